@@ -1,0 +1,138 @@
+//! What an author implements.
+use crate::{Ctx, Error, Result};
+use lip_abi::Buf;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::future::Future;
+
+/// One client request, in a dialect that the manifest lists.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Turn {
+    /// The model, without the backend's name. Already in the body where the dialect keeps it there.
+    pub model: String,
+    /// Does the client want a streamed answer?
+    pub stream: bool,
+    /// The dialect of `body`, such as `openai-chat`.
+    pub dialect: String,
+    /// An opaque id of the conversation; the key for [`Ctx::load`] and [`Ctx::store`].
+    pub session: String,
+    /// Headers of the client that belong to the dialect and go upstream, such as `anthropic-beta`; names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The request body: the client's own bytes wherever possible. Hand it on, do not parse it without need.
+    #[serde(skip)]
+    pub body: Buf,
+}
+
+/// A model that a backend offers.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Model {
+    /// The name that requests use.
+    pub id: String,
+    /// A name for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Tokens of context, if known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context_tokens: Option<u64>,
+    /// Tokens of output, if known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_tokens: Option<u64>,
+    /// Who owns it, if known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owned_by: Option<String>,
+    /// Seconds since 1970 at which it was made, if known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created: Option<u64>,
+}
+
+impl Model {
+    /// A model of which only the name is known.
+    pub fn named(id: impl Into<String>) -> Self {
+        Self {
+            id: id.into(),
+            ..Self::default()
+        }
+    }
+
+    /// Reads the answer of an OpenAI-style `GET /models`: `{"data": [{"id": …}, …]}`.
+    ///
+    /// # Errors
+    /// `bad_json` when it is something else.
+    pub fn from_openai_list(body: &[u8]) -> Result<Vec<Self>> {
+        #[derive(Deserialize)]
+        struct List {
+            data: Vec<Value>,
+        }
+        let list: List = serde_json::from_slice(body)?;
+        let model = |value: &Value| {
+            Some(Self {
+                id: value.get("id")?.as_str()?.to_owned(),
+                owned_by: value.get("owned_by").and_then(Value::as_str).map(str::to_owned),
+                created: value.get("created").and_then(Value::as_u64),
+                ..Self::default()
+            })
+        };
+        Ok(list.data.iter().filter_map(model).collect())
+    }
+}
+
+/// Which instance is to be made.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Create<'a> {
+    /// The connector's id from the manifest.
+    pub connector: &'a str,
+    /// The instance's name from the config, such as `openai` or `openai.work`.
+    pub instance: &'a str,
+    /// The instance's config: a JSON object. `base_url` is always a string when present.
+    pub config: Value,
+}
+
+impl Create<'_> {
+    /// The configured `base_url` without a trailing slash, else `default`.
+    pub fn base_url(&self, default: &str) -> String {
+        let url = self
+            .config
+            .get("base_url")
+            .and_then(Value::as_str)
+            .unwrap_or(default);
+        url.trim_end_matches('/').to_owned()
+    }
+}
+
+/// One backend's code. Functions are `async` over effects of the [`Ctx`]; they never block and open no socket.
+pub trait Connector: Sized + Send + Sync + 'static {
+    /// JSON: one connector `{"id", "title", "dialects", "auth", "env", "egress", "models", …}` or a list of them.
+    const MANIFEST: &'static str;
+
+    /// Makes one instance. Performs no IO.
+    ///
+    /// # Errors
+    /// `bad_config` with a sentence that names the key and the remedy.
+    fn create(with: Create<'_>) -> Result<Self>;
+
+    /// Answers one turn: splice an upstream's answer, or send one.
+    fn turn(&self, cx: Ctx, turn: Turn) -> impl Future<Output = Result<()>> + Send;
+
+    /// Lists the models, live.
+    fn models(&self, _cx: Ctx) -> impl Future<Output = Result<Vec<Model>>> + Send {
+        async { Err(Error::unsupported("this connector has no model list")) }
+    }
+
+    /// Counts the input tokens of a turn with the provider's own endpoint; answers in the turn's dialect.
+    fn count_tokens(&self, _cx: Ctx, _turn: Turn) -> impl Future<Output = Result<()>> + Send {
+        async { Err(Error::unsupported("this connector cannot count tokens")) }
+    }
+
+    /// Any other task by name, for hosts newer than this crate.
+    fn other(&self, _cx: Ctx, what: String, _turn: Turn) -> impl Future<Output = Result<()>> + Send {
+        async move {
+            Err(Error::unsupported(format!(
+                "this connector knows no task \"{what}\""
+            )))
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! HTTP as a connector sees it: a request is data, a body belongs to the host.
+use crate::{Ctx, Error, Result};
+use lip_abi::{Buf, Event, event, op, status};
+use serde::Serialize;
+
+/// A request that the host carries out.
+#[derive(Debug, Clone, Serialize)]
+pub struct HttpRequest {
+    method: &'static str,
+    url: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    headers: Vec<(String, String)>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    secret_headers: Vec<(String, String, String)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timeout_ms: Option<u64>,
+    #[serde(skip)]
+    body: Buf,
+}
+
+impl HttpRequest {
+    /// A GET request.
+    pub fn get(url: impl Into<String>) -> Self {
+        Self::new("GET", url)
+    }
+
+    /// A POST request.
+    pub fn post(url: impl Into<String>) -> Self {
+        Self::new("POST", url)
+    }
+
+    fn new(method: &'static str, url: impl Into<String>) -> Self {
+        Self {
+            method,
+            url: url.into(),
+            headers: Vec::new(),
+            secret_headers: Vec::new(),
+            timeout_ms: None,
+            body: Buf::empty(),
+        }
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Adds headers.
+    #[must_use]
+    pub fn headers<N: Into<String>, V: Into<String>>(
+        mut self,
+        headers: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
+        self.headers
+            .extend(headers.into_iter().map(|(n, v)| (n.into(), v.into())));
+        self
+    }
+
+    /// `authorization: Bearer <secret>`. The host fills in the secret named `secret`; the connector never sees it.
+    #[must_use]
+    pub fn bearer(self, secret: &str) -> Self {
+        self.secret_header("authorization", "Bearer ", secret)
+    }
+
+    /// `<name>: <prefix><secret>`, filled in by the host.
+    #[must_use]
+    pub fn secret_header(mut self, name: &str, prefix: &str, secret: &str) -> Self {
+        self.secret_headers
+            .push((name.to_owned(), prefix.to_owned(), secret.to_owned()));
+        self
+    }
+
+    /// The body and its `content-type: application/json`.
+    #[must_use]
+    pub fn json(self, body: impl Into<Buf>) -> Self {
+        self.header("content-type", "application/json").body(body)
+    }
+
+    /// The body.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<Buf>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// Milliseconds until the head must have arrived, if shorter than the host's own deadline.
+    #[must_use]
+    pub const fn timeout_ms(mut self, ms: u64) -> Self {
+        self.timeout_ms = Some(ms);
+        self
+    }
+
+    pub(crate) fn into_parts(mut self) -> Result<(Buf, Buf)> {
+        let body = std::mem::take(&mut self.body);
+        Ok((serde_json::to_vec(&self)?.into(), body))
+    }
+}
+
+/// The head of an answer. The body stays with the host until it is read or spliced; dropping this closes it.
+#[derive(Debug)]
+pub struct HttpResponse {
+    status: u16,
+    handle: u64,
+    cx: Ctx,
+    open: bool,
+}
+
+/// The most that [`HttpResponse::bytes`] reads: 32 MiB.
+const BODY_BYTES_MAX: usize = 32 << 20;
+
+impl HttpResponse {
+    pub(crate) fn new(status: u64, handle: u64, cx: Ctx) -> Self {
+        Self {
+            status: u16::try_from(status).unwrap_or(502),
+            handle,
+            cx,
+            open: true,
+        }
+    }
+
+    /// The HTTP status.
+    pub const fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The response's headers, names in lower case.
+    ///
+    /// # Errors
+    /// `io` when the body has been spliced or closed.
+    pub async fn headers(&self) -> Result<Vec<(String, String)>> {
+        let done = self
+            .cx
+            .op(op::HEADERS, self.handle, 0, Buf::empty(), Buf::empty())
+            .await;
+        match done.status {
+            status::OK => Ok(serde_json::from_slice(&done.meta)?),
+            other => Err(Error::from_status(other, &done.meta)),
+        }
+    }
+
+    /// The next chunk as the host read it, shared and not copied. `None` at the end.
+    ///
+    /// # Errors
+    /// `io` when the connection breaks, `timeout` when the upstream falls silent.
+    pub async fn chunk(&mut self) -> Result<Option<Buf>> {
+        let done = self
+            .cx
+            .op(op::BODY_READ, self.handle, 0, Buf::empty(), Buf::empty())
+            .await;
+        match done.status {
+            status::OK => Ok(Some(done.body)),
+            status::EOF => {
+                self.open = false;
+                Ok(None)
+            }
+            other => Err(Error::from_status(other, &done.meta)),
+        }
+    }
+
+    /// The whole rest of the body, at most 32 MiB.
+    ///
+    /// # Errors
+    /// As for [`HttpResponse::chunk`]; `io` when the body is larger.
+    pub async fn bytes(&mut self) -> Result<Vec<u8>> {
+        let mut whole = Vec::new();
+        while let Some(chunk) = self.chunk().await? {
+            if whole.len() + chunk.len() > BODY_BYTES_MAX {
+                return Err(Error::new("io", "the response body is larger than 32 MiB"));
+            }
+            whole.extend_from_slice(&chunk);
+        }
+        Ok(whole)
+    }
+
+    /// "Give the client this answer": the host takes over status, headers and body, whether success or error.
+    /// No code of the connector runs for the body any more.
+    pub fn splice(self) {
+        self.splice_in("");
+    }
+
+    /// As [`HttpResponse::splice`], for an answer in another dialect than the turn's.
+    pub fn splice_in(mut self, dialect: &str) {
+        self.open = false;
+        self.cx.shared.emit(Event {
+            kind: event::SPLICE,
+            index: 0,
+            handle: self.handle,
+            arg: u64::from(self.status),
+            meta: dialect.to_owned().into(),
+            data: Buf::empty(),
+        });
+    }
+}
+
+impl Drop for HttpResponse {
+    fn drop(&mut self) {
+        if self.open {
+            self.cx.close(self.handle);
+        }
+    }
+}
