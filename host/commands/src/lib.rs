@@ -1,0 +1,1 @@
+//! In-chat commands: grammar, meaning, replies.

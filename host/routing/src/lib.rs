@@ -1,0 +1,1 @@
+//! Decides which backend gets the next attempt: selectors, plans, policies.

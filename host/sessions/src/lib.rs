@@ -1,0 +1,1 @@
+//! What is remembered between the turns of one conversation.
