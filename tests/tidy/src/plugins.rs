@@ -1,0 +1,116 @@
+//! Rule: a provider is one folder under `plugins/` that knows the author's face alone.
+use crate::mask::{self, Keep};
+use crate::metadata::{self, Member};
+use crate::repo::{self, Report};
+
+/// What a plugin may depend on, and what its tests may see besides.
+const NEEDS: [&str; 3] = ["lip-plugin", "serde", "serde_json"];
+const TEST_NEEDS: [&str; 4] = ["lip-testkit", "lip-plugin", "serde_json", "insta"];
+
+/// The one provider that the host knows by name: its answer of last resort.
+const DEFAULT: &str = "echo";
+/// Folder names that are dialects too; the host may say these words.
+const DIALECTS: [&str; 2] = ["gemini", "ollama"];
+
+const OPENAI_LINES_MAX: usize = 150;
+
+fn plugins() -> Vec<Member> {
+    metadata::members()
+        .into_iter()
+        .filter(|member| member.room.starts_with("plugins/"))
+        .collect()
+}
+
+#[test]
+fn plugins_import_the_authors_face_only() {
+    let mut report = Report::new(
+        "a plugin depends on lip-plugin, serde and serde_json only: docs/ARCHITECTURE.md, Plugins",
+    );
+    for plugin in plugins() {
+        for need in &plugin.needs {
+            let allowed = if need.dev {
+                TEST_NEEDS.contains(&need.name.as_str())
+            } else {
+                NEEDS.contains(&need.name.as_str())
+            };
+            if !allowed {
+                report.note(
+                    &plugin.room,
+                    format!(
+                        "depends on {}; what every provider needs belongs into lip-plugin",
+                        need.name
+                    ),
+                );
+            }
+        }
+    }
+    report.done();
+}
+
+#[test]
+fn plugins_are_shared_libraries() {
+    let mut report = Report::new("a plugin is a cdylib of its own: docs/ARCHITECTURE.md, Plugins");
+    for plugin in plugins() {
+        if !plugin.crate_types.iter().any(|kind| kind == "cdylib") {
+            report.note(&plugin.room, "Cargo.toml lacks `[lib] crate-type = [\"cdylib\"]`");
+        }
+    }
+    report.done();
+}
+
+#[test]
+fn openai_stays_small() {
+    let files = repo::rust_files();
+    let own = files.iter().filter(|file| repo::inside(file, "plugins/openai"));
+    let lines: usize = own.map(|file| repo::page(file).lines().count()).sum();
+    assert!(
+        lines <= OPENAI_LINES_MAX,
+        "plugins/openai has {lines} lines of Rust, the limit is {OPENAI_LINES_MAX}: docs/STYLE.md, Sizes"
+    );
+}
+
+#[test]
+fn host_holds_no_list_of_providers() {
+    let mut report = Report::new(
+        "the host learns providers from their manifests and never by name: docs/ARCHITECTURE.md, Plugins",
+    );
+    let ids: Vec<String> = plugins()
+        .iter()
+        .filter_map(|p| p.room.strip_prefix("plugins/").map(str::to_owned))
+        .collect();
+    let ids: Vec<&String> = ids
+        .iter()
+        .filter(|id| *id != DEFAULT && !DIALECTS.contains(&id.as_str()))
+        .collect();
+    for file in repo::tracked() {
+        let source = file.ends_with(".rs") && !file.contains("/tests/") && !file.ends_with("tests.rs");
+        let text = match file.as_str() {
+            "Cargo.toml" | "scripts/run" => repo::page(&file),
+            _ if source && (file.starts_with("host/") || file.starts_with("scripts/")) => {
+                mask::product(&repo::page(&file), Keep::Literals)
+            }
+            _ => continue,
+        };
+        for (id, spelled) in ids.iter().flat_map(|id| spellings(id).map(move |s| (id, s))) {
+            for at in mask::words(&text, &spelled) {
+                report.note(
+                    format!("{file}:{}", mask::line_of(&text, at)),
+                    format!("names the provider `{id}`"),
+                );
+            }
+        }
+    }
+    report.done();
+}
+
+/// How a list would spell a provider: as a literal, as a package, as a folder, as its key's variable.
+fn spellings(id: &str) -> impl Iterator<Item = String> {
+    let variable = id.to_uppercase().replace('-', "_");
+    [
+        format!("\"{id}\""),
+        format!("lip-{id}"),
+        format!("plugins/{id}"),
+        format!("{variable}_API_KEY"),
+    ]
+    .into_iter()
+}
