@@ -1,1 +1,2 @@
-//! Decides which backend gets the next attempt: selectors, plans, policies.
+//! Decides which backend gets the next attempt: selectors, plans, policies. Knows no clock, no randomness, no sockets.
+pub mod selector;
