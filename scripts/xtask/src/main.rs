@@ -1,2 +1,40 @@
-//! xtask
-fn main() {}
+//! The project's automation. Knows no provider: what it finds under `plugins/` is what there is.
+//!
+//! `cargo xtask stage [--profile dev|release] [--out DIR]` builds the host and every connector library and
+//! lays them out as an installation: `DIR/lip`, `DIR/plugins/*.so`. The last line it prints is `DIR`.
+
+mod stage;
+mod workspace;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: cargo xtask stage [--profile dev|release] [--out DIR]";
+
+#[expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line tool speaks on its streams"
+)]
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    match run(&words) {
+        Ok(line) => {
+            println!("{line}");
+            ExitCode::SUCCESS
+        }
+        Err(why) => {
+            eprintln!("error: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(words: &[String]) -> Result<String, String> {
+    match words.split_first() {
+        Some((command, options)) if command == "stage" => {
+            let staged = stage::run(&stage::Options::parse(options)?)?;
+            Ok(staged.display().to_string())
+        }
+        _ => Err(format!("no such command\n{USAGE}")),
+    }
+}

@@ -1,0 +1,166 @@
+//! Builds the host and its connectors and lays them out as an installation.
+//!
+//! Files are put in place by rename: a host that runs from the folder keeps the library that it has mapped.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::workspace::{self, Workspace, is_library};
+
+/// The package and program of the host.
+const HOST: &str = "lip";
+
+/// What the command line asked for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Options {
+    profile: String,
+    out: Option<PathBuf>,
+}
+
+impl Options {
+    /// Reads `--profile NAME` and `--out DIR`, each also as `--name=value`.
+    ///
+    /// # Errors
+    /// An unknown option, or one without its value.
+    pub(crate) fn parse(words: &[String]) -> Result<Self, String> {
+        let mut options = Self {
+            profile: "dev".into(),
+            out: None,
+        };
+        let mut words = words.iter().map(String::as_str);
+        while let Some(word) = words.next() {
+            let (name, value) = match word.split_once('=') {
+                Some((name, value)) => (name, Some(value)),
+                None => (word, words.next()),
+            };
+            let value = value
+                .filter(|value| !value.is_empty())
+                .ok_or(format!("{name} needs a value"))?;
+            match name {
+                "--profile" => options.profile = value.into(),
+                "--out" => options.out = Some(value.into()),
+                _ => return Err(format!("{name} is not an option of stage")),
+            }
+        }
+        Ok(options)
+    }
+}
+
+/// Builds, lays out, and returns the folder: `<target>/stage/<profile>` unless `--out` says otherwise.
+///
+/// # Errors
+/// No host package, a failed build, or a folder that cannot be written.
+pub(crate) fn run(options: &Options) -> Result<PathBuf, String> {
+    let workspace = Workspace::read()?;
+    if !workspace.has(HOST) {
+        return Err(format!("the workspace has no package {HOST}"));
+    }
+    let mut packages = workspace.connectors();
+    packages.push(HOST);
+    let built = workspace::build(&packages, &options.profile)?;
+    let out = match &options.out {
+        Some(out) => out.clone(),
+        None => workspace.target_directory.join("stage").join(&options.profile),
+    };
+    let plugins = out.join("plugins");
+    fs::create_dir_all(&plugins).map_err(|e| format!("{}: {e}", plugins.display()))?;
+    for program in &built.programs {
+        place(program, &out)?;
+    }
+    for library in &built.libraries {
+        place(library, &plugins)?;
+    }
+    drop_strays(&plugins, &built.libraries)?;
+    Ok(out)
+}
+
+/// Copies a file into a folder unless the very same bytes lie there already.
+fn place(file: &Path, folder: &Path) -> Result<(), String> {
+    let name = file
+        .file_name()
+        .ok_or(format!("{} has no name", file.display()))?;
+    let target = folder.join(name);
+    let say = |e: std::io::Error| format!("{} → {}: {e}", file.display(), target.display());
+    if fs::read(&target).ok() == Some(fs::read(file).map_err(say)?) {
+        return Ok(());
+    }
+    let mut partial = target.clone().into_os_string();
+    partial.push(format!(".{}.part", std::process::id()));
+    fs::copy(file, &partial)
+        .and_then(|_| fs::rename(&partial, &target))
+        .map_err(say)
+}
+
+/// Removes libraries of connectors that are no longer built here.
+fn drop_strays(plugins: &Path, keep: &[PathBuf]) -> Result<(), String> {
+    let say = |e: std::io::Error| format!("{}: {e}", plugins.display());
+    for entry in fs::read_dir(plugins).map_err(say)? {
+        let path = entry.map_err(say)?.path();
+        let kept = keep.iter().any(|file| file.file_name() == path.file_name());
+        if is_library(&path) && !kept {
+            fs::remove_file(&path).map_err(say)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Options, String> {
+        Options::parse(&line.split_whitespace().map(String::from).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn options_take_both_spellings() {
+        let want = Options {
+            profile: "release".into(),
+            out: Some("x/y".into()),
+        };
+        assert_eq!(parse("--profile release --out x/y").unwrap(), want);
+        assert_eq!(parse("--profile=release --out=x/y").unwrap(), want);
+        assert_eq!(
+            parse("").unwrap(),
+            Options {
+                profile: "dev".into(),
+                out: None
+            }
+        );
+        assert_eq!(parse("--out").unwrap_err(), "--out needs a value");
+        assert_eq!(
+            parse("--fast yes").unwrap_err(),
+            "--fast is not an option of stage"
+        );
+    }
+
+    #[test]
+    fn placed_file_replaces_by_rename() {
+        let folder = tempfile::tempdir().unwrap();
+        let (source, out) = (folder.path().join("libx.so"), folder.path().join("out"));
+        fs::create_dir(&out).unwrap();
+        fs::write(&source, "one").unwrap();
+        place(&source, &out).unwrap();
+        let held = fs::File::open(out.join("libx.so")).unwrap();
+        fs::write(&source, "two").unwrap();
+        place(&source, &out).unwrap();
+        assert_eq!(std::io::read_to_string(held).unwrap(), "one");
+        assert_eq!(fs::read_to_string(out.join("libx.so")).unwrap(), "two");
+        assert_eq!(fs::read_dir(&out).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn strays_go_and_other_files_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["kept.so", "old.so", "notes.txt"] {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        drop_strays(folder.path(), &["/elsewhere/kept.so".into()]).unwrap();
+        let mut left: Vec<_> = fs::read_dir(folder.path())
+            .unwrap()
+            .map(|e| e.unwrap().file_name())
+            .collect();
+        left.sort();
+        assert_eq!(left, ["kept.so", "notes.txt"]);
+    }
+}
