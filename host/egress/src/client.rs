@@ -1,0 +1,142 @@
+//! The one client that every outbound request goes through.
+use crate::body::{self, Body};
+use crate::fault;
+use base::{Fault, Kind};
+use bytes::Bytes;
+use http::header::{ACCEPT_ENCODING, HeaderName, HeaderValue, USER_AGENT};
+use http::{HeaderMap, Method, Request, Uri};
+use http_body_util::Full;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::{Client, connect::HttpConnector};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use std::time::Duration;
+
+/// Carries the ids of the hosts that a request has passed, so that a host which is pointed at itself fails at once.
+pub const LOOP_GUARD: HeaderName = HeaderName::from_static("x-llmproxy-loop-guard");
+
+/// How long the parts of an exchange may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadlines {
+    /// From the start of an attempt to an open connection.
+    pub connect: Duration,
+    /// From the request to the head of the answer.
+    pub head: Duration,
+    /// Between two chunks of a body.
+    pub idle: Duration,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            head: Duration::from_secs(300),
+            idle: Duration::from_secs(300),
+        }
+    }
+}
+
+/// What the host says of itself on outbound requests.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// `user-agent`, unless the request brings its own.
+    pub user_agent: HeaderValue,
+    /// Value of [`LOOP_GUARD`].
+    pub loop_guard: HeaderValue,
+}
+
+/// The head of an answer and its body.
+#[derive(Debug)]
+pub struct Head {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers as they came.
+    pub headers: HeaderMap,
+    /// The body: fails on a broken connection, a wrong length or silence.
+    pub body: Body,
+}
+
+/// An outbound request. `headers` may hold secrets: it is never logged.
+pub struct Call {
+    /// Method.
+    pub method: Method,
+    /// Absolute URL.
+    pub url: Uri,
+    /// All headers but identity and loop guard.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// The pool. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Egress {
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    deadlines: Deadlines,
+}
+
+impl Egress {
+    /// A pool with these default deadlines.
+    pub fn new(deadlines: Deadlines) -> Self {
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(deadlines.connect));
+        tcp.set_keepalive(Some(Duration::from_secs(60)));
+        let tls = HttpsConnectorBuilder::new()
+            .with_webpki_roots()
+            .https_or_http()
+            .enable_all_versions()
+            .wrap_connector(tcp);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_idle_timeout(Duration::from_secs(90))
+            .pool_max_idle_per_host(128)
+            .pool_timer(TokioTimer::new())
+            .timer(TokioTimer::new())
+            .build(tls);
+        Self { client, deadlines }
+    }
+
+    /// Sends `call` and waits for the head of the answer, at most `head` or the default.
+    ///
+    /// # Errors
+    /// An upstream fault that names the host, never the URL's query or a header.
+    pub async fn send(&self, call: Call, identity: &Identity, head: Option<Duration>) -> Result<Head, Fault> {
+        let limit = head.map_or(self.deadlines.head, |own| own.min(self.deadlines.head));
+        let place = place(&call.url);
+        let mut request = Request::new(Full::new(call.body));
+        *request.method_mut() = call.method;
+        *request.uri_mut() = call.url;
+        *request.headers_mut() = call.headers;
+        let headers = request.headers_mut();
+        headers
+            .entry(USER_AGENT)
+            .or_insert_with(|| identity.user_agent.clone());
+        headers
+            .entry(ACCEPT_ENCODING)
+            .or_insert(const { HeaderValue::from_static("identity") });
+        headers.insert(LOOP_GUARD, identity.loop_guard.clone());
+        let response = match tokio::time::timeout(limit, self.client.request(request)).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => return Err(fault::of_request(&place, error)),
+            Err(_) => {
+                let sentence = format!("{place} sent no answer within {} s", limit.as_secs_f32());
+                return Err(Fault::upstream(Kind::Timeout, sentence).code("upstream_timeout"));
+            }
+        };
+        let (parts, incoming) = response.into_parts();
+        let body = body::limited(incoming, self.deadlines.idle, place);
+        Ok(Head {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body,
+        })
+    }
+}
+
+/// Host and port, for messages.
+fn place(url: &Uri) -> String {
+    url.authority().map_or_else(
+        || "the upstream".to_owned(),
+        |a| a.as_str().rsplit('@').next().unwrap_or_default().to_owned(),
+    )
+}

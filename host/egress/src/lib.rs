@@ -1,0 +1,7 @@
+//! Outbound HTTP: one connection pool, deadlines, identity and loop-guard headers. Knows no connector and no dialect.
+mod body;
+mod client;
+mod fault;
+
+pub use body::Body;
+pub use client::{Call, Deadlines, Egress, Head, Identity, LOOP_GUARD};

@@ -1,0 +1,373 @@
+//! Runs one task of a connector: resumes it with completions, has its effects carried out, yields its events.
+mod bytes;
+mod decode;
+mod effect;
+mod wake;
+
+pub use effect::{Body, Effect, EffectFuture, Effects, HttpCall, Outcome, Refusal, SecretHeader, Upstream};
+pub use wake::wake;
+
+use ::bytes::Bytes;
+use base::{Fault, Kind};
+use bytes::{to_buf, to_bytes};
+use http::HeaderMap;
+use http_body::Body as _;
+use lip_abi::abi_stable::std_types::RVec;
+use lip_abi::{AbiError, Buf, Completion, Event, Op, Step, StepOut, TaskBox, event, op, status};
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+/// Effects that one task may have under way.
+const INFLIGHT_MAX: usize = 256;
+/// Events that one step may produce.
+const EVENTS_MAX: usize = 16_384;
+/// Steps without an event or a wait before other tasks of this thread get their turn.
+const STEPS_PER_POLL: usize = 32;
+
+/// A piece of the answer.
+#[derive(Debug)]
+pub enum RunEvent {
+    /// Give the client this answer.
+    Splice {
+        /// Head and body.
+        upstream: Upstream,
+        /// The dialect's id, empty for the turn's.
+        dialect: String,
+    },
+    /// The next bytes of a streamed answer.
+    Chunk {
+        /// The bytes, framed.
+        bytes: Bytes,
+        /// The dialect's id, empty for the turn's.
+        dialect: String,
+    },
+    /// The whole answer.
+    Full {
+        /// The bytes.
+        bytes: Bytes,
+        /// The dialect's id, empty for the turn's.
+        dialect: String,
+    },
+    /// Usage counts as JSON.
+    Usage(Bytes),
+    /// A sentence for the trace.
+    Note(String),
+}
+
+enum Pending {
+    Effect(EffectFuture),
+    Read { handle: u64 },
+}
+
+struct Open {
+    handle: u64,
+    upstream: Upstream,
+}
+
+/// One running task. Dropping it cancels the task, then everything that it had opened.
+pub struct Run {
+    // Field order is drop order: the library's state first, then the effects it had asked for.
+    task: Option<TaskBox>,
+    inflight: Vec<(u64, Pending)>,
+    open: Vec<Open>,
+    events: VecDeque<Event>,
+    done: RVec<Completion>,
+    out: StepOut,
+    effects: Arc<dyn Effects>,
+    registration: wake::Registration,
+    last_handle: u64,
+    fresh: bool,
+    failed: Option<Fault>,
+}
+
+impl std::fmt::Debug for Run {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Run")
+            .field("key", &self.registration.key)
+            .field("inflight", &self.inflight.len())
+            .finish()
+    }
+}
+
+impl Run {
+    /// Starts a task through `start`, which gets the task's key.
+    ///
+    /// # Errors
+    /// The library's own error when it refuses to start.
+    pub fn start(
+        effects: Arc<dyn Effects>,
+        body: Bytes,
+        start: impl FnOnce(u64, Buf) -> Result<TaskBox, AbiError>,
+    ) -> Result<Self, Fault> {
+        let registration = wake::Registration::new();
+        let task = start(registration.key, to_buf(body)).map_err(|error| decode::fault(&error))?;
+        Ok(Self {
+            task: Some(task),
+            inflight: Vec::new(),
+            open: Vec::new(),
+            events: VecDeque::new(),
+            done: RVec::new(),
+            out: StepOut::default(),
+            effects,
+            registration,
+            last_handle: 0,
+            fresh: true,
+            failed: None,
+        })
+    }
+
+    /// The next piece of the answer; `None` when the task is done.
+    pub async fn next(&mut self) -> Option<Result<RunEvent, Fault>> {
+        std::future::poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// As [`Run::next`], for hand-written bodies.
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<RunEvent, Fault>>> {
+        for _ in 0..STEPS_PER_POLL {
+            while let Some(event) = self.events.pop_front() {
+                if let Some(event) = self.event(event) {
+                    return Poll::Ready(Some(event));
+                }
+            }
+            if let Some(fault) = self.failed.take() {
+                return Poll::Ready(Some(Err(fault)));
+            }
+            if self.task.is_none() {
+                return Poll::Ready(None);
+            }
+            self.registration.register(cx);
+            self.poll_inflight(cx);
+            let woken = self.registration.take();
+            if self.done.is_empty() && !woken && !std::mem::take(&mut self.fresh) {
+                return Poll::Pending;
+            }
+            self.step();
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn poll_inflight(&mut self, cx: &mut Context<'_>) {
+        let mut at = 0;
+        while let Some((id, pending)) = self.inflight.get_mut(at) {
+            let id = *id;
+            let completion = match pending {
+                Pending::Effect(future) => match future.as_mut().poll(cx) {
+                    Poll::Pending => None,
+                    Poll::Ready(outcome) => Some(self.completion(id, outcome)),
+                },
+                Pending::Read { handle } => {
+                    let handle = *handle;
+                    self.poll_read(id, handle, cx)
+                }
+            };
+            match completion {
+                None => at += 1,
+                Some(completion) => {
+                    self.done.push(completion);
+                    drop(self.inflight.swap_remove(at));
+                }
+            }
+        }
+    }
+
+    fn poll_read(&mut self, id: u64, handle: u64, cx: &mut Context<'_>) -> Option<Completion> {
+        let Some(at) = self.open.iter().position(|open| open.handle == handle) else {
+            return Some(failed(id, status::IO, "this task has no such open body"));
+        };
+        let body = &mut self.open.get_mut(at)?.upstream.body;
+        loop {
+            let frame = match Pin::new(&mut *body).poll_frame(cx) {
+                Poll::Pending => return None,
+                Poll::Ready(frame) => frame,
+            };
+            let completion = match frame {
+                None => Completion {
+                    status: status::EOF,
+                    ..ok(id)
+                },
+                Some(Err(fault)) => {
+                    let kind = if fault.kind == Kind::Timeout {
+                        status::TIMEOUT
+                    } else {
+                        status::IO
+                    };
+                    failed(id, kind, fault.public())
+                }
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) if data.is_empty() => continue,
+                    Ok(data) => {
+                        return Some(Completion {
+                            handle,
+                            body: to_buf(data),
+                            ..ok(id)
+                        });
+                    }
+                    Err(_trailers) => continue,
+                },
+            };
+            self.open.swap_remove(at);
+            return Some(completion);
+        }
+    }
+
+    fn completion(&mut self, id: u64, outcome: Outcome) -> Completion {
+        match outcome {
+            Outcome::Done => ok(id),
+            Outcome::Value(bytes) => Completion {
+                body: to_buf(bytes),
+                ..ok(id)
+            },
+            Outcome::Nothing => Completion {
+                status: status::EOF,
+                ..ok(id)
+            },
+            Outcome::Failed(refusal, sentence) => failed(id, status_of(refusal), sentence),
+            Outcome::Head(upstream) => {
+                self.last_handle += 1;
+                let (handle, arg) = (self.last_handle, u64::from(upstream.status));
+                self.open.push(Open { handle, upstream });
+                Completion {
+                    handle,
+                    arg,
+                    ..ok(id)
+                }
+            }
+        }
+    }
+
+    fn step(&mut self) {
+        let Some(task) = self.task.as_mut() else { return };
+        let step = task.resume(&mut self.done, &mut self.out);
+        self.done.clear();
+        let mut out = std::mem::take(&mut self.out);
+        for cancelled in out.cancels.drain(..) {
+            self.inflight.retain(|(id, _)| *id != cancelled);
+        }
+        for op in out.ops.drain(..) {
+            self.begin(op);
+        }
+        if out.events.len() > EVENTS_MAX {
+            self.fail(Fault::plugin(
+                Kind::Internal,
+                "the connector produced too many events in one step",
+            ));
+        } else {
+            self.events.extend(out.events.drain(..));
+        }
+        self.out = out; // keeps its allocations
+        match step {
+            Step::Pending => {}
+            Step::Done => self.task = None,
+            Step::Failed(error) => self.fail(decode::fault(&error)),
+        }
+    }
+
+    fn fail(&mut self, fault: Fault) {
+        self.task = None;
+        self.inflight.clear();
+        self.failed.get_or_insert(fault);
+    }
+
+    fn begin(&mut self, op: Op) {
+        let id = op.id;
+        match op.kind {
+            op::CLOSE => self.open.retain(|open| open.handle != op.handle),
+            op::HEADERS => {
+                let completion = match self.open.iter().find(|open| open.handle == op.handle) {
+                    Some(open) => Completion {
+                        meta: headers_json(&open.upstream.headers),
+                        ..ok(id)
+                    },
+                    None => failed(id, status::IO, "this task has no such open body"),
+                };
+                self.done.push(completion);
+            }
+            _ if self.inflight.len() >= INFLIGHT_MAX => {
+                self.done
+                    .push(failed(id, status::DENIED, "too many operations at once"));
+            }
+            op::BODY_READ => self.inflight.push((id, Pending::Read { handle: op.handle })),
+            _ => match decode::effect(op) {
+                Ok(Some(effect)) => {
+                    let future = self.effects.start(effect);
+                    self.inflight.push((id, Pending::Effect(future)));
+                }
+                Ok(None) => self.done.push(failed(
+                    id,
+                    status::UNSUPPORTED,
+                    "this host does not know the operation",
+                )),
+                Err(sentence) => self.done.push(failed(id, status::IO, sentence)),
+            },
+        }
+    }
+
+    fn event(&mut self, event: Event) -> Option<Result<RunEvent, Fault>> {
+        let dialect = || String::from_utf8_lossy(&event.meta).into_owned();
+        Some(Ok(match event.kind {
+            event::CHUNK => RunEvent::Chunk {
+                dialect: dialect(),
+                bytes: to_bytes(event.data),
+            },
+            event::FULL => RunEvent::Full {
+                dialect: dialect(),
+                bytes: to_bytes(event.data),
+            },
+            event::USAGE => RunEvent::Usage(to_bytes(event.data)),
+            event::NOTE => RunEvent::Note(String::from_utf8_lossy(&event.data).into_owned()),
+            event::SPLICE => match self.open.iter().position(|open| open.handle == event.handle) {
+                Some(at) => RunEvent::Splice {
+                    dialect: dialect(),
+                    upstream: self.open.swap_remove(at).upstream,
+                },
+                None => {
+                    return Some(Err(Fault::plugin(
+                        Kind::Internal,
+                        "the connector spliced a body that is not open",
+                    )));
+                }
+            },
+            _ => return None,
+        }))
+    }
+}
+
+fn ok(id: u64) -> Completion {
+    Completion {
+        id,
+        status: status::OK,
+        flags: 0,
+        handle: 0,
+        arg: 0,
+        meta: Buf::empty(),
+        body: Buf::empty(),
+    }
+}
+
+fn failed(id: u64, status: u32, sentence: impl Into<String>) -> Completion {
+    Completion {
+        status,
+        meta: sentence.into().into(),
+        ..ok(id)
+    }
+}
+
+const fn status_of(refusal: Refusal) -> u32 {
+    match refusal {
+        Refusal::Io => status::IO,
+        Refusal::Timeout => status::TIMEOUT,
+        Refusal::Denied => status::DENIED,
+        Refusal::Unsupported => status::UNSUPPORTED,
+    }
+}
+
+fn headers_json(headers: &HeaderMap) -> Buf {
+    let pairs: Vec<(&str, std::borrow::Cow<'_, str>)> = headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes())))
+        .collect();
+    serde_json::to_vec(&pairs).unwrap_or_default().into()
+}
