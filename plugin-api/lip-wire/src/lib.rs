@@ -1,4 +1,11 @@
 //! Pure codecs: framing, lenses over raw JSON, the canonical model and every dialect. Knows no IO, clock or randomness.
+mod anthropic;
+pub mod canon;
+pub mod codec;
 mod dialect;
+mod gemini;
+pub mod loss;
+mod openai_chat;
+mod openai_responses;
 
 pub use dialect::{Dialect, UnknownDialect};

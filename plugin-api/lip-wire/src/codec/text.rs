@@ -1,0 +1,275 @@
+//! Strings as they really come: JSON may escape half a surrogate pair (`"\ud835"`), in a stream even with the other half in the next delta.
+//!
+//! `serde_json` refuses that for `str` but hands it out as WTF-8 when asked for bytes (three bytes `ED A0..BF xx` per lone surrogate); the types here ask for bytes.
+use std::{borrow::Cow, fmt, marker::PhantomData};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, SeqAccess, Visitor},
+};
+
+/// Bytes of a JSON string in WTF-8.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) struct Wtf8<'a>(pub(crate) Cow<'a, [u8]>);
+
+/// A JSON string; lone surrogates are read as U+FFFD.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) struct Str<'a>(pub(crate) Cow<'a, str>);
+
+/// An id: a string, or a number that some servers send instead.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) struct Id<'a>(pub(crate) Cow<'a, str>);
+
+/// A string, or an array of `T`.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum StrOrSeq<'a, T> {
+    Str(Str<'a>),
+    Seq(Vec<T>),
+}
+
+impl Str<'_> {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub(crate) fn into_owned(self) -> String {
+        self.0.into_owned()
+    }
+}
+
+impl Id<'_> {
+    pub(crate) fn into_owned(self) -> String {
+        self.0.into_owned()
+    }
+}
+
+struct BytesVisitor;
+
+impl<'de> Visitor<'de> for BytesVisitor {
+    type Value = Cow<'de, [u8]>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_borrowed_bytes<E: Error>(self, v: &'de [u8]) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(v))
+    }
+
+    fn visit_bytes<E: Error>(self, v: &[u8]) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(v.to_vec()))
+    }
+
+    fn visit_borrowed_str<E: Error>(self, v: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(v.as_bytes()))
+    }
+
+    fn visit_str<E: Error>(self, v: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(v.as_bytes().to_vec()))
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Wtf8<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_bytes(BytesVisitor).map(Self)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Str<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer
+            .deserialize_bytes(BytesVisitor)
+            .map(|bytes| Self(replace_surrogates(bytes)))
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Id<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct IdVisitor;
+        impl<'de> Visitor<'de> for IdVisitor {
+            type Value = Cow<'de, str>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string or number")
+            }
+            fn visit_borrowed_str<E: Error>(self, v: &'de str) -> Result<Self::Value, E> {
+                Ok(Cow::Borrowed(v))
+            }
+            fn visit_str<E: Error>(self, v: &str) -> Result<Self::Value, E> {
+                Ok(Cow::Owned(v.to_owned()))
+            }
+            fn visit_u64<E: Error>(self, v: u64) -> Result<Self::Value, E> {
+                Ok(Cow::Owned(v.to_string()))
+            }
+            fn visit_i64<E: Error>(self, v: i64) -> Result<Self::Value, E> {
+                Ok(Cow::Owned(v.to_string()))
+            }
+            fn visit_f64<E: Error>(self, v: f64) -> Result<Self::Value, E> {
+                Ok(Cow::Owned(v.to_string()))
+            }
+        }
+        deserializer.deserialize_any(IdVisitor).map(Self)
+    }
+}
+
+impl<'de: 'a, 'a, T: Deserialize<'de>> Deserialize<'de> for StrOrSeq<'a, T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Either<T> {
+            type Value = StrOrSeq<'de, T>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string or an array")
+            }
+            fn visit_borrowed_bytes<E: Error>(self, v: &'de [u8]) -> Result<Self::Value, E> {
+                Ok(StrOrSeq::Str(Str(replace_surrogates(Cow::Borrowed(v)))))
+            }
+            fn visit_bytes<E: Error>(self, v: &[u8]) -> Result<Self::Value, E> {
+                Ok(StrOrSeq::Str(Str(replace_surrogates(Cow::Owned(v.to_vec())))))
+            }
+            fn visit_str<E: Error>(self, v: &str) -> Result<Self::Value, E> {
+                Ok(StrOrSeq::Str(Str(Cow::Owned(v.to_owned()))))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                let mut items = Vec::new();
+                while let Some(item) = seq.next_element()? {
+                    items.push(item);
+                }
+                Ok(StrOrSeq::Seq(items))
+            }
+        }
+        // Of all ways to ask, only `bytes` takes a string with lone surrogates and also an array.
+        deserializer.deserialize_bytes(Either(PhantomData))
+    }
+}
+
+/// WTF-8 to UTF-8: each lone surrogate and every other broken byte becomes U+FFFD. Sound text is not copied.
+pub fn replace_surrogates(bytes: Cow<'_, [u8]>) -> Cow<'_, str> {
+    match bytes {
+        Cow::Borrowed(bytes) => match std::str::from_utf8(bytes) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => Cow::Owned(replace(bytes)),
+        },
+        Cow::Owned(bytes) => {
+            Cow::Owned(String::from_utf8(bytes).unwrap_or_else(|error| replace(error.as_bytes())))
+        }
+    }
+}
+
+fn replace(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let (good, bad) = match std::str::from_utf8(rest) {
+            Ok(good) => (good, &[][..]),
+            Err(error) => {
+                let (good, bad) = rest.split_at(error.valid_up_to());
+                (std::str::from_utf8(good).unwrap_or_default(), bad)
+            }
+        };
+        text.push_str(good);
+        if bad.is_empty() {
+            break;
+        }
+        text.push('\u{fffd}');
+        rest = match bad {
+            [0xed, 0xa0..=0xbf, 0x80..=0xbf, tail @ ..] => tail,
+            [_, tail @ ..] => tail,
+            [] => &[],
+        };
+    }
+    text
+}
+
+/// Joins surrogate halves that arrive in neighbouring deltas of one text. One per open text.
+#[derive(Debug, Default, Clone)]
+pub struct Joiner {
+    high: Option<u32>,
+}
+
+impl Joiner {
+    /// Takes the WTF-8 bytes of a delta and returns its text. A high half at the very end waits for the next delta.
+    pub fn push<'a>(&mut self, bytes: Cow<'a, [u8]>) -> Cow<'a, str> {
+        if self.high.is_none() && !ends_in_high(&bytes) {
+            return replace_surrogates(bytes);
+        }
+        let mut text = String::with_capacity(bytes.len() + 4);
+        let mut rest = &bytes[..];
+        if !rest.is_empty()
+            && let Some(high) = self.high.take()
+        {
+            if let [0xed, b @ 0xb0..=0xbf, c @ 0x80..=0xbf, tail @ ..] = rest {
+                let low = (u32::from(b & 0x3f) << 6 | u32::from(c & 0x3f)) & 0x3ff;
+                let joined = 0x1_0000 + (high << 10) + low;
+                text.push(char::from_u32(joined).unwrap_or('\u{fffd}'));
+                rest = tail;
+            } else {
+                text.push('\u{fffd}');
+            }
+        }
+        if ends_in_high(rest)
+            && let [head @ .., _, b, c] = rest
+        {
+            self.high = Some((u32::from(b & 0x3f) << 6 | u32::from(c & 0x3f)) & 0x3ff);
+            rest = head;
+        }
+        text.push_str(&replace_surrogates(Cow::Borrowed(rest)));
+        Cow::Owned(text)
+    }
+
+    /// The text ended: U+FFFD if a half is still waiting.
+    pub fn finish(&mut self) -> Option<&'static str> {
+        self.high.take().map(|_| "\u{fffd}")
+    }
+}
+
+fn ends_in_high(bytes: &[u8]) -> bool {
+    matches!(bytes, [.., 0xed, 0xa0..=0xaf, 0x80..=0xbf])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wtf8(json: &str) -> Cow<'_, [u8]> {
+        serde_json::from_str::<Wtf8<'_>>(json).expect("wtf-8").0
+    }
+
+    #[test]
+    fn halves_of_a_pair_join_across_deltas() {
+        let mut joiner = Joiner::default();
+        let parts = [r#""a\ud835""#, r#""\udc00b\ud83d""#, r#""""#, r#""\ude00""#];
+        let text: String = parts
+            .iter()
+            .map(|json| joiner.push(wtf8(json)).into_owned())
+            .collect();
+        assert_eq!(text, "a\u{1d400}b\u{1f600}");
+        assert_eq!(joiner.finish(), None);
+    }
+
+    #[test]
+    fn lone_halves_become_replacement_characters() {
+        let mut joiner = Joiner::default();
+        assert_eq!(joiner.push(wtf8(r#""x\udc00y\ud800""#)), "x\u{fffd}y");
+        assert_eq!(joiner.push(wtf8(r#""z\ud800""#)), "\u{fffd}z");
+        assert_eq!(joiner.finish(), Some("\u{fffd}"));
+        let text: Str<'_> = serde_json::from_str(r#""\ud835-ok""#).expect("tolerant");
+        assert_eq!(text.as_str(), "\u{fffd}-ok");
+    }
+
+    #[test]
+    fn plain_text_is_borrowed() {
+        assert!(matches!(
+            Joiner::default().push(wtf8(r#""plain é""#)),
+            Cow::Borrowed("plain é")
+        ));
+    }
+
+    #[test]
+    fn string_or_array_takes_both() {
+        type Either<'a> = StrOrSeq<'a, Str<'a>>;
+        let text: Either<'_> = serde_json::from_str(r#""\ud800a""#).expect("string");
+        assert_eq!(text, StrOrSeq::Str(Str(Cow::Borrowed("\u{fffd}a"))));
+        let seq: Either<'_> = serde_json::from_str(r#"["a"]"#).expect("array");
+        assert!(matches!(seq, StrOrSeq::Seq(items) if items.len() == 1));
+        assert!(serde_json::from_str::<Either<'_>>("7").is_err());
+    }
+}
