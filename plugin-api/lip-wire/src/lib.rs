@@ -4,6 +4,7 @@ pub mod canon;
 pub mod codec;
 mod dialect;
 mod gemini;
+pub mod lens;
 pub mod loss;
 mod openai_chat;
 mod openai_responses;

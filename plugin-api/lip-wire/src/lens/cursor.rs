@@ -1,0 +1,268 @@
+//! The grammar of JSON (RFC 8259) as a cursor over bytes. Keeps no tree and allocates nothing; knows no field.
+use super::error::{DEPTH_MAX, JsonType, LensError, Position};
+
+const EACH: u64 = 0x0101_0101_0101_0101;
+const HIGH: u64 = 0x8080_8080_8080_8080;
+
+/// Bytes before the first `"`, `\` or control character, eight at a time.
+#[inline]
+pub(crate) fn plain_run(bytes: &[u8]) -> usize {
+    // A byte's high bit is set where it is zero; the lowest such bit is exact (no borrow from below it).
+    let zero = |x: u64| x.wrapping_sub(EACH) & !x;
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (i, word) in words.iter().enumerate() {
+        let x = u64::from_le_bytes(*word);
+        let quote = zero(x ^ (EACH * b'"' as u64));
+        let backslash = zero(x ^ (EACH * b'\\' as u64));
+        let control = x.wrapping_sub(EACH * 0x20) & !x;
+        let hit = (quote | backslash | control) & HIGH;
+        if hit != 0 {
+            return i * 8 + (hit.trailing_zeros() / 8) as usize;
+        }
+    }
+    let tail = rest
+        .iter()
+        .position(|&b| b == b'"' || b == b'\\' || b < 0x20)
+        .unwrap_or(rest.len());
+    bytes.len() - rest.len() + tail
+}
+
+/// A string literal: `start` at its opening quote, `end` after its closing one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Literal {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+}
+
+/// Reads valid UTF-8 once, left to right. Every `Err` is final.
+pub(crate) struct Cursor<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) pos: usize,
+}
+
+impl<'a> Cursor<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, pos: 0 }
+    }
+
+    #[inline]
+    pub(crate) fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.pos).copied()
+    }
+
+    #[inline]
+    pub(crate) fn skip_space(&mut self) {
+        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
+            self.pos += 1;
+        }
+    }
+
+    #[cold]
+    pub(crate) fn expected(&self, expected: &'static str) -> LensError {
+        LensError::Syntax {
+            at: Position::new(self.bytes, self.pos),
+            expected,
+            found: self.peek(),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn eat(&mut self, byte: u8, expected: &'static str) -> Result<(), LensError> {
+        if self.peek() == Some(byte) {
+            self.pos += 1;
+            Ok(())
+        } else {
+            Err(self.expected(expected))
+        }
+    }
+
+    /// The type of the value that starts here.
+    #[inline]
+    pub(crate) fn value_type(&self) -> Result<JsonType, LensError> {
+        match self.peek() {
+            Some(b'"') => Ok(JsonType::String),
+            Some(b'{') => Ok(JsonType::Object),
+            Some(b'[') => Ok(JsonType::Array),
+            Some(b't' | b'f') => Ok(JsonType::Bool),
+            Some(b'n') => Ok(JsonType::Null),
+            Some(b'-' | b'0'..=b'9') => Ok(JsonType::Number),
+            _ => Err(self.expected("a value")),
+        }
+    }
+
+    /// Reads the string literal that starts here.
+    #[inline]
+    pub(crate) fn string(&mut self, expected: &'static str) -> Result<Literal, LensError> {
+        let start = self.pos;
+        self.eat(b'"', expected)?;
+        loop {
+            self.pos += plain_run(self.bytes.get(self.pos..).unwrap_or_default());
+            match self.peek() {
+                Some(b'"') => {
+                    self.pos += 1;
+                    return Ok(Literal { start, end: self.pos });
+                }
+                Some(b'\\') => self.escape()?,
+                Some(_) => return Err(self.expected("an escaped control character")),
+                None => return Err(self.expected("the end of the string")),
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Result<(), LensError> {
+        self.pos += 1;
+        match self.peek() {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.pos += 1,
+            Some(b'u') => {
+                self.pos += 1;
+                for _ in 0..4 {
+                    if !self.peek().is_some_and(|b| b.is_ascii_hexdigit()) {
+                        return Err(self.expected("four hexadecimal digits"));
+                    }
+                    self.pos += 1;
+                }
+            }
+            _ => return Err(self.expected("one of `\"\\/bfnrtu` after a backslash")),
+        }
+        Ok(())
+    }
+
+    fn digits(&mut self) -> Result<(), LensError> {
+        let start = self.pos;
+        while self.peek().is_some_and(|b| b.is_ascii_digit()) {
+            self.pos += 1;
+        }
+        if self.pos == start {
+            Err(self.expected("a digit"))
+        } else {
+            Ok(())
+        }
+    }
+
+    fn number(&mut self) -> Result<(), LensError> {
+        if self.peek() == Some(b'-') {
+            self.pos += 1;
+        }
+        if self.peek() == Some(b'0') {
+            self.pos += 1;
+        } else {
+            self.digits()?;
+        }
+        if self.peek() == Some(b'.') {
+            self.pos += 1;
+            self.digits()?;
+        }
+        if let Some(b'e' | b'E') = self.peek() {
+            self.pos += 1;
+            if let Some(b'+' | b'-') = self.peek() {
+                self.pos += 1;
+            }
+            self.digits()?;
+        }
+        Ok(())
+    }
+
+    fn word(&mut self, word: &'static str) -> Result<(), LensError> {
+        for &byte in word.as_bytes() {
+            self.eat(byte, word)?;
+        }
+        Ok(())
+    }
+
+    fn key(&mut self) -> Result<(), LensError> {
+        self.string("a key in double quotes")?;
+        self.skip_space();
+        self.eat(b':', "`:`")?;
+        self.skip_space();
+        Ok(())
+    }
+
+    /// `TooDeep` where the container that starts here would be level `depth`.
+    pub(crate) fn check_depth(&self, depth: u32) -> Result<(), LensError> {
+        if depth <= DEPTH_MAX {
+            return Ok(());
+        }
+        Err(LensError::TooDeep {
+            at: Position::new(self.bytes, self.pos),
+        })
+    }
+
+    /// Reads the whole value that starts here, inside `depth` open containers.
+    pub(crate) fn skip_value(&mut self, depth: u32) -> Result<(), LensError> {
+        let mut open = Open { bits: 0, depth: 0 };
+        loop {
+            match self.value_type()? {
+                JsonType::String => {
+                    self.string("a string")?;
+                }
+                JsonType::Number => self.number()?,
+                JsonType::Null => self.word("null")?,
+                JsonType::Bool if self.peek() == Some(b't') => self.word("true")?,
+                JsonType::Bool => self.word("false")?,
+                kind @ (JsonType::Object | JsonType::Array) => {
+                    self.check_depth(depth + open.depth + 1)?;
+                    open.push(kind == JsonType::Object);
+                    self.pos += 1;
+                    self.skip_space();
+                    let empty = self.peek() == Some(if kind == JsonType::Object { b'}' } else { b']' });
+                    if !empty {
+                        if kind == JsonType::Object {
+                            self.key()?;
+                        }
+                        continue;
+                    }
+                    self.pos += 1;
+                    open.pop();
+                }
+            }
+            if !self.next_member(&mut open)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// After a value: closes what ends here and stops before the next value. `false` once nothing is open.
+    #[inline]
+    fn next_member(&mut self, open: &mut Open) -> Result<bool, LensError> {
+        while open.depth > 0 {
+            self.skip_space();
+            let object = open.is_object();
+            match self.peek() {
+                Some(b',') => {
+                    self.pos += 1;
+                    self.skip_space();
+                    if object {
+                        self.key()?;
+                    }
+                    return Ok(true);
+                }
+                Some(b'}') if object => {}
+                Some(b']') if !object => {}
+                _ => return Err(self.expected(if object { "`,` or `}`" } else { "`,` or `]`" })),
+            }
+            self.pos += 1;
+            open.pop();
+        }
+        Ok(false)
+    }
+}
+
+/// The open containers as one bit each (1: object), so that nesting needs neither recursion nor a heap.
+struct Open {
+    bits: u128,
+    depth: u32,
+}
+
+impl Open {
+    fn push(&mut self, object: bool) {
+        self.bits = self.bits << 1 | u128::from(object);
+        self.depth += 1;
+    }
+    fn pop(&mut self) {
+        self.bits >>= 1;
+        self.depth -= 1;
+    }
+    fn is_object(&self) -> bool {
+        self.bits & 1 == 1
+    }
+}
