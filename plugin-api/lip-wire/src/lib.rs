@@ -3,6 +3,7 @@ mod anthropic;
 pub mod canon;
 pub mod codec;
 mod dialect;
+pub mod frame;
 mod gemini;
 pub mod lens;
 pub mod loss;
