@@ -1,0 +1,163 @@
+//! The part of the configuration that the planner looks at, and what discovery found.
+use super::Aliases;
+use crate::selector::{Selector, SelectorError};
+use base::NamedRoute;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+/// Whether a backend can take requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// It can.
+    Ready,
+    /// It cannot, for this reason and with this remedy: both end up in the client's error.
+    Unready {
+        /// Such as `it has no API key`.
+        reason: String,
+        /// Such as `Set ANTHROPIC_API_KEY`.
+        remedy: String,
+    },
+}
+
+/// One configured backend instance.
+#[derive(Clone, Debug)]
+pub struct Backend {
+    /// The name in the configuration, such as `openai` or `openai.work`.
+    pub name: String,
+    /// The connector id behind it, such as `openai`.
+    pub family: String,
+    /// Whether it can take requests.
+    pub ready: Readiness,
+    /// Model ids that it lists, as it spells them.
+    pub models: HashSet<String>,
+    /// The vendor prefix under which its models are known elsewhere, such as `google` for Gemini.
+    pub vendor: Option<String>,
+    /// Higher is preferred with [`Preference::Priority`].
+    pub priority: i32,
+    /// Lower is preferred with [`Preference::Cost`]; any unit, the same for all.
+    pub cost: u64,
+}
+
+impl Backend {
+    /// A ready backend that lists nothing.
+    pub fn new(name: impl Into<String>, family: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            family: family.into(),
+            ready: Readiness::Ready,
+            models: HashSet::new(),
+            vendor: None,
+            priority: 0,
+            cost: 1_000_000,
+        }
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
+        self.ready == Readiness::Ready
+    }
+}
+
+/// Who gets a bare model name that several backends list. The default backend comes first in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Preference {
+    /// They take turns.
+    #[default]
+    RoundRobin,
+    /// The highest priority; equals take turns.
+    Priority,
+    /// The lowest cost; equals take turns.
+    Cost,
+}
+
+/// What clients may write. Routes of the operator (static route, aliases, configured failover routes) are exempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct NamePolicy {
+    /// Refuse `openai.1:…`.
+    pub refuse_instances: bool,
+    /// Refuse every `backend:…`.
+    pub refuse_backends: bool,
+    /// Refuse bare model names.
+    pub refuse_models: bool,
+}
+
+/// A selector whose leaves all name their backend.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StaticRoute(pub(super) Selector);
+
+impl StaticRoute {
+    /// Reads a static route.
+    ///
+    /// # Errors
+    /// A sentence for the operator: bad grammar, an ignored parameter, or a leaf without a backend.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let parsed = Selector::parse(text).map_err(|e: SelectorError| e.to_string())?;
+        if let Some(warning) = parsed.warnings.first() {
+            return Err(warning.message.clone());
+        }
+        match parsed
+            .selector
+            .leaves()
+            .into_iter()
+            .find(|leaf| leaf.backend().is_none())
+        {
+            Some(leaf) => Err(format!("`{leaf}` names no backend; write backend:model")),
+            None => Ok(Self(parsed.selector)),
+        }
+    }
+}
+
+/// All that planning needs to know besides the request and its session.
+#[derive(Clone, Debug, Default)]
+pub struct Table {
+    /// The backend for names that nobody lists.
+    pub default_backend: Option<String>,
+    /// Forces all requests.
+    pub static_route: Option<StaticRoute>,
+    /// Rewrites of model names.
+    pub aliases: Aliases,
+    /// Failover routes by name; `default` and `*` follow every single leg.
+    pub named: BTreeMap<String, NamedRoute>,
+    /// Every configured backend.
+    pub backends: Vec<Backend>,
+    /// Every connector id that exists, configured or not: `anthropic:x` must not reach another vendor.
+    pub families: BTreeSet<String>,
+    /// What clients may write.
+    pub policy: NamePolicy,
+    /// Who gets a bare name.
+    pub preference: Preference,
+}
+
+impl Table {
+    /// The backend of exactly this name.
+    pub fn backend(&self, name: &str) -> Option<&Backend> {
+        self.backends.iter().find(|backend| backend.name == name)
+    }
+
+    /// True if text before a colon means a backend: a configured name, a family, or a known connector id.
+    pub fn is_backend(&self, name: &str) -> bool {
+        let family = name.split_once('.').map_or(name, |(family, _)| family);
+        self.backend(name).is_some() || self.has_family(family) || self.families.contains(family)
+    }
+
+    pub(super) fn has_family(&self, family: &str) -> bool {
+        self.backends.iter().any(|backend| backend.family == family)
+    }
+
+    /// The configured name closest to `name`, if it is close enough to be meant.
+    pub fn closest(&self, name: &str) -> Option<&str> {
+        self.backends
+            .iter()
+            .map(|backend| (strsim::jaro_winkler(name, &backend.name), backend.name.as_str()))
+            .filter(|(likeness, _)| *likeness > 0.84)
+            .max_by(|a, b| a.0.total_cmp(&b.0))
+            .map(|(_, name)| name)
+    }
+
+    pub(super) fn names(&self) -> String {
+        let names: Vec<&str> = self
+            .backends
+            .iter()
+            .map(|backend| backend.name.as_str())
+            .collect();
+        names.join(", ")
+    }
+}
