@@ -28,6 +28,7 @@ TOOLS = pathlib.Path(os.environ.get("LIP_TOOLS", ROOT / ".tools"))
 PYTHON, NODE = TOOLS / "py/bin/python", TOOLS / "bin/node"
 AIMOCK = TOOLS / "npm/node_modules/@copilotkit/aimock/dist/cli.js"
 CLIENT_KEY, BAD_KEY, UPSTREAM_KEY = "sk-client-of-lip", "sk-unknown-to-lip", "sk-lip-at-upstream"
+FAMILIES = ("openai_chat", "openai_responses", "anthropic_messages", "gemini")
 READY_S, SCRIPT_S = 30, 180
 
 
@@ -156,7 +157,7 @@ def run_script(path, origin, mode, more, skips):
 
 def scripts_of(families, wanted):
     paths = [HERE / (family + kind) for family in families for kind in (".py", ".mjs")]
-    return [path for path in paths if path.name.startswith(tuple(wanted))]
+    return [path for path in paths if path.exists() and path.name.startswith(tuple(wanted))]
 
 
 def run_pair(options, folder, pair, rows):
@@ -183,8 +184,7 @@ def run_pair(options, folder, pair, rows):
 def self_test(options, folder, rows):
     upstream = start_aimock(folder, CLIENT_KEY)
     try:
-        families = sorted({path.stem for path in HERE.glob("*.mjs")} - {"harness"})
-        for path in scripts_of(families, options.script):
+        for path in scripts_of(FAMILIES, options.script):
             print(f"== {path.name} → upstream")
             more = ["--direct", "--key", CLIENT_KEY, "--bad-key", BAD_KEY]
             rows.append((path.name, "upstream alone", *run_script(path, upstream.origin, "upstream", more, DIRECT_SKIPS.get(path.stem, {}))))
