@@ -1,0 +1,58 @@
+//! Pure: one table of every setting (key, flag, env, type, unit, default, doc, since) → parser, CLI, env, schema,
+//! docs. Knows no file system, no process environment and no clock: texts and variables are arguments.
+//!
+//! ```
+//! use settings::{CliOverrides, Env, File, Format, resolve};
+//!
+//! let file = File { name: "lip.toml", format: Format::Toml, text: "port = 9000\n[backends.openai]\n" };
+//! let env = Env::from_iter([("LIP_LOG_LEVEL", "debug")]);
+//! let resolved = resolve(Some(&file), &env, &CliOverrides::default())?;
+//! assert_eq!(resolved.port(), 9000);
+//! assert_eq!(resolved.backends()[0].connector(), "openai");
+//! assert_eq!(resolved.source("port").map(ToString::to_string).as_deref(), Some("lip.toml:1:1"));
+//! # Ok::<(), settings::Refused>(())
+//! ```
+mod backends;
+mod choices;
+mod cli;
+mod env;
+mod file;
+pub mod generate;
+mod instances;
+mod numbers;
+mod problem;
+mod python;
+mod read;
+mod resolve;
+mod routes;
+mod row;
+mod secrets;
+mod suggest;
+mod table;
+mod texts;
+mod toml_tree;
+mod tree;
+mod yaml_tree;
+
+pub use backends::{Backend, BackendValues};
+pub use choices::{AccessMode, Isolation, LogFormat, LogLevel};
+pub use cli::{CliOverrides, clap_args, overrides};
+pub use env::{Env, api_keys_from_env};
+pub use file::{File, Format};
+pub use problem::{Problem, Refused, Severity, Source};
+pub use resolve::{Resolved, Row, config_path, resolve};
+pub use routes::{FailoverRoute, ModelAlias};
+pub use row::{Flag, Setting, Shape, Status, Takes};
+pub use secrets::ApiKey;
+pub use table::Values;
+pub use tree::Pos;
+
+/// Every setting of the host, in the order of the docs.
+pub fn all() -> impl Iterator<Item = &'static Setting> {
+    table::TABLE.iter().map(|row| &row.setting)
+}
+
+/// Every known field of a backend, with keys below `backends.<name>`.
+pub fn all_of_backend() -> impl Iterator<Item = &'static Setting> {
+    backends::BACKEND_TABLE.iter().map(|row| &row.setting)
+}

@@ -1,0 +1,299 @@
+//! Brings file, environment and command line together: command line > environment > file > default, per setting.
+use std::net::IpAddr;
+
+use base::Secret;
+
+use crate::{
+    backends::{BACKEND_TABLE, Backend},
+    choices::AccessMode,
+    cli::CliOverrides,
+    env::Env,
+    file::{File, warn_if_later},
+    problem::{Problem, Problems, Refused, Severity, Source},
+    read::{Raw, Reader},
+    secrets::ApiKey,
+    suggest::suggestion,
+    table::{TABLE, Values},
+};
+
+/// A configuration that the host can run with. Reads like [`Values`].
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    values: Values,
+    backends: Vec<Backend>,
+    warnings: Vec<Problem>,
+}
+
+/// One line of `lip config show`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The path of the setting.
+    pub key: String,
+    /// The value; `***` for secrets, `None` when it is not set.
+    pub value: Option<String>,
+    /// Where it came from.
+    pub source: Source,
+}
+
+impl std::ops::Deref for Resolved {
+    type Target = Values;
+
+    fn deref(&self) -> &Values {
+        &self.values
+    }
+}
+
+impl Resolved {
+    /// The configured backends in the order of the file, disabled ones included.
+    pub fn backends(&self) -> &[Backend] {
+        &self.backends
+    }
+
+    /// What is odd but not wrong.
+    pub fn warnings(&self) -> &[Problem] {
+        &self.warnings
+    }
+
+    /// The keys that clients may present.
+    pub fn client_keys(&self) -> Vec<Secret<String>> {
+        self.auth_api_keys()
+            .iter()
+            .filter_map(|key| key.secret().cloned())
+            .collect()
+    }
+
+    /// Every secret of the configuration, for redaction.
+    pub fn secrets(&self) -> Vec<Secret<String>> {
+        let of_backends = self
+            .backends
+            .iter()
+            .flat_map(Backend::api_keys)
+            .filter_map(|key| key.secret().cloned());
+        self.client_keys().into_iter().chain(of_backends).collect()
+    }
+
+    /// Where the value of `key` came from; `None` for an unknown key.
+    pub fn source(&self, key: &str) -> Option<&Source> {
+        TABLE
+            .iter()
+            .find(|row| row.setting.key == key)
+            .map(|row| (row.show)(&self.values).1)
+    }
+
+    /// Every setting with value and source, then the fields of each backend that are set.
+    pub fn explain(&self) -> Vec<Row> {
+        let mut rows: Vec<Row> = Vec::new();
+        for row in TABLE {
+            let (value, source) = (row.show)(&self.values);
+            rows.push(Row {
+                key: row.setting.key.to_owned(),
+                value,
+                source: source.clone(),
+            });
+        }
+        for backend in &self.backends {
+            let key = |field: &str| format!("backends.{}.{field}", backend.name);
+            let source = backend.source.clone();
+            rows.push(Row {
+                key: key("type"),
+                value: Some(backend.connector().to_owned()),
+                source,
+            });
+            for row in BACKEND_TABLE.iter().filter(|row| row.setting.key != "type") {
+                let (value, source) = (row.show)(&backend.values);
+                if *source != Source::Default {
+                    rows.push(Row {
+                        key: key(row.setting.key),
+                        value,
+                        source: source.clone(),
+                    });
+                }
+            }
+            // What connectors call their secrets is unknown here, so no value is shown.
+            for name in backend.extra.keys() {
+                rows.push(Row {
+                    key: key(name),
+                    value: Some("***".to_owned()),
+                    source: backend.source.clone(),
+                });
+            }
+        }
+        rows
+    }
+}
+
+/// The configuration file that was asked for, and by whom; needed before the rest can be resolved.
+pub fn config_path(env: &Env, cli: &CliOverrides) -> Option<(std::path::PathBuf, Source)> {
+    let mut values = Values::default();
+    // Problems are reported by `resolve`, which reads the same row again.
+    let mut ignored = Problems::default();
+    apply_env(&mut values, env, &mut ignored);
+    apply_cli(&mut values, env, cli, &mut ignored);
+    let source = values.config.source.clone();
+    values.config.value.map(|path| (path, source))
+}
+
+/// Resolves every setting.
+///
+/// # Errors
+/// All errors at once, each with its place, what was expected, what was found and what to do.
+pub fn resolve(file: Option<&File<'_>>, env: &Env, cli: &CliOverrides) -> Result<Resolved, Refused> {
+    let mut problems = Problems::default();
+    let mut values = Values::default();
+    let backends = file
+        .map(|file| crate::file::apply(file, &mut values, env, &mut problems))
+        .unwrap_or_default();
+    apply_env(&mut values, env, &mut problems);
+    apply_cli(&mut values, env, cli, &mut problems);
+    check_access(&values, &mut problems);
+    check_tls(&values, &mut problems);
+    check_env_names(env, &mut problems);
+    let warnings = problems.verdict()?;
+    Ok(Resolved {
+        values,
+        backends,
+        warnings,
+    })
+}
+
+fn apply_env(values: &mut Values, env: &Env, problems: &mut Problems) {
+    for row in TABLE {
+        let names = row.setting.env_names();
+        let mut set: Vec<(&str, &str)> = names
+            .iter()
+            .filter_map(|name| Some((name.as_str(), env.get(name)?)))
+            .collect();
+        if !row.setting.env_joined {
+            set.truncate(1);
+        }
+        let Some((spelled, _)) = set.first() else { continue };
+        let name = set.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+        let text = set.iter().map(|(_, text)| *text).collect::<Vec<_>>().join(",");
+        let source = Source::Env(name);
+        let key = row.setting.key.to_owned();
+        warn_if_later(&row.setting, &key, &source, problems);
+        let mut reader = Reader {
+            key,
+            spelled,
+            setting: &row.setting,
+            source,
+            env,
+            problems,
+        };
+        (row.apply)(values, &Raw::Env(&text), &mut reader);
+    }
+}
+
+fn apply_cli(values: &mut Values, env: &Env, cli: &CliOverrides, problems: &mut Problems) {
+    for given in &cli.given {
+        let setting = &given.row.setting;
+        let source = Source::Flag(format!("--{}", given.flag.long));
+        let key = setting.key.to_owned();
+        warn_if_later(setting, &key, &source, problems);
+        let mut reader = Reader {
+            key,
+            spelled: given.flag.long,
+            setting,
+            source,
+            env,
+            problems,
+        };
+        (given.row.apply)(values, &Raw::Cli(&given.values), &mut reader);
+    }
+}
+
+/// Single-user listens on loopback only; multi-user needs a client key.
+fn check_access(values: &Values, problems: &mut Problems) {
+    let keys = &values.auth_api_keys;
+    for name in keys
+        .value
+        .iter()
+        .filter(|key| key.secret().is_none())
+        .filter_map(ApiKey::env_name)
+    {
+        let hint = format!("set {name}, or remove the entry");
+        let message = format!("the variable {name} is not set");
+        problems.push(
+            Severity::Error,
+            &keys.source,
+            "auth.api_keys",
+            message,
+            Some(hint),
+        );
+    }
+    match values.access_mode() {
+        AccessMode::SingleUser if !is_loopback(values.host()) => {
+            let message = format!(
+                "{} is not a loopback address, and single-user mode listens on loopback only",
+                values.host()
+            );
+            let hint = if keys.value.is_empty() {
+                "use host 127.0.0.1; or --multi-user-mode with at least one client key (auth.api_keys or API_KEYS)"
+            } else {
+                "use host 127.0.0.1; or --multi-user-mode"
+            };
+            problems.push(
+                Severity::Error,
+                &values.host.source,
+                "host",
+                message,
+                Some(hint.to_owned()),
+            );
+        }
+        AccessMode::MultiUser if keys.value.is_empty() => {
+            let hint = "set auth.api_keys, API_KEYS or LLM_INTERACTIVE_PROXY_API_KEY";
+            let message = "multi-user mode needs at least one client key";
+            problems.push(
+                Severity::Error,
+                &values.access_mode.source,
+                "access_mode",
+                message,
+                Some(hint.to_owned()),
+            );
+        }
+        AccessMode::SingleUser | AccessMode::MultiUser => {}
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    match host.parse::<IpAddr>() {
+        Ok(address) => address.to_canonical().is_loopback(),
+        Err(_) => host.trim_end_matches('.').eq_ignore_ascii_case("localhost"),
+    }
+}
+
+fn check_tls(values: &Values, problems: &mut Problems) {
+    let (given, source, missing) = match (values.tls_cert(), values.tls_key()) {
+        (Some(_), None) => ("tls.cert", &values.tls_cert.source, "tls.key"),
+        (None, Some(_)) => ("tls.key", &values.tls_key.source, "tls.cert"),
+        (Some(_), Some(_)) | (None, None) => return,
+    };
+    problems.push(
+        Severity::Error,
+        source,
+        given,
+        format!("needs {missing}"),
+        Some(format!("set {missing}")),
+    );
+}
+
+/// A misspelled variable is silently without effect, so close misses are told.
+fn check_env_names(env: &Env, problems: &mut Problems) {
+    let known: Vec<String> = TABLE.iter().flat_map(|row| row.setting.env_names()).collect();
+    let lower: Vec<String> = known.iter().map(|name| name.to_lowercase()).collect();
+    for name in env
+        .names()
+        .filter(|name| name.starts_with("LIP_") && !known.iter().any(|k| k == name))
+    {
+        if let Some(meant) = suggestion(&name.to_lowercase(), lower.iter().map(String::as_str)) {
+            let hint = Some(format!("did you mean {}?", meant.to_uppercase()));
+            problems.push(
+                Severity::Warning,
+                &Source::Env(name.to_owned()),
+                "",
+                "sets nothing",
+                hint,
+            );
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! The one table of every setting of the host. A row is field, parser, flag, variable, schema and docs at once.
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use crate::{
+    choices::{AccessMode, LogFormat, LogLevel, Mode},
+    numbers::{Bool, Bytes, Port, Seconds, Whole},
+    routes::{Aliases, FailoverRoute, ModelAlias, Routes},
+    row::{
+        Flag, Status,
+        Takes::{MaybeBool, Nothing, Value, Values as Many},
+        settings,
+    },
+    secrets::{ApiKey, Keys},
+    texts::{Host, OnePath, Opt, Paths, Prefix, Text},
+};
+
+const GIB: f64 = 1_073_741_824.0;
+const DAY_S: f64 = 86_400.0;
+
+settings! {
+    /// Every setting of the host but the backends, typed.
+    Values, TABLE;
+
+    /// The configuration file, TOML or YAML (`.yaml`, `.yml`).
+    config: Opt<OnePath> as Option<&Path> = None,
+        { key: "config", flags: &[Flag::new("config", Value)], in_file: false, example: "\"config/lip.toml\"" }
+
+    /// The address to listen on. In single-user mode it must be a loopback address.
+    host: Host as &str = "127.0.0.1".to_owned(),
+        { key: "host", flags: &[Flag::new("host", Value)], env: &["APP_HOST"] }
+
+    /// The port to listen on; 0 lets the system choose one.
+    port: Port as u16 = 8000,
+        { key: "port", flags: &[Flag::new("port", Value)], env: &["APP_PORT"], range: Some((0.0, 65_535.0)) }
+
+    /// A second port that serves the Anthropic frontend alone.
+    anthropic_port: Opt<Port> as Option<u16> = None,
+        { key: "anthropic_port", flags: &[Flag::new("anthropic-port", Value)], env: &["ANTHROPIC_PORT"],
+          range: Some((0.0, 65_535.0)), example: "8001", status: Status::Later("W2") }
+
+    /// Who may use the host: `single_user` listens on loopback only and needs no client key;
+    /// `multi_user` listens anywhere and needs at least one.
+    access_mode: Mode as AccessMode = AccessMode::SingleUser,
+        { key: "access_mode", aliases: &["access_mode.mode", "single_user_mode", "multi_user_mode"],
+          flags: &[Flag::new("single-user-mode", Nothing("single_user")), Flag::new("multi-user-mode", Nothing("multi_user"))] }
+
+    /// The backend that answers when a model name does not name one. Unset: the first ready backend in
+    /// the order of the file, else the built-in echo.
+    default_backend: Opt<Text> as Option<&str> = None,
+        { key: "default_backend", aliases: &["backends.default_backend"],
+          flags: &[Flag::new("default-backend", Value)], env: &["LLM_BACKEND"], example: "\"openai\"" }
+
+    /// Directories that hold connector libraries, searched in this order. A variable separates them as
+    /// `PATH` does.
+    plugins_dir: Paths as &[PathBuf] = Vec::new(),
+        { key: "plugins_dir", flags: &[Flag::new("plugins-dir", Many)], example: "[\"plugins\"]",
+          default_words: "`plugins` beside the program, then the user's data directory" }
+
+    /// How much is logged.
+    log_level: LogLevel as LogLevel = LogLevel::Info,
+        { key: "log_level", aliases: &["logging.level"], flags: &[Flag::new("log-level", Value)], env: &["LOG_LEVEL"] }
+
+    /// The form of log lines: `text` for people, `json` for machines.
+    log_format: LogFormat as LogFormat = LogFormat::Text,
+        { key: "log_format", aliases: &["logging.format"], flags: &[Flag::new("log-format", Value)] }
+
+    /// The keys that clients must present. Each is the key itself or `env:NAME`. On the command line
+    /// other users of the machine can read it: prefer the environment.
+    auth_api_keys: Keys as &[ApiKey] = Vec::new(),
+        { key: "auth.api_keys", flags: &[Flag::new("api-keys", Many)],
+          env: &["API_KEYS", "LLM_INTERACTIVE_PROXY_API_KEY"], env_joined: true, example: "[\"env:LIP_CLIENT_KEY\"]" }
+
+    /// Whether configured keys that appear in prompts are replaced before they leave the host.
+    redact_api_keys_in_prompts: Bool as bool = true,
+        { key: "auth.redact_api_keys_in_prompts", aliases: &["redact_api_keys_in_prompts"],
+          flags: &[Flag::new("disable-redact-api-keys-in-prompts", Nothing("false"))],
+          env: &["REDACT_API_KEYS_IN_PROMPTS"], status: Status::Later("W9") }
+
+    /// The certificate chain of the listener, PEM. Needs `tls.key`.
+    tls_cert: Opt<OnePath> as Option<&Path> = None,
+        { key: "tls.cert", example: "\"cert.pem\"", status: Status::Later("W9") }
+
+    /// The private key of the listener, PEM. Needs `tls.cert`.
+    tls_key: Opt<OnePath> as Option<&Path> = None,
+        { key: "tls.key", example: "\"key.pem\"", status: Status::Later("W9") }
+
+    /// The largest request body.
+    request_body_bytes: Bytes as u64 = 100 << 20,
+        { key: "limits.request_body_bytes", unit: "bytes", range: Some((1_024.0, 4.0 * GIB)) }
+
+    /// The largest request head: request line and headers.
+    request_header_bytes: Bytes as u64 = 64 << 10,
+        { key: "limits.request_header_bytes", unit: "bytes", range: Some((8_192.0, 1_048_576.0)) }
+
+    /// How many turns may run at the same time; further ones are answered with 503.
+    concurrent_turns: Whole as u64 = 1_024,
+        { key: "limits.concurrent_turns", unit: "turns", range: Some((1.0, 1_000_000.0)) }
+
+    /// The time to connect to a provider.
+    connect_timeout: Seconds as Duration = Duration::from_secs(10),
+        { key: "timeouts.connect", unit: "seconds", range: Some((0.001, DAY_S)) }
+
+    /// The time from a sent request to the head of the provider's answer. Answers that are not
+    /// streamed often come with their head, so this is long.
+    head_timeout: Seconds as Duration = Duration::from_secs(600),
+        { key: "timeouts.head", unit: "seconds", range: Some((0.001, DAY_S)) }
+
+    /// The time from a sent request to the first meaningful output of a stream.
+    first_output_timeout: Seconds as Duration = Duration::from_secs(600),
+        { key: "timeouts.first_output", unit: "seconds", range: Some((0.001, DAY_S)) }
+
+    /// The longest silence inside an answer.
+    idle_timeout: Seconds as Duration = Duration::from_secs(300),
+        { key: "timeouts.idle", unit: "seconds", range: Some((0.001, DAY_S)) }
+
+    /// The longest turn, all attempts together.
+    total_timeout: Seconds as Duration = Duration::from_secs(3_600),
+        { key: "timeouts.total", unit: "seconds", range: Some((0.001, DAY_S)) }
+
+    /// How long a streaming client waits before the head goes out and keep-alives begin. Until then a
+    /// failed attempt may still move to another backend with a proper status.
+    stream_commit_after: Seconds as Duration = Duration::from_secs(10),
+        { key: "stream.commit_after", unit: "seconds", range: Some((0.0, DAY_S)) }
+
+    /// The memory of all streams that still hold back their first frames.
+    gate_bytes: Bytes as u64 = 64 << 20,
+        { key: "memory.gate_bytes", unit: "bytes", range: Some((65_536.0, 64.0 * GIB)) }
+
+    /// Whether providers are asked for token counts that the client did not ask for. The extra frame is
+    /// removed from the answer.
+    usage_ask_upstream: Bool as bool = false,
+        { key: "usage.ask_upstream" }
+
+    /// Whether outgoing connections go through the proxies named by `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`.
+    proxy_use_environment: Bool as bool = false,
+        { key: "proxy.use_environment" }
+
+    /// The `User-Agent` that providers see. A backend may have its own.
+    user_agent: Text as &str = concat!("lip/", env!("CARGO_PKG_VERSION")).to_owned(),
+        { key: "identity.user_agent", aliases: &["identity.user_agent.override_value"],
+          flags: &[Flag::new("identity-user-agent", Value)], env: &["APP_USER_AGENT"], default_words: "`lip/<version>`",
+          example: "\"my-team/1.0\"" }
+
+    /// What begins a command in a chat.
+    command_prefix: Prefix as &str = "!/".to_owned(),
+        { key: "command_prefix", flags: &[Flag::new("command-prefix", Value)], env: &["COMMAND_PREFIX"],
+          status: Status::Later("W3") }
+
+    /// Whether a command counts only at the beginning of a message.
+    strict_command_detection: Bool as bool = false,
+        { key: "strict_command_detection", flags: &[Flag::new("strict-command-detection", MaybeBool)],
+          env: &["STRICT_COMMAND_DETECTION"], status: Status::Later("W3") }
+
+    /// Whether commands in chats are passed on as plain text.
+    disable_interactive_commands: Bool as bool = false,
+        { key: "disable_interactive_commands", aliases: &["session.disable_interactive_commands"],
+          flags: &[Flag::new("disable-interactive-commands", MaybeBool)], env: &["DISABLE_INTERACTIVE_COMMANDS"],
+          status: Status::Later("W3") }
+
+    /// How many sessions are remembered; the least recently used goes first.
+    session_count_max: Whole as u64 = 10_000,
+        { key: "session.count_max", unit: "sessions", range: Some((1.0, 10_000_000.0)), status: Status::Later("W3") }
+
+    /// How long a session without a turn is remembered.
+    session_ttl: Seconds as Duration = Duration::from_secs(86_400),
+        { key: "session.ttl", aliases: &["session.max_age"], env: &["SESSION_MAX_AGE"], unit: "seconds",
+          range: Some((1.0, 366.0 * DAY_S)), status: Status::Later("W3") }
+
+    /// The memory of all sessions together.
+    session_bytes_max: Bytes as u64 = 256 << 20,
+        { key: "session.bytes_max", unit: "bytes", range: Some((65_536.0, 64.0 * GIB)), status: Status::Later("W3") }
+
+    /// A selector that replaces the route of every turn.
+    static_route: Opt<Text> as Option<&str> = None,
+        { key: "static_route", aliases: &["backends.static_route"], flags: &[Flag::new("static-route", Value)],
+          env: &["STATIC_ROUTE"], example: "\"openai:gpt-5\"", status: Status::Later("W3") }
+
+    /// Rewrites of model names; the first pattern that matches the beginning of the name wins and its
+    /// replacement is the whole new selector. As a variable: JSON. As a flag: `PATTERN=REPLACEMENT`.
+    model_aliases: Aliases as &[ModelAlias] = Vec::new(),
+        { key: "model_aliases", aliases: &["model_rewrites"], flags: &[Flag::new("model-alias", Many)],
+          env: &["MODEL_ALIASES"], status: Status::Later("W3"),
+          example: "[{ pattern = '^gpt-(.*)', replacement = 'openrouter:openai/gpt-\\1' }]" }
+
+    /// Named lists of legs that are tried in order; `default` and `*` are the fallback for every model.
+    failover_routes: Routes as &[FailoverRoute] = Vec::new(),
+        { key: "failover_routes", status: Status::Later("W3"),
+          example: "{ best = [\"openai:gpt-5\", \"anthropic:claude-opus-4-1\"] }" }
+
+    /// The Google Cloud project that pays for `gemini-cli-cloud-project`.
+    google_cloud_project: Opt<Text> as Option<&str> = None,
+        { key: "google_cloud_project", aliases: &["gcp_project_id"], env: &["GOOGLE_CLOUD_PROJECT", "GCP_PROJECT_ID"],
+          example: "\"my-project\"", status: Status::Later("W6") }
+
+    /// Idle seconds after a completed turn before an agent process is ended.
+    stale_acp_agent_kill_idle_seconds: Seconds as Duration = Duration::from_secs(3_600),
+        { key: "stale_acp_agent_kill_idle_seconds", flags: &[Flag::new("stale-acp-agent-kill-idle-seconds", Value)],
+          env: &["STALE_ACP_AGENT_KILL_IDLE_SECONDS"], unit: "seconds", range: Some((1.0, 604_800.0)),
+          status: Status::Later("W5") }
+
+    /// Whether idle agent processes are left running.
+    disable_stale_acp_agent_kills: Bool as bool = false,
+        { key: "disable_stale_acp_agent_kills", flags: &[Flag::new("disable-stale-acp-agent-kills", MaybeBool)],
+          env: &["DISABLE_STALE_ACP_AGENT_KILLS"], status: Status::Later("W5") }
+}
