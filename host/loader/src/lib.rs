@@ -1,2 +1,27 @@
-//! Finds, checks, loads and runs connector libraries. The only room of the host with `unsafe`.
+//! Finds, checks, loads and runs connector libraries. The only room of the host with `unsafe`. Knows no HTTP and no config.
+//!
+//! The way of a file: [`discover`] lists it, [`file`] reads it once, [`object`] and [`stamp`] judge its bytes, [`store`]
+//! keeps a private copy, [`probe`] loads that copy in a child process, [`library`] maps it here, [`manifest`] reads what it
+//! offers. [`registry`] then says which library owns which connector, and [`plugin`] makes instances.
+pub mod discover;
+mod file;
+mod host_fns;
+pub mod layout;
+mod library;
+pub mod manifest;
+mod object;
+pub mod plugin;
+pub mod probe;
+pub mod refusal;
+pub mod registry;
 pub mod run;
+mod stamp;
+mod store;
+mod sys;
+
+pub use discover::{Discovery, Note, Options, Outcome, Writable, discover};
+pub use manifest::{Auth, ConnectorManifest, Manifest, ModelHint};
+pub use plugin::{Instance, Plugin};
+pub use probe::Prober;
+pub use refusal::{Refusal, Refused, Warning};
+pub use registry::{Conflict, Registry};

@@ -5,6 +5,7 @@ mod effect;
 mod wake;
 
 pub use effect::{Body, Effect, EffectFuture, Effects, HttpCall, Outcome, Refusal, SecretHeader, Upstream};
+pub(crate) use decode::fault;
 pub use wake::wake;
 
 use ::bytes::Bytes;

@@ -1,0 +1,241 @@
+//! Tries a library in a process of its own: what kills a host while it loads a file kills only that process.
+//!
+//! The host's binary starts itself with [`FLAG`] and two paths; [`intercept`] at the top of its `main` does the rest.
+use crate::refusal::{Refusal, tidy};
+use crate::{library, sys};
+use serde::{Deserialize, Serialize};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+use std::{fs, io};
+
+/// The first argument of a probe process; then come the library and the file for the report.
+pub const FLAG: &str = "--probe-plugin";
+/// Time that a library may take to load.
+const LIMIT: Duration = Duration::from_secs(10);
+/// What the system's own loader reads. All other variables are kept from the probe.
+const VARIABLES: [&str; 4] = ["LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PATH", "SystemRoot"];
+const REPORT_BYTES_MAX: usize = 64 * 1024;
+
+/// Does the work of a probe process if the arguments (without the program's name) ask for it.
+pub fn intercept(args: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
+    let mut args = args.into_iter();
+    if args.next()? != FLAG {
+        return None;
+    }
+    Some(match (args.next(), args.next(), args.next()) {
+        (Some(library), Some(report), None) => child_main(Path::new(&library), Path::new(&report)),
+        _ => ExitCode::from(2),
+    })
+}
+
+/// Loads `library` and writes to the file `report` how it went. Never call it in a process that has other work.
+pub fn child_main(library: &Path, report: &Path) -> ExitCode {
+    sys::bound_child(u32::try_from(LIMIT.as_secs()).unwrap_or(10) + 2);
+    let found = Report::new(library::load(library).err());
+    match found.write(report) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// What a probe found, for one version of the ABI.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Report {
+    abi: [u16; 3],
+    pub(crate) refusal: Option<Refusal>,
+}
+
+impl Report {
+    pub(crate) fn new(refusal: Option<Refusal>) -> Self {
+        Self {
+            abi: lip_abi::abi_version(),
+            refusal,
+        }
+    }
+
+    /// Writes a whole report or none.
+    pub(crate) fn write(&self, path: &Path) -> io::Result<()> {
+        let part = path.with_extension("part");
+        fs::write(&part, serde_json::to_vec(self)?)?;
+        fs::rename(&part, path)
+    }
+
+    /// The report at `path`, if it is one for this ABI.
+    pub(crate) fn read(path: &Path) -> Option<Self> {
+        let bytes = fs::read(path)
+            .ok()
+            .filter(|bytes| bytes.len() <= REPORT_BYTES_MAX)?;
+        let report: Self = serde_json::from_slice(&bytes).ok()?;
+        (report.abi == lip_abi::abi_version()).then_some(report)
+    }
+
+    /// The library itself is fine or deadly, whatever machine and moment it is.
+    pub(crate) fn lasts(&self) -> bool {
+        matches!(self.refusal, None | Some(Refusal::Deadly { .. }))
+    }
+}
+
+/// How to start a probe process.
+#[derive(Clone, Debug)]
+pub struct Prober {
+    program: PathBuf,
+    args: Vec<OsString>,
+    limit: Duration,
+}
+
+impl Prober {
+    /// By starting this very program with [`FLAG`].
+    ///
+    /// # Errors
+    /// The system does not say where the program is.
+    pub fn this_program() -> io::Result<Self> {
+        // On Linux this name stays right when the file was replaced by an upgrade.
+        let itself = Path::new("/proc/self/exe");
+        let program = if cfg!(target_os = "linux") && itself.exists() {
+            itself.to_owned()
+        } else {
+            std::env::current_exe()?
+        };
+        Ok(Self::new(program, [FLAG.into()]))
+    }
+
+    /// By starting `program` with `args`, then the paths of the library and of the report.
+    pub fn new(program: impl Into<PathBuf>, args: impl IntoIterator<Item = OsString>) -> Self {
+        Self {
+            program: program.into(),
+            args: args.into_iter().collect(),
+            limit: LIMIT,
+        }
+    }
+
+    /// Another time limit than 10 s.
+    #[must_use]
+    pub fn limit(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Loads `library` in a process of its own, which writes to `report`.
+    pub(crate) fn probe(&self, library: &Path, report: &Path) -> Report {
+        let ended = self
+            .spawn(library, report)
+            .and_then(|child| wait(child, self.limit));
+        let found = Report::read(report);
+        let _ = fs::remove_file(report);
+        match (found, ended) {
+            // Whatever happens at its exit does not matter any more.
+            (Some(found), _) => found,
+            (None, Ok(Some(status))) => Report::new(Some(end(status))),
+            (None, Ok(None)) => Report::new(Some(Refusal::Endless {
+                limit_s: self.limit.as_secs(),
+            })),
+            (None, Err(error)) => Report::new(Some(Refusal::NotProbed {
+                why: tidy(&error.to_string(), 200),
+            })),
+        }
+    }
+
+    fn spawn(&self, library: &Path, report: &Path) -> io::Result<Child> {
+        let mut command = Command::new(&self.program);
+        command.args(&self.args).arg(library).arg(report).env_clear();
+        command.envs(
+            VARIABLES
+                .iter()
+                .filter_map(|name| Some((name, std::env::var_os(name)?))),
+        );
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+    }
+}
+
+fn end(status: ExitStatus) -> Refusal {
+    match sys::death(status) {
+        (how, true) => Refusal::Deadly { how },
+        (how, false) => Refusal::NotProbed {
+            why: format!("the process was ended from outside ({how})"),
+        },
+    }
+}
+
+/// `None` when the process had to be ended.
+fn wait(mut child: Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
+    let (start, mut pause) = (Instant::now(), Duration::from_millis(1));
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if start.elapsed() >= limit {
+            child.kill()?;
+            child.wait()?;
+            return Ok(None);
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(20));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn probe(script: &str) -> Report {
+        let dir = tempfile::tempdir().unwrap();
+        let prober = Prober::new("/bin/sh", ["-c".into(), script.into(), "sh".into()])
+            .limit(Duration::from_millis(300));
+        let report = prober.probe(Path::new("x.so"), &dir.path().join("report"));
+        assert_eq!(fs::read_dir(&dir).unwrap().count(), 0, "the report is taken away");
+        report
+    }
+
+    #[test]
+    fn other_command_lines_are_left_alone() {
+        let args = |list: &[&str]| list.iter().map(OsString::from).collect::<Vec<_>>();
+        assert!(intercept(args(&[])).is_none());
+        assert!(intercept(args(&["serve", FLAG, "a", "b"])).is_none());
+        assert_eq!(intercept(args(&[FLAG, "a"])), Some(ExitCode::from(2)));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn ends_of_the_process_are_told_apart() {
+        let refusal = |script| probe(script).refusal.unwrap();
+        assert_eq!(
+            refusal("exit 0"),
+            Refusal::Deadly {
+                how: "exit code 0".into()
+            }
+        );
+        assert_eq!(
+            refusal("kill -ABRT $$"),
+            Refusal::Deadly {
+                how: "signal 6, SIGABRT".into()
+            }
+        );
+        assert_eq!(refusal("kill -KILL $$").code(), "not-probed");
+        assert_eq!(refusal("while :; do :; done").code(), "endless");
+        assert_eq!(refusal("echo nonsense > \"$2\"").code(), "deadly");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn report_counts_whatever_the_exit() {
+        let [major, minor, patch] = lip_abi::abi_version();
+        let json = format!(r#"{{"abi":[{major},{minor},{patch}],"refusal":null}}"#);
+        let report = probe(&format!("echo '{json}' > \"$2\"; kill -SEGV $$"));
+        assert_eq!(report, Report::new(None));
+        assert!(report.lasts());
+    }
+
+    #[test]
+    fn program_that_is_not_there_is_a_refusal() {
+        let dir = tempfile::tempdir().unwrap();
+        let report = Prober::new(dir.path().join("none"), []).probe(Path::new("x"), &dir.path().join("r"));
+        assert_eq!(report.refusal.as_ref().unwrap().code(), "not-probed");
+        assert!(!report.lasts());
+    }
+}

@@ -1,0 +1,15 @@
+//! What differs between operating systems, behind one set of names.
+#[cfg(unix)]
+#[path = "sys/unix.rs"]
+mod this;
+#[cfg(windows)]
+#[path = "sys/windows.rs"]
+mod this;
+
+pub(crate) use this::{
+    allow_only_owner, bound_child, death, enter_private_dir, is_link_loop, map_library, open_for_reading,
+    world_writable,
+};
+
+/// How the names of libraries end here.
+pub(crate) const LIBRARY_SUFFIX: &str = std::env::consts::DLL_EXTENSION;
