@@ -197,7 +197,7 @@ script.check('tools_parallel', async () => {
 script.check('tools_parallel_stream', async () => {
   const calls = callsOf(await stream(script.case('parallel').prompt, { tools: TOOLS }));
   same(calls.map((call) => argumentsOf(call).city), script.case('parallel').cities);
-  same(new Set(calls.flatMap((call) => call.ids)).size, 2, 'distinct ids');
+  same([calls.map((call) => call.ids.length), new Set(calls.flatMap((call) => call.ids)).size], [[1, 1], 2], 'ids of each call');
 });
 
 script.check('text_and_tool', async () => {

@@ -301,6 +301,7 @@ def tools_parallel_stream():
     calls = calls_of(stream(case("parallel").prompt, tools=TOOLS))
     same(sorted(calls), [0, 1], "indexes")
     same([json.loads("".join(calls[i][2]))["city"] for i in (0, 1)], case("parallel").cities)
+    same([len(calls[i][0]) for i in (0, 1)], [1, 1], "ids of each call")
     assert calls[0][0] != calls[1][0], "one id for two calls"
 
 
