@@ -1,0 +1,51 @@
+//! The checks that every connector has to pass. Each is a function of its own and fails with a hint.
+mod contract;
+mod manifest;
+mod subject;
+mod upstream;
+
+pub use contract::*;
+pub use manifest::*;
+pub use subject::{Sample, Verdict, Wrong};
+pub use upstream::*;
+
+/// One test per check: `lip_testkit::conformance!(Acme);` inside `#[cfg(test)] mod tests`.
+///
+/// A connector whose upstream speaks no dialect of LIP says what a good answer looks like:
+/// `lip_testkit::conformance!(Odd, lip_testkit::conformance::Sample::new(r#"{"result": "hi"}"#, r#"["m"]"#));`
+#[macro_export]
+macro_rules! conformance {
+    ($connector:ty) => {
+        $crate::conformance!($connector, $crate::conformance::Sample::default());
+    };
+    ($connector:ty, $sample:expr) => {
+        mod conformance {
+            #[allow(unused_imports, reason = "the type may be named by its path")]
+            use super::*;
+            $crate::conformance!(@tests $connector, $sample,
+                manifest_is_valid
+                empty_config_creates
+                odd_config_is_no_panic
+                configured_base_url_is_used
+                answer_reaches_the_client
+                upstream_errors_reach_the_client
+                dead_upstream_is_an_error
+                cut_answer_is_not_whole
+                missing_secret_is_an_error
+                models_are_listed
+                garbage_is_survived
+                unknown_task_is_unsupported
+                cancelling_lets_go
+                secrets_stay_hidden
+            );
+        }
+    };
+    (@tests $connector:ty, $sample:expr, $($check:ident)+) => {$(
+        #[test]
+        fn $check() {
+            if let Err(wrong) = $crate::conformance::$check::<$connector>(&$sample) {
+                panic!("{wrong}");
+            }
+        }
+    )+};
+}

@@ -1,0 +1,294 @@
+//! Carries out effects from a script: no socket, no waiting.
+use crate::manifest;
+use crate::reply::{End, Reply};
+use lip_abi::{Buf, Completion, Op, op, status};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// A request as it would have gone out.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// The method.
+    pub method: String,
+    /// The URL.
+    pub url: String,
+    /// Headers with secrets filled in; names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// Names of the headers that the host filled in.
+    pub secret_headers: Vec<String>,
+    /// The body: the very buffer that the connector gave.
+    pub body: Buf,
+    /// The connector's own deadline for the head.
+    pub timeout_ms: Option<u64>,
+}
+
+impl Seen {
+    /// The first value of the header `name` (lower case).
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// The body as JSON; `null` when it is none.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+}
+
+/// An open body.
+#[derive(Debug)]
+pub(crate) struct Body {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) chunks: VecDeque<Buf>,
+    pub(crate) end: End,
+}
+
+const KV_BYTES_MAX: usize = 64 << 10;
+
+/// The world around one instance.
+#[derive(Debug, Default)]
+pub(crate) struct World {
+    pub(crate) manifest: Value,
+    pub(crate) base_url: Option<String>,
+    pub(crate) replies: VecDeque<Reply>,
+    pub(crate) secrets: BTreeMap<String, String>,
+    pub(crate) values: BTreeMap<(String, String), (Buf, Option<u64>)>,
+    pub(crate) bodies: BTreeMap<u64, Body>,
+    pub(crate) sleeping: BTreeSet<(u64, u64)>,
+    pub(crate) requests: Vec<Seen>,
+    pub(crate) now_unix_ms: u64,
+    pub(crate) last_handle: u64,
+}
+
+/// What an effect came to.
+struct Done {
+    status: u32,
+    handle: u64,
+    arg: u64,
+    meta: Buf,
+    body: Buf,
+}
+
+fn ok(body: Buf) -> Done {
+    Done {
+        status: status::OK,
+        handle: 0,
+        arg: 0,
+        meta: Buf::empty(),
+        body,
+    }
+}
+
+fn failed(status: u32, sentence: impl Into<String>) -> Done {
+    Done {
+        status,
+        meta: sentence.into().into(),
+        ..ok(Buf::empty())
+    }
+}
+
+impl World {
+    /// Starts `op`. `None`: it completes when the clock moves.
+    pub(crate) fn start(&mut self, op: Op) -> Option<Completion> {
+        let id = op.id;
+        let done = match op.kind {
+            op::SLEEP => {
+                self.sleeping
+                    .insert((self.now_unix_ms.saturating_add(op.arg), id));
+                return None;
+            }
+            op::HTTP => self.http(&op.meta, op.body),
+            op::BODY_READ => self.read(op.handle),
+            op::HEADERS => self.headers(op.handle),
+            op::SECRET_GET => self.secret(&op.meta),
+            op::CLOSE => self.close(op.handle),
+            op::KV_GET | op::KV_PUT => self.value(op.kind, &op.meta, op.body),
+            other => failed(status::UNSUPPORTED, format!("the testkit has no effect {other}")),
+        };
+        Some(Completion {
+            id,
+            status: done.status,
+            flags: 0,
+            handle: done.handle,
+            arg: done.arg,
+            meta: done.meta,
+            body: done.body,
+        })
+    }
+
+    /// Moves the clock to the next sleeper's end.
+    pub(crate) fn next_sleeper(&mut self) -> Option<Completion> {
+        let (due, id) = self.sleeping.pop_first()?;
+        self.now_unix_ms = due;
+        let Done {
+            status,
+            handle,
+            arg,
+            meta,
+            body,
+        } = ok(Buf::empty());
+        Some(Completion {
+            id,
+            status,
+            flags: 0,
+            handle,
+            arg,
+            meta,
+            body,
+        })
+    }
+
+    fn http(&mut self, meta: &[u8], body: Buf) -> Done {
+        let meta: Value = serde_json::from_slice(meta).unwrap_or_default();
+        let text = |key: &str| {
+            meta.get(key)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let (method, url) = (text("method"), text("url"));
+        if let Err(sentence) = self.may_call(&url) {
+            return failed(status::DENIED, sentence);
+        }
+        let mut headers: Vec<(String, String)> = list(&meta, "headers");
+        headers
+            .iter_mut()
+            .for_each(|(name, _)| name.make_ascii_lowercase());
+        let mut secret_headers = Vec::new();
+        for (name, prefix, secret) in list::<(String, String, String)>(&meta, "secret_headers") {
+            let Some(value) = self.secrets.get(&secret) else {
+                return failed(status::DENIED, format!("there is no secret \"{secret}\""));
+            };
+            secret_headers.push(name.to_lowercase());
+            headers.push((name.to_lowercase(), format!("{prefix}{value}")));
+        }
+        let timeout_ms = meta.get("timeout_ms").and_then(Value::as_u64);
+        let reply = self.replies.iter().position(|reply| reply.fits(&method, &url));
+        let reply = reply.and_then(|at| self.replies.remove(at));
+        let missing = format!("no reply is scripted for {method} {url}");
+        self.requests.push(Seen {
+            method,
+            url,
+            headers,
+            secret_headers,
+            body,
+            timeout_ms,
+        });
+        match reply.map(|reply| (reply.head, reply)) {
+            None => failed(status::IO, missing),
+            Some((Err((status, sentence)), _)) => failed(status, sentence),
+            Some((Ok(head), reply)) => {
+                self.last_handle += 1;
+                let chunks = reply.chunks.into();
+                let (headers, end) = (reply.headers, reply.end);
+                self.bodies.insert(
+                    self.last_handle,
+                    Body {
+                        status: head,
+                        headers,
+                        chunks,
+                        end,
+                    },
+                );
+                Done {
+                    handle: self.last_handle,
+                    arg: head.into(),
+                    ..ok(Buf::empty())
+                }
+            }
+        }
+    }
+
+    fn may_call(&self, url: &str) -> Result<(), String> {
+        let authority =
+            manifest::authority(url).ok_or_else(|| format!("\"{url}\" is no absolute http URL"))?;
+        let own = self.base_url.as_deref().and_then(manifest::authority);
+        let egress = manifest::strings(&self.manifest, "egress");
+        if own == Some(authority) || egress.iter().any(|host| manifest::covers(host, authority)) {
+            return Ok(());
+        }
+        Err(format!(
+            "{authority} is neither in the manifest's egress list nor the configured base_url"
+        ))
+    }
+
+    fn read(&mut self, handle: u64) -> Done {
+        let Some(body) = self.bodies.get_mut(&handle) else {
+            return failed(status::IO, "no such body");
+        };
+        match (body.chunks.pop_front(), body.end) {
+            (Some(chunk), _) => ok(chunk),
+            (None, End::Clean) => {
+                self.bodies.remove(&handle);
+                failed(status::EOF, "")
+            }
+            (None, End::Cut) => failed(status::IO, "the connection broke"),
+            (None, End::Silent) => failed(status::TIMEOUT, "the upstream fell silent"),
+        }
+    }
+
+    fn headers(&self, handle: u64) -> Done {
+        match self.bodies.get(&handle) {
+            Some(body) => Done {
+                meta: serde_json::json!(body.headers).to_string().into(),
+                ..ok(Buf::empty())
+            },
+            None => failed(status::IO, "no such body"),
+        }
+    }
+
+    fn close(&mut self, handle: u64) -> Done {
+        self.bodies.remove(&handle);
+        ok(Buf::empty())
+    }
+
+    fn secret(&self, name: &[u8]) -> Done {
+        if !manifest::reads_secret(&self.manifest) {
+            return failed(status::DENIED, "the manifest lacks \"reads_secret\": true");
+        }
+        let name = String::from_utf8_lossy(name);
+        match self.secrets.get(&*name) {
+            Some(value) => ok(value.clone().into()),
+            None => failed(status::DENIED, format!("there is no secret \"{name}\"")),
+        }
+    }
+
+    fn value(&mut self, kind: u32, meta: &[u8], value: Buf) -> Done {
+        let meta: Value = serde_json::from_slice(meta).unwrap_or_default();
+        let text = |key: &str| {
+            meta.get(key)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let place = (text("session"), text("key"));
+        if kind == op::KV_GET {
+            return match self.values.get(&place) {
+                Some((value, until)) if until.is_none_or(|until| self.now_unix_ms < until) => {
+                    ok(value.clone())
+                }
+                _ => failed(status::EOF, ""),
+            };
+        }
+        if value.len() > KV_BYTES_MAX {
+            return failed(status::DENIED, "a value has at most 64 KiB");
+        }
+        let ttl_ms = meta.get("ttl_ms").and_then(Value::as_u64);
+        let until = ttl_ms.map(|ms| self.now_unix_ms.saturating_add(ms));
+        match value.is_empty() {
+            true => self.values.remove(&place),
+            false => self.values.insert(place, (value, until)),
+        };
+        ok(Buf::empty())
+    }
+}
+
+fn list<T: serde::de::DeserializeOwned>(meta: &Value, key: &str) -> Vec<T> {
+    meta.get(key)
+        .cloned()
+        .and_then(|list| serde_json::from_value(list).ok())
+        .unwrap_or_default()
+}

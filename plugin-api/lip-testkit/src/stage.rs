@@ -1,0 +1,187 @@
+//! Sets up one task of a connector as a sentence: what is configured, what the upstream answers, what is asked.
+use crate::effects::World;
+use crate::{Failed, Outcome, Reply, drive, host, manifest};
+use lip_abi::Buf;
+use lip_abi::abi_stable::std_types::RResult;
+use lip_plugin::glue::Entry;
+use lip_plugin::{Connector, Value, json};
+
+/// One connector, one task, one scripted world.
+#[derive(Debug)]
+pub struct Stage {
+    entry: Entry,
+    connector: String,
+    config: Buf,
+    world: World,
+    what: String,
+    meta: Value,
+    body: Buf,
+    cancel_after: Option<usize>,
+}
+
+impl Stage {
+    /// A stage for the first connector of `C`'s manifest. Each secret that the manifest names is `testkit-secret-<name>`.
+    pub fn of<C: Connector>() -> Self {
+        let first = manifest::all(C::MANIFEST).into_iter().next().unwrap_or_default();
+        let stage = Self {
+            entry: Entry::of::<C>(),
+            connector: String::new(),
+            config: "{}".into(),
+            world: World {
+                now_unix_ms: host::START_UNIX_MS,
+                ..World::default()
+            },
+            what: "turn".to_owned(),
+            meta: json!({"session": "testkit"}),
+            body: Buf::empty(),
+            cancel_after: None,
+        };
+        stage.manifest(first)
+    }
+
+    /// Another connector of a manifest that lists several.
+    #[must_use]
+    pub fn connector<C: Connector>(self, id: &str) -> Self {
+        let found = manifest::all(C::MANIFEST)
+            .into_iter()
+            .find(|m| manifest::id(m) == id);
+        self.manifest(found.unwrap_or_else(|| json!({ "id": id })))
+    }
+
+    fn manifest(mut self, manifest: Value) -> Self {
+        let named = |name: String| (name.clone(), format!("{SECRET}{name}"));
+        self.world.secrets = manifest::secrets(&manifest).into_iter().map(named).collect();
+        self.connector = manifest::id(&manifest).to_owned();
+        let dialect = manifest::strings(&manifest, "dialects").into_iter().next();
+        self.world.manifest = manifest;
+        self.envelope("dialect", dialect.unwrap_or_default())
+    }
+
+    fn envelope(mut self, key: &str, value: impl Into<Value>) -> Self {
+        if let Value::Object(meta) = &mut self.meta {
+            meta.insert(key.to_owned(), value.into());
+        }
+        self
+    }
+
+    /// The instance's config.
+    #[must_use]
+    pub fn config(mut self, config: &Value) -> Self {
+        self.world.base_url = config.get("base_url").and_then(Value::as_str).map(str::to_owned);
+        self.config = config.to_string().into();
+        self
+    }
+
+    /// Sets a secret.
+    #[must_use]
+    pub fn secret(mut self, name: &str, value: &str) -> Self {
+        self.world.secrets.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Takes all secrets away.
+    #[must_use]
+    pub fn no_secrets(mut self) -> Self {
+        self.world.secrets.clear();
+        self
+    }
+
+    /// Answers the next request that it fits. Replies are served in order, each once.
+    #[must_use]
+    pub fn reply(mut self, reply: Reply) -> Self {
+        self.world.replies.push_back(reply);
+        self
+    }
+
+    /// A value that the instance stored earlier (`session` empty: for all sessions).
+    #[must_use]
+    pub fn stored(mut self, session: &str, key: &str, value: impl Into<Buf>) -> Self {
+        self.world
+            .values
+            .insert((session.to_owned(), key.to_owned()), (value.into(), None));
+        self
+    }
+
+    /// Asks for a turn with this body.
+    #[must_use]
+    pub fn turn(mut self, body: impl Into<Buf>) -> Self {
+        self.body = body.into();
+        self.task("turn")
+    }
+
+    /// Asks for the models.
+    #[must_use]
+    pub fn models(self) -> Self {
+        self.task("models")
+    }
+
+    /// Asks for any task by name.
+    #[must_use]
+    pub fn task(mut self, what: &str) -> Self {
+        self.what = what.to_owned();
+        self
+    }
+
+    /// The client wants a stream.
+    #[must_use]
+    pub fn stream(self) -> Self {
+        self.envelope("stream", true)
+    }
+
+    /// The model, as the host names it.
+    #[must_use]
+    pub fn model(self, model: &str) -> Self {
+        self.envelope("model", model)
+    }
+
+    /// The dialect of the body, if not the manifest's first.
+    #[must_use]
+    pub fn dialect(self, dialect: &str) -> Self {
+        self.envelope("dialect", dialect)
+    }
+
+    /// Headers of the client that belong to the dialect.
+    #[must_use]
+    pub fn client_headers(self, headers: &[(&str, &str)]) -> Self {
+        self.envelope("headers", json!(headers))
+    }
+
+    /// Drops the task after it has been resumed `steps` times, if it has not ended before.
+    #[must_use]
+    pub const fn cancel_after(mut self, steps: usize) -> Self {
+        self.cancel_after = Some(steps);
+        self
+    }
+
+    /// Makes the instance only: its error, if it has one.
+    pub fn create(self) -> Option<Failed> {
+        host::create(self.entry, &self.connector, &self.connector, self.config)
+            .err()
+            .map(Failed::from)
+    }
+
+    /// Runs the task to its end.
+    pub fn run(mut self) -> Outcome {
+        let mut seen = Outcome::default();
+        host::take_log();
+        host::set_clock(self.world.now_unix_ms);
+        match host::create(self.entry, &self.connector, &self.connector, self.config) {
+            Err(error) => seen.error = Some(error.into()),
+            Ok(instance) => {
+                let key = host::new_key();
+                let meta = self.meta.to_string().into();
+                match instance.start(key, self.what.as_str().into(), meta, self.body) {
+                    RResult::RErr(error) => seen.error = Some(error.into()),
+                    RResult::ROk(task) => {
+                        drive::drive(task, key, &mut self.world, &mut seen, self.cancel_after);
+                    }
+                }
+            }
+        }
+        seen.log = host::take_log();
+        seen
+    }
+}
+
+/// How the value of each secret begins that a stage makes up.
+pub(crate) const SECRET: &str = "testkit-secret-";
