@@ -1,5 +1,5 @@
 //! A configured backend: the table of its fields, and its typed form. Does not know which connectors exist.
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use serde_json::{Map, Value as Json};
 
@@ -60,13 +60,24 @@ settings! {
         { key: "isolation", status: Status::Later("W7") }
 }
 
-/// A configured backend, in the order of the file.
-#[derive(Clone, Debug)]
+/// A configured backend. `Debug` prints the names of the extra fields only.
+#[derive(Clone)]
 pub struct Backend {
     pub(crate) name: String,
     pub(crate) source: Source,
     pub(crate) values: BackendValues,
     pub(crate) extra: Map<String, Json>,
+}
+
+impl fmt::Debug for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let extra: Vec<_> = self.extra.keys().collect();
+        f.debug_struct("Backend")
+            .field("name", &self.name)
+            .field("values", &self.values)
+            .field("extra", &extra)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Backend {

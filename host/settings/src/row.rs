@@ -143,7 +143,7 @@ impl Flag {
 }
 
 /// A value and where it came from.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone)]
 pub(crate) struct Sourced<T> {
     pub(crate) value: T,
     pub(crate) source: Source,
@@ -184,9 +184,18 @@ macro_rules! settings {
     ($(#[doc = $about:literal])+ $Values:ident, $TABLE:ident;
      $($(#[doc = $doc:literal])+ $name:ident: $kind:ty as $out:ty = $default:expr, { $($field:ident: $value:expr),* $(,)? })+) => {
         $(#[doc = $about])+
-        #[derive(Clone, Debug)]
+        ///
+        /// `Debug` prints what `lip config show` prints: no secret.
+        #[derive(Clone)]
         pub struct $Values {
             $(pub(crate) $name: $crate::row::Sourced<<$kind as $crate::row::Kind>::Value>,)+
+        }
+
+        impl std::fmt::Debug for $Values {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                let shown = $TABLE.iter().map(|row| (row.setting.key, (row.show)(self).0));
+                f.debug_map().entries(shown).finish()
+            }
         }
 
         impl Default for $Values {
