@@ -81,6 +81,18 @@ impl fmt::Debug for Backend {
 }
 
 impl Backend {
+    /// A backend that no file configures, such as the one that `--default-backend openai` asks for: all defaults.
+    /// `None` if `name` cannot be the name of a backend.
+    pub fn unconfigured(name: &str, source: Source) -> Option<Self> {
+        let values = BackendValues::default();
+        crate::instances::is_name(name).then(|| Self {
+            name: name.to_owned(),
+            source,
+            values,
+            extra: Map::new(),
+        })
+    }
+
     /// The instance name, such as `openai` or `openai.work`.
     pub fn name(&self) -> &str {
         &self.name

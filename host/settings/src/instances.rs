@@ -114,7 +114,8 @@ fn instance(name: &str, entry: &Entry, walk: &mut Walk<'_>, found: &mut Vec<(Pos
     }
 }
 
-fn is_name(name: &str) -> bool {
+/// Whether a backend may be called `name`.
+pub(crate) fn is_name(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     name.len() <= NAME_BYTES_MAX
         && name.bytes().all(plain)

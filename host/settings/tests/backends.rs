@@ -1,4 +1,6 @@
 //! The `backends` table: order, names, nesting, keys, and what goes to the connector.
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic, also in its helpers")]
+
 use settings::{Backend, CliOverrides, Env, File, Format, Isolation, Resolved, resolve};
 
 fn load(name: &str, text: &str, env: &[(&str, &str)]) -> Result<Resolved, String> {
@@ -212,4 +214,19 @@ fn empty_key_counts_as_not_set() {
         resolved.warnings()[0].to_string(),
         "l.yaml:1:30: backends.openai.api_key: is empty and counts as not set"
     );
+}
+
+#[test]
+fn backend_without_configuration_has_defaults() {
+    let backend =
+        Backend::unconfigured("openai.1", settings::Source::Flag("--default-backend".to_owned())).unwrap();
+    assert_eq!(
+        (
+            backend.connector(),
+            backend.values().enabled(),
+            backend.api_keys().len()
+        ),
+        ("openai", true, 0)
+    );
+    assert!(Backend::unconfigured("a:b", settings::Source::Default).is_none());
 }

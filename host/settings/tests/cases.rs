@@ -1,4 +1,6 @@
 //! Settings as a user meets them: one row = what was written where, and what comes of it.
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic, also in its helpers")]
+
 use settings::{CliOverrides, Env, File, Format, Resolved, resolve};
 
 /// What comes of a configuration: each asked key as `key = value @ source`, warnings, or all errors.

@@ -1,4 +1,6 @@
 //! The command line is the table: every flag of the table parses, nothing else does.
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic, also in its helpers")]
+
 use clap::Command;
 use settings::{CliOverrides, Env, Resolved, Takes, all, clap_args, config_path, overrides, resolve};
 

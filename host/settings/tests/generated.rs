@@ -1,4 +1,6 @@
 //! What is generated from the table: goldens, and that it is true.
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic, also in its helpers")]
+
 use std::collections::BTreeSet;
 
 use settings::{CliOverrides, Env, File, Format, Status, all, all_of_backend, generate, resolve};

@@ -1,4 +1,6 @@
 //! No text, variable or flag makes the reader panic, and no message repeats a secret.
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic, also in its helpers")]
+
 use proptest::prelude::*;
 use settings::{CliOverrides, Env, File, Format, all, resolve};
 
