@@ -65,6 +65,12 @@ DIRECT_SKIPS = {
 }
 
 
+def quiet_env():
+    """The environment without keys, proxies and settings of whoever runs this."""
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR", "LIP_TOOLS", "LD_LIBRARY_PATH") if name in os.environ}
+    return {**kept, "NO_PROXY": "127.0.0.1", "HOME": tempfile.gettempdir()}
+
+
 class Server:
     """A child process that prints a ready line with its origin."""
 
@@ -73,7 +79,7 @@ class Server:
         self._lines = queue.Queue()
         self._process = subprocess.Popen(
             [str(part) for part in command],
-            env={**os.environ, **env},
+            env=quiet_env() | env,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -140,7 +146,12 @@ def run_script(path, origin, mode, more, skips):
     began = time.monotonic()
     try:
         done = subprocess.run(
-            [str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=SCRIPT_S
+            [str(part) for part in command],
+            env=quiet_env(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=SCRIPT_S,
         )
         output, status = done.stdout, done.returncode
     except subprocess.TimeoutExpired as late:
