@@ -52,7 +52,7 @@ impl Connector for Echo {
         if manner.cut {
             return Err(Error::new("io", "echo was asked to cut this answer"));
         }
-        cx.answer(head.whole(&answer).to_string());
+        cx.answer(head.whole(&answer));
         Ok(())
     }
 

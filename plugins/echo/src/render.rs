@@ -17,10 +17,18 @@ pub(crate) struct Head {
     pub(crate) include_usage: bool,
 }
 
-/// 16 hex digits that depend on `bytes` alone (FNV-1a).
+/// 16 hex digits that depend on `bytes` alone: FNV-1a by words of eight bytes, for a body may have megabytes.
 pub(crate) fn hash(bytes: &[u8]) -> String {
-    let step = |sum: u64, byte: &u8| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-    format!("{:016x}", bytes.iter().fold(0xcbf2_9ce4_8422_2325, step))
+    let (words, rest) = bytes.as_chunks::<8>();
+    let step = |sum: u64, word: u64| (sum ^ word).wrapping_mul(0x0100_0000_01b3);
+    let sum = words
+        .iter()
+        .map(|word| u64::from_le_bytes(*word))
+        .fold(0xcbf2_9ce4_8422_2325, step);
+    format!(
+        "{:016x}",
+        rest.iter().map(|byte| u64::from(*byte)).fold(sum, step)
+    )
 }
 
 fn usage(usage: Usage) -> Value {
@@ -32,28 +40,37 @@ fn usage(usage: Usage) -> Value {
     })
 }
 
+fn choice(kind: &str, said: &Value, finish: &Value) -> String {
+    format!("{{\"index\":0,\"{kind}\":{said},\"logprobs\":null,\"finish_reason\":{finish}}}")
+}
+
 impl Head {
     fn call_id(&self, index: usize) -> String {
         format!("call_{}{index}", self.hash)
     }
 
-    fn frame(&self, choices: &Value, usage: &Value) -> String {
-        let (id, created) = (&self.hash, self.created);
-        let model = Value::from(self.model.as_str());
-        let usage = if self.include_usage {
-            format!(",\"usage\":{usage}")
-        } else {
-            String::new()
-        };
+    /// The fields that every object has, in the vendor's order.
+    fn object(&self, kind: &str, choices: &str, usage: Option<&Value>) -> String {
+        let (id, created, model) = (&self.hash, self.created, Value::from(self.model.as_str()));
+        let usage = usage
+            .map(|usage| format!(",\"usage\":{usage}"))
+            .unwrap_or_default();
         format!(
-            "data: {{\"id\":\"chatcmpl-{id}\",\"object\":\"chat.completion.chunk\",\"created\":{created},\"model\":{model},\
-             \"choices\":{choices}{usage}}}\n\n"
+            "{{\"id\":\"chatcmpl-{id}\",\"object\":\"{kind}\",\"created\":{created},\"model\":{model},\
+             \"choices\":[{choices}]{usage}}}"
+        )
+    }
+
+    fn chunk(&self, choices: &str, usage: &Value) -> String {
+        let usage = self.include_usage.then_some(usage);
+        format!(
+            "data: {}\n\n",
+            self.object("chat.completion.chunk", choices, usage)
         )
     }
 
     fn delta(&self, delta: &Value, finish: &Value) -> String {
-        let choices = json!([{"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish}]);
-        self.frame(&choices, &Value::Null)
+        self.chunk(&choice("delta", delta, finish), &Value::Null)
     }
 
     /// The first chunk: who speaks.
@@ -83,13 +100,13 @@ impl Head {
     pub(crate) fn closing(&self, answer: &Answer) -> String {
         let mut frames = self.delta(&json!({}), &json!(answer.finish));
         if self.include_usage {
-            frames += &self.frame(&json!([]), &usage(answer.usage));
+            frames += &self.chunk("", &usage(answer.usage));
         }
         frames + "data: [DONE]\n\n"
     }
 
     /// The answer that is not streamed.
-    pub(crate) fn whole(&self, answer: &Answer) -> Value {
+    pub(crate) fn whole(&self, answer: &Answer) -> String {
         let content = if answer.text.is_empty() && !answer.tools.is_empty() {
             Value::Null
         } else {
@@ -104,13 +121,7 @@ impl Head {
             let call = |(index, (name, arguments)): (usize, &(String, String))| json!({"id": self.call_id(index), "type": "function", "function": {"name": name, "arguments": arguments}});
             message["tool_calls"] = answer.tools.iter().enumerate().map(call).collect();
         }
-        json!({
-            "id": format!("chatcmpl-{}", self.hash),
-            "object": "chat.completion",
-            "created": self.created,
-            "model": self.model,
-            "choices": [{"index": 0, "message": message, "logprobs": null, "finish_reason": answer.finish}],
-            "usage": usage(answer.usage),
-        })
+        let choices = choice("message", &message, &json!(answer.finish));
+        self.object("chat.completion", &choices, Some(&usage(answer.usage)))
     }
 }

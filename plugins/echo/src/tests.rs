@@ -81,6 +81,8 @@ fn stream_has_the_official_order() {
         (&json!([]), &json!(3))
     );
     assert!(chunks.iter().rev().skip(1).all(|chunk| chunk["usage"].is_null()));
+    let first = "data: {\"id\":\"chatcmpl-";
+    assert!(seen.text().starts_with(first), "the vendor's order of fields");
     let (chunks, _) = streamed("hello", false);
     assert!(
         chunks
