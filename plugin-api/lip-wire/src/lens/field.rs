@@ -214,10 +214,8 @@ const CHAT: &[Row] = &[
     top(F::Messages, &["messages"], Array),
     top(F::StreamOptions, &["stream_options"], ObjectOrNull),
     Row {
-        field: F::IncludeUsage,
-        parent: Some(F::StreamOptions),
-        names: &["include_usage"],
         shape: BoolOrNull,
+        ..under(F::StreamOptions, F::IncludeUsage, &["include_usage"])
     },
     top(F::Tools, &["tools"], Any),
     top(F::Temperature, &["temperature"], Any),
@@ -343,10 +341,30 @@ const OLLAMA: &[Row] = &[
     top(F::Thinking, &["think"], Any),
 ];
 
+// The names of `canon::Request`.
 const LIP: &[Row] = &[
     top(F::Model, &["model"], Text),
     top(F::Stream, &["stream"], BoolOrNull),
-    top(F::Messages, &["messages"], Array),
+    top(F::Messages, &["turns"], Array),
+    top(F::StreamOptions, &["stream_options"], ObjectOrNull),
+    under(F::StreamOptions, F::IncludeUsage, &["include_usage"]),
+    top(F::System, &["instructions"], Any),
+    top(F::Tools, &["tools"], Any),
+    top(F::Options, &["sampling"], ObjectOrNull),
+    under(F::Options, F::Temperature, &["temperature"]),
+    under(F::Options, F::TopP, &["top_p"]),
+    under(F::Options, F::TopK, &["top_k"]),
+    under(F::Options, F::MaxTokens, &["max_output_tokens"]),
+    under(F::Options, F::Seed, &["seed"]),
+    under(F::Options, F::Stop, &["stop"]),
+    top(F::Reasoning, &["reasoning"], Any),
+    under(F::Reasoning, F::ReasoningEffort, &["effort"]),
+    top(F::Verbosity, &["verbosity"], Any),
+    top(F::ServiceTier, &["service_tier"], Any),
+    top(F::User, &["user"], Any),
+    top(F::SafetyIdentifier, &["safety_id"], Any),
+    top(F::PromptCacheKey, &["prompt_cache_key"], Any),
+    top(F::PreviousResponseId, &["previous_response_id"], Any),
 ];
 
 #[cfg(test)]

@@ -68,7 +68,7 @@ pub struct Message {
     pub span: Span,
     /// Who speaks.
     pub role: Role,
-    /// The value of `content` or `parts`, if there is one.
+    /// The value of `content` (Gemini, `lip`: `parts`), if there is one.
     pub content: Option<Span>,
 }
 
@@ -181,32 +181,22 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn part(&mut self) -> Result<Part, LensError> {
-        let mut part = Part::default();
+    /// Reads the object that starts here; `visit` gets every key and where its value stands.
+    fn members(&mut self, mut visit: impl FnMut(Raw<'a>, JsonType, Span)) -> Result<(), LensError> {
+        let bytes: &'a [u8] = self.cursor.bytes;
         self.cursor.pos += 1;
         self.cursor.skip_space();
         while self.cursor.peek() != Some(b'}') {
             let key = self.cursor.string("a key")?;
-            let key = Raw::of_literal(self.cursor.bytes.get(key.start..key.end).unwrap_or_default());
+            let key = Raw::of_literal(bytes.get(key.start..key.end).unwrap_or_default());
             self.cursor.skip_space();
             self.cursor.eat(b':', "`:`")?;
             self.cursor.skip_space();
-            let is_text = self.cursor.value_type()? == JsonType::String;
+            let kind = self.cursor.value_type()?;
             let start = self.cursor.pos;
             self.cursor.skip_value(0)?;
-            let value = Span {
-                start,
-                end: self.cursor.pos,
-            };
-            if key.is("type") && is_text {
-                part.kind = Some(value);
-            } else if key.is("text") && is_text {
-                part.text = Some(value);
-            } else if key.is("thought") {
-                part.is_thought = value.of(self.cursor.bytes) == b"true";
-            } else if key.is("functionResponse") || key.is("function_response") {
-                part.is_tool_result = true;
-            }
+            let end = self.cursor.pos;
+            visit(key, kind, Span { start, end });
             self.cursor.skip_space();
             if self.cursor.peek() == Some(b',') {
                 self.cursor.pos += 1;
@@ -214,12 +204,65 @@ impl<'a> Reader<'a> {
             }
         }
         self.cursor.pos += 1;
+        Ok(())
+    }
+
+    fn part(&mut self) -> Result<Part, LensError> {
+        if self.dialect == Dialect::Lip {
+            return self.lip_part();
+        }
+        let bytes = self.cursor.bytes;
+        let mut part = Part::default();
+        self.members(|key, kind, value| {
+            let is_text = kind == JsonType::String;
+            if key.is("type") && is_text {
+                part.kind = Some(value);
+            } else if key.is("text") && is_text {
+                part.text = Some(value);
+            } else if key.is("thought") {
+                part.is_thought = value.of(bytes) == b"true";
+            } else if key.is("functionResponse") || key.is("function_response") {
+                part.is_tool_result = true;
+            }
+        })?;
+        Ok(part)
+    }
+
+    /// `{"content":{"text":{"text":"…"}}}` or `{"content":{"tool_result":{…}}}`.
+    fn lip_part(&mut self) -> Result<Part, LensError> {
+        let mut part = Part::default();
+        let mut content = None;
+        self.members(|key, kind, value| {
+            if key.is("content") && kind == JsonType::Object {
+                content = Some(value);
+            }
+        })?;
+        let after = self.cursor.pos;
+        let mut text = None;
+        if let Some(content) = content {
+            self.cursor.pos = content.start;
+            self.members(|key, kind, value| {
+                part.is_tool_result |= key.is("tool_result");
+                if key.is("text") && kind == JsonType::Object {
+                    text = Some(value);
+                }
+            })?;
+        }
+        if let Some(text) = text {
+            self.cursor.pos = text.start;
+            self.members(|key, kind, value| {
+                if key.is("text") && kind == JsonType::String {
+                    part.text = Some(value);
+                }
+            })?;
+        }
+        self.cursor.pos = after;
         Ok(part)
     }
 
     fn judge(&mut self, part: &Part) {
         let bytes: &'a [u8] = self.cursor.bytes;
-        if self.dialect == Dialect::Gemini {
+        if matches!(self.dialect, Dialect::Gemini | Dialect::Lip) {
             self.found.n_tool_results += usize::from(part.is_tool_result);
             if let Some(text) = part.text
                 && !part.is_thought

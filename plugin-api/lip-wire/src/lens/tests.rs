@@ -328,6 +328,13 @@ fn user_text_is_told_from_tool_results() {
     );
     assert_eq!(roles(&gemini), [Assistant, User]);
     assert_eq!(newest(&gemini), (vec!["asked".to_owned()], 2));
+
+    let lip = lens(
+        Dialect::Lip,
+        r#"{"turns":[{"role":"user","parts":[{"content":{"text":{"text":"asked"}},"cache":{}},
+            {"content":{"tool_result":{"call_id":"c","parts":[{"content":{"text":{"text":"no"}}}]}}}]}]}"#,
+    );
+    assert_eq!(newest(&lip), (vec!["asked".to_owned()], 1));
 }
 
 #[test]

@@ -238,10 +238,11 @@ impl<'a> Walk<'a> {
             start: self.cursor.pos,
             end: 0,
         });
-        let content_name = if self.dialect == Dialect::Gemini {
-            "parts"
-        } else {
-            "content"
+        let content_name = match self.dialect {
+            Dialect::Gemini | Dialect::Lip => "parts",
+            Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::AnthropicMessages | Dialect::Ollama => {
+                "content"
+            }
         };
         let (mut role, mut kind, mut content) = (None, None, None);
         self.cursor.pos += 1;
