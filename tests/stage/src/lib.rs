@@ -1,1 +1,18 @@
-//! stage
+//! The test kit: the real host as a child process, simulated providers and a client that sees every byte. Knows no room
+//! of the host from inside. Everything here panics where a test would fail.
+mod client;
+mod deadline;
+mod host;
+mod libraries;
+mod reply;
+mod staged;
+mod upstream;
+mod wire;
+
+pub use client::{Answer, Call, Connection, End, OpenAnswer, connect, connect_to, send};
+pub use deadline::within;
+pub use host::{Lip, LipBuilder, Output};
+pub use libraries::{library, plugins_with};
+pub use reply::{Gate, Reply};
+pub use staged::staged;
+pub use upstream::{Recorded, Upstream};

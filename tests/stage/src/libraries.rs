@@ -1,0 +1,35 @@
+//! Connector libraries that are no part of the workspace, and folders to load from.
+use crate::staged::{cargo, once_per_run, repository, run, staged, target_dir};
+use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
+use std::fs;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// Builds the connector crate in `folder` of the repository with its own lock file, and says where its library lies.
+/// `name` is its package's name.
+pub fn library(folder: &str, name: &str) -> PathBuf {
+    once_per_run(name, || {
+        let manifest = repository().join(folder).join("Cargo.toml");
+        let target = target_dir().join("third-party");
+        let mut build = cargo();
+        build
+            .args(["build", "--locked", "--manifest-path"])
+            .arg(manifest)
+            .arg("--target-dir")
+            .arg(&target);
+        run(&mut build);
+        let file = format!("{DLL_PREFIX}{}{DLL_SUFFIX}", name.replace('-', "_"));
+        target.join("debug").join(file)
+    })
+}
+
+/// A folder with all bundled libraries and these.
+pub fn plugins_with(more: &[&Path]) -> TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let bundled = fs::read_dir(staged().join("plugins")).expect("bundled libraries");
+    let bundled = bundled.map(|entry| entry.expect("an entry").path());
+    for library in bundled.chain(more.iter().map(|path| path.to_path_buf())) {
+        fs::copy(&library, folder.path().join(library.file_name().expect("a name"))).expect("a copy");
+    }
+    folder
+}
