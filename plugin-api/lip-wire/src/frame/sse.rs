@@ -1,7 +1,7 @@
 //! Server-sent events, as the WHATWG HTML standard defines them (§9.2.6 "Interpreting an event stream").
 //!
 //! Bytes are bytes: invalid UTF-8 passes through. An event that lies in one chunk with one `data` line is not copied.
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 
 use super::{EVENT_BYTES_MAX, EventTooLarge};
 
@@ -128,7 +128,7 @@ impl Decoder {
             }
             let line = line?;
             if !line.is_empty() {
-                self.field(&line);
+                self.field(line);
             } else if let Some(event) = self.dispatch() {
                 return Some(Ok(event));
             }
@@ -145,7 +145,7 @@ impl Decoder {
         let rest = self.partial.split().freeze();
         if !rest.is_empty() {
             let line = self.strip_mark(rest);
-            self.field(&line);
+            self.field(line);
         }
         self.dispatch()
     }
@@ -170,7 +170,7 @@ impl Decoder {
         if self.after_cr && !self.chunk.is_empty() {
             self.after_cr = false;
             if self.chunk.first() == Some(&b'\n') {
-                self.chunk = self.chunk.slice(1..);
+                self.chunk.advance(1);
             }
         }
         let Some(end) = memchr::memchr2(b'\n', b'\r', &self.chunk) else {
@@ -180,10 +180,10 @@ impl Decoder {
         };
         let mut line = self.chunk.split_to(end);
         if self.chunk.starts_with(b"\r\n") {
-            self.chunk = self.chunk.slice(2..);
+            self.chunk.advance(2);
         } else {
             self.after_cr = self.chunk.len() == 1 && self.chunk.first() == Some(&b'\r');
-            self.chunk = self.chunk.slice(1..);
+            self.chunk.advance(1);
         }
         if !self.partial.is_empty() {
             self.partial.extend_from_slice(&line);
@@ -200,13 +200,21 @@ impl Decoder {
         line
     }
 
-    fn field(&mut self, line: &Bytes) {
-        let colon = memchr::memchr(b':', line).unwrap_or(line.len());
-        let mut value = line.slice((colon + 1).min(line.len())..);
+    fn field(&mut self, line: Bytes) {
+        let colon = memchr::memchr(b':', &line).unwrap_or(line.len());
+        // Sliced without a new reference: this is the hot path of every stream.
+        let name = line.get(..colon).unwrap_or_default();
+        let known = [&b"data"[..], b"event", b"id", b"retry"];
+        let Some(field) = known.into_iter().find(|f| *f == name) else {
+            // Comments start with the colon; other names are for other readers.
+            return;
+        };
+        let mut value = line;
+        value.advance((colon + 1).min(value.len()));
         if value.first() == Some(&b' ') {
-            value = value.slice(1..);
+            value.advance(1);
         }
-        match line.get(..colon).unwrap_or_default() {
+        match field {
             b"data" => self.data.push(value),
             b"event" => self.event = Some(value).filter(|v| !v.is_empty()),
             b"id" if !value.contains(&0) => self.id = Some(value),
@@ -214,7 +222,6 @@ impl Decoder {
                 let digits = std::str::from_utf8(&value).ok();
                 self.retry_ms = digits.and_then(|d| d.parse().ok()).or(self.retry_ms);
             }
-            // Comments start with the colon; other names are for other readers.
             _ => {}
         }
     }
