@@ -194,6 +194,7 @@ fn edit_messages(dialect: Dialect, doc: &mut Value, edits: &[Edit]) {
     let list = match dialect {
         Dialect::OpenAiResponses => "input",
         Dialect::Gemini => "contents",
+        Dialect::Lip => "turns",
         _ => "messages",
     };
     let text = if dialect == Dialect::Gemini {
