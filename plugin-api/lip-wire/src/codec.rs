@@ -3,19 +3,23 @@
 //! Bodies handed to decoders have passed the caller's checks of size and depth. Every function returns what it could not carry over as [`Losses`].
 mod error;
 mod lip;
+mod media;
 mod object;
 mod options;
 mod sse;
 mod text;
+mod write;
 
 pub use error::CodecError;
 pub use options::{ChatReasoning, EncodeCtx, MaxTokensField, RequestOptions, UrlParts};
 pub use text::{Joiner, replace_surrogates};
 
 pub(crate) use error::{parse, parse_frame};
+pub(crate) use media::{data_url, split_data_url};
 pub(crate) use object::{Rest, json_object};
 pub(crate) use sse::{sse_begin, sse_data, sse_end};
-pub(crate) use text::{Id, Str, StrOrSeq, Wtf8};
+pub(crate) use text::{Count, Id, Key, Str, StrOrSeq, Wtf8};
+pub(crate) use write::{Array, Object, object};
 
 use crate::{
     Dialect, anthropic,

@@ -42,13 +42,19 @@ impl Sequencer {
             return;
         };
         let lane = self.choices.entry(at.choice).or_default();
-        if *lane.front.get_or_insert(at.part) != at.part {
-            lane.held.entry(at.part).or_default().push(event.clone());
-            return;
+        if matches!(event, Event::PartStart { .. }) && lane.front.is_none() {
+            lane.front = Some(at.part);
         }
-        emit(event);
-        if matches!(event, Event::PartEnd { .. }) {
-            lane.advance(emit);
+        if lane.front == Some(at.part) {
+            emit(event);
+            if matches!(event, Event::PartEnd { .. }) {
+                lane.advance(emit);
+            }
+        } else if matches!(event, Event::PartStart { .. }) || lane.held.contains_key(&at.part) {
+            lane.held.entry(at.part).or_default().push(event.clone());
+        } else {
+            // Of a part that has ended: late, but not to be held for ever.
+            emit(event);
         }
     }
 }

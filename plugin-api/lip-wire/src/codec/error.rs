@@ -42,6 +42,17 @@ impl CodecError {
         Self::at(dialect, path, "required field is missing")
     }
 
+    /// The same error, seen from further up: `outer` goes in front of the path.
+    pub(crate) fn under(mut self, outer: impl AsRef<str>) -> Self {
+        let outer = outer.as_ref();
+        self.path = match self.path.as_bytes().first() {
+            None => outer.to_owned(),
+            Some(b'[') => format!("{outer}{}", self.path),
+            Some(_) => format!("{outer}.{}", self.path),
+        };
+        self
+    }
+
     pub(crate) fn not_spoken(dialect: Dialect, what: &str) -> Self {
         Self::at(dialect, "", format!("cannot {what} of this dialect"))
     }

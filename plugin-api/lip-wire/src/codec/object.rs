@@ -1,7 +1,7 @@
 //! A JSON object in one pass: known fields typed, unknown fields kept raw and in order.
 use serde_json::value::RawValue;
 
-use super::text::Str;
+use super::text::Key;
 use crate::{
     Dialect,
     canon::{Extensions, Fields, Json},
@@ -9,7 +9,7 @@ use crate::{
 
 /// The fields that a wire type does not know.
 #[derive(Debug, Default, Clone)]
-pub(crate) struct Rest<'a>(pub(crate) Vec<(Str<'a>, &'a RawValue)>);
+pub(crate) struct Rest<'a>(pub(crate) Vec<(Key<'a>, &'a RawValue)>);
 
 impl Rest<'_> {
     /// Whether there is none.
@@ -52,7 +52,7 @@ macro_rules! json_object {
                     }
                     fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                         let mut object = $name::default();
-                        while let Some(key) = map.next_key::<$crate::codec::Str<'de>>()? {
+                        while let Some(key) = map.next_key::<$crate::codec::Key<'de>>()? {
                             match key.as_str() {
                                 $( $key $(| $alias)* => object.$field = map.next_value()?, )*
                                 _ => object.rest.0.push((key, map.next_value()?)),

@@ -63,4 +63,6 @@ pub struct EncodeCtx {
     pub model: Option<String>,
     /// `openai-chat`: the client asked for the final usage chunk.
     pub include_usage: bool,
+    /// `openai-chat`: under which name reasoning is shown; `AsCame` = the source's name, `reasoning_content` for foreign reasoning.
+    pub chat_reasoning: ChatReasoning,
 }

@@ -16,9 +16,17 @@ pub(crate) struct Wtf8<'a>(pub(crate) Cow<'a, [u8]>);
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct Str<'a>(pub(crate) Cow<'a, str>);
 
+/// A key of an object. Asked for as `str`, so that errors can name it; no dialect has keys with lone surrogates.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) struct Key<'a>(pub(crate) Cow<'a, str>);
+
 /// An id: a string, or a number that some servers send instead.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct Id<'a>(pub(crate) Cow<'a, str>);
+
+/// A whole number ≥ 0; some servers and clients spell it `12.0`.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Count(pub(crate) u64);
 
 /// A string, or an array of `T`.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +36,16 @@ pub(crate) enum StrOrSeq<'a, T> {
 }
 
 impl Str<'_> {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub(crate) fn into_owned(self) -> String {
+        self.0.into_owned()
+    }
+}
+
+impl Key<'_> {
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
@@ -83,6 +101,14 @@ impl<'de: 'a, 'a> Deserialize<'de> for Str<'a> {
     }
 }
 
+impl<'de: 'a, 'a> Deserialize<'de> for Key<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer
+            .deserialize_str(BytesVisitor)
+            .map(|bytes| Self(replace_surrogates(bytes)))
+    }
+}
+
 impl<'de: 'a, 'a> Deserialize<'de> for Id<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct IdVisitor;
@@ -108,6 +134,34 @@ impl<'de: 'a, 'a> Deserialize<'de> for Id<'a> {
             }
         }
         deserializer.deserialize_any(IdVisitor).map(Self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct CountVisitor;
+        impl Visitor<'_> for CountVisitor {
+            type Value = u64;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a whole number, 0 or more")
+            }
+            fn visit_u64<E: Error>(self, v: u64) -> Result<u64, E> {
+                Ok(v)
+            }
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "checked: whole, not negative, below 2^53"
+            )]
+            fn visit_f64<E: Error>(self, v: f64) -> Result<u64, E> {
+                if v.fract() == 0.0 && (0.0..9_007_199_254_740_992.0).contains(&v) {
+                    Ok(v as u64)
+                } else {
+                    Err(E::invalid_value(serde::de::Unexpected::Float(v), &self))
+                }
+            }
+        }
+        deserializer.deserialize_any(CountVisitor).map(Self)
     }
 }
 
