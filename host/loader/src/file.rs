@@ -79,7 +79,8 @@ fn replaceable(path: &Path, file: &Metadata) -> io::Result<Vec<(String, u32)>> {
             return Ok(());
         };
         let what = format!("its directory {}", dir.display());
-        if !(sticky_is_fine && mode & STICKY != 0) && !found.iter().any(|(seen, _)| *seen == what) {
+        let protected = sticky_is_fine && mode & STICKY != 0;
+        if !protected && found.iter().all(|(seen, _)| *seen != what) {
             found.push((what, mode));
         }
         Ok(())

@@ -43,7 +43,9 @@ fn first(text: &str) -> String {
         .trim();
     let after = |label: &str| {
         let found = lines.iter().skip(at).position(|line| *line == label);
-        found.and_then(|n| lines.get(at + n + 1)).copied().unwrap_or("?")
+        found
+            .and_then(|n| lines.get(at + n + 1))
+            .map_or("?", |line| line.trim_end_matches(','))
     };
     let (expected, found) = (after("Expected:"), after("Found:"));
     crate::refusal::tidy(

@@ -130,7 +130,7 @@ fn is_program(bytes: &[u8], kind: FileKind) -> Result<bool, Refusal> {
             let flags = entries
                 .iter()
                 .find(|entry| entry.d_tag(endian) == elf::DT_FLAGS_1);
-            return Ok(flags.is_some_and(|entry| entry.d_val(endian) & u64::from(elf::DF_1_PIE.0) != 0));
+            return Ok(flags.is_some_and(|entry| entry.d_val(endian) & elf::DF_1_PIE.0 != 0));
         }
     }
     Err(Refusal::Damaged {

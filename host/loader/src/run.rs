@@ -9,6 +9,7 @@ pub(crate) use decode::fault;
 pub use wake::wake;
 
 use ::bytes::Bytes;
+use crate::plugin::Instance;
 use base::{Fault, Kind};
 use bytes::{to_buf, to_bytes};
 use http::HeaderMap;
@@ -81,6 +82,8 @@ pub struct Run {
     last_handle: u64,
     fresh: bool,
     failed: Option<Fault>,
+    // Last: a task may borrow nothing of its instance, but the instance's code must outlive it.
+    instance: Option<Arc<Instance>>,
 }
 
 impl std::fmt::Debug for Run {
@@ -116,6 +119,7 @@ impl Run {
             last_handle: 0,
             fresh: true,
             failed: None,
+            instance: None,
         })
     }
 
@@ -333,6 +337,25 @@ impl Run {
             },
             _ => return None,
         }))
+    }
+}
+
+impl Instance {
+    /// Starts a task of this instance. `what`: `turn`, `models`, `count_tokens`, …; `meta`: the JSON envelope; `body`: the request in its
+    /// dialect. `effects` carries out what it asks for.
+    ///
+    /// # Errors
+    /// The library's own fault when it refuses to start, among them a caught panic.
+    pub fn run(
+        self: &Arc<Self>,
+        effects: Arc<dyn Effects>,
+        what: &str,
+        meta: Vec<u8>,
+        body: Bytes,
+    ) -> Result<Run, Fault> {
+        let mut run = Run::start(effects, body, |key, body| self.start(key, what, meta.into(), body))?;
+        run.instance = Some(Arc::clone(self));
+        Ok(run)
     }
 }
 

@@ -1,0 +1,74 @@
+//! What the host does with a loaded plugin: instances, turns, panics, owners.
+use crate::{Bench, workshop};
+use base::{Kind, Side};
+use lip_abi::abi_stable::std_types::RVec;
+use lip_abi::{Buf, Step, StepOut, event};
+use loader::{Auth, Plugin, Registry, Writable};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::fs;
+use std::sync::Arc;
+
+/// Runs one turn of a connector that answers with the turn's own body.
+pub(crate) fn answers_with_its_body(plugin: &Arc<Plugin>) {
+    let instance = plugin
+        .create("good", "good.work", &json!({"base_url": "http://x"}))
+        .unwrap();
+    let mut task = instance
+        .start(7, "turn", r#"{"model":"m"}"#.into(), Buf::from_static(b"hello"))
+        .unwrap();
+    let (mut done, mut out) = (RVec::new(), StepOut::default());
+    assert!(matches!(task.resume(&mut done, &mut out), Step::Done));
+    assert_eq!((out.events.len(), out.ops.len()), (1, 0));
+    assert_eq!(
+        (out.events[0].kind, out.events[0].data.as_slice()),
+        (event::FULL, &b"hello"[..])
+    );
+    instance.shutdown();
+}
+
+#[test]
+fn good_plugin_answers() {
+    let plugin = Bench::new().load(&workshop::open().good());
+    assert_eq!((plugin.stamp(), plugin.sha256().len()), ("rogues 0.1.0", 64));
+    assert!(plugin.warnings().is_empty());
+    assert_eq!(plugin.manifest().connectors[0].auth, Auth::None);
+    answers_with_its_body(&plugin);
+    let fault = plugin.create("other", "other", &json!({})).unwrap_err();
+    assert_eq!(
+        (fault.kind, fault.message.as_str()),
+        (Kind::NotFound, "rogues 0.1.0 has no connector \"other\"")
+    );
+}
+
+#[test]
+fn panic_in_create_is_a_fault() {
+    let plugin = Bench::new().load(&workshop::open().rogue("create_panics"));
+    for _ in 0..100 {
+        let fault = plugin.create("panics", "panics.a", &json!({})).unwrap_err();
+        assert_eq!((fault.side, fault.code), (Side::Plugin, Some("plugin_panic")));
+        assert_eq!(
+            fault.message,
+            "the connector panicked: no instance \"panics.a\" today"
+        );
+    }
+}
+
+#[test]
+fn bundled_file_owns_its_connectors() {
+    let bench = Bench::new();
+    let (user, bundled) = (bench.dir("user"), bench.dir("bundled"));
+    // Other bytes, same connector: what a shadowing plugin looks like.
+    let mut shadow = fs::read(workshop::open().good()).unwrap();
+    shadow.push(0);
+    fs::write(user.join("a.so"), shadow).unwrap();
+    fs::copy(workshop::open().good(), bundled.join("z.so")).unwrap();
+    let found = bench.discover(&[user, bundled.clone()], Writable::Warn);
+    let registry = Registry::build(found.plugins(), Some(&bundled), &BTreeMap::new());
+    assert!(registry.get("good").unwrap().0.path().ends_with("bundled/z.so"));
+    assert_eq!(registry.conflicts().len(), 1);
+    let overrides = BTreeMap::from([("good".to_owned(), "a.so".to_owned())]);
+    let registry = Registry::build(found.plugins(), Some(&bundled), &overrides);
+    assert!(registry.get("good").unwrap().0.path().ends_with("user/a.so"));
+    assert_eq!(registry.iter().count(), 1);
+}

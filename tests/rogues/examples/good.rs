@@ -1,0 +1,2 @@
+//! A plugin without fault.
+rogues::lip_plugin::export_connector!(rogues::Good);
