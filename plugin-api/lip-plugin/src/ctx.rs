@@ -48,8 +48,15 @@ impl Ctx {
     }
 
     /// Waits `ms` milliseconds.
-    pub async fn sleep_ms(&self, ms: u64) {
-        let _ = self.op(op::SLEEP, 0, ms, Buf::empty(), Buf::empty()).await;
+    ///
+    /// # Errors
+    /// `unsupported` or `denied` on a host that does not wait for connectors: do not loop on it.
+    pub async fn sleep_ms(&self, ms: u64) -> Result<()> {
+        let done = self.op(op::SLEEP, 0, ms, Buf::empty(), Buf::empty()).await;
+        match done.status {
+            status::OK => Ok(()),
+            other => Err(Error::from_status(other, &done.meta)),
+        }
     }
 
     /// Reads a secret of this backend. Prefer [`HttpRequest::bearer`], which never shows the value to the connector.

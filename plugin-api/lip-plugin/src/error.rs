@@ -45,6 +45,17 @@ impl Error {
         self.with("retry_after_ms", ms)
     }
 
+    /// A key of the instance's config is wrong: which one, and what to do.
+    pub fn bad_config(key: &str, remedy: impl fmt::Display) -> Self {
+        Self::new("bad_config", format!("{key}: {remedy}"))
+    }
+
+    /// Adds the path of the request field that is to blame, such as `messages[0].role`.
+    #[must_use]
+    pub fn param(self, path: impl fmt::Display) -> Self {
+        self.with("param", path.to_string())
+    }
+
     /// Adds the next step for the reader.
     #[must_use]
     pub fn hint(self, hint: impl fmt::Display) -> Self {

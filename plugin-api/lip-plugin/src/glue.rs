@@ -35,7 +35,7 @@ fn flat<T>(result: Result<Result<T>, String>) -> RResult<T, AbiError> {
 }
 
 /// Each library has its own standard library and so its own panic hook: send its panics to the host's log.
-fn report_panics_to(host: HostFns_Ref) {
+pub fn report_panics_to(host: HostFns_Ref) {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         std::panic::set_hook(Box::new(move |info| {
@@ -174,7 +174,6 @@ pub fn create(
     instance: RStr<'_>,
     config: Buf,
 ) -> RResult<ConnectorBox, AbiError> {
-    report_panics_to(host);
     flat(caught(|| {
         let config = if config.is_empty() {
             Value::Object(serde_json::Map::new())

@@ -107,6 +107,8 @@ pub struct HttpResponse {
     open: bool,
 }
 
+/// What an error message quotes of a body.
+const EXCERPT_CHARS: usize = 300;
 /// The most that [`HttpResponse::bytes`] reads: 32 MiB.
 const BODY_BYTES_MAX: usize = 32 << 20;
 
@@ -123,6 +125,26 @@ impl HttpResponse {
     /// The HTTP status.
     pub const fn status(&self) -> u16 {
         self.status
+    }
+
+    /// This answer if its status says success (2xx).
+    ///
+    /// # Errors
+    /// `upstream` with the status and the beginning of the body. For answers that the connector reads itself; an answer
+    /// for the client is spliced, whatever its status.
+    pub async fn success(mut self) -> Result<Self> {
+        if (200..300).contains(&self.status) {
+            return Ok(self);
+        }
+        let body = self.bytes().await.unwrap_or_default();
+        let excerpt: String = String::from_utf8_lossy(&body)
+            .chars()
+            .take(EXCERPT_CHARS)
+            .collect();
+        Err(Error::upstream(
+            self.status,
+            format!("the upstream answered {}: {}", self.status, excerpt.trim()),
+        ))
     }
 
     /// The response's headers, names in lower case.

@@ -17,7 +17,7 @@
 //!     }"#;
 //!
 //!     fn create(with: Create<'_>) -> Result<Self> {
-//!         Ok(Self { base: with.base_url("https://api.acme.example/v1") })
+//!         Ok(Self { base: with.base_url("https://api.acme.example/v1")? })
 //!     }
 //!
 //!     async fn turn(&self, cx: Ctx, turn: Turn) -> Result<()> {
@@ -27,8 +27,8 @@
 //!     }
 //!
 //!     async fn models(&self, cx: Ctx) -> Result<Vec<Model>> {
-//!         let mut list = cx.http(HttpRequest::get(format!("{}/models", self.base)).bearer("api_key")).await?;
-//!         Model::from_openai_list(&list.bytes().await?)
+//!         let request = HttpRequest::get(format!("{}/models", self.base)).bearer("api_key");
+//!         Model::from_openai_list(&cx.http(request).await?.success().await?.bytes().await?)
 //!     }
 //! }
 //!
@@ -53,6 +53,7 @@ pub use error::{Error, Result};
 pub use exec::OpFuture;
 pub use http::{HttpRequest, HttpResponse};
 pub use lip_abi::{self, Buf};
+pub use serde::{self, Deserialize, Serialize};
 pub use serde_json::{self, Value, json};
 
 /// Exports one or many connectors from a library: `export_connector!(Acme);`, `export_connector!(Acme, Acme2);`. Once per library.
@@ -82,6 +83,7 @@ macro_rules! export_connector {
                 instance: RStr<'_>,
                 config: Buf,
             ) -> RResult<ConnectorBox, AbiError> {
+                $crate::glue::report_panics_to(host);
                 $crate::glue::create(ENTRIES, host, connector, instance, config)
             }
             fn module() -> PluginMod_Ref {

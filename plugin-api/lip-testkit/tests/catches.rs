@@ -26,7 +26,7 @@ macro_rules! connector {
             const MANIFEST: &'static str = connector!(@or MANIFEST $(, $manifest)?);
             fn create(with: Create<'_>) -> Result<Self> {
                 $(let $with = &with; $create)?
-                Ok(Self(with.base_url(BASE)))
+                Ok(Self(with.base_url(BASE)?))
             }
             #[allow(unreachable_code, unused_variables, reason = "a part may end early")]
             async fn turn(&self, cx: Ctx, turn: Turn) -> Result<()> {
@@ -185,9 +185,9 @@ fn clock_moves_only_by_sleeping_and_values_age() {
     connector!(Sleepy, turn(_me, cx, _turn) {
         let began = cx.now_unix_ms();
         cx.store("s", "k", "v".into(), 5_000).await?;
-        cx.sleep_ms(4_999).await;
+        cx.sleep_ms(4_999).await?;
         let young = cx.load("s", "k").await?.is_some();
-        cx.sleep_ms(1).await;
+        cx.sleep_ms(1).await?;
         let old = cx.load("s", "k").await?.is_some();
         let kept = cx.load("", "earlier").await?.is_some();
         cx.answer(format!("{} {young} {old} {kept}", cx.now_unix_ms() - began));

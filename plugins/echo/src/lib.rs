@@ -43,11 +43,10 @@ impl Connector for Echo {
             include_usage: request.include_usage,
         };
         if turn.stream {
-            stream(&cx, &head, &answer, &manner).await;
-            return Ok(());
+            return stream(&cx, &head, &answer, &manner).await;
         }
         if manner.delay_ms > 0 {
-            cx.sleep_ms(manner.delay_ms).await;
+            cx.sleep_ms(manner.delay_ms).await?;
         }
         if manner.cut {
             return Err(Error::new("io", "echo was asked to cut this answer"));
@@ -65,19 +64,20 @@ impl Connector for Echo {
     }
 }
 
-async fn stream(cx: &Ctx, head: &Head, answer: &Answer, manner: &Manner) {
+async fn stream(cx: &Ctx, head: &Head, answer: &Answer, manner: &Manner) -> Result<()> {
     let whole = answer.pieces(manner.chunk).count();
     let pieces = if manner.cut { whole / 2 } else { whole };
     cx.send(head.opening()).await;
     for piece in answer.pieces(manner.chunk).take(pieces) {
         if manner.delay_ms > 0 {
-            cx.sleep_ms(manner.delay_ms).await;
+            cx.sleep_ms(manner.delay_ms).await?;
         }
         cx.send(head.piece(piece)).await;
     }
     if !manner.cut {
         cx.send(head.closing(answer)).await;
     }
+    Ok(())
 }
 
 export_connector!(Echo);

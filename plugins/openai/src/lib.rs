@@ -1,16 +1,13 @@
 //! OpenAI Chat Completions with an API key. Hands bodies on as they are, errors included.
 //!
 //! Source: platform.openai.com/docs/api-reference (chat, models, authentication, "Organizations and projects").
-use lip_plugin::{Connector, Create, Ctx, Error, HttpRequest, Model, Result, Turn, Value, export_connector};
+use lip_plugin::{Connector, Create, Ctx, HttpRequest, Model, Result, Turn, export_connector};
 
 struct OpenAi {
     base: String,
     /// Of every request, from the config.
     headers: Vec<(String, String)>,
 }
-
-/// What the host or this connector sets itself.
-const OWN_HEADERS: [&str; 4] = ["authorization", "content-type", "content-length", "host"];
 
 impl Connector for OpenAi {
     // OPENAI_BASE_URL is not read: users set it for their clients, and there it often names LIP itself.
@@ -27,25 +24,13 @@ impl Connector for OpenAi {
     }"#;
 
     fn create(with: Create<'_>) -> Result<Self> {
-        let base = with.base_url("https://api.openai.com/v1");
-        if !base.starts_with("https://") && !base.starts_with("http://") {
-            return Err(bad("base_url", "begin it with https:// or http://"));
-        }
-        let mut headers = Vec::new();
+        let base = with.base_url("https://api.openai.com/v1")?;
+        let mut headers = with.headers()?;
         for key in ["organization", "project"] {
-            if let Some(value) = with.config.get(key).filter(|value| !value.is_null()) {
-                headers.push((format!("openai-{key}"), header_value(key, value)?));
-            }
-        }
-        match with.config.get("headers") {
-            None | Some(Value::Null) => {}
-            Some(Value::Object(more)) => {
-                for (name, value) in more {
-                    let key = format!("headers.{name}");
-                    headers.push((header_name(&key, name)?, header_value(&key, value)?));
-                }
-            }
-            Some(_) => return Err(bad("headers", "make it a map of names and values")),
+            headers.extend(
+                with.header_value(key)?
+                    .map(|value| (format!("openai-{key}"), value)),
+            );
         }
         Ok(Self { base, headers })
     }
@@ -60,41 +45,13 @@ impl Connector for OpenAi {
 
     async fn models(&self, cx: Ctx) -> Result<Vec<Model>> {
         let request = self.signed(HttpRequest::get(format!("{}/models", self.base)));
-        let mut list = cx.http(request).await?;
-        if list.status() != 200 {
-            return Err(Error::upstream(list.status(), "the model list is refused"));
-        }
-        Model::from_openai_list(&list.bytes().await?)
+        Model::from_openai_list(&cx.http(request).await?.success().await?.bytes().await?)
     }
 }
 
 impl OpenAi {
     fn signed(&self, request: HttpRequest) -> HttpRequest {
         request.headers(self.headers.iter().cloned()).bearer("api_key")
-    }
-}
-
-fn bad(key: &str, remedy: &str) -> Error {
-    Error::new("bad_config", format!("{key} cannot be used: {remedy}"))
-}
-
-fn header_name(key: &str, name: &str) -> Result<String> {
-    let name = name.to_ascii_lowercase();
-    let legal = name
-        .bytes()
-        .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
-    if name.is_empty() || !legal || OWN_HEADERS.contains(&name.as_str()) {
-        return Err(bad(key, "name a header other than those that LIP sets itself"));
-    }
-    Ok(name)
-}
-
-fn header_value(key: &str, value: &Value) -> Result<String> {
-    match value.as_str() {
-        Some(text) if !text.is_empty() && text.bytes().all(|b| (b' '..0x7f).contains(&b)) => {
-            Ok(text.to_owned())
-        }
-        _ => Err(bad(key, "write a string of printable ASCII characters")),
     }
 }
 
@@ -125,7 +82,7 @@ mod tests {
         assert_eq!(seen.text(), "data: {}\n\ndata: [DONE]\n\n");
         assert_eq!(&*seen.requests[0].body, body.as_bytes());
         let sent = format!("{:?}", seen.requests[0].headers);
-        let own = r#"("openai-organization", "org-1"), ("openai-project", "p"), ("x-team", "blue")"#;
+        let own = r#"("x-team", "blue"), ("openai-organization", "org-1"), ("openai-project", "p")"#;
         let rest =
             r#"("x-stainless", "1"), ("content-type", "application/json"), ("authorization", "Bearer sk")"#;
         assert_eq!(sent, format!("[{own}, {rest}]"));
@@ -139,7 +96,7 @@ mod tests {
         for config in bad {
             let error = Stage::of::<OpenAi>().config(&config).create().expect("an error");
             assert_eq!(error.code, "bad_config", "{error:?}");
-            let (key, _) = error.message.split_once([' ', '.']).expect("a sentence");
+            let (key, _) = error.message.split_once([':', '.']).expect("a sentence");
             assert!(config.get(key).is_some(), "{error:?}");
         }
     }

@@ -1,5 +1,5 @@
 //! A complete connector for an OpenAI-compatible provider, as an outside author writes it.
-use lip_plugin::{Connector, Create, Ctx, Error, HttpRequest, Model, Result, Turn, export_connector};
+use lip_plugin::{Connector, Create, Ctx, HttpRequest, Model, Result, Turn, export_connector};
 
 struct Acme {
     base: String,
@@ -12,7 +12,7 @@ impl Connector for Acme {
     }"#;
 
     fn create(with: Create<'_>) -> Result<Self> {
-        let base = with.base_url("https://api.acme.example/v1");
+        let base = with.base_url("https://api.acme.example/v1")?;
         Ok(Self { base })
     }
 
@@ -24,11 +24,7 @@ impl Connector for Acme {
 
     async fn models(&self, cx: Ctx) -> Result<Vec<Model>> {
         let request = HttpRequest::get(format!("{}/models", self.base));
-        let mut list = cx.http(request.bearer("api_key")).await?;
-        if list.status() != 200 {
-            return Err(Error::upstream(list.status(), "the model list is refused"));
-        }
-        Model::from_openai_list(&list.bytes().await?)
+        Model::from_openai_list(&cx.http(request.bearer("api_key")).await?.success().await?.bytes().await?)
     }
 }
 

@@ -1,0 +1,248 @@
+//! A configured backend: which connector answers for it, with which secrets, and whether it can.
+use base::{Fault, Kind, Retry, Secret};
+use http::Uri;
+use lip_wire::Dialect;
+use loader::{Instance, Plugin};
+use parking_lot::Mutex;
+use serde_json::Value;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// What the config and the environment say of one backend.
+#[derive(Debug)]
+pub struct BackendSpec {
+    /// The instance's name, such as `openai` or `openai.work`.
+    pub name: String,
+    /// The connector's id.
+    pub connector: String,
+    /// The library that has it; `None` when no loaded library does.
+    pub plugin: Option<Arc<Plugin>>,
+    /// The JSON object that the connector's `create` gets. `base_url` is a string where it is set.
+    pub config: Value,
+    /// Secrets by their name within the backend, such as `api_key`.
+    pub secrets: HashMap<String, Secret<String>>,
+    /// Why it cannot be used, with the remedy; `None` when it can.
+    pub missing: Option<String>,
+    /// Hosts that it may reach: the manifest's list and the configured base URL's.
+    pub egress: Vec<String>,
+    /// The dialects it accepts, in its order of preference.
+    pub dialects: Vec<Dialect>,
+    /// Model names known without asking.
+    pub models: Vec<String>,
+    /// Its own `user-agent`, instead of the host's.
+    pub user_agent: Option<http::HeaderValue>,
+    /// Was it named in the config, on the command line, or is it there because its library is?
+    pub configured: bool,
+}
+
+/// A backend that turns can be sent to.
+#[derive(Debug)]
+pub struct Backend {
+    spec: BackendSpec,
+    instance: Mutex<Option<Arc<Instance>>>,
+}
+
+impl Backend {
+    /// A backend of this description. Its connector is created when it is first needed.
+    pub const fn new(spec: BackendSpec) -> Self {
+        Self {
+            spec,
+            instance: Mutex::new(None),
+        }
+    }
+
+    /// The instance's name.
+    pub fn name(&self) -> &str {
+        &self.spec.name
+    }
+
+    /// The description.
+    pub const fn spec(&self) -> &BackendSpec {
+        &self.spec
+    }
+
+    /// Can it be used?
+    pub const fn is_ready(&self) -> bool {
+        self.spec.missing.is_none()
+    }
+
+    /// The connector, created on first use.
+    ///
+    /// # Errors
+    /// What is missing, with the remedy; or the connector's own error.
+    pub fn instance(&self) -> Result<Arc<Instance>, Fault> {
+        if let Some(missing) = &self.spec.missing {
+            let fault = Fault::host(
+                Kind::Unavailable,
+                format!("backend \"{}\" is not ready: {missing}", self.name()),
+            );
+            return Err(fault.code("backend_not_ready").retry(Retry::Elsewhere));
+        }
+        let Some(plugin) = &self.spec.plugin else {
+            return Err(Fault::host(
+                Kind::Unavailable,
+                format!("backend \"{}\" has no library", self.name()),
+            ));
+        };
+        let mut slot = self.instance.lock();
+        if let Some(instance) = slot.as_ref() {
+            return Ok(Arc::clone(instance));
+        }
+        let instance = Arc::new(plugin.create(&self.spec.connector, &self.spec.name, &self.spec.config)?);
+        *slot = Some(Arc::clone(&instance));
+        Ok(instance)
+    }
+
+    /// A secret of this backend.
+    pub fn secret(&self, name: &str) -> Option<&Secret<String>> {
+        self.spec.secrets.get(name)
+    }
+
+    /// May this backend send a request to `url`?
+    pub fn may_reach(&self, url: &Uri) -> bool {
+        let Some(authority) = url.authority() else {
+            return false;
+        };
+        let (host, whole) = (authority.host(), authority.as_str());
+        self.spec
+            .egress
+            .iter()
+            .any(|allowed| match allowed.strip_prefix("*.") {
+                _ if allowed == "*" => true,
+                Some(suffix) => host
+                    .strip_suffix(suffix)
+                    .is_some_and(|rest| rest.ends_with('.') && rest.len() > 1),
+                None => host.eq_ignore_ascii_case(allowed) || whole.eq_ignore_ascii_case(allowed),
+            })
+    }
+
+    /// The dialect that a turn in `client` goes out in: the client's own if the connector takes it, else its first choice.
+    pub fn dialect_for(&self, client: Dialect) -> Option<Dialect> {
+        let dialects = &self.spec.dialects;
+        if dialects.contains(&client) {
+            Some(client)
+        } else {
+            dialects.first().copied()
+        }
+    }
+}
+
+/// All backends of a configuration, in its order.
+#[derive(Debug, Default)]
+pub struct Backends {
+    list: Vec<Arc<Backend>>,
+    default: Option<usize>,
+}
+
+impl Backends {
+    /// These backends, in this order; `default` by name.
+    ///
+    /// # Errors
+    /// A fault that lists the names when `default` is none of them.
+    pub fn new(specs: Vec<BackendSpec>, default: Option<&str>) -> Result<Self, Fault> {
+        let list: Vec<_> = specs
+            .into_iter()
+            .map(|spec| Arc::new(Backend::new(spec)))
+            .collect();
+        let default = match default {
+            None => None,
+            Some(name) => Some(list.iter().position(|b| b.name() == name).ok_or_else(|| {
+                let known: Vec<_> = list.iter().map(|b| b.name()).collect();
+                let fault = Fault::host(Kind::NotFound, format!("there is no backend \"{name}\""));
+                fault.hint(format!("Known backends: {}", known.join(", ")))
+            })?),
+        };
+        Ok(Self { list, default })
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Backend>> {
+        self.list.iter()
+    }
+
+    /// The one named `name`.
+    pub fn get(&self, name: &str) -> Option<&Arc<Backend>> {
+        self.list.iter().find(|b| b.name() == name)
+    }
+
+    /// Where a turn goes that names no backend.
+    pub fn default(&self) -> Option<&Arc<Backend>> {
+        self.list.get(self.default?)
+    }
+
+    /// The backend and the model that a client's `model` means: `backend:model`, or a model of the default backend.
+    ///
+    /// # Errors
+    /// A fault when there is no backend to send it to.
+    pub fn resolve<'a>(&self, model: &'a str) -> Result<(Arc<Backend>, &'a str), Fault> {
+        if let Some((name, rest)) = model.split_once(':')
+            && let Some(backend) = self.get(name)
+        {
+            return Ok((Arc::clone(backend), rest));
+        }
+        let backend = self.default().ok_or_else(|| {
+            let fault = Fault::host(Kind::Unavailable, "no backend is configured").code("no_backend");
+            fault.hint("Start LIP with --default-backend, or name one as \"backend:model\"")
+        })?;
+        Ok((Arc::clone(backend), model))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(name: &str, egress: &[&str]) -> BackendSpec {
+        BackendSpec {
+            name: name.to_owned(),
+            connector: name.to_owned(),
+            plugin: None,
+            config: Value::Null,
+            secrets: HashMap::new(),
+            missing: Some("OPENAI_API_KEY is not set".to_owned()),
+            egress: egress.iter().map(|s| (*s).to_owned()).collect(),
+            dialects: vec![Dialect::OpenAiChat, Dialect::Gemini],
+            models: vec![],
+            user_agent: None,
+            configured: true,
+        }
+    }
+
+    #[test]
+    fn egress_list_matches_hosts_exactly() {
+        let backend = Backend::new(spec("a", &["api.example.com", "*.acme.test", "127.0.0.1:9"]));
+        let may = |url: &str| backend.may_reach(&url.parse().expect("a URL"));
+        assert!(may("https://api.example.com/v1") && may("https://API.example.com:8443/"));
+        assert!(may("https://eu.acme.test/") && may("http://127.0.0.1:9/x"));
+        assert!(
+            !may("https://acme.test/") && !may("https://evilacme.test/") && !may("http://127.0.0.1:10/x")
+        );
+        assert!(
+            !may("https://api.example.com.evil.test/")
+                && !may("https://api.example.com@evil.test/")
+                && !may("/relative")
+        );
+    }
+
+    #[test]
+    fn model_names_find_their_backend() {
+        let backends = Backends::new(vec![spec("a", &[]), spec("b.work", &[])], Some("a")).expect("known");
+        let resolve = |model| {
+            backends
+                .resolve(model)
+                .map(|(b, m)| (b.name().to_owned(), m))
+                .expect("resolved")
+        };
+        assert_eq!(resolve("b.work:gpt"), ("b.work".to_owned(), "gpt"));
+        assert_eq!(resolve("qwen3:8b"), ("a".to_owned(), "qwen3:8b"));
+        assert_eq!(resolve("b:x"), ("a".to_owned(), "b:x"));
+        assert!(Backends::new(vec![], Some("zzz")).is_err());
+    }
+
+    #[test]
+    fn backend_that_is_not_ready_says_why() {
+        let fault = Backend::new(spec("a", &[])).instance().expect_err("not ready");
+        assert!(fault.public().contains("OPENAI_API_KEY is not set"), "{fault}");
+        assert_eq!(fault.status(), 503);
+    }
+}

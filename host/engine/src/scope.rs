@@ -1,0 +1,146 @@
+//! Carries out the effects of one attempt: its backend's secrets, its egress list, the host's pool.
+use crate::backend::Backend;
+use crate::store::Values;
+use base::{Fault, Kind};
+use egress::{Call, Egress, Identity};
+use http::{HeaderValue, Uri};
+use http_body_util::BodyExt;
+use loader::run::{Effect, EffectFuture, Effects, HttpCall, Outcome, Refusal, Upstream};
+use std::sync::Arc;
+
+/// What the effects of one attempt may touch.
+pub(crate) struct Scope {
+    pub(crate) backend: Arc<Backend>,
+    pub(crate) egress: Egress,
+    pub(crate) identity: Identity,
+    pub(crate) values: Arc<Values>,
+}
+
+impl Scope {
+    fn call(&self, call: HttpCall) -> Result<Call, Outcome> {
+        let denied = |sentence: String| Outcome::Failed(Refusal::Denied, sentence);
+        let name = self.backend.name();
+        let url: Uri = call
+            .url
+            .parse()
+            .map_err(|_| denied(format!("backend \"{name}\" built a URL that is none")))?;
+        if !self.backend.may_reach(&url) {
+            let host = url.host().unwrap_or("nowhere");
+            return Err(denied(format!(
+                "backend \"{name}\" may not reach {host}: it is neither in its manifest nor its base_url"
+            )));
+        }
+        let mut headers = call.headers;
+        for wanted in call.secret_headers {
+            let secret = self.backend.secret(&wanted.secret);
+            let secret = secret
+                .ok_or_else(|| denied(format!("backend \"{name}\" has no secret \"{}\"", wanted.secret)))?;
+            let value = HeaderValue::from_str(&format!("{}{}", wanted.prefix, secret.expose()));
+            let mut value = value.map_err(|_| {
+                denied(format!(
+                    "the secret \"{}\" of backend \"{name}\" holds characters that no header may hold",
+                    wanted.secret
+                ))
+            })?;
+            value.set_sensitive(true);
+            headers.insert(wanted.name, value);
+        }
+        Ok(Call {
+            method: call.method,
+            url,
+            headers,
+            body: call.body,
+        })
+    }
+
+    fn http(&self, call: HttpCall) -> EffectFuture {
+        let timeout = call.timeout;
+        let call = match self.call(call) {
+            Ok(call) => call,
+            Err(refused) => return ready(refused),
+        };
+        let (egress, identity) = (self.egress.clone(), self.identity.clone());
+        Box::pin(async move {
+            match egress.send(call, &identity, timeout).await {
+                Ok(head) => {
+                    let body = head.body.boxed_unsync();
+                    Outcome::Head(Upstream {
+                        status: head.status,
+                        headers: head.headers,
+                        body,
+                    })
+                }
+                Err(fault) => failed(&fault),
+            }
+        })
+    }
+}
+
+fn failed(fault: &Fault) -> Outcome {
+    tracing::debug!(%fault, "an upstream request failed");
+    let refusal = if fault.kind == Kind::Timeout {
+        Refusal::Timeout
+    } else {
+        Refusal::Io
+    };
+    Outcome::Failed(refusal, fault.public())
+}
+
+fn ready(outcome: Outcome) -> EffectFuture {
+    Box::pin(std::future::ready(outcome))
+}
+
+impl Effects for Scope {
+    fn start(&self, effect: Effect) -> EffectFuture {
+        let name = self.backend.name();
+        match effect {
+            Effect::Http(call) => self.http(call),
+            Effect::Sleep(time) => Box::pin(async move {
+                tokio::time::sleep(time).await;
+                Outcome::Done
+            }),
+            Effect::Secret { name: secret } => ready(self.show_secret(&secret)),
+            Effect::Load { session, key } => ready(match self.values.get(name, &session, &key) {
+                Some(value) => Outcome::Value(value),
+                None => Outcome::Nothing,
+            }),
+            Effect::Store {
+                session,
+                key,
+                ttl,
+                value,
+            } => ready(match self.values.put(name, &session, &key, value, ttl) {
+                Ok(()) => Outcome::Done,
+                Err(sentence) => Outcome::Failed(Refusal::Denied, sentence),
+            }),
+            Effect::Dispatch { .. } | Effect::AgentTurn { .. } | Effect::Token { .. } => {
+                ready(Outcome::Failed(
+                    Refusal::Unsupported,
+                    "this version of the host does not offer it".to_owned(),
+                ))
+            }
+        }
+    }
+}
+
+impl Scope {
+    fn show_secret(&self, secret: &str) -> Outcome {
+        let backend = &self.backend;
+        let spec = backend.spec();
+        let manifest = spec.plugin.as_ref().and_then(|plugin| plugin.manifest().connector(&spec.connector));
+        let allowed = manifest.is_some_and(|connector| connector.reads_secret);
+        match backend.secret(secret) {
+            Some(value) if allowed => {
+                Outcome::Value(bytes::Bytes::copy_from_slice(value.expose().as_bytes()))
+            }
+            Some(_) => Outcome::Failed(
+                Refusal::Denied,
+                "the connector's manifest does not say reads_secret".to_owned(),
+            ),
+            None => Outcome::Failed(
+                Refusal::Denied,
+                format!("backend \"{}\" has no secret \"{secret}\"", backend.name()),
+            ),
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! One client request and its answer, free of any HTTP framework.
+use base::Fault;
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body::{Frame, SizeHint};
+use lip_wire::{Dialect, lens::Lens};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// What the client asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// An answer of the model.
+    Generate,
+    /// The number of input tokens.
+    CountTokens,
+}
+
+impl What {
+    pub(crate) const fn task(self) -> &'static str {
+        match self {
+            Self::Generate => "turn",
+            Self::CountTokens => "count_tokens",
+        }
+    }
+}
+
+/// One client request with everything that is known about it.
+#[derive(Debug)]
+pub struct Turn {
+    /// The client's dialect.
+    pub dialect: Dialect,
+    /// What it asks for.
+    pub what: What,
+    /// The model as the client names it, from the body or the URL.
+    pub model: String,
+    /// Is a streamed answer wanted?
+    pub stream: bool,
+    /// The body and where its owned fields are.
+    pub lens: Lens,
+    /// Headers of the dialect that go upstream.
+    pub headers: Vec<(String, String)>,
+    /// The loop guard's header as it came in.
+    pub hops: Option<String>,
+}
+
+/// The answer of a turn.
+#[derive(Debug)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers, free of hop-by-hop ones.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: ReplyBody,
+}
+
+/// The body of an answer.
+pub enum ReplyBody {
+    /// All of it is here.
+    Full(Option<Bytes>),
+    /// It is still coming.
+    Stream(Pin<Box<dyn http_body::Body<Data = Bytes, Error = Fault> + Send>>),
+}
+
+impl ReplyBody {
+    /// A complete body.
+    pub fn full(bytes: impl Into<Bytes>) -> Self {
+        Self::Full(Some(bytes.into()))
+    }
+}
+
+impl std::fmt::Debug for ReplyBody {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Full(bytes) => write!(f, "Full({} bytes)", bytes.as_ref().map_or(0, Bytes::len)),
+            Self::Stream(_) => f.write_str("Stream"),
+        }
+    }
+}
+
+impl http_body::Body for ReplyBody {
+    type Data = Bytes;
+    type Error = Fault;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        match &mut *self {
+            Self::Full(bytes) => Poll::Ready(bytes.take().map(|b| Ok(Frame::data(b)))),
+            Self::Stream(body) => body.as_mut().poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Full(bytes) => bytes.as_ref().is_none_or(Bytes::is_empty),
+            Self::Stream(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
+            Self::Stream(body) => body.size_hint(),
+        }
+    }
+}
+
+/// A turn that failed: the fault, and the upstream's own error answer where it can go to the client as it is.
+#[derive(Debug)]
+pub struct Failure {
+    /// What went wrong.
+    pub fault: Fault,
+    /// The upstream's answer, already in the client's dialect.
+    pub raw: Option<Box<Reply>>,
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self { fault, raw: None }
+    }
+}

@@ -1,0 +1,97 @@
+//! What every request handler shares, and the routes of all dialects.
+use crate::auth::ClientKeys;
+use crate::{intake, openai_chat, respond};
+use axum::Router;
+use axum::body::Body;
+use axum::routing::get;
+use base::{Fault, Kind};
+use bytes::Bytes;
+use engine::Engine;
+use http::request::Parts;
+use http::{Request, Response};
+use lip_wire::Dialect;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Bounds of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a request body.
+    pub body_bytes: usize,
+    /// Time for a request body to arrive.
+    pub body_time: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { body_bytes: 100 << 20, body_time: Duration::from_secs(120) }
+    }
+}
+
+/// What every request handler shares.
+#[derive(Debug)]
+pub struct App {
+    /// Serves turns.
+    pub engine: Arc<Engine>,
+    /// Who may use the host.
+    pub keys: ClientKeys,
+    /// Bounds of a request.
+    pub limits: Limits,
+}
+
+pub(crate) type Shared = Arc<App>;
+
+impl App {
+    /// Lets a request in and reads its body.
+    ///
+    /// # Errors
+    /// 401, 408, 413, 415 or 400; the body has been read to its end, within bounds.
+    pub(crate) async fn intake(&self, parts: &Parts, body: Body) -> Result<Bytes, Fault> {
+        if let Err(fault) = self.keys.admit(parts) {
+            intake::drain(body).await;
+            return Err(fault);
+        }
+        intake::read(parts, body, self.limits.body_bytes, self.limits.body_time).await
+    }
+}
+
+/// The routes of all dialects.
+pub fn router(app: Arc<App>) -> Router {
+    Router::new()
+        .merge(openai_chat::routes())
+        .route("/health", get(health))
+        .route("/internal/health", get(health))
+        .fallback(no_route)
+        .method_not_allowed_fallback(no_method)
+        .with_state(app)
+}
+
+async fn health() -> Response<Body> {
+    respond::json(&serde_json::json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")}))
+}
+
+async fn no_route(request: Request<Body>) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    intake::drain(body).await;
+    let sentence = format!("there is no route {} {}", parts.method, parts.uri.path());
+    let fault = Fault::client(Kind::NotFound, sentence).hint("For OpenAI clients the base URL ends in /v1");
+    respond::error(dialect_of(parts.uri.path()), &fault)
+}
+
+async fn no_method(request: Request<Body>) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    intake::drain(body).await;
+    let sentence = format!("{} does not take {}", parts.uri.path(), parts.method);
+    respond::error(dialect_of(parts.uri.path()), &Fault::client(Kind::MethodNotAllowed, sentence))
+}
+
+/// The dialect in which a client of this path reads errors.
+fn dialect_of(path: &str) -> Dialect {
+    if path.starts_with("/anthropic") || path.starts_with("/v1/messages") {
+        Dialect::AnthropicMessages
+    } else if path.starts_with("/v1beta") {
+        Dialect::Gemini
+    } else {
+        Dialect::OpenAiChat
+    }
+}

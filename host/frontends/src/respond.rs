@@ -1,0 +1,60 @@
+//! From the engine's answer to an HTTP response.
+use axum::body::Body;
+use base::Fault;
+use engine::{Failure, Reply, ReplyBody, error_reply};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use http::{Response, StatusCode};
+use lip_wire::Dialect;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+/// The response of a turn in the client's dialect.
+pub(crate) fn turn(dialect: Dialect, result: Result<Reply, Failure>) -> Response<Body> {
+    let reply = match result {
+        Ok(reply) => reply,
+        Err(Failure { raw: Some(raw), .. }) => *raw,
+        Err(Failure { fault, raw: None }) => error_reply(dialect, &fault),
+    };
+    reply_response(reply)
+}
+
+/// The response of a request that became no turn.
+pub(crate) fn error(dialect: Dialect, fault: &Fault) -> Response<Body> {
+    reply_response(error_reply(dialect, fault))
+}
+
+/// A JSON answer of the host's own.
+pub(crate) fn json(value: &serde_json::Value) -> Response<Body> {
+    let mut response = Response::new(Body::from(value.to_string()));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    finish(&mut response);
+    response
+}
+
+fn reply_response(reply: Reply) -> Response<Body> {
+    let body = match reply.body {
+        ReplyBody::Full(bytes) => Body::from(bytes.unwrap_or_default()),
+        body @ ReplyBody::Stream(_) => Body::new(body),
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::BAD_GATEWAY);
+    *response.headers_mut() = reply.headers;
+    finish(&mut response);
+    response
+}
+
+fn finish(response: &mut Response<Body>) {
+    let headers = response.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
+    headers.entry(CACHE_CONTROL).or_insert(NO_STORE);
+    headers.entry(REQUEST_ID).or_insert_with(new_request_id);
+}
+
+fn new_request_id() -> HeaderValue {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let id = format!("req-{:x}-{:x}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("req-0"))
+}

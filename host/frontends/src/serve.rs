@@ -1,0 +1,69 @@
+//! The accept loop: TCP_NODELAY on every socket, bounded heads, a graceful end.
+use axum::Router;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use std::future::Future;
+use std::io;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+
+/// Time for a client to send the head of a request.
+const HEAD_TIME: Duration = Duration::from_secs(30);
+/// Bytes of the head of a request.
+const HEAD_BYTES: usize = 64 << 10;
+/// Time for open turns to end after a shutdown was asked for.
+const DRAIN_TIME: Duration = Duration::from_secs(30);
+
+/// Serves `router` on `listener` until `shutdown` resolves, then lets open turns end for up to 30 s.
+pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()>) {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).max_buf_size(HEAD_BYTES.max(400 << 10));
+    builder.http2().timer(TokioTimer::new()).max_header_list_size(HEAD_BYTES as u32);
+    let graceful = GracefulShutdown::new();
+    let mut shutdown = std::pin::pin!(shutdown);
+    loop {
+        let stream = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    pause_after(&error).await;
+                    continue;
+                }
+            },
+            () = &mut shutdown => break,
+        };
+        prepare(&stream);
+        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(router.clone()));
+        let connection = graceful.watch(connection.into_owned());
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection ended early");
+            }
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(DRAIN_TIME, graceful.shutdown()).await.is_err() {
+        tracing::warn!("open turns were cut off {} s after the shutdown began", DRAIN_TIME.as_secs());
+    }
+}
+
+fn prepare(stream: &TcpStream) {
+    // Without it the first delta of a stream waits for the client's delayed ACK, about 40 ms.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "TCP_NODELAY could not be set");
+    }
+}
+
+/// A failed accept is either one lost client or a process without file descriptors; the latter needs a pause.
+async fn pause_after(error: &io::Error) {
+    let lost_client = matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused
+    );
+    if !lost_client {
+        tracing::error!(%error, "accept failed");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}

@@ -1,0 +1,130 @@
+//! From settings, libraries and environment to the backends that turns can be sent to.
+use base::Secret;
+use engine::BackendSpec;
+use http::{HeaderValue, Uri};
+use loader::{Auth, ConnectorManifest, Plugin, Registry};
+use serde_json::{Map, Value};
+use settings::{Backend, Env, Resolved, api_keys_from_env};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// The connector that answers when nothing else can.
+const EMBEDDED_DEFAULT: &str = "echo";
+const API_KEY: &str = "api_key";
+const BASE_URL: &str = "base_url";
+
+/// Which library the config names for which connector.
+pub(crate) fn library_overrides(settings: &Resolved) -> BTreeMap<String, String> {
+    let named = settings.backends().iter().filter_map(|b| Some((b.connector().to_owned(), b.values().plugin()?.to_owned())));
+    named.collect()
+}
+
+/// All backends: the configured ones in their order, then one for every further connector.
+pub(crate) fn specs(settings: &Resolved, registry: &Registry, env: &Env) -> Vec<BackendSpec> {
+    let configured: Vec<&Backend> = settings.backends().iter().filter(|b| b.values().enabled()).collect();
+    let is_taken = |id: &str| settings.backends().iter().any(|b| b.name() == id);
+    let further = registry.iter().filter(|(_, connector)| !connector.family && !is_taken(&connector.id));
+    let further: Vec<_> = further.map(|(_, connector)| connector.id.clone()).collect();
+    let named = configured.iter().map(|b| spec(b.name(), b.connector(), Some(b), registry, env));
+    named.chain(further.iter().map(|id| spec(id, id, None, registry, env))).collect()
+}
+
+/// The name of the default backend: as set, else the first configured one that is ready, else the embedded one.
+pub(crate) fn default(settings: &Resolved, specs: &[BackendSpec]) -> Option<String> {
+    let set = settings.default_backend().map(str::to_owned);
+    let first_ready = || specs.iter().find(|s| s.configured && s.missing.is_none()).map(|s| s.name.clone());
+    let embedded = || specs.iter().find(|s| s.name == EMBEDDED_DEFAULT && s.missing.is_none()).map(|s| s.name.clone());
+    set.or_else(first_ready).or_else(embedded)
+}
+
+fn spec(name: &str, connector: &str, configured: Option<&Backend>, registry: &Registry, env: &Env) -> BackendSpec {
+    let found = registry.get(connector);
+    let manifest = found.map(|(_, manifest)| manifest);
+    let config = config(configured, manifest, env);
+    let secrets = secrets(configured, manifest, env);
+    let missing = missing(connector, configured, manifest, &secrets, registry);
+    let mut egress = manifest.map(|m| m.egress.clone()).unwrap_or_default();
+    egress.extend(config.get(BASE_URL).and_then(Value::as_str).and_then(place));
+    let own_models = configured.map(|b| b.values().models()).unwrap_or_default();
+    let hints = manifest.iter().flat_map(|m| &m.models).filter(|hint| !hint.is_pattern()).map(|hint| hint.id.clone());
+    BackendSpec {
+        name: name.to_owned(),
+        connector: connector.to_owned(),
+        plugin: found.map(|(plugin, _): (&Arc<Plugin>, _)| Arc::clone(plugin)),
+        config: Value::Object(config),
+        secrets,
+        missing,
+        egress,
+        dialects: manifest.map(|m| m.dialects.clone()).unwrap_or_default(),
+        models: if own_models.is_empty() { hints.collect() } else { own_models.to_vec() },
+        user_agent: configured.and_then(|b| HeaderValue::from_str(b.values().user_agent()?).ok()),
+        configured: configured.is_some(),
+    }
+}
+
+/// What the connector's `create` gets: the backend's own keys, and settings that its manifest takes from variables.
+fn config(configured: Option<&Backend>, manifest: Option<&Arc<ConnectorManifest>>, env: &Env) -> Map<String, Value> {
+    let mut config = configured.map(|b| b.extra().clone()).unwrap_or_default();
+    for (key, variables) in manifest.iter().flat_map(|m| &m.env).filter(|(key, _)| !is_secret(key)) {
+        if let Some(value) = variables.iter().find_map(|name| env.get(name)) {
+            config.entry(key.clone()).or_insert_with(|| Value::from(value));
+        }
+    }
+    if let Some(url) = configured.and_then(|b| b.values().api_url()) {
+        config.insert(BASE_URL.to_owned(), Value::from(url));
+    }
+    config
+}
+
+fn secrets(
+    configured: Option<&Backend>,
+    manifest: Option<&Arc<ConnectorManifest>>,
+    env: &Env,
+) -> HashMap<String, Secret<String>> {
+    let mut secrets = HashMap::new();
+    for (key, variables) in manifest.iter().flat_map(|m| &m.env).filter(|(key, _)| is_secret(key)) {
+        let found = variables.iter().flat_map(|name| api_keys_from_env(env, name)).next();
+        secrets.extend(found.map(|(_, secret)| (key.clone(), secret)));
+    }
+    let own = configured.and_then(|b| b.api_keys().first().and_then(|key| key.secret().cloned()));
+    secrets.extend(own.map(|secret| (API_KEY.to_owned(), secret)));
+    secrets
+}
+
+/// Names in a manifest's `env` that hold secrets; everything else is plain configuration.
+fn is_secret(key: &str) -> bool {
+    ["key", "token", "secret", "password"].iter().any(|word| key == *word || key.ends_with(&format!("_{word}")))
+}
+
+fn missing(
+    connector: &str,
+    configured: Option<&Backend>,
+    manifest: Option<&Arc<ConnectorManifest>>,
+    secrets: &HashMap<String, Secret<String>>,
+    registry: &Registry,
+) -> Option<String> {
+    let Some(manifest) = manifest else {
+        let known: Vec<_> = registry.iter().map(|(_, connector)| connector.id.as_str()).collect();
+        return Some(format!(
+            "no loaded library has the connector \"{connector}\" (there are: {}); put its library into a plugins directory",
+            known.join(", ")
+        ));
+    };
+    if manifest.auth != Auth::ApiKey || secrets.contains_key(API_KEY) {
+        return None;
+    }
+    let asked = configured.map(Backend::missing_env).unwrap_or_default();
+    let usual = manifest.env.get(API_KEY).and_then(|names| names.first().map(String::as_str));
+    let variable = asked.first().copied().or(usual);
+    let key = format!("backends.{}.api_key", configured.map_or(connector, Backend::name));
+    Some(match variable {
+        Some(variable) => format!("{variable} is not set; set it, or {key} in the config"),
+        None => format!("it has no API key; set {key} in the config"),
+    })
+}
+
+/// `host` or `host:port` of a URL.
+fn place(url: &str) -> Option<String> {
+    let url: Uri = url.parse().ok()?;
+    Some(url.authority()?.as_str().rsplit('@').next()?.to_owned())
+}

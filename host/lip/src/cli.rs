@@ -1,0 +1,85 @@
+//! The command line.
+use crate::{config, list, out, plugins, serve};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap_complete::Shell;
+
+/// The whole command line. Settings may stand before or after the subcommand.
+pub(crate) fn command() -> Command {
+    let root = Command::new("lip")
+        .about("LIP, the LLM Interactive Proxy: one endpoint for every coding agent and every account")
+        .version(env!("CARGO_PKG_VERSION"))
+        .after_help("Without a subcommand LIP serves. Every setting: lip config show")
+        .subcommand(with_settings(Command::new("serve").about("Serve clients (the default)")))
+        .subcommand(
+            Command::new("plugin").about("Connector libraries").subcommand_required(true).arg_required_else_help(true).subcommand(
+                with_settings(Command::new("list").about("List loaded and refused libraries").arg(json_flag())),
+            ),
+        )
+        .subcommand(with_settings(Command::new("backends").about("List backends and what they lack").arg(json_flag())))
+        .subcommand(with_settings(
+            Command::new("models")
+                .about("List the models of every backend that is ready")
+                .arg(json_flag())
+                .arg(Arg::new("backend").help("Only this backend")),
+        ))
+        .subcommand(
+            Command::new("config")
+                .about("The configuration")
+                .subcommand_required(true)
+                .arg_required_else_help(true)
+                .subcommand(with_settings(Command::new("check").about("Check it; exit 1 on an error")))
+                .subcommand(with_settings(Command::new("show").about("Show every setting, its value and its source"))),
+        )
+        .subcommand(
+            Command::new("completions")
+                .about("Print a shell's completion script")
+                .arg(Arg::new("shell").required(true).value_parser(value_parser!(Shell))),
+        );
+    with_settings(root)
+}
+
+fn with_settings(command: Command) -> Command {
+    settings::clap_args(command)
+}
+
+fn json_flag() -> Arg {
+    Arg::new("json").long("json").action(ArgAction::SetTrue).help("Print JSON")
+}
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// A message for people.
+pub(crate) fn run(matches: ArgMatches) -> Result<(), String> {
+    match matches.subcommand() {
+        None => serve::run(&matches),
+        Some(("serve", own)) => serve::run(own),
+        Some(("backends", own)) => list::backends(own),
+        Some(("models", own)) => list::models(own),
+        Some(("plugin", own)) => match own.subcommand() {
+            Some(("list", own)) => plugins::list(own),
+            _ => Err("unknown subcommand of plugin".to_owned()),
+        },
+        Some(("config", own)) => match own.subcommand() {
+            Some(("check", own)) => config::check(own),
+            Some(("show", own)) => config::show(own),
+            _ => Err("unknown subcommand of config".to_owned()),
+        },
+        Some(("completions", own)) => {
+            let Some(shell) = own.get_one::<Shell>("shell").copied() else { return Err("which shell?".to_owned()) };
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut command(), "lip", &mut script);
+            out::line(String::from_utf8_lossy(&script).trim_end());
+            Ok(())
+        }
+        Some((other, _)) => Err(format!("unknown subcommand {other}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn command_line_is_consistent() {
+        super::command().debug_assert();
+    }
+}

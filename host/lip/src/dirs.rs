@@ -1,0 +1,26 @@
+//! Where LIP looks for connector libraries and keeps its state on this machine.
+use settings::Env;
+use std::path::{Path, PathBuf};
+
+/// The `plugins` folder beside the program: the bundled connectors.
+pub(crate) fn bundled_plugins() -> Option<PathBuf> {
+    let program = std::env::current_exe().ok()?;
+    Some(program.parent()?.join("plugins"))
+}
+
+/// The user's own connectors.
+pub(crate) fn user_plugins(env: &Env) -> Option<PathBuf> {
+    base(env, "XDG_DATA_HOME", ".local/share").map(|dir| dir.join("lip/plugins"))
+}
+
+/// Private state: copies of libraries, verdicts.
+pub(crate) fn state(env: &Env) -> PathBuf {
+    let chosen = base(env, "XDG_STATE_HOME", ".local/state").map(|dir| dir.join("lip"));
+    chosen.or_else(|| Some(bundled_plugins()?.with_file_name("lip-state"))).unwrap_or_else(|| PathBuf::from("lip-state"))
+}
+
+fn base(env: &Env, variable: &str, below_home: &str) -> Option<PathBuf> {
+    let set = env.get(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = || Some(Path::new(env.get("HOME").or_else(|| env.get("USERPROFILE"))?).join(below_home));
+    set.or_else(home)
+}

@@ -1,0 +1,28 @@
+//! The `lip` binary: reads the command line and hands over to one subcommand.
+mod backends;
+mod cli;
+mod config;
+mod dirs;
+mod list;
+mod log;
+mod out;
+mod plugins;
+mod serve;
+mod setup;
+mod summary;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // A child that only tries a library, so that a bad one cannot take the host down.
+    if let Some(code) = loader::probe::intercept(std::env::args_os().skip(1)) {
+        return code;
+    }
+    match cli::run(cli::command().get_matches()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            out::error(&message);
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! `lip plugin list`.
+use crate::{out, setup};
+use clap::ArgMatches;
+use loader::{Outcome, Plugin};
+use serde_json::{Value, json};
+
+/// Lists loaded and refused libraries, and ids that more than one claims.
+///
+/// # Errors
+/// An error of the configuration.
+pub(crate) fn list(matches: &ArgMatches) -> Result<(), String> {
+    let found = setup::setup(matches)?;
+    if matches.get_flag("json") {
+        let plugins: Vec<Value> = found.discovery.outcomes.iter().map(as_json).collect();
+        let notes: Vec<_> = found.discovery.notes.iter().map(ToString::to_string).collect();
+        let conflicts: Vec<_> = found.registry.conflicts().iter().map(ToString::to_string).collect();
+        out::line(json!({"plugins": plugins, "notes": notes, "conflicts": conflicts}));
+        return Ok(());
+    }
+    let rows: Vec<_> = found.discovery.plugins().map(|plugin| row(plugin)).collect();
+    if !rows.is_empty() {
+        out::line(out::table(&rows).trim_end());
+    }
+    for plugin in found.discovery.plugins() {
+        for warning in plugin.warnings() {
+            out::line(format!("warning: {}: {warning}", plugin.path().display()));
+        }
+    }
+    for refused in found.discovery.refused() {
+        out::line(format!("refused: {}", refused.sentence()));
+    }
+    for conflict in found.registry.conflicts() {
+        out::line(format!("conflict: {conflict}"));
+    }
+    for note in &found.discovery.notes {
+        out::line(format!("note: {note}"));
+    }
+    Ok(())
+}
+
+fn ids(plugin: &Plugin) -> Vec<&str> {
+    plugin.manifest().connectors.iter().map(|connector| connector.id.as_str()).collect()
+}
+
+fn row(plugin: &Plugin) -> Vec<String> {
+    let manifest = plugin.manifest();
+    let library = format!("{} {}", manifest.plugin, manifest.version);
+    vec![library, ids(plugin).join(", "), format!("abi {}", manifest.abi), plugin.path().display().to_string()]
+}
+
+fn as_json(outcome: &Outcome) -> Value {
+    match outcome {
+        Outcome::Loaded(plugin) => json!({
+            "state": "loaded",
+            "path": plugin.path(),
+            "sha256": plugin.sha256(),
+            "plugin": plugin.manifest().plugin,
+            "version": plugin.manifest().version,
+            "abi": plugin.manifest().abi,
+            "connectors": ids(plugin),
+            "warnings": plugin.warnings().iter().map(ToString::to_string).collect::<Vec<_>>(),
+        }),
+        Outcome::Refused(refused) => json!({
+            "state": "refused",
+            "path": refused.path,
+            "code": refused.reason.code(),
+            "sentence": refused.sentence(),
+        }),
+    }
+}

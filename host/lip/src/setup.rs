@@ -1,0 +1,81 @@
+//! From the command line to everything a subcommand needs: settings, libraries, backends.
+use crate::{backends, dirs};
+use clap::ArgMatches;
+use engine::{Backends, Engine};
+use http::HeaderValue;
+use loader::{Discovery, Options, Prober, Registry, Writable};
+use settings::{AccessMode, Env, File, Format, Resolved};
+use std::path::PathBuf;
+
+/// Everything that has been read and found.
+pub(crate) struct Setup {
+    pub(crate) settings: Resolved,
+    pub(crate) env: Env,
+    pub(crate) discovery: Discovery,
+    pub(crate) registry: Registry,
+}
+
+/// The settings alone.
+///
+/// # Errors
+/// Every error of the file, the environment and the command line, in words.
+pub(crate) fn settings(matches: &ArgMatches) -> Result<(Resolved, Env), String> {
+    let env: Env = std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect();
+    let cli = settings::overrides(matches);
+    let Some((path, source)) = settings::config_path(&env, &cli) else {
+        return settings::resolve(None, &env, &cli).map(|s| (s, env)).map_err(|e| e.to_string());
+    };
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(&path).map_err(|e| format!("{source}: {name} cannot be read: {e}"))?;
+    let file = File { name: &name, format: Format::of(&name), text: &text };
+    settings::resolve(Some(&file), &env, &cli).map(|s| (s, env)).map_err(|e| e.to_string())
+}
+
+/// Settings, and the libraries that they lead to.
+///
+/// # Errors
+/// As for [`settings`]; a bad library is no error.
+pub(crate) fn setup(matches: &ArgMatches) -> Result<Setup, String> {
+    let (settings, env) = settings(matches)?;
+    crate::log::start(&settings);
+    let bundled = dirs::bundled_plugins();
+    let folders: Vec<PathBuf> = match settings.plugins_dir() {
+        [] => bundled.iter().cloned().chain(dirs::user_plugins(&env)).collect(),
+        chosen => chosen.to_vec(),
+    };
+    let writable = match settings.access_mode() {
+        AccessMode::SingleUser => Writable::Warn,
+        AccessMode::MultiUser => Writable::Refuse,
+    };
+    let prober = Prober::this_program().map_err(|e| format!("this program's own file cannot be found: {e}"))?;
+    let discovery = loader::discover(&folders, &Options { state_dir: dirs::state(&env), writable, prober });
+    let overrides = backends::library_overrides(&settings);
+    let registry = Registry::build(discovery.plugins(), bundled.as_deref(), &overrides);
+    Ok(Setup { settings, env, discovery, registry })
+}
+
+impl Setup {
+    /// The engine over the configured backends.
+    ///
+    /// # Errors
+    /// A default backend that does not exist.
+    pub(crate) fn engine(&self) -> Result<Engine, String> {
+        let specs = backends::specs(&self.settings, &self.registry, &self.env);
+        let default = backends::default(&self.settings, &specs);
+        let backends = Backends::new(specs, default.as_deref()).map_err(|fault| fault.public())?;
+        let user_agent = HeaderValue::from_str(self.settings.user_agent())
+            .map_err(|_| "identity.user_agent holds characters that no header may hold".to_owned())?;
+        let deadlines = egress::Deadlines {
+            connect: self.settings.connect_timeout(),
+            head: self.settings.head_timeout(),
+            idle: self.settings.idle_timeout(),
+        };
+        Ok(Engine::new(backends, egress::Egress::new(deadlines), user_agent, host_id()))
+    }
+}
+
+/// Unique to this process: its id and the moment it began.
+fn host_id() -> String {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    format!("lip-{:x}-{:x}", std::process::id(), since.as_nanos() as u64)
+}
