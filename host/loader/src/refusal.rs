@@ -50,7 +50,7 @@ pub enum Refusal {
     #[error("it is no shared library: its content is of another kind")]
     NotALibrary,
     /// An object file for another operating system.
-    #[error("it is a {found} file, this system loads {wanted}")]
+    #[error("it is a library for {found}, this system loads those for {wanted}")]
     OtherSystem {
         /// What it is.
         found: String,

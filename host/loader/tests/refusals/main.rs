@@ -1,7 +1,11 @@
 //! Builds libraries that misbehave and asserts the sentence that each one gets, with the host alive and a good plugin
 //! beside it loaded.
 #![cfg(target_os = "linux")]
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test stops at the first surprise"
+)]
 mod matrix;
 mod permissions;
 mod use_it;

@@ -48,7 +48,7 @@ const CASES: &[(&str, Make, &str, &str)] = &[
     ("aarch64", |shop, at| bytes(|b| b[18] = 183, shop, at), "it is built for aarch64, this host runs on x86_64", "take the build for this platform"),
     ("elf32", |shop, at| bytes(|b| b[4] = 1, shop, at), "it is a 32-bit library, this host is 64-bit", "take the build for this platform"),
     ("mac", |_, at| fs::write(at, [&b"\xcf\xfa\xed\xfe"[..], &[0; 60]].concat()).unwrap(),
-        "it is a Mach-O file, this system loads ELF", "take the build for this platform"),
+        "it is a library for macOS (Mach-O), this system loads those for Unix (ELF)", "take the build for this platform"),
     ("object", |shop, at| bytes(|b| b[16] = 1, shop, at), "it is an object file, not a shared library", NO_LIBRARY),
     ("program", |shop, at| copy(&shop.program(), at), "it is a program, not a shared library", NO_LIBRARY),
     ("plain", |shop, at| copy(&shop.rogue("plain"), at), "it is a library, but not a plugin of LIP: it holds no plugin stamp", EXPORT),

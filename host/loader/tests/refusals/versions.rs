@@ -36,8 +36,8 @@ pub(crate) const VARIANTS: &[Variant] = &[
             // The plugin uses the new function where the host has it.
             (
                 "lip-plugin/src/glue.rs",
-                "    report_panics_to(host);\n",
-                "    report_panics_to(host);\n    if let Some(metric) = host.metric() {\n        metric(1.0);\n    }\n",
+                ") -> RResult<ConnectorBox, AbiError> {\n",
+                ") -> RResult<ConnectorBox, AbiError> {\n    if let Some(metric) = host.metric() {\n        metric(1.0);\n    }\n",
             ),
         ],
     },
