@@ -1,14 +1,15 @@
 //! Canonical events to Chat chunks.
+mod parts;
+
+use std::sync::Arc;
+
 use super::{
-    CHAT, LEGACY, failure, media, message_out, reasoning,
-    reply_out::{annotation_into, audio_fields, logprobs_field, stop_word, thought_field},
+    CHAT, failure, media,
+    reply_out::{audio_fields, logprobs_field, stop_word, thought_field},
     usage,
 };
 use crate::{
-    canon::{
-        Annotation, At, CallKind, Content, Event, Fields, Json, MediaKind, Part, ReasoningKind, Sealed,
-        Start, Usage, derived_call_id,
-    },
+    canon::{At, CallKind, Content, Event, Fields, Json, MediaKind, Part, Start, Usage},
     codec::{EncodeCtx, EncodeStream, Object, object, sse_begin, sse_end},
     loss::Losses,
 };
@@ -34,8 +35,8 @@ enum Slot {
     Text,
     Refusal,
     Thought {
-        field: String,
-        part: Box<Part>,
+        field: Arc<str>,
+        part: Arc<Part>,
     },
     Call {
         index: u32,
@@ -243,24 +244,6 @@ impl Encoder {
         }
     }
 
-    fn annotation(&mut self, at: At, annotation: &Annotation, out: &mut Vec<u8>) {
-        if annotation.url.is_none()
-            && annotation
-                .native
-                .as_ref()
-                .is_none_or(|native| native.dialect != CHAT)
-        {
-            return self.losses.dropped("annotations", "chat only cites addresses");
-        }
-        let mut losses = Losses::new();
-        self.delta(at.choice, out, |delta| {
-            delta.array("annotations", |list| {
-                annotation_into(annotation, list, &mut losses)
-            });
-        });
-        self.losses.append(losses);
-    }
-
     fn part_end(&mut self, at: At, out: &mut Vec<u8>) {
         let Some(place) = self.open.iter().position(|(open, _)| *open == at) else {
             return;
@@ -293,8 +276,8 @@ impl Encoder {
                         self.details(at, &field, part, sealed, out);
                     }
                     Slot::Thought {
-                        field,
-                        part: Box::new(part.clone()),
+                        field: field.into(),
+                        part: Arc::new(part.clone()),
                     }
                 }
             },
@@ -325,155 +308,6 @@ impl Encoder {
             }
         };
         self.open.push((at, slot));
-    }
-
-    fn call_start(&mut self, at: At, part: &Part, out: &mut Vec<u8>) -> Slot {
-        let Some(call) = part.as_call() else {
-            return Slot::Silent;
-        };
-        if part.extensions.get(CHAT, LEGACY).is_some() {
-            self.delta(at.choice, out, |delta| {
-                delta.object("function_call", |object| {
-                    object.put("name", &call.name);
-                    object.put("arguments", "");
-                });
-            });
-            return Slot::Legacy;
-        }
-        let lane = self.lanes.iter_mut().find(|(choice, _)| *choice == at.choice);
-        let index = lane.map_or(0, |(_, n_calls)| std::mem::replace(n_calls, *n_calls + 1));
-        let derived = if call.id.is_none() {
-            Some(derived_call_id(&self.reply_id, index))
-        } else {
-            None
-        };
-        let id = call.id.clone().or(derived);
-        self.delta(at.choice, out, |delta| {
-            delta.array("tool_calls", |list| {
-                list.object(|object| {
-                    object.put("index", &index);
-                    message_out::encode_call(part, call, id.as_deref(), false, object);
-                });
-            });
-        });
-        Slot::Call {
-            index,
-            custom: call.kind == CallKind::Custom,
-            said: false,
-        }
-    }
-
-    fn arguments(&mut self, at: At, text: &str, out: &mut Vec<u8>) {
-        match self.open.iter_mut().find(|(open, _)| *open == at) {
-            Some((_, Slot::Call { index, custom, said })) => {
-                *said = true;
-                let (index, custom) = (*index, *custom);
-                self.call_text(at.choice, index, custom, text, out);
-            }
-            Some((_, Slot::Legacy)) => {
-                self.delta(at.choice, out, |delta| {
-                    delta.object("function_call", |object| object.put("arguments", text));
-                });
-            }
-            _ => {}
-        }
-    }
-
-    fn call_text(&mut self, choice: u32, index: u32, custom: bool, text: &str, out: &mut Vec<u8>) {
-        self.delta(choice, out, |delta| {
-            delta.array("tool_calls", |list| {
-                list.object(|call| {
-                    call.put("index", &index);
-                    let (outer, inner) = if custom {
-                        ("custom", "input")
-                    } else {
-                        ("function", "arguments")
-                    };
-                    call.object(outer, |object| object.put(inner, text));
-                });
-            });
-        });
-    }
-
-    fn thought(&mut self, at: At, kind: ReasoningKind, text: &str, out: &mut Vec<u8>) {
-        let Some((_, Slot::Thought { field, part })) = self.open.iter().find(|(open, _)| *open == at) else {
-            return;
-        };
-        let (field, part) = (field.clone(), part.clone());
-        self.delta(at.choice, out, |delta| {
-            if field != reasoning::DETAILS {
-                return delta.put(&field, text);
-            }
-            delta.put(reasoning::PLAIN, text);
-            delta.array(reasoning::DETAILS, |list| {
-                list.object(|object| {
-                    let (name, key) = match kind {
-                        ReasoningKind::Text => ("reasoning.text", "text"),
-                        ReasoningKind::Summary => ("reasoning.summary", "summary"),
-                    };
-                    object.put("type", name);
-                    object.put(key, text);
-                    reasoning::tail(&part, None, object);
-                });
-            });
-        });
-    }
-
-    fn sealed(&mut self, at: At, sealed: &Sealed, event: &Event, out: &mut Vec<u8>) {
-        let slot = self
-            .open
-            .iter()
-            .find(|(open, _)| *open == at)
-            .map(|(_, slot)| slot);
-        match slot {
-            Some(Slot::Thought { field, part }) => {
-                let (field, mut part) = (field.clone(), part.clone());
-                if let Content::Reasoning(thought) = &mut part.content {
-                    thought.encrypted = if matches!(event, Event::Encrypted { .. }) {
-                        Some(sealed.clone())
-                    } else {
-                        None
-                    };
-                }
-                self.details(at, &field, &part, sealed, out);
-            }
-            Some(Slot::Call { index, .. }) if sealed.dialect == crate::Dialect::Gemini => {
-                let index = *index;
-                let bare = Part {
-                    signature: Some(sealed.clone()),
-                    ..Part::default()
-                };
-                self.delta(at.choice, out, |delta| {
-                    delta.array("tool_calls", |list| {
-                        list.object(|call| {
-                            call.put("index", &index);
-                            message_out::extra_content(&bare, call);
-                        });
-                    });
-                });
-            }
-            _ => self.losses.dropped("part.signature", "no place for signatures"),
-        }
-    }
-
-    /// A seal as an item of `reasoning_details`, if the client reads these.
-    fn details(&mut self, at: At, field: &str, part: &Part, sealed: &Sealed, out: &mut Vec<u8>) {
-        if field != reasoning::DETAILS {
-            return self
-                .losses
-                .dropped("reasoning.signature", "plain reasoning text carries no seal");
-        }
-        let signed = Part {
-            signature: Some(sealed.clone()),
-            ..part.clone()
-        };
-        if let Content::Reasoning(thought) = &signed.content {
-            self.delta(at.choice, out, |delta| {
-                delta.array(reasoning::DETAILS, |list| {
-                    reasoning::encode_details(&signed, thought, list)
-                });
-            });
-        }
     }
 
     fn extra(&mut self, choice: Option<u32>, own: Option<&Fields>, out: &mut Vec<u8>) {
