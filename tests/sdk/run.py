@@ -92,7 +92,7 @@ class Server:
             found = None
         if found is None:
             self.stop()
-            raise SystemExit(f"{name} did not say that it is ready\n{self.tail()}")
+            raise SystemExit(f"{name} did not say that it is ready\n{self.shown()}")
         self.origin = found
 
     def _copy(self, ready):
@@ -104,9 +104,12 @@ class Server:
                     self._lines.put(match.group(1))
         self._lines.put(None)
 
-    def tail(self, lines=30):
-        text = self.log.read_text("utf-8", "replace") if self.log.exists() else ""
-        return "\n".join(f"  {self.name} | {line}" for line in text.splitlines()[-lines:])
+    def shown(self):
+        """The log's beginning, where a start-up summary stands, and its end."""
+        lines = self.log.read_text("utf-8", "replace").splitlines() if self.log.exists() else []
+        if len(lines) > 36:
+            lines[12:-24] = ["…"]
+        return "\n".join(f"  {self.name} | {line[:300]}" for line in lines)
 
     def alive(self):
         return self._process.poll() is None
@@ -185,7 +188,7 @@ def run_pair(options, folder, pair, rows):
                 row = (row[0], row[1] + 1, *row[2:])
             rows.append((path.name, f"lip → {pair.name}", *row))
             if row[1]:
-                print(lip.tail())
+                print(lip.shown())
     finally:
         for server in (lip, upstream):
             if server:
