@@ -1,5 +1,4 @@
 //! Dialect `lip`: the canonical model as its own wire format.
-#![expect(clippy::expect_used, reason = "a test that cannot go on must say so")]
 use lip_wire::{
     Dialect,
     canon::{At, Event, Extensions, Failure, Json, Native, Part, Start, Usage},
