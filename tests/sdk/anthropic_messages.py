@@ -257,13 +257,8 @@ def thinking():
     answer = ask(want.prompt, **THINK)
     same([block.type for block in answer.content], ["thinking", "text"])
     same((answer.content[0].thinking, text_of(answer)), (want.reasoning, want.text))
-
-
-@check
-def thinking_stream():
-    events = stream(case("reasoning").prompt, **THINK)
-    same("".join(deltas(events, "thinking_delta", "thinking")), case("reasoning").reasoning)
-    same(streamed_text(events), case("reasoning").text)
+    events = stream(want.prompt, **THINK)
+    same(("".join(deltas(events, "thinking_delta", "thinking")), streamed_text(events)), (want.reasoning, want.text), "streamed")
 
 
 @check
@@ -356,10 +351,6 @@ def errors(call):
 @check
 def error_classes():
     errors(ask)
-
-
-@check
-def error_classes_stream():
     errors(stream)
 
 

@@ -14,9 +14,8 @@ import time
 from google import genai
 from google.genai import errors as faults
 from google.genai import types as t
-from pydantic import BaseModel
 
-from harness import THREE_MB, STATUSES, WEATHER, Script, ends_badly, ends_soon, green_pixel, joined, raises, same
+from harness import Book, THREE_MB, STATUSES, WEATHER, Script, ends_badly, ends_soon, green_pixel, joined, raises, same
 
 script = Script("Google Gen AI SDK (Python)", {"echo": "echo", "upstream": "gemini-2.5-flash"})
 check, case = script.check, script.case
@@ -35,12 +34,6 @@ NAMES = {
     500: "INTERNAL",
     503: "UNAVAILABLE",
 }
-
-
-class Book(BaseModel):
-    title: str
-    year: int
-    tags: list[str]
 
 
 def client(key=script.args.key, **version):

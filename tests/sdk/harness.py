@@ -14,6 +14,8 @@ import time
 import traceback
 import zlib
 
+from pydantic import BaseModel
+
 CASES = json.loads((pathlib.Path(__file__).parent / "cases.json").read_text("utf-8"))
 
 WEATHER = {
@@ -38,6 +40,14 @@ BOOK_SCHEMA = {
 }
 THREE_MB = 3_000_000
 STATUSES = (400, 401, 403, 404, 429, 500, 503)
+
+
+class Book(BaseModel):
+    """What BOOK_SCHEMA describes."""
+
+    title: str
+    year: int
+    tags: list[str]
 
 
 class Skipped(Exception):

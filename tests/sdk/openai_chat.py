@@ -8,9 +8,8 @@ import json
 import time
 
 import openai
-from pydantic import BaseModel
 
-from harness import THREE_MB, STATUSES, WEATHER, Script, ends_badly, ends_soon, green_pixel, joined, raises, same
+from harness import Book, THREE_MB, STATUSES, WEATHER, Script, ends_badly, ends_soon, green_pixel, joined, raises, same
 
 script = Script("OpenAI SDK (Python): chat completions", {"echo": "echo", "upstream": "gpt-4o"})
 check, case = script.check, script.case
@@ -25,12 +24,6 @@ KINDS = {
     500: openai.InternalServerError,
     503: openai.InternalServerError,
 }
-
-
-class Book(BaseModel):
-    title: str
-    year: int
-    tags: list[str]
 
 
 def client(key=script.args.key, kind=openai.OpenAI):
@@ -333,10 +326,6 @@ def errors(call):
 @check
 def error_classes():
     errors(ask)
-
-
-@check
-def error_classes_stream():
     errors(stream)
 
 

@@ -8,9 +8,8 @@ import json
 import time
 
 import openai
-from pydantic import BaseModel
 
-from harness import THREE_MB, STATUSES, WEATHER, Script, Skipped, ends_badly, ends_soon, green_pixel, joined, raises, same
+from harness import Book, THREE_MB, STATUSES, WEATHER, Script, Skipped, ends_badly, ends_soon, green_pixel, joined, raises, same
 
 script = Script("OpenAI SDK (Python): responses", {"echo": "echo", "upstream": "gpt-5"})
 check, case = script.check, script.case
@@ -25,12 +24,6 @@ KINDS = {
     500: openai.InternalServerError,
     503: openai.InternalServerError,
 }
-
-
-class Book(BaseModel):
-    title: str
-    year: int
-    tags: list[str]
 
 
 def client(key=script.args.key, kind=openai.OpenAI):
