@@ -36,9 +36,12 @@ pub fn child_main(library: &Path, report: &Path) -> ExitCode {
     let found = Report::new(library::load(library).err());
     match found.write(report) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
+        Err(_) => ExitCode::from(UNREPORTED),
     }
 }
+
+/// A probe's exit code when the library is loaded but the report cannot be written: says nothing about the library.
+const UNREPORTED: u8 = 75;
 
 /// What a probe found, for one version of the ABI.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,7 +60,9 @@ impl Report {
 
     /// Writes a whole report or none.
     pub(crate) fn write(&self, path: &Path) -> io::Result<()> {
-        let part = path.with_extension("part");
+        // Appended, not exchanged: the name's last part tells several reports of one process apart.
+        let mut part = path.as_os_str().to_owned();
+        part.push(".part");
         fs::write(&part, serde_json::to_vec(self)?)?;
         fs::rename(&part, path)
     }
@@ -127,6 +132,11 @@ impl Prober {
         match (found, ended) {
             // Whatever happens at its exit does not matter any more.
             (Some(found), _) => found,
+            (None, Ok(Some(status))) if status.code() == Some(UNREPORTED.into()) => {
+                Report::new(Some(Refusal::NotProbed {
+                    why: "the probe could not write its report".to_owned(),
+                }))
+            }
             (None, Ok(Some(status))) => Report::new(Some(end(status))),
             (None, Ok(None)) => Report::new(Some(Refusal::Endless {
                 limit_s: self.limit.as_secs(),
@@ -229,6 +239,27 @@ mod tests {
         let report = probe(&format!("echo '{json}' > \"$2\"; kill -SEGV $$"));
         assert_eq!(report, Report::new(None));
         assert!(report.lasts());
+    }
+
+    #[test]
+    fn reports_of_one_process_do_not_share_a_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let paths: Vec<PathBuf> = (0..64)
+            .map(|n| dir.path().join(format!(".report.7.{n}")))
+            .collect();
+        std::thread::scope(|scope| {
+            for path in &paths {
+                scope.spawn(|| Report::new(None).write(path).unwrap());
+            }
+        });
+        assert!(paths.iter().all(|path| Report::read(path).is_some()));
+    }
+
+    #[test]
+    fn report_that_cannot_be_written_says_nothing_of_the_library() {
+        let report = probe("exit 75");
+        assert_eq!(report.refusal.as_ref().unwrap().code(), "not-probed");
+        assert!(!report.lasts());
     }
 
     #[test]

@@ -4,12 +4,12 @@ mod decode;
 mod effect;
 mod wake;
 
-pub use effect::{Body, Effect, EffectFuture, Effects, HttpCall, Outcome, Refusal, SecretHeader, Upstream};
 pub(crate) use decode::fault;
+pub use effect::{Body, Effect, EffectFuture, Effects, HttpCall, Outcome, Refusal, SecretHeader, Upstream};
 pub use wake::wake;
 
-use ::bytes::Bytes;
 use crate::plugin::Instance;
+use ::bytes::Bytes;
 use base::{Fault, Kind};
 use bytes::{to_buf, to_bytes};
 use http::HeaderMap;
@@ -353,7 +353,9 @@ impl Instance {
         meta: Vec<u8>,
         body: Bytes,
     ) -> Result<Run, Fault> {
-        let mut run = Run::start(effects, body, |key, body| self.start(key, what, meta.into(), body))?;
+        let mut run = Run::start(effects, body, |key, body| {
+            self.start(key, what, meta.into(), body)
+        })?;
         run.instance = Some(Arc::clone(self));
         Ok(run)
     }
