@@ -307,7 +307,7 @@ fn hostile_messages_cost_little() {
         "'!/x(\"",
         "```\n!/low\n",
     ] {
-        let text = piece.repeat(2_000_000 / piece.len());
+        let text = piece.repeat(400_000 / piece.len());
         let found = scan(&[&text], &Syntax::default());
         assert!(found.calls.len() <= 32);
     }

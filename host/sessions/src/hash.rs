@@ -1,0 +1,146 @@
+//! Fingerprints: of messages, of histories, of whatever names a session. Nothing readable is kept.
+use sha2::{Digest, Sha256};
+use std::fmt;
+
+fn digest<'a>(kind: &str, parts: impl IntoIterator<Item = &'a [u8]>) -> [u8; 16] {
+    let mut hasher = Sha256::new();
+    hasher.update(kind.as_bytes());
+    for part in parts {
+        // The length keeps ("ab", "c") apart from ("a", "bc").
+        hasher.update((part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    let full = hasher.finalize();
+    let mut short = [0; 16];
+    short.copy_from_slice(&full[..16]);
+    short
+}
+
+/// A session's name: 128 random bits, shown as `lip-` and 32 hex digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionId([u8; 16]);
+
+impl SessionId {
+    /// An id of random bits from a cryptographic source: who knows an id may continue its session.
+    pub const fn from_random(bits: [u8; 16]) -> Self {
+        Self(bits)
+    }
+
+    /// The bits, for stores.
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("lip-")?;
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Whose sessions these are: everything is looked up inside one scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Scope([u8; 16]);
+
+impl Scope {
+    /// The scope of an authenticated credential's id, or of a word such as `localhost` where nobody needs one.
+    pub fn new(credential: &str) -> Self {
+        Self(digest("scope", [credential.as_bytes()]))
+    }
+}
+
+/// One message of a history, by role and content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MessageHash([u8; 16]);
+
+/// Hashes a message. `content` is what identifies it: texts, raw image data, tool call ids and arguments, in order.
+pub fn message_hash<'a>(role: &'a str, content: impl IntoIterator<Item = &'a [u8]>) -> MessageHash {
+    MessageHash(digest("message", std::iter::once(role.as_bytes()).chain(content)))
+}
+
+/// A whole history up to some message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Chain([u8; 16]);
+
+impl Chain {
+    /// This history and one message more.
+    #[must_use]
+    pub fn then(self, message: MessageHash) -> Self {
+        Self(digest("chain", [&self.0[..], &message.0[..]]))
+    }
+}
+
+/// The chains of every prefix of `history`; the last one is the whole.
+pub fn chains(history: &[MessageHash]) -> Vec<Chain> {
+    let grow = |chain: &mut Chain, message: &MessageHash| {
+        *chain = chain.then(*message);
+        Some(*chain)
+    };
+    history.iter().scan(Chain::default(), grow).collect()
+}
+
+/// Something that leads to a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Key([u8; 16]);
+
+impl Key {
+    /// An id that a client, an agent or LIP itself gave.
+    pub fn named(scope: Scope, id: &str) -> Self {
+        Self(digest("named", [&scope.0[..], id.as_bytes()]))
+    }
+
+    /// The id of a response that a later request may continue.
+    pub fn response(scope: Scope, id: &str) -> Self {
+        Self(digest("response", [&scope.0[..], id.as_bytes()]))
+    }
+
+    /// A history as one client sends it.
+    pub fn history(scope: Scope, client: &str, chain: Chain) -> Self {
+        Self(digest("history", [&scope.0[..], client.as_bytes(), &chain.0[..]]))
+    }
+
+    /// The bits, for stores.
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_keep_apart_what_is_apart() {
+        let hash = |role, parts: &[&str]| message_hash(role, parts.iter().map(|p| p.as_bytes()));
+        let all = [
+            hash("user", &["ab", "c"]),
+            hash("user", &["a", "bc"]),
+            hash("user", &["abc"]),
+            hash("usera", &["bc"]),
+        ];
+        for (i, a) in all.iter().enumerate() {
+            assert!(all[i + 1..].iter().all(|b| a != b));
+        }
+        let (me, you) = (Scope::new("me"), Scope::new("you"));
+        assert_ne!(Key::named(me, "x"), Key::named(you, "x"));
+        assert_ne!(Key::named(me, "x"), Key::response(me, "x"));
+        let pair = chains(&all[..2]);
+        assert_ne!(pair[1], chains(&[all[1], all[0]])[1]);
+        assert_eq!(pair[1], pair[0].then(all[1]));
+    }
+
+    #[test]
+    fn ids_are_shown_in_hex() {
+        assert_eq!(
+            SessionId::from_random([0xab; 16]).to_string(),
+            format!("lip-{}", "ab".repeat(16))
+        );
+    }
+}

@@ -1,0 +1,228 @@
+//! Which session a request belongs to.
+use crate::{
+    hash::{Chain, Key, MessageHash, Scope, SessionId, chains},
+    session::{Session, Update},
+    store::{Store, UnixMs},
+};
+use base::Fault;
+use std::sync::Arc;
+
+/// Headers in which known agents send the id of their conversation. Observed, not documented by their vendors: an agent
+/// that stops sending one falls back to its history.
+pub const AGENT_HEADERS: [&str; 5] = [
+    "x-lip-session-id",
+    "x-claude-code-session-id",
+    "session_id",
+    "session-id",
+    "x-opencode-session",
+];
+
+/// Longest history prefix count that is looked up, longest first.
+const PREFIXES_MAX: usize = 512;
+/// A request that repeats a whole history continues it only if there is enough of it to be unmistakable: a question, an
+/// answer and a question. "hi" alone starts a conversation every time.
+const REPEAT_MIN: usize = 3;
+/// Longest id that is taken from a client, in bytes.
+const ID_BYTES_MAX: usize = 512;
+
+/// What a request says about its session.
+#[derive(Clone, Copy, Debug)]
+pub struct Hints<'a> {
+    /// Whose request it is.
+    pub scope: Scope,
+    /// The `x-session-id` header.
+    pub header: Option<&'a str>,
+    /// The id that LIP sent back earlier (`x-b2bua-session-id` unless configured otherwise).
+    pub echoed: Option<&'a str>,
+    /// The first of [`AGENT_HEADERS`] that is there, or what [`session_in_user_id`] finds.
+    pub agent: Option<&'a str>,
+    /// `session_id`, or `extra_body.session_id`.
+    pub body: Option<&'a str>,
+    /// `previous_response_id`.
+    pub previous_response: Option<&'a str>,
+    /// What tells clients apart that send no id: the User-Agent, with `prompt_cache_key` if there is one. The latter is
+    /// no id by itself, since programs use one key for all their conversations.
+    pub client: &'a str,
+    /// Hashes of all messages but system and developer prompts (agents put dates in those).
+    pub history: &'a [MessageHash],
+}
+
+/// How a session was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// By the client's header.
+    Header,
+    /// By the echoed id.
+    Echo,
+    /// By an agent's own id.
+    Agent,
+    /// By an id in the body.
+    Body,
+    /// By the response that it continues.
+    Response,
+    /// By the first so many messages of its history.
+    History(usize),
+    /// As a branch of a conversation that went on elsewhere.
+    Fork(usize),
+    /// Not at all: it is new.
+    New,
+}
+
+/// A request's session.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    /// The session.
+    pub session: Arc<Session>,
+    /// How it was found.
+    pub how: How,
+}
+
+/// Finds the session of a request, or makes one named `fresh`.
+///
+/// # Errors
+/// What the store says when it cannot be reached; the memory store never fails.
+pub async fn resolve<S: Store + ?Sized>(
+    store: &S,
+    hints: &Hints<'_>,
+    fresh: SessionId,
+    now: UnixMs,
+) -> Result<Resolved, Fault> {
+    if let Some((how, id)) = explicit(hints) {
+        let key = Key::named(hints.scope, id);
+        if let Some((_, session)) = store.find(&[key], now).await? {
+            return Ok(Resolved { session, how });
+        }
+        return create(
+            store,
+            Session::new(fresh, hints.scope, now),
+            Some(key),
+            How::New,
+            now,
+        )
+        .await;
+    }
+    if let Some(id) = hints.previous_response.filter(|id| fits(id))
+        && let Some((_, session)) = store.find(&[Key::response(hints.scope, id)], now).await?
+    {
+        return Ok(Resolved {
+            session,
+            how: How::Response,
+        });
+    }
+    let prefixes = prefixes(hints);
+    let keys: Vec<Key> = prefixes
+        .iter()
+        .map(|(_, chain)| Key::history(hints.scope, hints.client, *chain))
+        .collect();
+    if !keys.is_empty()
+        && let Some((i, session)) = store.find(&keys, now).await?
+        && let Some((n_messages, chain)) = prefixes.get(i)
+    {
+        if session.stands_at(*chain) {
+            return Ok(Resolved {
+                session,
+                how: How::History(*n_messages),
+            });
+        }
+        // The conversation went on from there in another way: this is a branch with the same settings.
+        return create(store, session.fork(fresh, now), None, How::Fork(*n_messages), now).await;
+    }
+    create(store, Session::new(fresh, hints.scope, now), None, How::New, now).await
+}
+
+async fn create<S: Store + ?Sized>(
+    store: &S,
+    session: Session,
+    key: Option<Key>,
+    how: How,
+    now: UnixMs,
+) -> Result<Resolved, Fault> {
+    let own = Key::named(session.scope, &session.id.to_string());
+    let pinned = std::iter::once(own).chain(key).collect();
+    let session = store.create(session, pinned, now).await?;
+    Ok(Resolved { session, how })
+}
+
+fn fits(id: &str) -> bool {
+    !id.is_empty() && id.len() <= ID_BYTES_MAX
+}
+
+fn explicit<'a>(hints: &Hints<'a>) -> Option<(How, &'a str)> {
+    [
+        (How::Header, hints.header),
+        (How::Echo, hints.echoed),
+        (How::Agent, hints.agent),
+        (How::Body, hints.body),
+    ]
+    .into_iter()
+    .find_map(|(how, id)| Some((how, id.map(str::trim).filter(|id| fits(id))?)))
+}
+
+/// Prefixes of the history that may lead to a session, longest first.
+fn prefixes(hints: &Hints<'_>) -> Vec<(usize, Chain)> {
+    let n = hints.history.len();
+    let from = if n >= REPEAT_MIN { n } else { n.saturating_sub(1) };
+    let chains = chains(hints.history);
+    chains
+        .iter()
+        .take(from)
+        .enumerate()
+        .rev()
+        .take(PREFIXES_MAX)
+        .map(|(i, chain)| (i + 1, *chain))
+        .collect()
+}
+
+/// What a turn adds to its session so that the next one finds it: call it with the request's history, and once more
+/// with the answer's hash when that is known.
+pub fn turn_keys(hints: &Hints<'_>, reply: Option<MessageHash>) -> Update {
+    let Some(chain) = chains(hints.history).last().copied() else {
+        return Update::default();
+    };
+    let chain = reply.map_or(chain, |reply| chain.then(reply));
+    let key = Key::history(hints.scope, hints.client, chain);
+    Update {
+        tips: vec![chain],
+        keys: vec![key],
+        ..Update::default()
+    }
+}
+
+/// The session part of an Anthropic `metadata.user_id` as agents fill it: `…_session_<id>`, or a JSON object with
+/// `session_id`.
+pub fn session_in_user_id(user_id: &str) -> Option<&str> {
+    if let Some((_, id)) = user_id.rsplit_once("_session_") {
+        return Some(id).filter(|id| fits(id));
+    }
+    let (_, rest) = user_id
+        .trim_start()
+        .strip_prefix('{')?
+        .split_once("\"session_id\"")?;
+    let rest = rest
+        .trim_start()
+        .strip_prefix(':')?
+        .trim_start()
+        .strip_prefix('"')?;
+    rest.split_once('"')
+        .map(|(id, _)| id)
+        .filter(|id| fits(id) && !id.contains('\\'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn agents_put_sessions_into_user_ids() {
+        for (user_id, want) in [
+            ("user_ab_account_cd_session_12-34", Some("12-34")),
+            (r#"{"device_id":"x","session_id": "12-34"}"#, Some("12-34")),
+            ("user-7", None),
+            ("a_session_", None),
+            (r#"{"session_id": 5}"#, None),
+            ("{", None),
+        ] {
+            assert_eq!(session_in_user_id(user_id), want, "{user_id}");
+        }
+    }
+}

@@ -1,0 +1,414 @@
+//! Conversations as clients send them, and the store's bounds.
+#![expect(
+    clippy::panic,
+    clippy::expect_used,
+    reason = "a test stops at the first surprise"
+)]
+use base::SessionChange;
+use proptest::{prelude::*, test_runner::RngSeed};
+use sessions::{
+    Hidden, Hints, How, Key, Limits, Memory, MessageHash, Resolved, Scope, Session, SessionId, Splice,
+    Update, chains, message_hash, resolve, splices, turn_keys,
+};
+use std::{
+    pin::pin,
+    task::{Context, Poll, Waker},
+};
+
+/// The memory store is always ready.
+fn now<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("the memory store waits for nothing"),
+    }
+}
+
+fn say(role: &str, text: &str) -> MessageHash {
+    message_hash(role, [text.as_bytes()])
+}
+
+fn history(texts: &[&str]) -> Vec<MessageHash> {
+    texts
+        .iter()
+        .enumerate()
+        .map(|(i, text)| say(if i % 2 == 0 { "user" } else { "assistant" }, text))
+        .collect()
+}
+
+fn hints<'a>(scope: &str, history: &'a [MessageHash]) -> Hints<'a> {
+    Hints {
+        scope: Scope::new(scope),
+        header: None,
+        echoed: None,
+        agent: None,
+        body: None,
+        previous_response: None,
+        client: "test/1",
+        history,
+    }
+}
+
+/// A client without ids talking to a store.
+struct Desk {
+    store: Memory,
+    n_ids: u8,
+    time: u64,
+}
+
+impl Desk {
+    fn new(limits: Limits) -> Self {
+        Self {
+            store: Memory::new(limits),
+            n_ids: 0,
+            time: 1_000_000,
+        }
+    }
+
+    fn find(&mut self, hints: &Hints<'_>) -> Resolved {
+        self.n_ids += 1;
+        now(resolve(
+            &self.store,
+            hints,
+            SessionId::from_random([self.n_ids; 16]),
+            self.time,
+        ))
+        .expect("never fails")
+    }
+
+    /// One turn of a history: request, then answer.
+    fn turn(&mut self, scope: &str, texts: &[&str], reply: &str) -> (SessionId, How) {
+        let history = history(texts);
+        let hints = hints(scope, &history);
+        let Resolved { session, how } = self.find(&hints);
+        self.store
+            .update_now(session.id, turn_keys(&hints, None), self.time);
+        self.store.update_now(
+            session.id,
+            turn_keys(&hints, Some(say("assistant", reply))),
+            self.time,
+        );
+        (session.id, how)
+    }
+
+    fn set_model(&self, id: SessionId, model: &str) {
+        let changes = vec![SessionChange::Model(Some(model.into()))];
+        self.store.update_now(
+            id,
+            Update {
+                changes,
+                ..Update::default()
+            },
+            self.time,
+        );
+    }
+
+    fn model(&self, id: SessionId) -> Option<String> {
+        self.store
+            .update_now(id, Update::default(), self.time)
+            .and_then(|s| s.settings.route.model.clone())
+    }
+}
+
+#[test]
+fn a_growing_history_is_one_session() {
+    let mut desk = Desk::new(Limits::default());
+    let (id, how) = desk.turn("me", &["hi"], "hello");
+    assert_eq!(how, How::New);
+    desk.set_model(id, "m");
+    assert_eq!(
+        desk.turn("me", &["hi", "hello", "more"], "yes"),
+        (id, How::History(2))
+    );
+    assert_eq!(
+        desk.turn("me", &["hi", "hello", "more", "yes", "again"], "ok"),
+        (id, How::History(4))
+    );
+    // A client that changes the answer (drops its thinking, say) still sends what it asked.
+    assert_eq!(
+        desk.turn(
+            "me",
+            &["hi", "hello", "more", "yes", "again", "OK!", "bye"],
+            "ciao"
+        ),
+        (id, How::History(5))
+    );
+    assert_eq!(desk.model(id).as_deref(), Some("m"));
+}
+
+#[test]
+fn the_same_greeting_starts_two_sessions_that_stay_apart() {
+    let mut desk = Desk::new(Limits::default());
+    let (first, _) = desk.turn("me", &["!/model(a)"], "Model: a");
+    let (_, how) = desk.turn("me", &["!/model(a)", "Model: a", "one"], "1");
+    assert_eq!(how, How::History(2));
+    let (second, how) = desk.turn("me", &["!/model(a)"], "Model: a");
+    assert!(second != first && how == How::New);
+    assert_eq!(desk.turn("me", &["!/model(a)", "Model: a", "two"], "2").0, second);
+    assert_eq!(
+        desk.turn("me", &["!/model(a)", "Model: a", "one", "1", "go on"], "3")
+            .0,
+        first
+    );
+    assert_eq!(
+        desk.turn("me", &["!/model(a)", "Model: a", "two", "2", "go on"], "4")
+            .0,
+        second
+    );
+}
+
+#[test]
+fn an_edited_history_branches_with_the_settings() {
+    let mut desk = Desk::new(Limits::default());
+    let (id, _) = desk.turn("me", &["hi"], "hello");
+    desk.set_model(id, "m");
+    desk.turn("me", &["hi", "hello", "one"], "1");
+    let (branch, how) = desk.turn("me", &["hi", "hello", "two"], "2");
+    assert!(branch != id && how == How::Fork(2), "{how:?}");
+    assert_eq!(desk.model(branch).as_deref(), Some("m"));
+    desk.set_model(branch, "other");
+    assert_eq!(
+        desk.model(id).as_deref(),
+        Some("m"),
+        "a branch changes nothing of its origin"
+    );
+    assert_eq!(desk.turn("me", &["hi", "hello", "one", "1", "on"], "x").0, id);
+}
+
+#[test]
+fn a_retry_of_the_same_request_is_the_same_session() {
+    let mut desk = Desk::new(Limits::default());
+    let (id, _) = desk.turn("me", &["hi"], "hello");
+    desk.turn("me", &["hi", "hello", "one"], "1");
+    assert_eq!(
+        desk.turn("me", &["hi", "hello", "one"], "1"),
+        (id, How::History(3))
+    );
+}
+
+#[test]
+fn nobody_reaches_another_callers_session() {
+    let mut desk = Desk::new(Limits::default());
+    let (id, _) = desk.turn("me", &["hi"], "hello");
+    assert_ne!(desk.turn("you", &["hi", "hello", "more"], "x").0, id);
+    let echoed = id.to_string();
+    let mine = Hints {
+        echoed: Some(&echoed),
+        ..hints("me", &[])
+    };
+    assert_eq!(
+        (desk.find(&mine).session.id, desk.find(&mine).how),
+        (id, How::Echo)
+    );
+    let theirs = Hints {
+        echoed: Some(&echoed),
+        ..hints("you", &[])
+    };
+    assert_ne!(desk.find(&theirs).session.id, id);
+    let past = history(&["hi", "hello", "more"]);
+    let other_client = Hints {
+        client: "else/2",
+        ..hints("me", &past)
+    };
+    assert_ne!(desk.find(&other_client).session.id, id);
+}
+
+#[test]
+fn ids_go_before_histories_and_headers_before_bodies() {
+    let mut desk = Desk::new(Limits::default());
+    let (by_history, _) = desk.turn("me", &["hi"], "hello");
+    let past = history(&["hi", "hello", "more"]);
+    let base = hints("me", &past);
+    let named = desk
+        .find(&Hints {
+            header: Some("h"),
+            body: Some("b"),
+            ..base
+        })
+        .session
+        .id;
+    assert_ne!(named, by_history);
+    assert_eq!(
+        desk.find(&Hints {
+            body: Some("h"),
+            ..base
+        })
+        .how,
+        How::Body,
+        "an id is an id wherever it stands"
+    );
+    assert_eq!(
+        desk.find(&Hints {
+            header: Some("h"),
+            ..base
+        })
+        .session
+        .id,
+        named
+    );
+    assert_eq!(
+        desk.find(&Hints {
+            header: Some("  "),
+            ..base
+        })
+        .session
+        .id,
+        by_history,
+        "a blank id is none"
+    );
+    let long = "x".repeat(600);
+    assert_eq!(
+        desk.find(&Hints {
+            header: Some(&long),
+            ..base
+        })
+        .session
+        .id,
+        by_history,
+        "nor is a huge one"
+    );
+    let response = Key::response(Scope::new("me"), "resp_1");
+    desk.store.update_now(
+        named,
+        Update {
+            keys: vec![response],
+            ..Update::default()
+        },
+        desk.time,
+    );
+    let found = desk.find(&Hints {
+        previous_response: Some("resp_1"),
+        ..base
+    });
+    assert_eq!((found.session.id, found.how), (named, How::Response));
+}
+
+#[test]
+fn sessions_expire_when_idle() {
+    let mut desk = Desk::new(Limits {
+        ttl_ms: 1000,
+        ..Limits::default()
+    });
+    let (id, _) = desk.turn("me", &["hi"], "hello");
+    desk.time += 900;
+    assert_eq!(desk.turn("me", &["hi", "hello", "a"], "b").0, id);
+    desk.time += 1001;
+    let (fresh, how) = desk.turn("me", &["hi", "hello", "a", "b", "c"], "d");
+    assert!(fresh != id && how == How::New);
+    assert_eq!(desk.store.len(), 1);
+    desk.time += 5000;
+    desk.store.sweep(desk.time);
+    assert!(desk.store.is_empty() && desk.store.bytes() == 0);
+}
+
+#[test]
+fn commands_never_go_upstream_again() {
+    let mut desk = Desk::new(Limits::default());
+    let (id, _) = desk.turn("me", &["!/hello"], "banner");
+    let hidden = vec![
+        Hidden {
+            message: say("user", "!/hello"),
+            splice: Splice::Drop,
+        },
+        Hidden {
+            message: say("assistant", "banner"),
+            splice: Splice::DropReply,
+        },
+    ];
+    desk.store.update_now(
+        id,
+        Update {
+            hidden,
+            ..Update::default()
+        },
+        desk.time,
+    );
+    let past = history(&["!/hello", "banner", "hi", "yes", "go"]);
+    let Resolved { session, .. } = desk.find(&hints("me", &past));
+    assert_eq!(session.id, id);
+    let found: Vec<usize> = splices(&past[..4], session.hidden())
+        .into_iter()
+        .map(|(i, _)| i)
+        .collect();
+    assert_eq!(found, [0, 1]);
+}
+
+/// Ten thousand sessions of a hundred turns each, with settings and hidden messages.
+#[test]
+fn memory_is_bounded_over_a_million_turns() {
+    let limits = Limits {
+        bytes_max: 8 << 20,
+        per_scope_max: 400,
+        ..Limits::default()
+    };
+    let store = Memory::new(limits);
+    // Hashing is not what is measured here.
+    let messages: Vec<MessageHash> = (0..100).map(|turn: u32| say("user", &turn.to_string())).collect();
+    let tips = chains(&messages);
+    let scopes: Vec<Scope> = (0..50).map(|n: u32| Scope::new(&n.to_string())).collect();
+    let keys: Vec<Vec<Key>> = scopes
+        .iter()
+        .map(|scope| tips.iter().map(|tip| Key::history(*scope, "", *tip)).collect())
+        .collect();
+    for session in 0..10_000_u32 {
+        let mut id = [0; 16];
+        id[..4].copy_from_slice(&session.to_le_bytes());
+        let (id, who) = (SessionId::from_random(id), session as usize % scopes.len());
+        store.create_now(
+            Session::new(id, scopes[who], 0),
+            vec![Key::named(scopes[who], &id.to_string())],
+            0,
+        );
+        for turn in 0..100 {
+            let update = Update {
+                changes: vec![SessionChange::Project(Some(format!("project {turn}")))],
+                counts_turn: true,
+                hidden: vec![Hidden {
+                    message: messages[turn],
+                    splice: Splice::Drop,
+                }],
+                tips: vec![tips[turn]],
+                keys: vec![keys[who][turn]],
+                ..Update::default()
+            };
+            store
+                .update_now(id, update, u64::from(session))
+                .expect("just used");
+        }
+        assert!(store.bytes() <= limits.bytes_max);
+    }
+    assert!(store.len() > 100 && store.len() < 10_000, "{}", store.len());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, rng_seed: RngSeed::Fixed(3), ..ProptestConfig::default() })]
+
+    /// Whatever is done, the limits hold, and what was used last is still there.
+    #[test]
+    fn limits_hold(steps in proptest::collection::vec((0..40_u8, 0..3_u8, 0..4_u8, 0..400_u64), 1..300)) {
+        let limits = Limits { sessions_max: 20, per_scope_max: 9, bytes_max: 20_000, ttl_ms: 2000 };
+        let store = Memory::new(limits);
+        let mut time = 0;
+        for (id, scope, action, pause) in steps {
+            time += pause;
+            let scope = Scope::new(&scope.to_string());
+            let (name, key) = (SessionId::from_random([id; 16]), Key::named(scope, &id.to_string()));
+            match action {
+                0 => _ = store.forget_now(name),
+                1 => {
+                    store.create_now(Session::new(name, scope, time), vec![key], time);
+                    prop_assert_eq!(store.find_now(&[key], time).map(|(_, s)| s.id), Some(name));
+                }
+                _ => {
+                    let changes = vec![SessionChange::Project(Some("p".repeat(usize::from(id) * 20)))];
+                    let keys = vec![Key::response(scope, &time.to_string())];
+                    let there = store.update_now(name, Update { changes, keys: keys.clone(), ..Update::default() }, time);
+                    let found = store.find_now(&keys, time).map(|(_, s)| s.id);
+                    prop_assert_eq!(found, there.map(|s| s.id));
+                }
+            }
+            prop_assert!(store.len() <= limits.sessions_max && store.bytes() <= limits.bytes_max);
+        }
+        store.sweep(time + 10_000);
+        prop_assert_eq!((store.len(), store.bytes()), (0, 0));
+    }
+}
