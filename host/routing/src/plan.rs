@@ -20,7 +20,7 @@ mod table;
 mod why;
 
 pub use aliases::{Alias, AliasError, Aliases};
-pub use table::{Backend, NamePolicy, Preference, Readiness, StaticRoute, Table};
+pub use table::{Backend, NamePolicy, Named, Preference, Readiness, StaticRoute, Table};
 pub use why::Why;
 
 use base::{Fault, RouteOverrides, Sampling};

@@ -17,6 +17,8 @@ mod faults;
 #[cfg(test)]
 mod model_tests;
 mod mutant;
+#[cfg(test)]
+mod observer;
 mod pick;
 
 pub use budgets::Budgets;

@@ -80,7 +80,7 @@ fn unknown_model(table: &Table, leaf: &Leaf, model: &str) -> Fault {
 }
 
 impl Backend {
-    fn lists(&self, model: &str) -> bool {
+    pub(super) fn lists(&self, model: &str) -> bool {
         self.models.contains(model) || self.models.contains(&self.spelling(model))
     }
 
@@ -99,32 +99,40 @@ impl Backend {
     }
 }
 
+impl Table {
+    /// The instances behind a backend name that can serve; never empty.
+    ///
+    /// `openai` means itself and its numbered siblings `openai.1`, `openai.2` … (one per numbered key), which take
+    /// turns. A sibling with a word for a name (`openai.work`) is another account: it is used only if named, or if there
+    /// is no plain `openai`.
+    pub(super) fn ready(&self, name: &str) -> Result<Vec<&Backend>, Fault> {
+        let exact = self.backend(name);
+        let numbered = |b: &Backend| {
+            b.name
+                .split_once('.')
+                .is_some_and(|(root, n)| root == name && n.bytes().all(|c| c.is_ascii_digit()))
+        };
+        let of_family = |b: &&Backend| match exact {
+            Some(_) => b.name == name || numbered(b),
+            None => b.family == name || numbered(b),
+        };
+        let all: Vec<&Backend> = self.backends.iter().filter(of_family).collect();
+        let ready: Vec<&Backend> = all.iter().copied().filter(|b| b.is_ready()).collect();
+        match ready.is_empty() {
+            true => Err(not_ready(self, name, all.first().copied())),
+            false => Ok(ready),
+        }
+    }
+}
+
 /// The instances behind a backend name, in this turn's order.
-///
-/// `openai` means itself and its numbered siblings `openai.1`, `openai.2` … (one per numbered key), which take turns.
-/// A sibling with a word for a name (`openai.work`) is another account: it is used only if named, or if there is no
-/// plain `openai`.
 fn instances<'t>(
     table: &'t Table,
     ask: &Ask<'_>,
     name: &str,
     why: &mut Vec<Why>,
 ) -> Result<Vec<&'t Backend>, Fault> {
-    let exact = table.backend(name);
-    let numbered = |b: &Backend| {
-        b.name
-            .split_once('.')
-            .is_some_and(|(root, n)| root == name && n.bytes().all(|c| c.is_ascii_digit()))
-    };
-    let of_family = |b: &&Backend| match exact {
-        Some(_) => b.name == name || numbered(b),
-        None => b.family == name || numbered(b),
-    };
-    let all: Vec<&Backend> = table.backends.iter().filter(of_family).collect();
-    let mut ready: Vec<&Backend> = all.iter().copied().filter(|b| b.is_ready()).collect();
-    if ready.is_empty() {
-        return Err(not_ready(table, name, all.first().copied()));
-    }
+    let mut ready = table.ready(name)?;
     if ready.len() > 1 {
         let turn = usize::try_from(ask.rotation % ready.len() as u64).unwrap_or(0);
         ready.rotate_left(turn);

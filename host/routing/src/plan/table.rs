@@ -1,7 +1,7 @@
 //! The part of the configuration that the planner looks at, and what discovery found.
 use super::Aliases;
-use crate::selector::{Selector, SelectorError};
-use base::NamedRoute;
+use crate::selector::{Branch, Selector, SelectorError};
+use base::{Fault, NamedRoute};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// Whether a backend can take requests.
@@ -79,6 +79,22 @@ pub struct NamePolicy {
     pub refuse_models: bool,
 }
 
+/// What a user's text names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// A model without a backend.
+    Model,
+    /// A backend that is ready, and a model.
+    Leg {
+        /// The backend or instance.
+        backend: String,
+        /// The model.
+        model: String,
+    },
+    /// Anything more: parameters, bounds, several legs.
+    Route,
+}
+
 /// A selector whose leaves all name their backend.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StaticRoute(pub(super) Selector);
@@ -136,6 +152,43 @@ impl Table {
     pub fn is_backend(&self, name: &str) -> bool {
         let family = name.split_once('.').map_or(name, |(family, _)| family);
         self.backend(name).is_some() || self.has_family(family) || self.families.contains(family)
+    }
+
+    /// What a user's text means, checked as far as it can be without a request: grammar, and that every backend it
+    /// names is there and ready. For commands that remember a route for later.
+    ///
+    /// # Errors
+    /// 400 for bad grammar, 404 for a backend that is not there, 503 for one that is not ready.
+    pub fn check(&self, text: &str) -> Result<Named, Fault> {
+        let selector = Selector::parse(text.trim()).map_err(|e| e.fault())?.selector;
+        let backends = selector.leaves().into_iter().filter_map(|leaf| leaf.backend());
+        for backend in backends.filter(|backend| self.is_backend(backend.as_str())) {
+            self.ready(backend.as_str())?;
+        }
+        let Selector::One(Branch {
+            leaf,
+            max_context: None,
+        }) = &selector
+        else {
+            return Ok(Named::Route);
+        };
+        match leaf.backend().filter(|backend| self.is_backend(backend.as_str())) {
+            _ if !leaf.params().is_empty() => Ok(Named::Route),
+            Some(backend) => Ok(Named::Leg {
+                backend: backend.as_str().to_owned(),
+                model: leaf.model().to_owned(),
+            }),
+            None => Ok(Named::Model),
+        }
+    }
+
+    /// Whether a ready backend (or, without one, any) lists the model; `None` if no list is known.
+    pub fn lists(&self, backend: Option<&str>, model: &str) -> Option<bool> {
+        let asked = self
+            .backends
+            .iter()
+            .filter(|b| backend.is_none_or(|name| b.name == name) && !b.models.is_empty());
+        asked.fold(None, |found, b| Some(found.unwrap_or(false) || b.lists(model)))
     }
 
     pub(super) fn has_family(&self, family: &str) -> bool {

@@ -1,77 +1,11 @@
 //! Plans by example: who wins, where a name goes, what is said about it.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
-use base::{Effort, Kind, NamedRoute, RouteOverrides, Sampling};
-use routing::plan::{Alias, Aliases, Ask, Backend, Node, Plan, Readiness, StaticRoute, Table, Thinking};
+mod checks;
+mod house;
 
-fn backend(name: &str, models: &[&str]) -> Backend {
-    let family = name.split('.').next().unwrap();
-    let mut made = Backend::new(name, family);
-    made.models = models.iter().map(ToString::to_string).collect();
-    made
-}
-
-fn table() -> Table {
-    let mut gemini = backend("gemini", &["gemini-2.5-pro"]);
-    gemini.vendor = Some("google".into());
-    let mut mute = backend("zai", &[]);
-    mute.ready = Readiness::Unready {
-        reason: "it has no API key".into(),
-        remedy: "Set ZAI_API_KEY".into(),
-    };
-    let openrouter = backend("openrouter", &["qwen/qwen3-coder", "anthropic/claude-x", "gpt-5"]);
-    Table {
-        default_backend: Some("openai".into()),
-        backends: vec![
-            backend("openai", &["gpt-5", "gpt-5-mini"]),
-            backend("anthropic", &["claude-3-5-sonnet-20241022"]),
-            gemini,
-            openrouter,
-            backend("ollama", &["qwen3:8b"]),
-            backend("openai.work", &[]),
-            mute,
-        ],
-        families: ["openai", "anthropic", "gemini", "minimax"]
-            .map(String::from)
-            .into(),
-        ..Table::default()
-    }
-}
-
-fn show(plan: &Plan, node: &Node) -> String {
-    let all = |nodes: Vec<String>, by: &str| format!("({})", nodes.join(by));
-    match node {
-        Node::Leg(id) => plan.legs[id.0].to_string(),
-        Node::Failover(children) => all(children.iter().map(|c| show(plan, c)).collect(), "|"),
-        Node::Weighted { shares, forced } => {
-            let mark = |i| if *forced == Some(i) { "*" } else { "" };
-            let nodes = shares
-                .iter()
-                .enumerate()
-                .map(|(i, (w, c))| format!("{}{w}x{}", mark(i), show(plan, c)));
-            all(nodes.collect(), "^")
-        }
-        Node::Race(lanes) => all(
-            lanes
-                .iter()
-                .map(|l| format!("{}+{:?}", plan.legs[l.leg.0], l.delay))
-                .collect(),
-            "!",
-        ),
-    }
-}
-
-fn plan(table: &Table, ask: &Ask<'_>) -> String {
-    match table.plan(ask) {
-        Ok(plan) => show(&plan, &plan.tree),
-        Err(fault) => format!("{} {}", fault.status(), fault.code.unwrap_or("-")),
-    }
-}
-
-fn route(set: impl FnOnce(&mut RouteOverrides)) -> RouteOverrides {
-    let mut overrides = RouteOverrides::default();
-    set(&mut overrides);
-    overrides
-}
+use base::{Effort, NamedRoute, RouteOverrides, Sampling};
+use house::{backend, plan, route, show, table};
+use routing::plan::{Alias, Aliases, Ask, Node, StaticRoute, Table, Thinking};
 
 #[test]
 fn request_names_find_their_backend() {
@@ -339,64 +273,4 @@ fn first_and_thinker_know_their_turn() {
     };
     assert_eq!(pair(0), "(openai:a|gemini:b)");
     assert_eq!(pair(1), "(ollama:t|(openai:a|gemini:b))");
-}
-
-#[test]
-fn policy_refuses_what_clients_may_not_write() {
-    let (mut table, none, sampling) = (table(), RouteOverrides::default(), Sampling::default());
-    table.policy.refuse_instances = true;
-    assert_eq!(
-        plan(&table, &Ask::new("openai.work:m", &none, &sampling)),
-        "403 policy_rejected"
-    );
-    assert_eq!(plan(&table, &Ask::new("openai:m", &none, &sampling)), "openai:m");
-    table.policy.refuse_backends = true;
-    assert_eq!(
-        plan(&table, &Ask::new("openai:m", &none, &sampling)),
-        "403 policy_rejected"
-    );
-    assert_eq!(
-        plan(&table, &Ask::new("qwen3:8b", &none, &sampling)),
-        "ollama:qwen3:8b"
-    );
-    table.policy = Default::default();
-    table.policy.refuse_models = true;
-    assert_eq!(
-        plan(&table, &Ask::new("m", &none, &sampling)),
-        "403 policy_rejected"
-    );
-    table.aliases = Aliases::new(vec![Alias::new("^m$", "openai:m").unwrap()]);
-    assert_eq!(plan(&table, &Ask::new("m", &none, &sampling)), "openai:m");
-}
-
-#[test]
-fn explanation_names_tree_and_reasons() {
-    let (table, none, sampling) = (table(), RouteOverrides::default(), Sampling::default());
-    let model = "[handicap=1]openai:a![ttft_timeout=3]zai:b|qwen3:8b?foo=1";
-    let text = table.plan(&Ask::new(model, &none, &sampling)).unwrap().explain();
-    for part in [
-        "failover",
-        "openai:a",
-        "ollama:qwen3:8b",
-        "zai:b is left out",
-        "`foo` is unknown",
-        "qwen3 is no backend",
-        "ollama lists",
-    ] {
-        assert!(
-            text.contains(part) || text.contains(&part.replace("zai:b is", "[ttft_timeout=3]zai:b is")),
-            "{part} in:\n{text}"
-        );
-    }
-    let fault = table.plan(&Ask::new("zai:x", &none, &sampling)).unwrap_err();
-    assert!(fault.public().contains("Set ZAI_API_KEY"), "{}", fault.public());
-    assert_eq!(fault.kind, Kind::Unavailable);
-    let mut lost = table.clone();
-    lost.default_backend = None;
-    let typo = lost.plan(&Ask::new("opnai:gpt-9", &none, &sampling)).unwrap_err();
-    assert!(
-        typo.public().contains("Did you mean openai:gpt-9?"),
-        "{}",
-        typo.public()
-    );
 }
