@@ -245,9 +245,7 @@ mod tests {
 
     #[test]
     fn status_and_kind_agree_for_known_statuses() {
-        for status in [
-            400, 401, 403, 404, 405, 409, 413, 422, 429, 499, 500, 501, 503, 504, 508, 529,
-        ] {
+        for status in [400, 401, 403, 404, 405, 409, 413, 422, 429, 499, 500, 501, 503, 504, 508, 529] {
             assert_eq!(Kind::from_status(status).status(), status);
         }
     }

@@ -21,13 +21,7 @@ pub struct Body {
 }
 
 pub(crate) fn limited(incoming: Incoming, idle: Duration, place: String) -> Body {
-    Body {
-        incoming,
-        idle,
-        place,
-        waiting_since: None,
-        timer: None,
-    }
+    Body { incoming, idle, place, waiting_since: None, timer: None }
 }
 
 impl Body {
@@ -35,9 +29,7 @@ impl Body {
         let now = Instant::now();
         let since = *self.waiting_since.get_or_insert(now);
         let idle = self.idle;
-        let timer = self
-            .timer
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(since + idle)));
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(since + idle)));
         while timer.as_mut().poll(cx).is_ready() {
             if Instant::now() >= since + idle {
                 let sentence = format!(

@@ -108,12 +108,8 @@ impl Egress {
         *request.uri_mut() = call.url;
         *request.headers_mut() = call.headers;
         let headers = request.headers_mut();
-        headers
-            .entry(USER_AGENT)
-            .or_insert_with(|| identity.user_agent.clone());
-        headers
-            .entry(ACCEPT_ENCODING)
-            .or_insert(const { HeaderValue::from_static("identity") });
+        headers.entry(USER_AGENT).or_insert_with(|| identity.user_agent.clone());
+        headers.entry(ACCEPT_ENCODING).or_insert(const { HeaderValue::from_static("identity") });
         headers.insert(LOOP_GUARD, identity.loop_guard.clone());
         let response = match tokio::time::timeout(limit, self.client.request(request)).await {
             Ok(Ok(response)) => response,
@@ -125,11 +121,7 @@ impl Egress {
         };
         let (parts, incoming) = response.into_parts();
         let body = body::limited(incoming, self.deadlines.idle, place);
-        Ok(Head {
-            status: parts.status.as_u16(),
-            headers: parts.headers,
-            body,
-        })
+        Ok(Head { status: parts.status.as_u16(), headers: parts.headers, body })
     }
 }
 

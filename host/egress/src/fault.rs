@@ -15,19 +15,9 @@ pub(crate) fn of_request(place: &str, error: hyper_util::client::legacy::Error) 
         _ if refused => format!("{place} could not be reached"),
         _ => format!("{place} broke off before it answered"),
     };
-    let kind = if io == Some(std::io::ErrorKind::TimedOut) {
-        Kind::Timeout
-    } else {
-        Kind::BadGateway
-    };
-    let fault = Fault::upstream(kind, sentence)
-        .code("upstream_unreachable")
-        .source(error);
-    let fault = if refused {
-        fault.hint("Check the backend's base URL and the network")
-    } else {
-        fault
-    };
+    let kind = if io == Some(std::io::ErrorKind::TimedOut) { Kind::Timeout } else { Kind::BadGateway };
+    let fault = Fault::upstream(kind, sentence).code("upstream_unreachable").source(error);
+    let fault = if refused { fault.hint("Check the backend's base URL and the network") } else { fault };
     fault.retry(Retry::Soon)
 }
 
@@ -38,9 +28,7 @@ pub(crate) fn of_body(place: &str, error: hyper::Error) -> Fault {
     } else {
         format!("the answer of {place} could not be read to its end")
     };
-    Fault::upstream(Kind::BadGateway, sentence)
-        .code("upstream_cut")
-        .source(error)
+    Fault::upstream(Kind::BadGateway, sentence).code("upstream_cut").source(error)
 }
 
 fn find_io(error: &(dyn Error + 'static)) -> Option<std::io::ErrorKind> {

@@ -29,6 +29,8 @@ pub struct BackendSpec {
     pub dialects: Vec<Dialect>,
     /// Model names known without asking.
     pub models: Vec<String>,
+    /// How requests of other dialects are written for it.
+    pub translation: lip_wire::codec::RequestOptions,
     /// Its own `user-agent`, instead of the host's.
     pub user_agent: Option<http::HeaderValue>,
     /// Was it named in the config, on the command line, or is it there because its library is?
@@ -45,10 +47,7 @@ pub struct Backend {
 impl Backend {
     /// A backend of this description. Its connector is created when it is first needed.
     pub const fn new(spec: BackendSpec) -> Self {
-        Self {
-            spec,
-            instance: Mutex::new(None),
-        }
+        Self { spec, instance: Mutex::new(None) }
     }
 
     /// The instance's name.
@@ -104,26 +103,19 @@ impl Backend {
             return false;
         };
         let (host, whole) = (authority.host(), authority.as_str());
-        self.spec
-            .egress
-            .iter()
-            .any(|allowed| match allowed.strip_prefix("*.") {
-                _ if allowed == "*" => true,
-                Some(suffix) => host
-                    .strip_suffix(suffix)
-                    .is_some_and(|rest| rest.ends_with('.') && rest.len() > 1),
-                None => host.eq_ignore_ascii_case(allowed) || whole.eq_ignore_ascii_case(allowed),
-            })
+        self.spec.egress.iter().any(|allowed| match allowed.strip_prefix("*.") {
+            _ if allowed == "*" => true,
+            Some(suffix) => {
+                host.strip_suffix(suffix).is_some_and(|rest| rest.ends_with('.') && rest.len() > 1)
+            }
+            None => host.eq_ignore_ascii_case(allowed) || whole.eq_ignore_ascii_case(allowed),
+        })
     }
 
     /// The dialect that a turn in `client` goes out in: the client's own if the connector takes it, else its first choice.
     pub fn dialect_for(&self, client: Dialect) -> Option<Dialect> {
         let dialects = &self.spec.dialects;
-        if dialects.contains(&client) {
-            Some(client)
-        } else {
-            dialects.first().copied()
-        }
+        if dialects.contains(&client) { Some(client) } else { dialects.first().copied() }
     }
 }
 
@@ -140,10 +132,7 @@ impl Backends {
     /// # Errors
     /// A fault that lists the names when `default` is none of them.
     pub fn new(specs: Vec<BackendSpec>, default: Option<&str>) -> Result<Self, Fault> {
-        let list: Vec<_> = specs
-            .into_iter()
-            .map(|spec| Arc::new(Backend::new(spec)))
-            .collect();
+        let list: Vec<_> = specs.into_iter().map(|spec| Arc::new(Backend::new(spec))).collect();
         let default = match default {
             None => None,
             Some(name) => Some(list.iter().position(|b| b.name() == name).ok_or_else(|| {
@@ -203,6 +192,7 @@ mod tests {
             egress: egress.iter().map(|s| (*s).to_owned()).collect(),
             dialects: vec![Dialect::OpenAiChat, Dialect::Gemini],
             models: vec![],
+            translation: lip_wire::codec::RequestOptions::default(),
             user_agent: None,
             configured: true,
         }
@@ -227,12 +217,8 @@ mod tests {
     #[test]
     fn model_names_find_their_backend() {
         let backends = Backends::new(vec![spec("a", &[]), spec("b.work", &[])], Some("a")).expect("known");
-        let resolve = |model| {
-            backends
-                .resolve(model)
-                .map(|(b, m)| (b.name().to_owned(), m))
-                .expect("resolved")
-        };
+        let resolve =
+            |model| backends.resolve(model).map(|(b, m)| (b.name().to_owned(), m)).expect("resolved");
         assert_eq!(resolve("b.work:gpt"), ("b.work".to_owned(), "gpt"));
         assert_eq!(resolve("qwen3:8b"), ("a".to_owned(), "qwen3:8b"));
         assert_eq!(resolve("b:x"), ("a".to_owned(), "b:x"));

@@ -37,14 +37,7 @@ pub struct Engine {
 impl Engine {
     /// An engine over these backends. `host_id` is unique to this process.
     pub fn new(backends: Backends, egress: Egress, user_agent: HeaderValue, host_id: String) -> Self {
-        Self {
-            backends,
-            egress,
-            user_agent,
-            host_id,
-            values: Arc::default(),
-            models: ModelLists::default(),
-        }
+        Self { backends, egress, user_agent, host_id, values: Arc::default(), models: ModelLists::default() }
     }
 
     /// The backends.
@@ -76,11 +69,7 @@ impl Engine {
             Ok(scope) => self.models.get(scope, refresh).await,
             Err(fault) => (Vec::new(), Freshness::Fallback(fault)),
         };
-        Offer {
-            backend,
-            models,
-            freshness,
-        }
+        Offer { backend, models, freshness }
     }
 
     fn scope(&self, backend: Arc<Backend>, loop_guard: &str) -> Result<Scope, Fault> {
@@ -88,11 +77,6 @@ impl Engine {
             .map_err(|e| Fault::client(Kind::BadRequest, "the loop guard header is malformed").source(e))?;
         let user_agent = backend.spec().user_agent.clone().unwrap_or_else(|| self.user_agent.clone());
         let identity = Identity { user_agent, loop_guard };
-        Ok(Scope {
-            backend,
-            identity,
-            egress: self.egress.clone(),
-            values: Arc::clone(&self.values),
-        })
+        Ok(Scope { backend, identity, egress: self.egress.clone(), values: Arc::clone(&self.values) })
     }
 }

@@ -1,9 +1,9 @@
 //! Holds a stream back until it shows that it is a success, so that a failure can still become a status or another attempt.
+use crate::frames::Frames;
 use crate::source::Source;
 use crate::wire;
 use base::{Fault, Kind, Retry};
 use bytes::Bytes;
-use lip_wire::frame::sse::Decoder;
 use lip_wire::Dialect;
 use lip_wire::gate::{Verdict, classify};
 use std::collections::VecDeque;
@@ -18,25 +18,23 @@ const HELD_BYTES_MAX: usize = 64 << 10;
 pub(crate) async fn open(source: &mut Source, dialect: Dialect) -> Result<VecDeque<Bytes>, Fault> {
     let mut held = VecDeque::new();
     let mut held_bytes = 0;
-    let mut decoder = Decoder::default();
+    let mut frames = Frames::of(dialect);
     while held_bytes < HELD_BYTES_MAX {
         let chunk = match source.chunk().await {
             Some(Ok(chunk)) => chunk,
             Some(Err(fault)) => return Err(fault),
             None => {
-                let fault = Fault::upstream(
-                    Kind::BadGateway,
-                    "the upstream ended the stream before any output",
-                );
+                let fault =
+                    Fault::upstream(Kind::BadGateway, "the upstream ended the stream before any output");
                 return Err(fault.code("upstream_empty").retry(Retry::Soon));
             }
         };
         held_bytes += chunk.len();
         held.push_back(chunk.clone());
-        decoder.push(chunk);
-        while let Some(event) = decoder.next_event() {
-            let Ok(event) = event else { return Ok(held) };
-            match classify(dialect, event.name(), &event.data) {
+        frames.push(chunk);
+        while let Some(frame) = frames.next() {
+            let Ok(frame) = frame else { return Ok(held) };
+            match classify(dialect, frame.name(), frame.data()) {
                 Verdict::Prelude => {}
                 Verdict::Output | Verdict::OutputEnd(_) | Verdict::End(_) => return Ok(held),
                 Verdict::Error(error) => return Err(wire::upstream(&error)),

@@ -9,12 +9,8 @@ const HOPS_MAX: usize = 8;
 /// # Errors
 /// 508 when `own` is already in the list or the list is too long. A value that names no host, such as `1`, is one unknown hop.
 pub(crate) fn next_hop(came_in: Option<&str>, own: &str) -> Result<String, Fault> {
-    let hops: Vec<&str> = came_in
-        .unwrap_or_default()
-        .split(',')
-        .map(str::trim)
-        .filter(|h| !h.is_empty())
-        .collect();
+    let hops: Vec<&str> =
+        came_in.unwrap_or_default().split(',').map(str::trim).filter(|h| !h.is_empty()).collect();
     let looped = |sentence: String| Err(Fault::client(Kind::Loop, sentence).code("request_loop"));
     if hops.contains(&own) {
         let fault =
@@ -37,9 +33,6 @@ mod tests {
         assert_eq!(next_hop(Some("1"), "a").expect("unknown hop"), "1,a");
         assert_eq!(next_hop(Some("x, y"), "a").expect("two hops"), "x,y,a");
         assert_eq!(next_hop(Some("x,a"), "a").expect_err("loop").status(), 508);
-        assert_eq!(
-            next_hop(Some("1,2,3,4,5,6,7,8"), "a").expect_err("long").status(),
-            508
-        );
+        assert_eq!(next_hop(Some("1,2,3,4,5,6,7,8"), "a").expect_err("long").status(), 508);
     }
 }

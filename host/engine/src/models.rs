@@ -69,10 +69,7 @@ impl ModelLists {
         });
         match asked {
             Ok(models) => {
-                *entry = Entry {
-                    models: models.clone(),
-                    asked: Some(Instant::now()),
-                };
+                *entry = Entry { models: models.clone(), asked: Some(Instant::now()) };
                 (models, Freshness::Live)
             }
             Err(fault) => {
@@ -82,17 +79,10 @@ impl ModelLists {
                         .spec()
                         .models
                         .iter()
-                        .map(|id| Model {
-                            id: id.clone(),
-                            ..Model::default()
-                        })
+                        .map(|id| Model { id: id.clone(), ..Model::default() })
                         .collect()
                 };
-                let known = if entry.models.is_empty() {
-                    hints()
-                } else {
-                    entry.models.clone()
-                };
+                let known = if entry.models.is_empty() { hints() } else { entry.models.clone() };
                 (known, Freshness::Fallback(fault))
             }
         }
@@ -101,9 +91,7 @@ impl ModelLists {
 
 async fn ask(scope: Scope) -> Result<Vec<Model>, Fault> {
     let backend: Arc<Backend> = Arc::clone(&scope.backend);
-    let mut run = backend
-        .instance()?
-        .run(Arc::new(scope), "models", Vec::new(), bytes::Bytes::new())?;
+    let mut run = backend.instance()?.run(Arc::new(scope), "models", Vec::new(), bytes::Bytes::new())?;
     while let Some(event) = run.next().await {
         if let RunEvent::Full { bytes, .. } = event? {
             return serde_json::from_slice(&bytes).map_err(|e| {
@@ -111,8 +99,5 @@ async fn ask(scope: Scope) -> Result<Vec<Model>, Fault> {
             });
         }
     }
-    Err(Fault::plugin(
-        Kind::BadGateway,
-        "the connector ended without a model list",
-    ))
+    Err(Fault::plugin(Kind::BadGateway, "the connector ended without a model list"))
 }

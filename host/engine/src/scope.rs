@@ -20,10 +20,8 @@ impl Scope {
     fn call(&self, call: HttpCall) -> Result<Call, Outcome> {
         let denied = |sentence: String| Outcome::Failed(Refusal::Denied, sentence);
         let name = self.backend.name();
-        let url: Uri = call
-            .url
-            .parse()
-            .map_err(|_| denied(format!("backend \"{name}\" built a URL that is none")))?;
+        let url: Uri =
+            call.url.parse().map_err(|_| denied(format!("backend \"{name}\" built a URL that is none")))?;
         if !self.backend.may_reach(&url) {
             let host = url.host().unwrap_or("nowhere");
             return Err(denied(format!(
@@ -45,12 +43,7 @@ impl Scope {
             value.set_sensitive(true);
             headers.insert(wanted.name, value);
         }
-        Ok(Call {
-            method: call.method,
-            url,
-            headers,
-            body: call.body,
-        })
+        Ok(Call { method: call.method, url, headers, body: call.body })
     }
 
     fn http(&self, call: HttpCall) -> EffectFuture {
@@ -64,11 +57,7 @@ impl Scope {
             match egress.send(call, &identity, timeout).await {
                 Ok(head) => {
                     let body = head.body.boxed_unsync();
-                    Outcome::Head(Upstream {
-                        status: head.status,
-                        headers: head.headers,
-                        body,
-                    })
+                    Outcome::Head(Upstream { status: head.status, headers: head.headers, body })
                 }
                 Err(fault) => failed(&fault),
             }
@@ -78,11 +67,7 @@ impl Scope {
 
 fn failed(fault: &Fault) -> Outcome {
     tracing::debug!(%fault, "an upstream request failed");
-    let refusal = if fault.kind == Kind::Timeout {
-        Refusal::Timeout
-    } else {
-        Refusal::Io
-    };
+    let refusal = if fault.kind == Kind::Timeout { Refusal::Timeout } else { Refusal::Io };
     Outcome::Failed(refusal, fault.public())
 }
 
@@ -104,15 +89,12 @@ impl Effects for Scope {
                 Some(value) => Outcome::Value(value),
                 None => Outcome::Nothing,
             }),
-            Effect::Store {
-                session,
-                key,
-                ttl,
-                value,
-            } => ready(match self.values.put(name, &session, &key, value, ttl) {
-                Ok(()) => Outcome::Done,
-                Err(sentence) => Outcome::Failed(Refusal::Denied, sentence),
-            }),
+            Effect::Store { session, key, ttl, value } => {
+                ready(match self.values.put(name, &session, &key, value, ttl) {
+                    Ok(()) => Outcome::Done,
+                    Err(sentence) => Outcome::Failed(Refusal::Denied, sentence),
+                })
+            }
             Effect::Dispatch { .. } | Effect::AgentTurn { .. } | Effect::Token { .. } => {
                 ready(Outcome::Failed(
                     Refusal::Unsupported,

@@ -35,9 +35,7 @@ impl Values {
     ) -> Result<(), String> {
         let size = key.len() + session.len() + value.len();
         if size > VALUE_BYTES_MAX {
-            return Err(format!(
-                "a stored value may have {VALUE_BYTES_MAX} bytes, not {size}"
-            ));
+            return Err(format!("a stored value may have {VALUE_BYTES_MAX} bytes, not {size}"));
         }
         let key = (backend.to_owned(), session.to_owned(), key.to_owned());
         let now = Instant::now();
@@ -49,19 +47,14 @@ impl Values {
         if map.len() >= VALUES_MAX && !map.contains_key(&key) {
             map.retain(|_, (_, until)| *until > now);
             if map.len() >= VALUES_MAX
-                && let Some(oldest) = map
-                    .iter()
-                    .min_by_key(|(_, (_, until))| *until)
-                    .map(|(key, _)| key.clone())
+                && let Some(oldest) =
+                    map.iter().min_by_key(|(_, (_, until))| *until).map(|(key, _)| key.clone())
             {
                 map.remove(&oldest);
             }
         }
         // The library's buffer may be a part of something large: keep only the value itself.
-        map.insert(
-            key,
-            (Bytes::copy_from_slice(&value), now + ttl.unwrap_or(TTL_DEFAULT)),
-        );
+        map.insert(key, (Bytes::copy_from_slice(&value), now + ttl.unwrap_or(TTL_DEFAULT)));
         Ok(())
     }
 }
@@ -74,13 +67,7 @@ mod tests {
     async fn values_are_scoped_and_expire() {
         let values = Values::default();
         let put = |session: &str, value: &'static str| {
-            values.put(
-                "b",
-                session,
-                "k",
-                Bytes::from_static(value.as_bytes()),
-                Some(Duration::from_secs(5)),
-            )
+            values.put("b", session, "k", Bytes::from_static(value.as_bytes()), Some(Duration::from_secs(5)))
         };
         put("s1", "one").expect("small");
         put("s2", "two").expect("small");
@@ -95,15 +82,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn number_and_size_are_bounded() {
         let values = Values::default();
-        assert!(
-            values
-                .put("b", "", "k", Bytes::from(vec![0; VALUE_BYTES_MAX + 1]), None)
-                .is_err()
-        );
+        assert!(values.put("b", "", "k", Bytes::from(vec![0; VALUE_BYTES_MAX + 1]), None).is_err());
         for n in 0..VALUES_MAX + 10 {
-            values
-                .put("b", "", &n.to_string(), Bytes::from_static(b"x"), None)
-                .expect("small");
+            values.put("b", "", &n.to_string(), Bytes::from_static(b"x"), None).expect("small");
         }
         assert!(values.map.lock().len() <= VALUES_MAX);
     }

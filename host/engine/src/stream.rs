@@ -24,12 +24,7 @@ impl PassThrough {
         for chunk in &held {
             tail.push(chunk);
         }
-        Self {
-            held,
-            source: Some(source),
-            tail,
-            dialect,
-        }
+        Self { held, source: Some(source), tail, dialect }
     }
 
     /// The source is over: nothing more if it said so itself, else an error in the client's dialect and no terminator.
@@ -41,14 +36,18 @@ impl PassThrough {
             // It had said that it is complete: what broke afterwards is nothing to the client.
             (Ending::Complete, Some(_)) => return None,
             (_, Some(fault)) => fault,
-            (Ending::Cut, None) => Fault::upstream(
-                Kind::BadGateway,
-                "the upstream ended the stream before it was complete",
-            )
-            .code("upstream_cut"),
+            (Ending::Cut, None) => {
+                Fault::upstream(Kind::BadGateway, "the upstream ended the stream before it was complete")
+                    .code("upstream_cut")
+            }
         };
         tracing::warn!(%fault, "a stream broke off");
-        Some(wire::stream_error(self.dialect, &fault))
+        let error = wire::stream_error(self.dialect, &fault);
+        if self.tail.is_between_frames() {
+            return Some(error);
+        }
+        // What stands half finished must not swallow the error.
+        Some([b"\n\n", &error[..]].concat().into())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Remembers the last bytes of a stream, so that its end can be judged without looking at every chunk.
-use lip_wire::frame::sse::Decoder;
 use lip_wire::Dialect;
+use lip_wire::frame::sse::Decoder;
 use lip_wire::gate::{Terminal, Verdict, classify};
 
 /// Enough for the last frames of a stream: finish reason, usage, terminator.
@@ -29,8 +29,7 @@ impl Tail {
         if let Some(start) = chunk.len().checked_sub(KEPT_BYTES) {
             self.bytes.clear();
             self.cut = self.cut || start > 0;
-            self.bytes
-                .extend_from_slice(chunk.get(start..).unwrap_or_default());
+            self.bytes.extend_from_slice(chunk.get(start..).unwrap_or_default());
             return;
         }
         if self.bytes.len() + chunk.len() > 2 * KEPT_BYTES {
@@ -41,13 +40,15 @@ impl Tail {
         self.bytes.extend_from_slice(chunk);
     }
 
+    /// Would what comes next be a frame of its own?
+    pub(crate) fn is_between_frames(&self) -> bool {
+        let ends: [&[u8]; 4] = [b"\n\n", b"\r\n\r\n", b"\r\r", b"\n\r\n"];
+        self.bytes.is_empty() || ends.iter().any(|end| self.bytes.ends_with(end))
+    }
+
     /// Judges the end of a stream in `dialect`.
     pub(crate) fn ending(&self, dialect: Dialect) -> Ending {
-        let whole_frames = if self.cut {
-            after_first_frame(&self.bytes)
-        } else {
-            &self.bytes
-        };
+        let whole_frames = if self.cut { after_first_frame(&self.bytes) } else { &self.bytes };
         let mut decoder = Decoder::default();
         decoder.push(bytes::Bytes::copy_from_slice(whole_frames));
         let mut ending = Ending::Cut;

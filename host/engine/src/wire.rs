@@ -2,15 +2,15 @@
 use base::{Fault, Kind, Retry, Side};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use lip_wire::Dialect;
 use lip_wire::canon::FailureKind;
 use lip_wire::fault::{self, WireFault};
-use lip_wire::Dialect;
 use std::time::Duration;
 
 use crate::turn::{Reply, ReplyBody};
 
 /// The dialect-neutral wire form of a fault. Holds the public text only.
-fn neutral(fault: &Fault) -> WireFault {
+pub(crate) fn neutral(fault: &Fault) -> WireFault {
     let status = fault.status();
     WireFault {
         status,
@@ -57,17 +57,10 @@ pub fn error_reply(dialect: Dialect, fault: &Fault) -> Reply {
     let mut headers = HeaderMap::with_capacity(4);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     if let Some(time) = retry_after(fault) {
-        headers.insert(
-            RETRY_AFTER,
-            HeaderValue::from(time.as_millis().div_ceil(1000) as u64),
-        );
+        headers.insert(RETRY_AFTER, HeaderValue::from(time.as_millis().div_ceil(1000) as u64));
     }
     let body = fault::body(dialect, &neutral(fault));
-    Reply {
-        status: fault.status(),
-        headers,
-        body: ReplyBody::full(body),
-    }
+    Reply { status: fault.status(), headers, body: ReplyBody::full(body) }
 }
 
 /// An error inside a stream that has begun. No normal terminator follows.

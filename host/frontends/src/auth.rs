@@ -46,9 +46,15 @@ impl ClientKeys {
                 return Ok(());
             }
         }
-        let sentence = if shown == 0 { "no API key was sent" } else { "the API key is not one of this host's client keys" };
+        let sentence = if shown == 0 {
+            "no API key was sent"
+        } else {
+            "the API key is not one of this host's client keys"
+        };
         let fault = Fault::client(Kind::Unauthorized, sentence).code("invalid_api_key");
-        Err(fault.hint("Send a client key of this host as \"Authorization: Bearer <key>\" or \"x-api-key: <key>\""))
+        Err(fault.hint(
+            "Send a client key of this host as \"Authorization: Bearer <key>\" or \"x-api-key: <key>\"",
+        ))
     }
 
     /// Compares with every key, however early one matches.
@@ -127,7 +133,13 @@ mod tests {
 
     #[test]
     fn anything_else_is_refused() {
-        for headers in [&[][..], &[("authorization", "k-one")], &[("authorization", "Bearer k-on")], &[("x-api-key", "k-one ")], &[("cookie", "key=k-one")]] {
+        for headers in [
+            &[][..],
+            &[("authorization", "k-one")],
+            &[("authorization", "Bearer k-on")],
+            &[("x-api-key", "k-one ")],
+            &[("cookie", "key=k-one")],
+        ] {
             assert!(!admitted("/?other=k-one&key=", headers), "{headers:?}");
         }
         assert!(!admitted("/?key=%6", &[]));

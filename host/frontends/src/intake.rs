@@ -20,7 +20,10 @@ const ROOM_BYTES_MAX: usize = 1 << 20;
 /// 413 when it is larger than `max`, 415 when it is compressed, 400 when it breaks off, 408 when it stalls.
 pub(crate) async fn read(parts: &Parts, mut body: Body, max: usize, time: Duration) -> Result<Bytes, Fault> {
     if let Some(encoding) = parts.headers.get(CONTENT_ENCODING).filter(|v| *v != "identity") {
-        let sentence = format!("a request body with content-encoding {} is not accepted", String::from_utf8_lossy(encoding.as_bytes()));
+        let sentence = format!(
+            "a request body with content-encoding {} is not accepted",
+            String::from_utf8_lossy(encoding.as_bytes())
+        );
         drain(body).await;
         let mut fault = Fault::client(Kind::BadRequest, sentence).hint("Send the JSON body uncompressed");
         fault.status = Some(415);
@@ -39,7 +42,10 @@ pub(crate) async fn read(parts: &Parts, mut body: Body, max: usize, time: Durati
         }
         Ok(Err(error)) => Err(Fault::client(Kind::BadRequest, "the request body broke off").source(error)),
         Err(_) => {
-            let mut fault = Fault::client(Kind::Timeout, format!("the request body did not arrive within {} s", time.as_secs()));
+            let mut fault = Fault::client(
+                Kind::Timeout,
+                format!("the request body did not arrive within {} s", time.as_secs()),
+            );
             fault.status = Some(408);
             Err(fault)
         }
@@ -55,7 +61,11 @@ async fn collect(body: &mut Body, length: Option<usize>, max: usize) -> Result<O
             first = data; // most bodies are one chunk: no copy
         } else {
             if whole.is_empty() {
-                whole.reserve(length.unwrap_or(0).clamp(first.len() + data.len(), ROOM_BYTES_MAX.max(first.len() + data.len())));
+                whole.reserve(
+                    length
+                        .unwrap_or(0)
+                        .clamp(first.len() + data.len(), ROOM_BYTES_MAX.max(first.len() + data.len())),
+                );
                 whole.extend_from_slice(&first);
             }
             whole.extend_from_slice(&data);
@@ -105,9 +115,11 @@ mod tests {
     #[tokio::test]
     async fn larger_or_compressed_body_is_refused() {
         assert_eq!(read_of(Request::new(Body::from("hello!")), 5).await.expect_err("large").status(), 413);
-        let claims = Request::builder().header("content-length", "999").body(Body::empty()).expect("a request");
+        let claims =
+            Request::builder().header("content-length", "999").body(Body::empty()).expect("a request");
         assert_eq!(read_of(claims, 5).await.expect_err("large").status(), 413);
-        let gzip = Request::builder().header("content-encoding", "gzip").body(Body::empty()).expect("a request");
+        let gzip =
+            Request::builder().header("content-encoding", "gzip").body(Body::empty()).expect("a request");
         assert_eq!(read_of(gzip, 5).await.expect_err("compressed").status(), 415);
     }
 }

@@ -15,7 +15,10 @@ const BASE_URL: &str = "base_url";
 
 /// Which library the config names for which connector.
 pub(crate) fn library_overrides(settings: &Resolved) -> BTreeMap<String, String> {
-    let named = settings.backends().iter().filter_map(|b| Some((b.connector().to_owned(), b.values().plugin()?.to_owned())));
+    let named = settings
+        .backends()
+        .iter()
+        .filter_map(|b| Some((b.connector().to_owned(), b.values().plugin()?.to_owned())));
     named.collect()
 }
 
@@ -33,11 +36,18 @@ pub(crate) fn specs(settings: &Resolved, registry: &Registry, env: &Env) -> Vec<
 pub(crate) fn default(settings: &Resolved, specs: &[BackendSpec]) -> Option<String> {
     let set = settings.default_backend().map(str::to_owned);
     let first_ready = || specs.iter().find(|s| s.configured && s.missing.is_none()).map(|s| s.name.clone());
-    let embedded = || specs.iter().find(|s| s.name == EMBEDDED_DEFAULT && s.missing.is_none()).map(|s| s.name.clone());
+    let embedded =
+        || specs.iter().find(|s| s.name == EMBEDDED_DEFAULT && s.missing.is_none()).map(|s| s.name.clone());
     set.or_else(first_ready).or_else(embedded)
 }
 
-fn spec(name: &str, connector: &str, configured: Option<&Backend>, registry: &Registry, env: &Env) -> BackendSpec {
+fn spec(
+    name: &str,
+    connector: &str,
+    configured: Option<&Backend>,
+    registry: &Registry,
+    env: &Env,
+) -> BackendSpec {
     let found = registry.get(connector);
     let manifest = found.map(|(_, manifest)| manifest);
     let config = config(configured, manifest, env);
@@ -46,7 +56,8 @@ fn spec(name: &str, connector: &str, configured: Option<&Backend>, registry: &Re
     let mut egress = manifest.map(|m| m.egress.clone()).unwrap_or_default();
     egress.extend(config.get(BASE_URL).and_then(Value::as_str).and_then(place));
     let own_models = configured.map(|b| b.values().models()).unwrap_or_default();
-    let hints = manifest.iter().flat_map(|m| &m.models).filter(|hint| !hint.is_pattern()).map(|hint| hint.id.clone());
+    let hints =
+        manifest.iter().flat_map(|m| &m.models).filter(|hint| !hint.is_pattern()).map(|hint| hint.id.clone());
     BackendSpec {
         name: name.to_owned(),
         connector: connector.to_owned(),
@@ -57,13 +68,18 @@ fn spec(name: &str, connector: &str, configured: Option<&Backend>, registry: &Re
         egress,
         dialects: manifest.map(|m| m.dialects.clone()).unwrap_or_default(),
         models: if own_models.is_empty() { hints.collect() } else { own_models.to_vec() },
+        translation: engine::RequestOptions::default(),
         user_agent: configured.and_then(|b| HeaderValue::from_str(b.values().user_agent()?).ok()),
         configured: configured.is_some(),
     }
 }
 
 /// What the connector's `create` gets: the backend's own keys, and settings that its manifest takes from variables.
-fn config(configured: Option<&Backend>, manifest: Option<&Arc<ConnectorManifest>>, env: &Env) -> Map<String, Value> {
+fn config(
+    configured: Option<&Backend>,
+    manifest: Option<&Arc<ConnectorManifest>>,
+    env: &Env,
+) -> Map<String, Value> {
     let mut config = configured.map(|b| b.extra().clone()).unwrap_or_default();
     for (key, variables) in manifest.iter().flat_map(|m| &m.env).filter(|(key, _)| !is_secret(key)) {
         if let Some(value) = variables.iter().find_map(|name| env.get(name)) {
@@ -93,7 +109,9 @@ fn secrets(
 
 /// Names in a manifest's `env` that hold secrets; everything else is plain configuration.
 fn is_secret(key: &str) -> bool {
-    ["key", "token", "secret", "password"].iter().any(|word| key == *word || key.ends_with(&format!("_{word}")))
+    ["key", "token", "secret", "password"]
+        .iter()
+        .any(|word| key == *word || key.ends_with(&format!("_{word}")))
 }
 
 fn missing(

@@ -11,11 +11,17 @@ pub(crate) fn command() -> Command {
         .after_help("Without a subcommand LIP serves. Every setting: lip config show")
         .subcommand(with_settings(Command::new("serve").about("Serve clients (the default)")))
         .subcommand(
-            Command::new("plugin").about("Connector libraries").subcommand_required(true).arg_required_else_help(true).subcommand(
-                with_settings(Command::new("list").about("List loaded and refused libraries").arg(json_flag())),
-            ),
+            Command::new("plugin")
+                .about("Connector libraries")
+                .subcommand_required(true)
+                .arg_required_else_help(true)
+                .subcommand(with_settings(
+                    Command::new("list").about("List loaded and refused libraries").arg(json_flag()),
+                )),
         )
-        .subcommand(with_settings(Command::new("backends").about("List backends and what they lack").arg(json_flag())))
+        .subcommand(with_settings(
+            Command::new("backends").about("List backends and what they lack").arg(json_flag()),
+        ))
         .subcommand(with_settings(
             Command::new("models")
                 .about("List the models of every backend that is ready")
@@ -28,7 +34,9 @@ pub(crate) fn command() -> Command {
                 .subcommand_required(true)
                 .arg_required_else_help(true)
                 .subcommand(with_settings(Command::new("check").about("Check it; exit 1 on an error")))
-                .subcommand(with_settings(Command::new("show").about("Show every setting, its value and its source"))),
+                .subcommand(with_settings(
+                    Command::new("show").about("Show every setting, its value and its source"),
+                )),
         )
         .subcommand(
             Command::new("completions")
@@ -66,7 +74,9 @@ pub(crate) fn run(matches: ArgMatches) -> Result<(), String> {
             _ => Err("unknown subcommand of config".to_owned()),
         },
         Some(("completions", own)) => {
-            let Some(shell) = own.get_one::<Shell>("shell").copied() else { return Err("which shell?".to_owned()) };
+            let Some(shell) = own.get_one::<Shell>("shell").copied() else {
+                return Err("which shell?".to_owned());
+            };
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut command(), "lip", &mut script);
             out::line(String::from_utf8_lossy(&script).trim_end());

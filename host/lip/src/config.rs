@@ -37,7 +37,9 @@ pub(crate) fn show(matches: &ArgMatches) -> Result<(), String> {
     for warning in settings.warnings() {
         out::warning(warning);
     }
-    let row = |row: settings::Row| vec![row.key, row.value.unwrap_or_else(|| "(not set)".to_owned()), row.source.to_string()];
+    let row = |row: settings::Row| {
+        vec![row.key, row.value.unwrap_or_else(|| "(not set)".to_owned()), row.source.to_string()]
+    };
     let rows: Vec<_> = settings.explain().into_iter().map(row).collect();
     out::line(out::table(&rows).trim_end());
     Ok(())

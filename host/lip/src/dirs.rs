@@ -16,7 +16,9 @@ pub(crate) fn user_plugins(env: &Env) -> Option<PathBuf> {
 /// Private state: copies of libraries, verdicts.
 pub(crate) fn state(env: &Env) -> PathBuf {
     let chosen = base(env, "XDG_STATE_HOME", ".local/state").map(|dir| dir.join("lip"));
-    chosen.or_else(|| Some(bundled_plugins()?.with_file_name("lip-state"))).unwrap_or_else(|| PathBuf::from("lip-state"))
+    chosen
+        .or_else(|| Some(bundled_plugins()?.with_file_name("lip-state")))
+        .unwrap_or_else(|| PathBuf::from("lip-state"))
 }
 
 fn base(env: &Env, variable: &str, below_home: &str) -> Option<PathBuf> {

@@ -30,7 +30,8 @@ pub(crate) fn backends(matches: &ArgMatches) -> Result<(), String> {
     }
     let row = |spec: &BackendSpec| {
         let mark = if default.as_deref() == Some(&*spec.name) { "*" } else { "" };
-        let state = spec.missing.clone().map_or_else(|| "ready".to_owned(), |missing| format!("missing: {missing}"));
+        let state =
+            spec.missing.clone().map_or_else(|| "ready".to_owned(), |missing| format!("missing: {missing}"));
         vec![mark.to_owned(), spec.name.clone(), spec.connector.clone(), state]
     };
     out::line(out::table(&specs.iter().map(row).collect::<Vec<_>>()).trim_end());
@@ -45,12 +46,14 @@ pub(crate) fn models(matches: &ArgMatches) -> Result<(), String> {
     let found = setup::setup(matches)?;
     let engine = found.engine()?;
     let only = matches.get_one::<String>("backend");
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
     let offers = match only {
         None => runtime.block_on(engine.offers(true)),
         Some(name) => {
             let backend = engine.backends().get(name).map(Arc::clone);
-            let backend = backend.ok_or_else(|| format!("there is no backend \"{name}\"; lip backends lists them"))?;
+            let backend =
+                backend.ok_or_else(|| format!("there is no backend \"{name}\"; lip backends lists them"))?;
             vec![runtime.block_on(engine.offer(&backend, true))]
         }
     };
@@ -74,6 +77,7 @@ fn as_json(offer: &Offer) -> Value {
         Freshness::Live => None,
         Freshness::Fallback(fault) => Some(fault.public()),
     };
-    let models: Vec<_> = offer.models.iter().map(|model| json!({"id": model.id, "owned_by": model.owned_by})).collect();
+    let models: Vec<_> =
+        offer.models.iter().map(|model| json!({"id": model.id, "owned_by": model.owned_by})).collect();
     json!({"backend": offer.backend.name(), "live": problem.is_none(), "problem": problem, "models": models})
 }

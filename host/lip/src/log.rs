@@ -12,9 +12,16 @@ pub(crate) fn start(settings: &Resolved) {
         LogLevel::Trace => "trace",
     };
     // The crates below us speak of headers and bodies at debug and trace: they stay quieter than our own rooms.
-    let quiet = if level == "trace" { "debug" } else if level == "debug" { "info" } else { level };
+    let quiet = if level == "trace" {
+        "debug"
+    } else if level == "debug" {
+        "info"
+    } else {
+        level
+    };
     let filter = format!("{level},hyper={quiet},hyper_util={quiet},rustls={quiet},h2={quiet}");
-    let builder = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(filter)).with_writer(std::io::stderr);
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(EnvFilter::new(filter)).with_writer(std::io::stderr);
     let _ = match settings.log_format() {
         LogFormat::Text => builder.try_init(),
         LogFormat::Json => builder.json().try_init(),

@@ -8,9 +8,11 @@ pub(crate) fn line(text: impl Display) {
     let _ = writeln!(out, "{text}").and_then(|()| out.flush());
 }
 
-/// Prints an error, one line per cause.
+/// Prints an error, one line per cause. Several errors of one text bring their own `error:` each.
 pub(crate) fn error(text: impl Display) {
-    let _ = writeln!(stderr().lock(), "error: {text}");
+    let text = text.to_string();
+    let mark = if text.starts_with("error: ") { "" } else { "error: " };
+    let _ = writeln!(stderr().lock(), "{mark}{text}");
 }
 
 /// Prints something to know that is no error.
@@ -21,7 +23,9 @@ pub(crate) fn warning(text: impl Display) {
 /// A table with aligned columns; the last one is not padded.
 pub(crate) fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|c| c.chars().count()).max().unwrap_or(0);
+    let width = |column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(|c| c.chars().count()).max().unwrap_or(0)
+    };
     let widths: Vec<usize> = (0..columns).map(width).collect();
     let mut text = String::new();
     for row in rows {

@@ -27,7 +27,7 @@ pub(crate) fn list(matches: &ArgMatches) -> Result<(), String> {
         }
     }
     for refused in found.discovery.refused() {
-        out::line(format!("refused: {}", refused.sentence()));
+        out::line(format!("refused: {refused}"));
     }
     for conflict in found.registry.conflicts() {
         out::line(format!("conflict: {conflict}"));
@@ -45,7 +45,12 @@ fn ids(plugin: &Plugin) -> Vec<&str> {
 fn row(plugin: &Plugin) -> Vec<String> {
     let manifest = plugin.manifest();
     let library = format!("{} {}", manifest.plugin, manifest.version);
-    vec![library, ids(plugin).join(", "), format!("abi {}", manifest.abi), plugin.path().display().to_string()]
+    vec![
+        library,
+        ids(plugin).join(", "),
+        format!("abi {}", manifest.abi),
+        plugin.path().display().to_string(),
+    ]
 }
 
 fn as_json(outcome: &Outcome) -> Value {

@@ -19,11 +19,15 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), String> {
     };
     let keys = ClientKeys::new(&found.settings.client_keys());
     let app = Arc::new(App { engine: Arc::clone(&engine), keys, limits });
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| e.to_string())?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| e.to_string())?;
     runtime.block_on(async {
         let address = (found.settings.host(), found.settings.port());
         let listener = TcpListener::bind(address).await.map_err(|error| {
-            format!("{}:{} cannot be listened on: {error}; choose another with --host and --port", address.0, address.1)
+            format!(
+                "{}:{} cannot be listened on: {error}; choose another with --host and --port",
+                address.0, address.1
+            )
         })?;
         let bound = listener.local_addr().map_err(|e| e.to_string())?;
         let shutdown = shutdown_signal()?;

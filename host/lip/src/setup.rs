@@ -20,7 +20,9 @@ pub(crate) struct Setup {
 /// # Errors
 /// Every error of the file, the environment and the command line, in words.
 pub(crate) fn settings(matches: &ArgMatches) -> Result<(Resolved, Env), String> {
-    let env: Env = std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect();
+    let env: Env = std::env::vars_os()
+        .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
+        .collect();
     let cli = settings::overrides(matches);
     let Some((path, source)) = settings::config_path(&env, &cli) else {
         return settings::resolve(None, &env, &cli).map(|s| (s, env)).map_err(|e| e.to_string());
@@ -47,7 +49,8 @@ pub(crate) fn setup(matches: &ArgMatches) -> Result<Setup, String> {
         AccessMode::SingleUser => Writable::Warn,
         AccessMode::MultiUser => Writable::Refuse,
     };
-    let prober = Prober::this_program().map_err(|e| format!("this program's own file cannot be found: {e}"))?;
+    let prober =
+        Prober::this_program().map_err(|e| format!("this program's own file cannot be found: {e}"))?;
     let discovery = loader::discover(&folders, &Options { state_dir: dirs::state(&env), writable, prober });
     let overrides = backends::library_overrides(&settings);
     let registry = Registry::build(discovery.plugins(), bundled.as_deref(), &overrides);

@@ -9,15 +9,22 @@ pub(crate) fn text(found: &Setup, backends: &Backends, bound: SocketAddr) -> Str
     let loaded = found.discovery.plugins().count();
     let refused = found.discovery.refused().count();
     lines.push(format!("  plugins   {loaded} loaded, {refused} refused"));
-    lines.extend(found.discovery.refused().map(|refused| format!("            refused: {}", refused.sentence())));
-    lines.extend(found.registry.conflicts().iter().map(|conflict| format!("            conflict: {conflict}")));
-    lines.extend(found.discovery.notes.iter().filter(|_| loaded == 0).map(|note| format!("            note: {note}")));
+    lines.extend(found.discovery.refused().map(|refused| format!("            refused: {refused}")));
+    lines.extend(
+        found.registry.conflicts().iter().map(|conflict| format!("            conflict: {conflict}")),
+    );
+    lines.extend(
+        found.discovery.notes.iter().filter(|_| loaded == 0).map(|note| format!("            note: {note}")),
+    );
     lines.extend(found.settings.warnings().iter().map(|warning| format!("  warning   {warning}")));
 
     let default = backends.default();
     let is_default = |name: &str| default.is_some_and(|backend| backend.name() == name);
     let ready: Vec<String> = backends.iter().filter(|b| b.is_ready()).map(|b| b.name().to_owned()).collect();
-    lines.push(format!("  ready     {}", if ready.is_empty() { "no backend".to_owned() } else { ready.join(", ") }));
+    lines.push(format!(
+        "  ready     {}",
+        if ready.is_empty() { "no backend".to_owned() } else { ready.join(", ") }
+    ));
     for backend in backends.iter() {
         let spec = backend.spec();
         if let Some(missing) = &spec.missing
@@ -26,15 +33,17 @@ pub(crate) fn text(found: &Setup, backends: &Backends, bound: SocketAddr) -> Str
             lines.push(format!("  missing   {}: {missing}", spec.name));
         }
     }
-    let unused = backends.iter().filter(|b| !b.is_ready() && !b.spec().configured && !is_default(b.name())).count();
+    let unused =
+        backends.iter().filter(|b| !b.is_ready() && !b.spec().configured && !is_default(b.name())).count();
     if unused > 0 {
         lines.push(format!("            {unused} more without a key: lip backends"));
     }
     match default {
-        Some(backend) if found.settings.default_backend().is_none() && !backend.spec().configured => lines.push(format!(
-            "  default   {} (no backend is configured: choose one with --default-backend)",
-            backend.name()
-        )),
+        Some(backend) if found.settings.default_backend().is_none() && !backend.spec().configured => lines
+            .push(format!(
+                "  default   {} (no backend is configured: choose one with --default-backend)",
+                backend.name()
+            )),
         Some(backend) => lines.push(format!("  default   {}", backend.name())),
         None => lines.push("  default   none: name a backend in the model, as backend:model".to_owned()),
     }
@@ -43,7 +52,10 @@ pub(crate) fn text(found: &Setup, backends: &Backends, bound: SocketAddr) -> Str
 }
 
 fn curl(found: &Setup, backends: &Backends, bound: SocketAddr) -> String {
-    let model = backends.default().and_then(|b| b.spec().models.first().cloned()).unwrap_or_else(|| "MODEL".to_owned());
+    let model = backends
+        .default()
+        .and_then(|b| b.spec().models.first().cloned())
+        .unwrap_or_else(|| "MODEL".to_owned());
     let key = if found.settings.client_keys().is_empty() { "" } else { " -H 'authorization: Bearer KEY'" };
     format!(
         "curl -N http://{bound}/v1/chat/completions{key} -H 'content-type: application/json' \

@@ -144,15 +144,10 @@ pub fn discover(dirs: &[PathBuf], with: &Options) -> Discovery {
         store.prune();
         let mut first_of = HashMap::new();
         for (path, candidate) in paths.iter().zip(examined) {
-            found
-                .outcomes
-                .push(load(path, candidate, store, &verdicts, &mut first_of));
+            found.outcomes.push(load(path, candidate, store, &verdicts, &mut first_of));
         }
     } else {
-        let refused = paths
-            .iter()
-            .zip(examined)
-            .filter_map(|(path, e)| Some(Refused::new(path, e.err()?)));
+        let refused = paths.iter().zip(examined).filter_map(|(path, e)| Some(Refused::new(path, e.err()?)));
         found.outcomes.extend(refused.map(Outcome::Refused));
     }
     found
@@ -162,8 +157,7 @@ fn list(dir: &Path, paths: &mut Vec<PathBuf>, notes: &mut Vec<Note>) {
     let names = fs::read_dir(dir).and_then(|entries| {
         let names = entries.map(|entry| entry.map(|e| PathBuf::from(e.file_name())));
         let ours = |name: &io::Result<PathBuf>| {
-            name.as_ref()
-                .map_or(true, |name| name.extension().is_some_and(|e| e == LIBRARY_SUFFIX))
+            name.as_ref().map_or(true, |name| name.extension().is_some_and(|e| e == LIBRARY_SUFFIX))
         };
         names.filter(ours).collect::<io::Result<Vec<_>>>()
     });
@@ -187,16 +181,8 @@ fn examine(path: &Path, with: &Options, store: &Result<Store, Refusal>) -> Resul
     }
     let stamp = stamp::check(&content.bytes)?.text();
     let sha256 = sha256(&content.bytes);
-    store
-        .as_ref()
-        .map_err(Clone::clone)?
-        .keep(&sha256, &content.bytes)?;
-    Ok(Candidate {
-        path: path.to_owned(),
-        sha256,
-        stamp,
-        warnings: content.warnings,
-    })
+    store.as_ref().map_err(Clone::clone)?.keep(&sha256, &content.bytes)?;
+    Ok(Candidate { path: path.to_owned(), sha256, stamp, warnings: content.warnings })
 }
 
 /// Probes each content that has no lasting verdict yet, several at a time.
@@ -229,18 +215,10 @@ fn probe_all(
         }
         done
     };
-    let n_threads = thread::available_parallelism()
-        .map_or(2, usize::from)
-        .min(PROBES_MAX)
-        .min(open.len());
+    let n_threads = thread::available_parallelism().map_or(2, usize::from).min(PROBES_MAX).min(open.len());
     thread::scope(|scope| {
         let threads: Vec<_> = (0..n_threads).map(|_| scope.spawn(work)).collect();
-        verdicts.extend(
-            threads
-                .into_iter()
-                .filter_map(|thread| thread.join().ok())
-                .flatten(),
-        );
+        verdicts.extend(threads.into_iter().filter_map(|thread| thread.join().ok()).flatten());
     });
     verdicts
 }
@@ -258,32 +236,21 @@ fn load(
     };
     if let Some(first) = first_of.get(&candidate.sha256) {
         let reason = match first {
-            Outcome::Loaded(plugin) => Refusal::Duplicate {
-                first: plugin.path().to_owned(),
-            },
+            Outcome::Loaded(plugin) => Refusal::Duplicate { first: plugin.path().to_owned() },
             Outcome::Refused(refused) => refused.reason.clone(),
         };
         return Outcome::Refused(Refused::new(path, reason));
     }
     let sha256 = candidate.sha256.clone();
     let verdict = verdicts.get(&sha256).cloned();
-    let verdict = verdict.unwrap_or_else(|| {
-        Some(Refusal::NotProbed {
-            why: "no verdict".to_owned(),
-        })
-    });
+    let verdict = verdict.unwrap_or_else(|| Some(Refusal::NotProbed { why: "no verdict".to_owned() }));
     let loaded = match verdict {
         None => library::load(&store.copy_of(&sha256)),
         Some(reason) => Err(reason),
     };
     let outcome = match loaded {
         Ok(loaded) => {
-            let Candidate {
-                path,
-                sha256,
-                stamp,
-                warnings,
-            } = candidate;
+            let Candidate { path, sha256, stamp, warnings } = candidate;
             Outcome::Loaded(Arc::new(Plugin::new(path, sha256, stamp, warnings, loaded)))
         }
         Err(reason) => Outcome::Refused(Refused::new(path, reason)),
@@ -300,11 +267,7 @@ mod tests {
     fn directories_are_listed_flat_sorted_and_by_suffix() {
         let dir = tempfile::tempdir().unwrap();
         for name in ["b", "a", "c.old"] {
-            let name = if name.contains('.') {
-                name.to_owned()
-            } else {
-                format!("{name}.{LIBRARY_SUFFIX}")
-            };
+            let name = if name.contains('.') { name.to_owned() } else { format!("{name}.{LIBRARY_SUFFIX}") };
             fs::write(dir.path().join(name), "").unwrap();
         }
         fs::create_dir(dir.path().join("sub")).unwrap();

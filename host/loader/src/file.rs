@@ -34,13 +34,9 @@ pub(crate) fn read(path: &Path, writable: Writable) -> Result<Content, Refusal> 
         _ => {}
     }
     let mut bytes = Vec::with_capacity(usize::try_from(meta.len()).unwrap_or_default());
-    file.take(FILE_BYTES_MAX + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|e| unreadable(path, &e))?;
+    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|e| unreadable(path, &e))?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
-        return Err(Refusal::TooLarge {
-            bytes: bytes.len() as u64,
-        });
+        return Err(Refusal::TooLarge { bytes: bytes.len() as u64 });
     }
     Ok(Content { bytes, warnings })
 }
@@ -61,9 +57,7 @@ fn unreadable(path: &Path, error: &io::Error) -> Refusal {
     } else if error.kind() == io::ErrorKind::NotFound && fs::symlink_metadata(path).is_ok() {
         Refusal::DanglingLink
     } else {
-        Refusal::Unreadable {
-            why: tidy(&error.to_string(), 200),
-        }
+        Refusal::Unreadable { why: tidy(&error.to_string(), 200) }
     }
 }
 
@@ -87,10 +81,7 @@ fn replaceable(path: &Path, file: &Metadata) -> io::Result<Vec<(String, u32)>> {
     };
     // The directory that was searched, and where a link ends. In either, a new file is as bad as a replaced one; further
     // up the sticky bit protects what is not one's own.
-    let searched = path
-        .parent()
-        .filter(|dir| !dir.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+    let searched = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     for place in [searched.canonicalize()?.join("-"), path.canonicalize()?] {
         for (up, dir) in place.ancestors().skip(1).enumerate() {
             add(dir, up > 0)?;

@@ -22,14 +22,8 @@ macro_rules! log_line {
 }
 /// The table that every library gets.
 pub(crate) fn table() -> HostFns_Ref {
-    static TABLE: LazyLock<HostFns_Ref> = LazyLock::new(|| {
-        HostFns {
-            wake,
-            log,
-            now_unix_ms,
-        }
-        .leak_into_prefix()
-    });
+    static TABLE: LazyLock<HostFns_Ref> =
+        LazyLock::new(|| HostFns { wake, log, now_unix_ms }.leak_into_prefix());
     *TABLE
 }
 
@@ -60,11 +54,7 @@ fn one_line(bytes: &[u8], bytes_max: usize) -> String {
     let text = String::from_utf8_lossy(shown);
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        if c.is_control() {
-            out.extend(c.escape_default())
-        } else {
-            out.push(c)
-        }
+        if c.is_control() { out.extend(c.escape_default()) } else { out.push(c) }
     }
     if !rest.is_empty() {
         let _ = write!(out, "… ({} bytes more)", rest.len());

@@ -29,27 +29,13 @@ fn first(text: &str) -> String {
     let Some(at) = lines.iter().position(|line| line.starts_with("Error:")) else {
         return "unknown difference".to_owned();
     };
-    let error = lines
-        .get(at)
-        .and_then(|line| line.strip_prefix("Error:"))
-        .unwrap_or_default()
-        .trim();
-    let ty = lines
-        .iter()
-        .take(at)
-        .rev()
-        .find_map(|line| line.strip_prefix("type:"))
-        .unwrap_or_default()
-        .trim();
+    let error = lines.get(at).and_then(|line| line.strip_prefix("Error:")).unwrap_or_default().trim();
+    let ty =
+        lines.iter().take(at).rev().find_map(|line| line.strip_prefix("type:")).unwrap_or_default().trim();
     let after = |label: &str| {
         let found = lines.iter().skip(at).position(|line| *line == label);
-        found
-            .and_then(|n| lines.get(at + n + 1))
-            .map_or("?", |line| line.trim_end_matches(','))
+        found.and_then(|n| lines.get(at + n + 1)).map_or("?", |line| line.trim_end_matches(','))
     };
     let (expected, found) = (after("Expected:"), after("Found:"));
-    crate::refusal::tidy(
-        &format!("{ty}: {error} (expected {expected}, found {found})"),
-        240,
-    )
+    crate::refusal::tidy(&format!("{ty}: {error} (expected {expected}, found {found})"), 240)
 }

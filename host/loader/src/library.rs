@@ -28,9 +28,9 @@ pub(crate) fn load(path: &Path) -> Result<Loaded, Refusal> {
     // Never dropped, so what is taken from it below is valid until the process ends.
     let library = ManuallyDrop::new(library);
     let header = root_header(&library)?;
-    let theirs = header.layout().ok_or_else(|| Refusal::ForeignRoot {
-        why: "it was exported without its types".to_owned(),
-    })?;
+    let theirs = header
+        .layout()
+        .ok_or_else(|| Refusal::ForeignRoot { why: "it was exported without its types".to_owned() })?;
     layout::agree(PluginMod_Ref::LAYOUT, theirs).map_err(|why| Refusal::OtherLayout { why })?;
     // SAFETY: the layouts agree in one of the two directions, so every field that both sides know is the same; fields that
     // one side lacks are reached through accessors that know it.
@@ -57,37 +57,24 @@ fn refusal(error: LibraryError) -> Refusal {
                 "its header has another magic number".to_owned()
             },
         },
-        LibraryError::InvalidCAbi { .. } => Refusal::ForeignRoot {
-            why: "its compiler passes values another way".to_owned(),
-        },
+        LibraryError::InvalidCAbi { .. } => {
+            Refusal::ForeignRoot { why: "its compiler passes values another way".to_owned() }
+        }
         LibraryError::IncompatibleVersionNumber {
-            expected_version: host,
-            actual_version: plugin,
-            ..
+            expected_version: host, actual_version: plugin, ..
         } => {
             let numbers = |v: lip_abi::abi_stable::sabi_types::VersionNumber| {
                 [v.major, v.minor, v.patch].map(|n| u16::try_from(n).unwrap_or(u16::MAX))
             };
-            Refusal::OtherAbi {
-                plugin: numbers(plugin),
-                host: numbers(host),
-            }
+            Refusal::OtherAbi { plugin: numbers(plugin), host: numbers(host) }
         }
-        LibraryError::RootModule {
-            err: RootModuleError::Unwound,
-            ..
-        } => Refusal::NotInitialised {
-            why: "it panicked".to_owned(),
-        },
-        LibraryError::RootModule {
-            err: RootModuleError::Returned(error),
-            ..
-        } => Refusal::NotInitialised {
-            why: tidy(&error.to_string(), 200),
-        },
-        other => Refusal::NotInitialised {
-            why: tidy(&other.to_string(), 200),
-        },
+        LibraryError::RootModule { err: RootModuleError::Unwound, .. } => {
+            Refusal::NotInitialised { why: "it panicked".to_owned() }
+        }
+        LibraryError::RootModule { err: RootModuleError::Returned(error), .. } => {
+            Refusal::NotInitialised { why: tidy(&error.to_string(), 200) }
+        }
+        other => Refusal::NotInitialised { why: tidy(&other.to_string(), 200) },
     }
 }
 

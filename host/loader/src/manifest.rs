@@ -86,13 +86,8 @@ pub struct ConnectorManifest {
 impl ConnectorManifest {
     /// The dialects for `model`, best first: those of the most exact hint for it, else the connector's.
     pub fn dialects_for(&self, model: &str) -> &[Dialect] {
-        let fitting = self
-            .models
-            .iter()
-            .filter(|hint| !hint.dialects.is_empty() && hint.fits(model));
-        fitting
-            .max_by_key(|hint| hint.id.len())
-            .map_or(&self.dialects, |hint| &hint.dialects)
+        let fitting = self.models.iter().filter(|hint| !hint.dialects.is_empty() && hint.fits(model));
+        fitting.max_by_key(|hint| hint.id.len()).map_or(&self.dialects, |hint| &hint.dialects)
     }
 }
 
@@ -203,18 +198,11 @@ fn read(json: &[u8]) -> Result<Manifest, String> {
         return Err("it lists no connector".to_owned());
     }
     if raw.connectors.len() > CONNECTORS_MAX {
-        return Err(format!(
-            "it lists {} connectors, more than {CONNECTORS_MAX}",
-            raw.connectors.len()
-        ));
+        return Err(format!("it lists {} connectors, more than {CONNECTORS_MAX}", raw.connectors.len()));
     }
     let mut connectors: Vec<Arc<ConnectorManifest>> = Vec::with_capacity(raw.connectors.len());
     for (n, value) in raw.connectors.into_iter().enumerate() {
-        let label = match value
-            .get("id")
-            .or_else(|| value.get("family"))
-            .and_then(Value::as_str)
-        {
+        let label = match value.get("id").or_else(|| value.get("family")).and_then(Value::as_str) {
             Some(id) => format!("connector \"{id}\""),
             None => format!("connector {}", n + 1),
         };
@@ -224,12 +212,7 @@ fn read(json: &[u8]) -> Result<Manifest, String> {
         }
         connectors.push(Arc::new(connector));
     }
-    Ok(Manifest {
-        plugin: raw.plugin,
-        version: raw.version,
-        abi: raw.abi,
-        connectors,
-    })
+    Ok(Manifest { plugin: raw.plugin, version: raw.version, abi: raw.abi, connectors })
 }
 
 fn connector(value: Value) -> Result<ConnectorManifest, String> {
@@ -239,10 +222,7 @@ fn connector(value: Value) -> Result<ConnectorManifest, String> {
     }
     let raw: RawConnector = serde_json::from_value(value).map_err(|e| e.to_string())?;
     let family = raw.id.is_none() && raw.family.is_some();
-    let id = raw
-        .id
-        .or(raw.family)
-        .ok_or("it has neither \"id\" nor \"family\"")?;
+    let id = raw.id.or(raw.family).ok_or("it has neither \"id\" nor \"family\"")?;
     check_id(&id)?;
     let env = raw.env.into_iter().map(|(key, names)| {
         let names = match names {
@@ -256,37 +236,20 @@ fn connector(value: Value) -> Result<ConnectorManifest, String> {
     });
     let env = env.collect::<Result<_, _>>()?;
     if let Some(url) = raw.base_url.as_ref().filter(|url| !is_http(url)) {
-        return Err(format!(
-            "base_url \"{url}\" does not begin with http:// or https://"
-        ));
+        return Err(format!("base_url \"{url}\" does not begin with http:// or https://"));
     }
     if let Some(host) = raw.egress.iter().find(|host| !is_host(host)) {
         return Err(format!("egress: \"{host}\" is no host name"));
     }
     let models = raw.models.into_iter().map(|model| match model {
-        RawModel::Name(id) => Ok(ModelHint {
-            id,
-            ..ModelHint::default()
-        }),
-        RawModel::Hint {
-            id,
-            dialects: list,
-            more,
-        } => {
-            let dialects = if list.is_empty() {
-                Vec::new()
-            } else {
-                dialects(&list)?
-            };
+        RawModel::Name(id) => Ok(ModelHint { id, ..ModelHint::default() }),
+        RawModel::Hint { id, dialects: list, more } => {
+            let dialects = if list.is_empty() { Vec::new() } else { dialects(&list)? };
             Ok::<_, String>(ModelHint { id, dialects, more })
         }
     });
     Ok(ConnectorManifest {
-        title: if raw.title.is_empty() {
-            id.clone()
-        } else {
-            raw.title
-        },
+        title: if raw.title.is_empty() { id.clone() } else { raw.title },
         id,
         family,
         best_for: raw.best_for,
@@ -320,14 +283,9 @@ fn dialects(ids: &[String]) -> Result<Vec<Dialect>, String> {
 
 fn check_id(id: &str) -> Result<(), String> {
     let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-');
-    let starts_well = id
-        .bytes()
-        .next()
-        .is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    let starts_well = id.bytes().next().is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     if id.len() > ID_BYTES_MAX || !starts_well || !id.bytes().all(inner) {
-        return Err(format!(
-            "the id must be [a-z0-9][a-z0-9._-]*, at most {ID_BYTES_MAX} characters"
-        ));
+        return Err(format!("the id must be [a-z0-9][a-z0-9._-]*, at most {ID_BYTES_MAX} characters"));
     }
     Ok(())
 }
@@ -338,9 +296,7 @@ fn is_variable(name: &str) -> bool {
 }
 
 fn is_http(url: &str) -> bool {
-    let rest = url
-        .strip_prefix("https://")
-        .or_else(|| url.strip_prefix("http://"));
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
     rest.is_some_and(|rest| !rest.is_empty() && !rest.bytes().any(|b| b <= b' ' || b == 0x7f))
 }
 
@@ -357,9 +313,7 @@ fn is_host(text: &str) -> bool {
             !name.is_empty()
                 && name.split('.').all(|label| {
                     !label.is_empty()
-                        && label
-                            .bytes()
-                            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+                        && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
                 })
         }
     };

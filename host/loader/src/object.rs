@@ -42,9 +42,7 @@ pub(crate) fn check(bytes: &[u8], platform: Platform) -> Result<(), Refusal> {
         FileKind::MachO64 => (BinaryFormat::MachO, 64),
         FileKind::MachO32 => (BinaryFormat::MachO, 32),
         FileKind::MachOFat32 | FileKind::MachOFat64 => {
-            return Err(Refusal::OtherKind {
-                found: "a universal binary of several platforms".to_owned(),
-            });
+            return Err(Refusal::OtherKind { found: "a universal binary of several platforms".to_owned() });
         }
         FileKind::Pe64 => (BinaryFormat::Pe, 64),
         FileKind::Pe32 => (BinaryFormat::Pe, 32),
@@ -57,10 +55,7 @@ pub(crate) fn check(bytes: &[u8], platform: Platform) -> Result<(), Refusal> {
         });
     }
     if width != usize::BITS {
-        return Err(Refusal::OtherWidth {
-            found: width,
-            wanted: usize::BITS,
-        });
+        return Err(Refusal::OtherWidth { found: width, wanted: usize::BITS });
     }
     let file = object::File::parse(bytes).map_err(damaged)?;
     if file.architecture() != platform.processor {
@@ -78,9 +73,7 @@ pub(crate) fn check(bytes: &[u8], platform: Platform) -> Result<(), Refusal> {
         ObjectKind::Core => "a core dump",
         _ => "of an unknown kind",
     };
-    Err(Refusal::OtherKind {
-        found: found.to_owned(),
-    })
+    Err(Refusal::OtherKind { found: found.to_owned() })
 }
 
 fn name(format: BinaryFormat) -> &'static str {
@@ -92,9 +85,7 @@ fn name(format: BinaryFormat) -> &'static str {
 }
 
 fn damaged(error: object::read::Error) -> Refusal {
-    Refusal::Damaged {
-        why: tidy(&error.to_string().to_lowercase(), 120),
-    }
+    Refusal::Damaged { why: tidy(&error.to_string().to_lowercase(), 120) }
 }
 
 /// The system maps the file's segments by these numbers: past the end of the file, touching the memory kills the process.
@@ -110,9 +101,7 @@ fn whole(file: &object::File<'_>, len: u64) -> Result<(), Refusal> {
         }
     }
     if n_segments == 0 {
-        return Err(Refusal::Damaged {
-            why: "it has no segments".to_owned(),
-        });
+        return Err(Refusal::Damaged { why: "it has no segments".to_owned() });
     }
     Ok(())
 }
@@ -127,15 +116,11 @@ fn is_program(bytes: &[u8], kind: FileKind) -> Result<bool, Refusal> {
     let segments = header.program_headers(endian, bytes).map_err(damaged)?;
     for segment in segments {
         if let Some(entries) = segment.dynamic(endian, bytes).map_err(damaged)? {
-            let flags = entries
-                .iter()
-                .find(|entry| entry.d_tag(endian) == elf::DT_FLAGS_1);
+            let flags = entries.iter().find(|entry| entry.d_tag(endian) == elf::DT_FLAGS_1);
             return Ok(flags.is_some_and(|entry| entry.d_val(endian) & elf::DF_1_PIE.0 != 0));
         }
     }
-    Err(Refusal::Damaged {
-        why: "it has no dynamic section".to_owned(),
-    })
+    Err(Refusal::Damaged { why: "it has no dynamic section".to_owned() })
 }
 
 #[cfg(test)]
@@ -150,9 +135,7 @@ mod tests {
         assert!(matches!(check(&bytes, platform), Err(Refusal::OtherKind { .. })));
         let mut state = 1u64;
         for _ in 0..2_000 {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let (at, value) = ((state >> 33) as usize % 1024, (state >> 50) as u8);
             let old = std::mem::replace(&mut bytes[at], value);
             // A verdict of either kind; a changed byte may well leave a sound file.
@@ -165,20 +148,14 @@ mod tests {
 
     #[test]
     fn other_systems_are_named() {
-        let linux = Platform {
-            format: BinaryFormat::Elf,
-            processor: Architecture::X86_64,
-        };
+        let linux = Platform { format: BinaryFormat::Elf, processor: Architecture::X86_64 };
         let mac = [&b"\xcf\xfa\xed\xfe"[..], &[0; 60]].concat();
         let why = |bytes: &[u8], platform| check(bytes, platform).unwrap_err().to_string();
         assert_eq!(
             why(&mac, linux),
             "it is a library for macOS (Mach-O), this system loads those for Unix (ELF)"
         );
-        let windows = Platform {
-            format: BinaryFormat::Pe,
-            ..linux
-        };
+        let windows = Platform { format: BinaryFormat::Pe, ..linux };
         assert_eq!(
             why(b"\x7fELF\x02\x01\x01", windows),
             "it is no shared library: its content is of another kind"

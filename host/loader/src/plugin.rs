@@ -23,10 +23,7 @@ pub struct Plugin {
 
 impl fmt::Debug for Plugin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Plugin")
-            .field("path", &self.path)
-            .field("stamp", &self.stamp)
-            .finish_non_exhaustive()
+        f.debug_struct("Plugin").field("path", &self.path).field("stamp", &self.stamp).finish_non_exhaustive()
     }
 }
 
@@ -39,14 +36,7 @@ impl Plugin {
         loaded: Loaded,
     ) -> Self {
         let Loaded { module, manifest } = loaded;
-        Self {
-            path,
-            sha256,
-            stamp,
-            warnings,
-            manifest,
-            module,
-        }
+        Self { path, sha256, stamp, warnings, manifest, module }
     }
 
     /// The file as it was found. What is mapped is a private copy.
@@ -85,22 +75,13 @@ impl Plugin {
         instance: &str,
         config: &Value,
     ) -> Result<Instance, Fault> {
-        let missing = || {
-            Fault::host(
-                Kind::NotFound,
-                format!("{} has no connector \"{connector}\"", self.stamp),
-            )
-        };
+        let missing =
+            || Fault::host(Kind::NotFound, format!("{} has no connector \"{connector}\"", self.stamp));
         let manifest = Arc::clone(self.manifest.connector(connector).ok_or_else(missing)?);
         let config = Buf::from(config.to_string());
         let made = (self.module.create())(host_fns::table(), connector.into(), instance.into(), config);
         let object = made.into_result().map_err(|error| run::fault(&error))?;
-        Ok(Instance {
-            name: instance.to_owned(),
-            manifest,
-            object,
-            plugin: Arc::clone(self),
-        })
+        Ok(Instance { name: instance.to_owned(), manifest, object, plugin: Arc::clone(self) })
     }
 }
 

@@ -52,10 +52,7 @@ pub(crate) struct Report {
 
 impl Report {
     pub(crate) fn new(refusal: Option<Refusal>) -> Self {
-        Self {
-            abi: lip_abi::abi_version(),
-            refusal,
-        }
+        Self { abi: lip_abi::abi_version(), refusal }
     }
 
     /// Writes a whole report or none.
@@ -69,9 +66,7 @@ impl Report {
 
     /// The report at `path`, if it is one for this ABI.
     pub(crate) fn read(path: &Path) -> Option<Self> {
-        let bytes = fs::read(path)
-            .ok()
-            .filter(|bytes| bytes.len() <= REPORT_BYTES_MAX)?;
+        let bytes = fs::read(path).ok().filter(|bytes| bytes.len() <= REPORT_BYTES_MAX)?;
         let report: Self = serde_json::from_slice(&bytes).ok()?;
         (report.abi == lip_abi::abi_version()).then_some(report)
     }
@@ -108,11 +103,7 @@ impl Prober {
 
     /// By starting `program` with `args`, then the paths of the library and of the report.
     pub fn new(program: impl Into<PathBuf>, args: impl IntoIterator<Item = OsString>) -> Self {
-        Self {
-            program: program.into(),
-            args: args.into_iter().collect(),
-            limit: LIMIT,
-        }
+        Self { program: program.into(), args: args.into_iter().collect(), limit: LIMIT }
     }
 
     /// Another time limit than 10 s.
@@ -124,9 +115,7 @@ impl Prober {
 
     /// Loads `library` in a process of its own, which writes to `report`.
     pub(crate) fn probe(&self, library: &Path, report: &Path) -> Report {
-        let ended = self
-            .spawn(library, report)
-            .and_then(|child| wait(child, self.limit));
+        let ended = self.spawn(library, report).and_then(|child| wait(child, self.limit));
         let found = Report::read(report);
         let _ = fs::remove_file(report);
         match (found, ended) {
@@ -138,37 +127,25 @@ impl Prober {
                 }))
             }
             (None, Ok(Some(status))) => Report::new(Some(end(status))),
-            (None, Ok(None)) => Report::new(Some(Refusal::Endless {
-                limit_s: self.limit.as_secs(),
-            })),
-            (None, Err(error)) => Report::new(Some(Refusal::NotProbed {
-                why: tidy(&error.to_string(), 200),
-            })),
+            (None, Ok(None)) => Report::new(Some(Refusal::Endless { limit_s: self.limit.as_secs() })),
+            (None, Err(error)) => {
+                Report::new(Some(Refusal::NotProbed { why: tidy(&error.to_string(), 200) }))
+            }
         }
     }
 
     fn spawn(&self, library: &Path, report: &Path) -> io::Result<Child> {
         let mut command = Command::new(&self.program);
         command.args(&self.args).arg(library).arg(report).env_clear();
-        command.envs(
-            VARIABLES
-                .iter()
-                .filter_map(|name| Some((name, std::env::var_os(name)?))),
-        );
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
+        command.envs(VARIABLES.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
     }
 }
 
 fn end(status: ExitStatus) -> Refusal {
     match sys::death(status) {
         (how, true) => Refusal::Deadly { how },
-        (how, false) => Refusal::NotProbed {
-            why: format!("the process was ended from outside ({how})"),
-        },
+        (how, false) => Refusal::NotProbed { why: format!("the process was ended from outside ({how})") },
     }
 }
 
@@ -214,18 +191,8 @@ mod tests {
     #[cfg(unix)]
     fn ends_of_the_process_are_told_apart() {
         let refusal = |script| probe(script).refusal.unwrap();
-        assert_eq!(
-            refusal("exit 0"),
-            Refusal::Deadly {
-                how: "exit code 0".into()
-            }
-        );
-        assert_eq!(
-            refusal("kill -ABRT $$"),
-            Refusal::Deadly {
-                how: "signal 6, SIGABRT".into()
-            }
-        );
+        assert_eq!(refusal("exit 0"), Refusal::Deadly { how: "exit code 0".into() });
+        assert_eq!(refusal("kill -ABRT $$"), Refusal::Deadly { how: "signal 6, SIGABRT".into() });
         assert_eq!(refusal("kill -KILL $$").code(), "not-probed");
         assert_eq!(refusal("while :; do :; done").code(), "endless");
         assert_eq!(refusal("echo nonsense > \"$2\"").code(), "deadly");
@@ -244,9 +211,7 @@ mod tests {
     #[test]
     fn reports_of_one_process_do_not_share_a_file() {
         let dir = tempfile::tempdir().unwrap();
-        let paths: Vec<PathBuf> = (0..64)
-            .map(|n| dir.path().join(format!(".report.7.{n}")))
-            .collect();
+        let paths: Vec<PathBuf> = (0..64).map(|n| dir.path().join(format!(".report.7.{n}"))).collect();
         std::thread::scope(|scope| {
             for path in &paths {
                 scope.spawn(|| Report::new(None).write(path).unwrap());

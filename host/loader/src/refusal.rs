@@ -89,11 +89,7 @@ pub enum Refusal {
     #[error("it is a library, but not a plugin of LIP: it holds no plugin stamp")]
     NotAPlugin,
     /// Another major version of the ABI.
-    #[error(
-        "it was built for plugin ABI {}, this host has {}",
-        version(plugin),
-        version(host)
-    )]
+    #[error("it was built for plugin ABI {}, this host has {}", version(plugin), version(host))]
     OtherAbi {
         /// The library's version.
         plugin: [u16; 3],
@@ -257,10 +253,7 @@ pub struct Refused {
 
 impl Refused {
     pub(crate) fn new(path: &Path, reason: Refusal) -> Self {
-        Self {
-            path: path.to_owned(),
-            reason,
-        }
+        Self { path: path.to_owned(), reason }
     }
 
     /// Why and what to do, without the file's name.
@@ -291,10 +284,7 @@ pub enum Warning {
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self::WorldWritable { what, mode } = self;
-        let reason = Refusal::WorldWritable {
-            what: what.clone(),
-            mode: *mode,
-        };
+        let reason = Refusal::WorldWritable { what: what.clone(), mode: *mode };
         write!(f, "{reason}; take the right away (chmod o-w)")
     }
 }
@@ -322,13 +312,8 @@ mod tests {
 
     #[test]
     fn sentence_names_cause_and_remedy() {
-        let refused = Refused::new(
-            Path::new("p/x.so"),
-            Refusal::OtherAbi {
-                plugin: [2, 0, 1],
-                host: [1, 0, 0],
-            },
-        );
+        let refused =
+            Refused::new(Path::new("p/x.so"), Refusal::OtherAbi { plugin: [2, 0, 1], host: [1, 0, 0] });
         assert_eq!(
             refused.to_string(),
             "p/x.so: it was built for plugin ABI 2.0.1, this host has 1.0.0; update LIP, or take an older build of it"
@@ -340,9 +325,7 @@ mod tests {
         for reason in [Refusal::Empty, Refusal::NotAPlugin] {
             assert_eq!(serde_json::to_value(&reason).unwrap(), reason.code());
         }
-        let reason = Refusal::Deadly {
-            how: "signal 6".into(),
-        };
+        let reason = Refusal::Deadly { how: "signal 6".into() };
         let json = serde_json::to_value(&reason).unwrap();
         assert_eq!(json[reason.code()]["how"], "signal 6");
         assert_eq!(serde_json::from_value::<Refusal>(json).unwrap(), reason);

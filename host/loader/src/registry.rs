@@ -33,22 +33,11 @@ pub enum Conflict {
 impl fmt::Display for Conflict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Claimed {
-                id,
-                kept,
-                refused,
-                bundled,
-            } => {
+            Self::Claimed { id, kept, refused, bundled } => {
                 let (kept, refused) = (kept.display(), refused.display());
                 let whose = if *bundled { "the bundled " } else { "" };
-                write!(
-                    f,
-                    "connector \"{id}\" of {refused} is not used: it belongs to {whose}{kept}; "
-                )?;
-                write!(
-                    f,
-                    "to use it, set backends.{id}.plugin to that file, or give it another id"
-                )
+                write!(f, "connector \"{id}\" of {refused} is not used: it belongs to {whose}{kept}; ")?;
+                write!(f, "to use it, set backends.{id}.plugin to that file, or give it another id")
             }
             Self::OverrideMissing { id, file } => write!(
                 f,
@@ -76,30 +65,16 @@ impl Registry {
     ) -> Self {
         let offers: Vec<(&Arc<Plugin>, &Arc<ConnectorManifest>)> = plugins
             .into_iter()
-            .flat_map(|plugin| {
-                plugin
-                    .manifest()
-                    .connectors
-                    .iter()
-                    .map(move |connector| (plugin, connector))
-            })
+            .flat_map(|plugin| plugin.manifest().connectors.iter().map(move |connector| (plugin, connector)))
             .collect();
-        let claims: Vec<Claim<'_>> = offers
-            .iter()
-            .map(|(plugin, c)| Claim {
-                id: &c.id,
-                file: plugin.path(),
-            })
-            .collect();
+        let claims: Vec<Claim<'_>> =
+            offers.iter().map(|(plugin, c)| Claim { id: &c.id, file: plugin.path() }).collect();
         let (granted, conflicts) = grant(&claims, bundled_dir, overrides);
         let owner = |at: usize| {
             let (plugin, connector) = offers.get(at)?;
             Some((connector.id.clone(), (Arc::clone(plugin), Arc::clone(connector))))
         };
-        Self {
-            owners: granted.into_iter().filter_map(owner).collect(),
-            conflicts,
-        }
+        Self { owners: granted.into_iter().filter_map(owner).collect(), conflicts }
     }
 
     /// The library and the connector with this id.
@@ -109,9 +84,7 @@ impl Registry {
 
     /// Every connector in the order of ids.
     pub fn iter(&self) -> impl Iterator<Item = (&Arc<Plugin>, &Arc<ConnectorManifest>)> {
-        self.owners
-            .values()
-            .map(|(plugin, connector)| (plugin, connector))
+        self.owners.values().map(|(plugin, connector)| (plugin, connector))
     }
 
     /// What was not granted.
@@ -140,9 +113,7 @@ fn grant(
         let of_id = || claims.iter().enumerate().filter(|(_, claim)| claim.id == *id);
         let winner = match overrides.get(*id) {
             Some(file) => of_id().find(|(_, claim)| is_named(claim.file, file)),
-            None => of_id()
-                .find(|(_, claim)| is_bundled(claim))
-                .or_else(|| of_id().next()),
+            None => of_id().find(|(_, claim)| is_bundled(claim)).or_else(|| of_id().next()),
         };
         // A missing override is told below; nothing else may take its place in silence.
         let Some((at, winner)) = winner else { continue };
@@ -150,30 +121,20 @@ fn grant(
         if overrides.contains_key(*id) {
             continue;
         }
-        conflicts.extend(
-            of_id()
-                .filter(|(other, _)| *other != at)
-                .map(|(_, loser)| Conflict::Claimed {
-                    id: (*id).to_owned(),
-                    kept: winner.file.to_owned(),
-                    refused: loser.file.to_owned(),
-                    bundled: is_bundled(winner),
-                }),
-        );
+        conflicts.extend(of_id().filter(|(other, _)| *other != at).map(|(_, loser)| Conflict::Claimed {
+            id: (*id).to_owned(),
+            kept: winner.file.to_owned(),
+            refused: loser.file.to_owned(),
+            bundled: is_bundled(winner),
+        }));
     }
-    let found = |id: &str, file: &str| {
-        claims
-            .iter()
-            .any(|claim| claim.id == id && is_named(claim.file, file))
-    };
+    let found =
+        |id: &str, file: &str| claims.iter().any(|claim| claim.id == id && is_named(claim.file, file));
     conflicts.extend(
         overrides
             .iter()
             .filter(|(id, file)| !found(id, file))
-            .map(|(id, file)| Conflict::OverrideMissing {
-                id: id.clone(),
-                file: file.clone(),
-            }),
+            .map(|(id, file)| Conflict::OverrideMissing { id: id.clone(), file: file.clone() }),
     );
     (granted, conflicts)
 }
@@ -188,33 +149,18 @@ mod tests {
 
     /// `claims` and `overrides` as `id@file` words; gives the granted ones, then the conflicts in short.
     fn check(claims: &str, overrides: &str, granted: &str, conflicts: &[&str]) {
-        let pairs: Vec<(&str, &str)> = claims
-            .split_whitespace()
-            .filter_map(|word| word.split_once('@'))
-            .collect();
-        let claims: Vec<Claim<'_>> = pairs
-            .iter()
-            .map(|(id, file)| Claim {
-                id,
-                file: Path::new(file),
-            })
-            .collect();
-        let overrides = overrides
-            .split_whitespace()
-            .filter_map(|word| word.split_once('@'));
-        let overrides = overrides
-            .map(|(id, file)| (id.to_owned(), file.to_owned()))
-            .collect();
+        let pairs: Vec<(&str, &str)> =
+            claims.split_whitespace().filter_map(|word| word.split_once('@')).collect();
+        let claims: Vec<Claim<'_>> =
+            pairs.iter().map(|(id, file)| Claim { id, file: Path::new(file) }).collect();
+        let overrides = overrides.split_whitespace().filter_map(|word| word.split_once('@'));
+        let overrides = overrides.map(|(id, file)| (id.to_owned(), file.to_owned())).collect();
         let (won, told) = grant(&claims, Some(Path::new("bundled")), &overrides);
-        let won: Vec<String> = won
-            .iter()
-            .map(|at| format!("{}@{}", claims[*at].id, claims[*at].file.display()))
-            .collect();
+        let won: Vec<String> =
+            won.iter().map(|at| format!("{}@{}", claims[*at].id, claims[*at].file.display())).collect();
         assert_eq!(won.join(" "), granted);
         let short = |conflict: &Conflict| match conflict {
-            Conflict::Claimed {
-                id, refused, bundled, ..
-            } => format!("{id}@{} {bundled}", refused.display()),
+            Conflict::Claimed { id, refused, bundled, .. } => format!("{id}@{} {bundled}", refused.display()),
             Conflict::OverrideMissing { id, file } => format!("{id}@{file} missing"),
         };
         assert_eq!(told.iter().map(short).collect::<Vec<_>>(), conflicts);
@@ -222,38 +168,13 @@ mod tests {
 
     #[test]
     fn ids_are_granted() {
-        check(
-            "a@bundled/1.so b@user/2.so",
-            "",
-            "a@bundled/1.so b@user/2.so",
-            &[],
-        );
-        check(
-            "a@user/1.so a@user/2.so",
-            "",
-            "a@user/1.so",
-            &["a@user/2.so false"],
-        );
+        check("a@bundled/1.so b@user/2.so", "", "a@bundled/1.so b@user/2.so", &[]);
+        check("a@user/1.so a@user/2.so", "", "a@user/1.so", &["a@user/2.so false"]);
         // The bundled file owns its ids even if another directory comes first.
-        check(
-            "a@first/1.so a@bundled/2.so",
-            "",
-            "a@bundled/2.so",
-            &["a@first/1.so true"],
-        );
-        check(
-            "a@bundled/1.so a@bundled/2.so",
-            "",
-            "a@bundled/1.so",
-            &["a@bundled/2.so true"],
-        );
+        check("a@first/1.so a@bundled/2.so", "", "a@bundled/2.so", &["a@first/1.so true"]);
+        check("a@bundled/1.so a@bundled/2.so", "", "a@bundled/1.so", &["a@bundled/2.so true"]);
         // A file below the bundled directory is not in it.
-        check(
-            "a@user/1.so a@bundled/sub/2.so",
-            "",
-            "a@user/1.so",
-            &["a@bundled/sub/2.so false"],
-        );
+        check("a@user/1.so a@bundled/sub/2.so", "", "a@user/1.so", &["a@bundled/sub/2.so false"]);
     }
 
     #[test]

@@ -189,26 +189,15 @@ impl Run {
                 Poll::Ready(frame) => frame,
             };
             let completion = match frame {
-                None => Completion {
-                    status: status::EOF,
-                    ..ok(id)
-                },
+                None => Completion { status: status::EOF, ..ok(id) },
                 Some(Err(fault)) => {
-                    let kind = if fault.kind == Kind::Timeout {
-                        status::TIMEOUT
-                    } else {
-                        status::IO
-                    };
+                    let kind = if fault.kind == Kind::Timeout { status::TIMEOUT } else { status::IO };
                     failed(id, kind, fault.public())
                 }
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) if data.is_empty() => continue,
                     Ok(data) => {
-                        return Some(Completion {
-                            handle,
-                            body: to_buf(data),
-                            ..ok(id)
-                        });
+                        return Some(Completion { handle, body: to_buf(data), ..ok(id) });
                     }
                     Err(_trailers) => continue,
                 },
@@ -221,24 +210,14 @@ impl Run {
     fn completion(&mut self, id: u64, outcome: Outcome) -> Completion {
         match outcome {
             Outcome::Done => ok(id),
-            Outcome::Value(bytes) => Completion {
-                body: to_buf(bytes),
-                ..ok(id)
-            },
-            Outcome::Nothing => Completion {
-                status: status::EOF,
-                ..ok(id)
-            },
+            Outcome::Value(bytes) => Completion { body: to_buf(bytes), ..ok(id) },
+            Outcome::Nothing => Completion { status: status::EOF, ..ok(id) },
             Outcome::Failed(refusal, sentence) => failed(id, status_of(refusal), sentence),
             Outcome::Head(upstream) => {
                 self.last_handle += 1;
                 let (handle, arg) = (self.last_handle, u64::from(upstream.status));
                 self.open.push(Open { handle, upstream });
-                Completion {
-                    handle,
-                    arg,
-                    ..ok(id)
-                }
+                Completion { handle, arg, ..ok(id) }
             }
         }
     }
@@ -255,10 +234,7 @@ impl Run {
             self.begin(op);
         }
         if out.events.len() > EVENTS_MAX {
-            self.fail(Fault::plugin(
-                Kind::Internal,
-                "the connector produced too many events in one step",
-            ));
+            self.fail(Fault::plugin(Kind::Internal, "the connector produced too many events in one step"));
         } else {
             self.events.extend(out.events.drain(..));
         }
@@ -282,17 +258,13 @@ impl Run {
             op::CLOSE => self.open.retain(|open| open.handle != op.handle),
             op::HEADERS => {
                 let completion = match self.open.iter().find(|open| open.handle == op.handle) {
-                    Some(open) => Completion {
-                        meta: headers_json(&open.upstream.headers),
-                        ..ok(id)
-                    },
+                    Some(open) => Completion { meta: headers_json(&open.upstream.headers), ..ok(id) },
                     None => failed(id, status::IO, "this task has no such open body"),
                 };
                 self.done.push(completion);
             }
             _ if self.inflight.len() >= INFLIGHT_MAX => {
-                self.done
-                    .push(failed(id, status::DENIED, "too many operations at once"));
+                self.done.push(failed(id, status::DENIED, "too many operations at once"));
             }
             op::BODY_READ => self.inflight.push((id, Pending::Read { handle: op.handle })),
             _ => match decode::effect(op) {
@@ -300,11 +272,9 @@ impl Run {
                     let future = self.effects.start(effect);
                     self.inflight.push((id, Pending::Effect(future)));
                 }
-                Ok(None) => self.done.push(failed(
-                    id,
-                    status::UNSUPPORTED,
-                    "this host does not know the operation",
-                )),
+                Ok(None) => {
+                    self.done.push(failed(id, status::UNSUPPORTED, "this host does not know the operation"))
+                }
                 Err(sentence) => self.done.push(failed(id, status::IO, sentence)),
             },
         }
@@ -313,21 +283,14 @@ impl Run {
     fn event(&mut self, event: Event) -> Option<Result<RunEvent, Fault>> {
         let dialect = || String::from_utf8_lossy(&event.meta).into_owned();
         Some(Ok(match event.kind {
-            event::CHUNK => RunEvent::Chunk {
-                dialect: dialect(),
-                bytes: to_bytes(event.data),
-            },
-            event::FULL => RunEvent::Full {
-                dialect: dialect(),
-                bytes: to_bytes(event.data),
-            },
+            event::CHUNK => RunEvent::Chunk { dialect: dialect(), bytes: to_bytes(event.data) },
+            event::FULL => RunEvent::Full { dialect: dialect(), bytes: to_bytes(event.data) },
             event::USAGE => RunEvent::Usage(to_bytes(event.data)),
             event::NOTE => RunEvent::Note(String::from_utf8_lossy(&event.data).into_owned()),
             event::SPLICE => match self.open.iter().position(|open| open.handle == event.handle) {
-                Some(at) => RunEvent::Splice {
-                    dialect: dialect(),
-                    upstream: self.open.swap_remove(at).upstream,
-                },
+                Some(at) => {
+                    RunEvent::Splice { dialect: dialect(), upstream: self.open.swap_remove(at).upstream }
+                }
                 None => {
                     return Some(Err(Fault::plugin(
                         Kind::Internal,
@@ -353,32 +316,18 @@ impl Instance {
         meta: Vec<u8>,
         body: Bytes,
     ) -> Result<Run, Fault> {
-        let mut run = Run::start(effects, body, |key, body| {
-            self.start(key, what, meta.into(), body)
-        })?;
+        let mut run = Run::start(effects, body, |key, body| self.start(key, what, meta.into(), body))?;
         run.instance = Some(Arc::clone(self));
         Ok(run)
     }
 }
 
 fn ok(id: u64) -> Completion {
-    Completion {
-        id,
-        status: status::OK,
-        flags: 0,
-        handle: 0,
-        arg: 0,
-        meta: Buf::empty(),
-        body: Buf::empty(),
-    }
+    Completion { id, status: status::OK, flags: 0, handle: 0, arg: 0, meta: Buf::empty(), body: Buf::empty() }
 }
 
 fn failed(id: u64, status: u32, sentence: impl Into<String>) -> Completion {
-    Completion {
-        status,
-        meta: sentence.into().into(),
-        ..ok(id)
-    }
+    Completion { status, meta: sentence.into().into(), ..ok(id) }
 }
 
 const fn status_of(refusal: Refusal) -> u32 {

@@ -8,16 +8,10 @@ pub(crate) fn check(bytes: &[u8]) -> Result<Stamp, Refusal> {
     let [major, minor, patch, _] = stamp.abi;
     let host = abi_version();
     if major != host[0] {
-        return Err(Refusal::OtherAbi {
-            plugin: [major, minor, patch],
-            host,
-        });
+        return Err(Refusal::OtherAbi { plugin: [major, minor, patch], host });
     }
     if u32::from(stamp.ptr_bits) != usize::BITS {
-        return Err(Refusal::OtherWidth {
-            found: stamp.ptr_bits.into(),
-            wanted: usize::BITS,
-        });
+        return Err(Refusal::OtherWidth { found: stamp.ptr_bits.into(), wanted: usize::BITS });
     }
     if stamp.unwind != 1 {
         return Err(Refusal::PanicAbort);
@@ -28,9 +22,7 @@ pub(crate) fn check(bytes: &[u8]) -> Result<Stamp, Refusal> {
 /// The first complete record; the magic alone may also stand in code that compares with it.
 fn find(bytes: &[u8]) -> Option<Stamp> {
     let whole = |stamp: &Stamp| matches!(stamp.ptr_bits, 32 | 64) && stamp.unwind <= 1 && stamp.abi[3] == 0;
-    memchr::memmem::find_iter(bytes, &STAMP_MAGIC)
-        .filter_map(|at| Stamp::read(bytes.get(at..)?))
-        .find(whole)
+    memchr::memmem::find_iter(bytes, &STAMP_MAGIC).filter_map(|at| Stamp::read(bytes.get(at..)?)).find(whole)
 }
 
 #[cfg(test)]
@@ -50,28 +42,11 @@ mod tests {
 
     #[test]
     fn stamp_is_judged() {
-        let far = check(
-            &[
-                vec![7; 1000],
-                STAMP_MAGIC.to_vec(),
-                vec![0xff; 200],
-                bytes(|_| ()),
-            ]
-            .concat(),
-        );
+        let far = check(&[vec![7; 1000], STAMP_MAGIC.to_vec(), vec![0xff; 200], bytes(|_| ())].concat());
         assert_eq!(far.unwrap().text(), "acme 0.1.0");
         assert_eq!(check(&bytes(|b| b[24] = 0)), Err(Refusal::PanicAbort));
-        assert_eq!(
-            check(&bytes(|b| b[25] = 32)),
-            Err(Refusal::OtherWidth {
-                found: 32,
-                wanted: 64
-            })
-        );
-        assert!(matches!(
-            check(&bytes(|b| b[16] = 9)),
-            Err(Refusal::OtherAbi { plugin: [9, ..], .. })
-        ));
+        assert_eq!(check(&bytes(|b| b[25] = 32)), Err(Refusal::OtherWidth { found: 32, wanted: 64 }));
+        assert!(matches!(check(&bytes(|b| b[16] = 9)), Err(Refusal::OtherAbi { plugin: [9, ..], .. })));
         assert_eq!(check(&bytes(|b| b.truncate(119))), Err(Refusal::NotAPlugin));
         assert_eq!(check(b""), Err(Refusal::NotAPlugin));
     }

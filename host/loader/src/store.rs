@@ -50,8 +50,7 @@ impl Store {
 
     /// Makes sure that there is a copy of `bytes`.
     pub(crate) fn keep(&self, sha256: &str, bytes: &[u8]) -> Result<(), Refusal> {
-        self.try_keep(sha256, bytes)
-            .map_err(|e| not_copied(&self.dir, &e))
+        self.try_keep(sha256, bytes).map_err(|e| not_copied(&self.dir, &e))
     }
 
     fn try_keep(&self, sha256: &str, bytes: &[u8]) -> io::Result<()> {
@@ -90,9 +89,7 @@ impl Store {
     /// Keeps a verdict. Without it, the next start probes again.
     pub(crate) fn remember(&self, sha256: &str, report: &Report) {
         let fresh = self.fresh_path("verdict");
-        let kept = report
-            .write(&fresh)
-            .and_then(|()| fs::rename(&fresh, self.verdict_path(sha256)));
+        let kept = report.write(&fresh).and_then(|()| fs::rename(&fresh, self.verdict_path(sha256)));
         if let Err(error) = kept {
             tracing::debug!(%error, "probe verdict not kept");
         }
@@ -109,9 +106,7 @@ impl Store {
         };
         for entry in entries.flatten() {
             let modified = entry.metadata().and_then(|meta| meta.modified());
-            let age = modified
-                .ok()
-                .and_then(|at| SystemTime::now().duration_since(at).ok());
+            let age = modified.ok().and_then(|at| SystemTime::now().duration_since(at).ok());
             if age.is_some_and(|age| age > UNUSED_MAX) {
                 // A copy that another host has mapped lives on without a name.
                 let _ = fs::remove_file(entry.path());
@@ -138,10 +133,7 @@ fn hash_of(path: &Path) -> io::Result<String> {
 }
 
 fn not_copied(dir: &Path, error: &io::Error) -> Refusal {
-    Refusal::NotCopied {
-        dir: dir.to_owned(),
-        why: tidy(&error.to_string(), 200),
-    }
+    Refusal::NotCopied { dir: dir.to_owned(), why: tidy(&error.to_string(), 200) }
 }
 
 #[cfg(test)]
@@ -158,10 +150,7 @@ mod tests {
     fn copy_is_whole_and_repaired() {
         let (_dir, store) = store();
         let name = sha256(b"abc");
-        assert_eq!(
-            name,
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-        );
+        assert_eq!(name, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         store.keep(&name, b"abc").unwrap();
         let copy = store.copy_of(&name);
         assert_eq!(fs::read(&copy).unwrap(), b"abc");
@@ -169,11 +158,7 @@ mod tests {
         fs::write(&copy, b"ab").unwrap();
         store.keep(&name, b"abc").unwrap();
         assert_eq!(fs::read(&copy).unwrap(), b"abc");
-        assert_eq!(
-            fs::read_dir(&store.dir).unwrap().count(),
-            1,
-            "no temporary file is left"
-        );
+        assert_eq!(fs::read_dir(&store.dir).unwrap().count(), 1, "no temporary file is left");
     }
 
     #[test]

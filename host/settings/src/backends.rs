@@ -105,9 +105,7 @@ impl Backend {
 
     /// The backend id of its connector: `type`, else the name up to its first dot.
     pub fn connector(&self) -> &str {
-        self.values
-            .connector()
-            .unwrap_or_else(|| self.name.split('.').next().unwrap_or(&self.name))
+        self.values.connector().unwrap_or_else(|| self.name.split('.').next().unwrap_or(&self.name))
     }
 
     /// The keys that are configured and there: `api_key` first, then `api_keys`, each once.
@@ -123,10 +121,7 @@ impl Backend {
 
     /// The variables that `env:NAME` keys of this backend ask for and that are not set.
     pub fn missing_env(&self) -> Vec<&str> {
-        self.configured_keys()
-            .filter(|key| key.secret().is_none())
-            .filter_map(ApiKey::env_name)
-            .collect()
+        self.configured_keys().filter(|key| key.secret().is_none()).filter_map(ApiKey::env_name).collect()
     }
 
     /// The typed fields.

@@ -28,28 +28,16 @@ impl CliOverrides {
     /// # Errors
     /// The flag, if no setting has it.
     pub fn with(mut self, long: &str, value: &str) -> Result<Self, String> {
-        let (row, flag) = flags()
-            .find(|(_, flag)| flag.long == long)
-            .ok_or_else(|| long.to_owned())?;
-        let value = if let Takes::Nothing(meaning) = flag.takes {
-            meaning
-        } else {
-            value
-        };
-        self.given.push(Given {
-            row,
-            flag,
-            values: vec![value.to_owned()],
-        });
+        let (row, flag) = flags().find(|(_, flag)| flag.long == long).ok_or_else(|| long.to_owned())?;
+        let value = if let Takes::Nothing(meaning) = flag.takes { meaning } else { value };
+        self.given.push(Given { row, flag, values: vec![value.to_owned()] });
         Ok(self)
     }
 }
 
 impl fmt::Debug for CliOverrides {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set()
-            .entries(self.given.iter().map(|given| given.flag.long))
-            .finish()
+        f.debug_set().entries(self.given.iter().map(|given| given.flag.long)).finish()
     }
 }
 
@@ -63,68 +51,32 @@ pub fn clap_args(command: Command) -> Command {
 pub fn overrides(matches: &ArgMatches) -> CliOverrides {
     let values = |flag: &Flag| -> Vec<String> {
         if let Takes::Nothing(meaning) = flag.takes {
-            let is_given = matches
-                .try_get_one::<bool>(flag.long)
-                .ok()
-                .flatten()
-                .is_some_and(|given| *given);
-            return if is_given {
-                vec![meaning.to_owned()]
-            } else {
-                Vec::new()
-            };
+            let is_given = matches.try_get_one::<bool>(flag.long).ok().flatten().is_some_and(|given| *given);
+            return if is_given { vec![meaning.to_owned()] } else { Vec::new() };
         }
         let given = matches.try_get_many::<String>(flag.long).ok().flatten();
         given.map(|values| values.cloned().collect()).unwrap_or_default()
     };
-    let given = flags().map(|(row, flag)| Given {
-        row,
-        flag,
-        values: values(flag),
-    });
-    CliOverrides {
-        given: given.filter(|given| !given.values.is_empty()).collect(),
-    }
+    let given = flags().map(|(row, flag)| Given { row, flag, values: values(flag) });
+    CliOverrides { given: given.filter(|given| !given.values.is_empty()).collect() }
 }
 
 fn flags() -> impl Iterator<Item = (&'static Row<Values>, &'static Flag)> {
-    TABLE
-        .iter()
-        .flat_map(|row| row.setting.flags.iter().map(move |flag| (row, flag)))
+    TABLE.iter().flat_map(|row| row.setting.flags.iter().map(move |flag| (row, flag)))
 }
 
 fn arg(setting: &'static Setting, flag: &'static Flag) -> Arg {
-    let rivals = setting
-        .flags
-        .iter()
-        .filter(|rival| *rival != flag)
-        .map(|rival| rival.long);
-    let about = setting
-        .doc
-        .split_inclusive(". ")
-        .next()
-        .unwrap_or_default()
-        .trim();
+    let rivals = setting.flags.iter().filter(|rival| *rival != flag).map(|rival| rival.long);
+    let about = setting.doc.split_inclusive(". ").next().unwrap_or_default().trim();
     let help = match flag.takes {
         Takes::Nothing(meaning) => format!("Set {} to {meaning}", setting.key),
         Takes::Value | Takes::Values | Takes::MaybeBool => about.trim_end_matches('.').to_owned(),
     };
-    let long_help = format!(
-        "{}\n\nEnvironment: {}",
-        setting.doc.trim(),
-        setting.env_names().join(", ")
-    );
-    let arg = Arg::new(flag.long)
-        .long(flag.long)
-        .help(help)
-        .long_help(long_help)
-        .conflicts_with_all(rivals);
+    let long_help = format!("{}\n\nEnvironment: {}", setting.doc.trim(), setting.env_names().join(", "));
+    let arg = Arg::new(flag.long).long(flag.long).help(help).long_help(long_help).conflicts_with_all(rivals);
     let arg = arg.hide(matches!(setting.status, Status::Later(_)));
     match flag.takes {
-        Takes::Value => arg
-            .action(ArgAction::Set)
-            .overrides_with(flag.long)
-            .value_name(value_name(setting)),
+        Takes::Value => arg.action(ArgAction::Set).overrides_with(flag.long).value_name(value_name(setting)),
         Takes::Values => arg.action(ArgAction::Append).value_name(value_name(setting)),
         Takes::Nothing(_) => arg.action(ArgAction::SetTrue),
         Takes::MaybeBool => arg

@@ -10,10 +10,7 @@ pub struct Env(BTreeMap<String, String>);
 impl Env {
     /// The value of `name`; an empty one counts as not set, because shells and containers set those by accident.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .get(name)
-            .map(String::as_str)
-            .filter(|value| !value.is_empty())
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
     /// The names, sorted.
@@ -24,12 +21,7 @@ impl Env {
 
 impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for Env {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
-        Self(
-            pairs
-                .into_iter()
-                .map(|(name, value)| (name.into(), value.into()))
-                .collect(),
-        )
+        Self(pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
     }
 }
 
@@ -45,22 +37,14 @@ pub fn api_keys_from_env(env: &Env, base_name: &str) -> Vec<(String, Secret<Stri
     let numbered = |name: &str| -> Option<u32> {
         let digits = name.strip_prefix(base_name)?.strip_prefix('_')?;
         // `+1` would parse as a number, too.
-        if digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            digits.parse().ok()
-        } else {
-            None
-        }
+        if digits.bytes().all(|byte| byte.is_ascii_digit()) { digits.parse().ok() } else { None }
     };
-    let mut names: Vec<(Option<u32>, &str)> = env
-        .names()
-        .filter_map(|name| {
-            if name == base_name {
-                Some((None, name))
-            } else {
-                Some((Some(numbered(name)?), name))
-            }
-        })
-        .collect();
+    let mut names: Vec<(Option<u32>, &str)> =
+        env.names()
+            .filter_map(|name| {
+                if name == base_name { Some((None, name)) } else { Some((Some(numbered(name)?), name)) }
+            })
+            .collect();
     names.sort_unstable();
     let mut keys: Vec<(String, Secret<String>)> = Vec::new();
     for (_, name) in names {
@@ -92,18 +76,8 @@ mod tests {
             ("XX_API_KEY_1", "other"),
         ]);
         let found = api_keys_from_env(&env, "X_API_KEY");
-        let found: Vec<_> = found
-            .iter()
-            .map(|(name, key)| (name.as_str(), key.expose().as_str()))
-            .collect();
-        assert_eq!(
-            found,
-            [
-                ("X_API_KEY", "bare"),
-                ("X_API_KEY_2", "two"),
-                ("X_API_KEY_10", "ten")
-            ]
-        );
+        let found: Vec<_> = found.iter().map(|(name, key)| (name.as_str(), key.expose().as_str())).collect();
+        assert_eq!(found, [("X_API_KEY", "bare"), ("X_API_KEY_2", "two"), ("X_API_KEY_10", "ten")]);
     }
 
     #[test]

@@ -26,14 +26,9 @@ pub enum Format {
 impl Format {
     /// The format that a file name stands for: YAML for `.yaml`, `.yml` and `.json`, else TOML.
     pub fn of(file_name: &str) -> Self {
-        let ending = file_name
-            .rsplit_once('.')
-            .map_or(String::new(), |(_, ending)| ending.to_ascii_lowercase());
-        if ["yaml", "yml", "json"].contains(&ending.as_str()) {
-            Self::Yaml
-        } else {
-            Self::Toml
-        }
+        let ending =
+            file_name.rsplit_once('.').map_or(String::new(), |(_, ending)| ending.to_ascii_lowercase());
+        if ["yaml", "yml", "json"].contains(&ending.as_str()) { Self::Yaml } else { Self::Toml }
     }
 }
 
@@ -57,10 +52,7 @@ pub(crate) struct Walk<'a> {
 
 impl Walk<'_> {
     pub(crate) fn source(&self, at: Pos) -> Source {
-        Source::File {
-            name: self.file.clone(),
-            at,
-        }
+        Source::File { name: self.file.clone(), at }
     }
 
     pub(crate) fn error(&mut self, at: Pos, key: &str, message: &str, hint: Option<String>) {
@@ -83,11 +75,7 @@ pub(crate) fn apply(
 ) -> Vec<Backend> {
     // A hundred times the largest configuration that anyone writes by hand.
     const TEXT_BYTES_MAX: usize = 4 << 20;
-    let mut walk = Walk {
-        file: Arc::from(file.name),
-        env,
-        problems,
-    };
+    let mut walk = Walk { file: Arc::from(file.name), env, problems };
     let top = Pos { line: 1, column: 1 };
     let text = file.text.strip_prefix('\u{feff}').unwrap_or(file.text);
     if text.len() > TEXT_BYTES_MAX {
@@ -111,13 +99,8 @@ pub(crate) fn apply(
         Value::Null => Vec::new(),
         Value::Map(entries) => {
             let foreign = python::KNOWN.iter().map(|(known, _)| *known).collect();
-            let mut section = Section {
-                table: TABLE,
-                foreign,
-                values,
-                base: String::new(),
-                seen: BTreeMap::new(),
-            };
+            let mut section =
+                Section { table: TABLE, foreign, values, base: String::new(), seen: BTreeMap::new() };
             let mut backends = Vec::new();
             for entry in &entries {
                 if entry.key == "backends" {
@@ -156,21 +139,14 @@ impl<V> Section<'_, V> {
         entry: &'n Entry,
         walk: &mut Walk<'_>,
     ) -> Vec<(String, &'n Entry)> {
-        let exact = self
-            .table
-            .iter()
-            .find_map(|row| Some((row, spelling(&row.setting, path)?)));
+        let exact = self.table.iter().find_map(|row| Some((row, spelling(&row.setting, path)?)));
         let is_section = self.is_section(path);
         match (&entry.node.value, exact) {
             // Written without a value: not set.
             (Value::Null, exact) if exact.is_some() || is_section => Vec::new(),
             (Value::Map(entries), _) if is_section => {
                 let below = |inner: &'n Entry| (format!("{path}.{}", inner.key), inner);
-                entries
-                    .iter()
-                    .map(below)
-                    .flat_map(|(path, inner)| self.entry(&path, inner, walk))
-                    .collect()
+                entries.iter().map(below).flat_map(|(path, inner)| self.entry(&path, inner, walk)).collect()
             }
             (_, Some((row, spelled))) => {
                 self.apply(row, spelled, entry, walk);
@@ -186,10 +162,8 @@ impl<V> Section<'_, V> {
     }
 
     fn is_section(&self, path: &str) -> bool {
-        let ours = self
-            .table
-            .iter()
-            .flat_map(|row| std::iter::once(&row.setting.key).chain(row.setting.aliases));
+        let ours =
+            self.table.iter().flat_map(|row| std::iter::once(&row.setting.key).chain(row.setting.aliases));
         ours.chain(&self.foreign)
             .any(|known| known.strip_prefix(path).is_some_and(|rest| rest.starts_with('.')))
     }
@@ -208,14 +182,7 @@ impl<V> Section<'_, V> {
         }
         self.seen.insert(row.setting.key, source.clone());
         let setting = &row.setting;
-        let mut reader = Reader {
-            key,
-            spelled,
-            setting,
-            source,
-            env: walk.env,
-            problems: walk.problems,
-        };
+        let mut reader = Reader { key, spelled, setting, source, env: walk.env, problems: walk.problems };
         warn_if_later(setting, &reader.key, &reader.source, reader.problems);
         (row.apply)(self.values, &Raw::Node(&entry.node), &mut reader);
     }
@@ -224,13 +191,7 @@ impl<V> Section<'_, V> {
 pub(crate) fn warn_if_later(setting: &Setting, key: &str, source: &Source, problems: &mut Problems) {
     if let Status::Later(_) = setting.status {
         let hint = Some("it is checked and otherwise ignored".to_owned());
-        problems.push(
-            Severity::Warning,
-            source,
-            key,
-            "is not available in this version",
-            hint,
-        );
+        problems.push(Severity::Warning, source, key, "is not available in this version", hint);
     }
 }
 
@@ -238,10 +199,7 @@ fn spelling(setting: &'static Setting, path: &str) -> Option<&'static str> {
     if !setting.in_file {
         return None;
     }
-    std::iter::once(&setting.key)
-        .chain(setting.aliases)
-        .find(|known| **known == path)
-        .copied()
+    std::iter::once(&setting.key).chain(setting.aliases).find(|known| **known == path).copied()
 }
 
 /// One warning for what the Python proxy knows; an error for everything else.
@@ -258,10 +216,7 @@ pub(crate) fn report_unknown(unknown: &[(String, &Entry)], walk: &mut Walk<'_>) 
                 );
             }
             None => {
-                let known = TABLE
-                    .iter()
-                    .filter(|row| row.setting.in_file)
-                    .map(|row| row.setting.key);
+                let known = TABLE.iter().filter(|row| row.setting.in_file).map(|row| row.setting.key);
                 let hint = suggestion(path, known.chain(["backends"]));
                 let hint = hint.map(|key| format!("did you mean {key}?"));
                 let hint = hint.or_else(|| Some("lip config show lists every setting".to_owned()));
@@ -277,12 +232,7 @@ pub(crate) fn entries_of<'n>(node: &'n Node, key: &str, walk: &mut Walk<'_>) -> 
         Value::Map(entries) => Some(entries),
         Value::Null => Some(&[]),
         other @ (Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Text(_) | Value::List(_)) => {
-            walk.error(
-                node.at,
-                key,
-                &format!("expected a table, found {}", other.name()),
-                None,
-            );
+            walk.error(node.at, key, &format!("expected a table, found {}", other.name()), None);
             None
         }
     }

@@ -56,10 +56,7 @@ impl Line {
 
     /// What values it takes.
     fn value_words(&self) -> String {
-        let range = self
-            .setting
-            .range
-            .map_or(String::new(), |(min, max)| format!(", {min} to {max}"));
+        let range = self.setting.range.map_or(String::new(), |(min, max)| format!(", {min} to {max}"));
         match self.setting.shape {
             Shape::Text => "a text".to_owned(),
             Shape::Url => "an http or https URL".to_owned(),
@@ -85,24 +82,12 @@ impl Line {
 
 fn lines() -> Vec<Line> {
     let defaults = Values::default();
-    TABLE
-        .iter()
-        .map(|row| Line {
-            setting: &row.setting,
-            default: (row.show)(&defaults).0,
-        })
-        .collect()
+    TABLE.iter().map(|row| Line { setting: &row.setting, default: (row.show)(&defaults).0 }).collect()
 }
 
 fn backend_lines() -> Vec<Line> {
     let defaults = BackendValues::default();
-    BACKEND_TABLE
-        .iter()
-        .map(|row| Line {
-            setting: &row.setting,
-            default: (row.show)(&defaults).0,
-        })
-        .collect()
+    BACKEND_TABLE.iter().map(|row| Line { setting: &row.setting, default: (row.show)(&defaults).0 }).collect()
 }
 
 /// The section of a key (`""` at the top) and its name in there.

@@ -26,9 +26,7 @@ pub(crate) fn read(entry: &Entry, global: &mut Section<'_, Values>, walk: &mut W
         let path = format!("backends.{}", inner.key);
         let is_instance = matches!(inner.node.value, Value::Map(_) | Value::Null);
         let is_python = python::KNOWN.iter().any(|(known, _)| *known == path);
-        let is_ours = crate::table::TABLE
-            .iter()
-            .any(|row| row.setting.aliases.contains(&path.as_str()));
+        let is_ours = crate::table::TABLE.iter().any(|row| row.setting.aliases.contains(&path.as_str()));
         if is_ours {
             global.entry(&path, inner, walk);
         } else if is_python {
@@ -41,9 +39,7 @@ pub(crate) fn read(entry: &Entry, global: &mut Section<'_, Values>, walk: &mut W
                 quote(&inner.key),
                 inner.node.value.name()
             );
-            let ours = crate::table::TABLE
-                .iter()
-                .flat_map(|row| row.setting.aliases.iter().copied());
+            let ours = crate::table::TABLE.iter().flat_map(|row| row.setting.aliases.iter().copied());
             let hint = suggestion(&path, ours.filter(|key| key.starts_with("backends.")));
             let hint = hint.map(|key| format!("did you mean {key}?"));
             walk.error(inner.node.at, "backends", &message, hint);
@@ -59,12 +55,7 @@ fn unique(found: Vec<(Pos, Backend)>, walk: &mut Walk<'_>) -> Vec<Backend> {
     for (at, backend) in found {
         if let Some(first) = seen.insert(backend.name.clone(), at) {
             let message = format!("is set twice, first on line {}", first.line);
-            walk.error(
-                at,
-                &format!("backends.{}", backend.name),
-                &message,
-                Some("keep one".to_owned()),
-            );
+            walk.error(at, &format!("backends.{}", backend.name), &message, Some("keep one".to_owned()));
         } else {
             backends.push(backend);
         }
@@ -104,12 +95,7 @@ fn instance(name: &str, entry: &Entry, walk: &mut Walk<'_>, found: &mut Vec<(Pos
     }
     // `[backends.openai.work]` alone does not ask for a backend `openai`.
     if n_own > 0 || entries.is_empty() {
-        let backend = Backend {
-            name: name.to_owned(),
-            source: walk.source(entry.at),
-            values,
-            extra,
-        };
+        let backend = Backend { name: name.to_owned(), source: walk.source(entry.at), values, extra };
         found.push((entry.at, backend));
     }
 }
@@ -119,10 +105,7 @@ pub(crate) fn is_name(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     name.len() <= NAME_BYTES_MAX
         && name.bytes().all(plain)
-        && name
-            .bytes()
-            .next()
-            .is_some_and(|byte| byte.is_ascii_alphanumeric())
+        && name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric())
         && !name.ends_with('.')
         && !RESERVED.contains(&name.split('.').next().unwrap_or_default())
 }
@@ -168,10 +151,7 @@ fn free_field(base: &str, path: &str, field: &Entry, walk: &mut Walk<'_>, extra:
             Some("if it is meant as a backend of its own, give it a type".to_owned()),
         );
     } else if let Some(meant) = suggestion(path, known()) {
-        let message = format!(
-            "{} is not a field of LIP and goes to the connector as it is",
-            quote(path)
-        );
+        let message = format!("{} is not a field of LIP and goes to the connector as it is", quote(path));
         walk.warn(field.at, base, &message, Some(format!("did you mean {meant}?")));
     }
     put(base, path, field, walk, extra);
@@ -193,11 +173,6 @@ fn looks_like_instance(field: &Entry) -> bool {
 
 fn put(base: &str, name: &str, field: &Entry, walk: &mut Walk<'_>, extra: &mut Map<String, Json>) {
     if extra.insert(name.to_owned(), field.node.value.json()).is_some() {
-        walk.error(
-            field.at,
-            base,
-            &format!("{} is set twice", quote(name)),
-            Some("keep one".to_owned()),
-        );
+        walk.error(field.at, base, &format!("{} is set twice", quote(name)), Some("keep one".to_owned()));
     }
 }

@@ -22,13 +22,7 @@ impl Kind for Bool {
             }
             return reader.mismatch(raw, "true or false");
         }
-        match raw
-            .bare_text()
-            .unwrap_or_default()
-            .trim()
-            .to_ascii_lowercase()
-            .as_str()
-        {
+        match raw.bare_text().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
             "true" | "1" | "yes" | "on" => Some(true),
             "false" | "0" | "no" | "off" => Some(false),
             _ => reader.mismatch(raw, "true or false"),
@@ -124,12 +118,7 @@ impl Kind for Bytes {
             },
             Raw::Env(_) | Raw::Cli(_) => raw.bare_text().and_then(bytes),
         };
-        in_range(
-            number,
-            raw,
-            reader,
-            "a number of bytes such as 1048576 or \"1MiB\"",
-        )
+        in_range(number, raw, reader, "a number of bytes such as 1048576 or \"1MiB\"")
     }
 
     fn get(value: &u64) -> u64 {
@@ -140,10 +129,7 @@ impl Kind for Bytes {
         let exact = UNITS
             .iter()
             .find(|(unit, factor)| unit.ends_with("iB") && *value > 0 && value.is_multiple_of(*factor));
-        Some(exact.map_or_else(
-            || value.to_string(),
-            |(unit, factor)| format!("{}{unit}", value / factor),
-        ))
+        Some(exact.map_or_else(|| value.to_string(), |(unit, factor)| format!("{}{unit}", value / factor)))
     }
 }
 
@@ -176,10 +162,7 @@ impl Kind for Seconds {
             Raw::Env(_) | Raw::Cli(_) => raw.bare_text().and_then(|text| text.trim().parse::<f64>().ok()),
         };
         let (min, max) = reader.setting.range.unwrap_or((0.0, f64::MAX));
-        match number
-            .filter(|number| (min..=max).contains(number))
-            .map(Duration::try_from_secs_f64)
-        {
+        match number.filter(|number| (min..=max).contains(number)).map(Duration::try_from_secs_f64) {
             Some(Ok(duration)) => Some(duration),
             Some(Err(_)) | None => reader.mismatch(raw, &format!("seconds from {min} to {max}")),
         }
@@ -209,13 +192,9 @@ mod tests {
 
     #[test]
     fn bytes_read_what_they_show() {
-        for (text, number) in [
-            ("100MiB", 104_857_600),
-            ("1 kb", 1_000),
-            ("0", 0),
-            ("7B", 7),
-            ("3GiB", 3 << 30),
-        ] {
+        for (text, number) in
+            [("100MiB", 104_857_600), ("1 kb", 1_000), ("0", 0), ("7B", 7), ("3GiB", 3 << 30)]
+        {
             assert_eq!(bytes(text), Some(number), "{text}");
             assert_eq!(bytes(&Bytes::show(&number).unwrap()), Some(number));
         }

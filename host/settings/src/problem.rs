@@ -112,13 +112,7 @@ impl Problems {
         const PROBLEMS_MAX: usize = 200;
         if self.0.len() < PROBLEMS_MAX || severity == Severity::Error && self.is_clean() {
             let (key, message) = (key.into(), message.into());
-            self.0.push(Problem {
-                severity,
-                source: source.clone(),
-                key,
-                message,
-                hint,
-            });
+            self.0.push(Problem { severity, source: source.clone(), key, message, hint });
         }
     }
 
@@ -129,14 +123,7 @@ impl Problems {
     /// The warnings, or the refusal if there is an error.
     pub(crate) fn verdict(self) -> Result<Vec<Problem>, Refused> {
         let clean = self.is_clean();
-        let (errors, warnings) = self
-            .0
-            .into_iter()
-            .partition(|problem| problem.severity == Severity::Error);
-        if clean {
-            Ok(warnings)
-        } else {
-            Err(Refused { errors, warnings })
-        }
+        let (errors, warnings) = self.0.into_iter().partition(|problem| problem.severity == Severity::Error);
+        if clean { Ok(warnings) } else { Err(Refused { errors, warnings }) }
     }
 }

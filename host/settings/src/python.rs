@@ -5,10 +5,7 @@ pub(crate) const KNOWN: &[(&str, &str)] = &[
     ("app", ""),
     ("auth.auth_token", "use auth.api_keys"),
     ("auth.brute_force_protection", ""),
-    (
-        "auth.disable_auth",
-        "without client keys a loopback listener is open",
-    ),
+    ("auth.disable_auth", "without client keys a loopback listener is open"),
     ("auth.trusted_ips", ""),
     ("auto_append_first_prompt_filename", ""),
     ("auxiliary_routing", ""),

@@ -34,19 +34,11 @@ impl<'a> Raw<'a> {
 
     /// The text of a source that has nothing but texts, where numbers must be read from them.
     pub(crate) fn bare_text(&self) -> Option<&'a str> {
-        if matches!(self, Self::Node(_)) {
-            None
-        } else {
-            self.text()
-        }
+        if matches!(self, Self::Node(_)) { None } else { self.text() }
     }
 
     fn at(&self) -> Option<Pos> {
-        if let Self::Node(node) = self {
-            Some(node.at)
-        } else {
-            None
-        }
+        if let Self::Node(node) = self { Some(node.at) } else { None }
     }
 }
 
@@ -73,24 +65,19 @@ impl Reader<'_> {
     /// Reports `message` at the place of `raw`. Always gives `None`.
     pub(crate) fn refuse<T>(&mut self, raw: &Raw<'_>, message: &str, hint: Option<String>) -> Option<T> {
         let source = self.place(raw);
-        self.problems
-            .push(Severity::Error, &source, self.key.as_str(), message, hint);
+        self.problems.push(Severity::Error, &source, self.key.as_str(), message, hint);
         None
     }
 
     /// Reports something that can be lived with.
     pub(crate) fn warn(&mut self, raw: &Raw<'_>, message: &str, hint: Option<String>) {
         let source = self.place(raw);
-        self.problems
-            .push(Severity::Warning, &source, self.key.as_str(), message, hint);
+        self.problems.push(Severity::Warning, &source, self.key.as_str(), message, hint);
     }
 
     fn place(&self, raw: &Raw<'_>) -> Source {
         match (&self.source, raw.at()) {
-            (Source::File { name, .. }, Some(at)) => Source::File {
-                name: name.clone(),
-                at,
-            },
+            (Source::File { name, .. }, Some(at)) => Source::File { name: name.clone(), at },
             (source, _) => source.clone(),
         }
     }
@@ -109,19 +96,15 @@ impl Reader<'_> {
                 }
             },
             Raw::Env(text) => quoted(text),
-            Raw::Cli(texts) => texts
-                .last()
-                .map_or_else(|| "nothing".to_owned(), |text| quoted(text)),
+            Raw::Cli(texts) => texts.last().map_or_else(|| "nothing".to_owned(), |text| quoted(text)),
         }
     }
 
     fn hint_for(&self, raw: &Raw<'_>) -> Option<String> {
         use crate::row::Shape;
         let Raw::Node(node) = raw else { return None };
-        let wants_number = matches!(
-            self.setting.shape,
-            Shape::Whole | Shape::Bytes | Shape::Seconds | Shape::Bool
-        );
+        let wants_number =
+            matches!(self.setting.shape, Shape::Whole | Shape::Bytes | Shape::Seconds | Shape::Bool);
         match &node.value {
             Value::Text(text)
                 if wants_number && (text.parse::<f64>().is_ok() || text.parse::<bool>().is_ok()) =>

@@ -56,28 +56,19 @@ impl Resolved {
 
     /// The keys that clients may present.
     pub fn client_keys(&self) -> Vec<Secret<String>> {
-        self.auth_api_keys()
-            .iter()
-            .filter_map(|key| key.secret().cloned())
-            .collect()
+        self.auth_api_keys().iter().filter_map(|key| key.secret().cloned()).collect()
     }
 
     /// Every secret of the configuration, for redaction.
     pub fn secrets(&self) -> Vec<Secret<String>> {
-        let of_backends = self
-            .backends
-            .iter()
-            .flat_map(Backend::api_keys)
-            .filter_map(|key| key.secret().cloned());
+        let of_backends =
+            self.backends.iter().flat_map(Backend::api_keys).filter_map(|key| key.secret().cloned());
         self.client_keys().into_iter().chain(of_backends).collect()
     }
 
     /// Where the value of `key` came from; `None` for an unknown key.
     pub fn source(&self, key: &str) -> Option<&Source> {
-        TABLE
-            .iter()
-            .find(|row| row.setting.key == key)
-            .map(|row| (row.show)(&self.values).1)
+        TABLE.iter().find(|row| row.setting.key == key).map(|row| (row.show)(&self.values).1)
     }
 
     /// Every setting with value and source, then the fields of each backend that are set.
@@ -85,28 +76,16 @@ impl Resolved {
         let mut rows: Vec<Row> = Vec::new();
         for row in TABLE {
             let (value, source) = (row.show)(&self.values);
-            rows.push(Row {
-                key: row.setting.key.to_owned(),
-                value,
-                source: source.clone(),
-            });
+            rows.push(Row { key: row.setting.key.to_owned(), value, source: source.clone() });
         }
         for backend in &self.backends {
             let key = |field: &str| format!("backends.{}.{field}", backend.name);
             let source = backend.source.clone();
-            rows.push(Row {
-                key: key("type"),
-                value: Some(backend.connector().to_owned()),
-                source,
-            });
+            rows.push(Row { key: key("type"), value: Some(backend.connector().to_owned()), source });
             for row in BACKEND_TABLE.iter().filter(|row| row.setting.key != "type") {
                 let (value, source) = (row.show)(&backend.values);
                 if *source != Source::Default {
-                    rows.push(Row {
-                        key: key(row.setting.key),
-                        value,
-                        source: source.clone(),
-                    });
+                    rows.push(Row { key: key(row.setting.key), value, source: source.clone() });
                 }
             }
             // What connectors call their secrets is unknown here, so no value is shown.
@@ -140,29 +119,22 @@ pub fn config_path(env: &Env, cli: &CliOverrides) -> Option<(std::path::PathBuf,
 pub fn resolve(file: Option<&File<'_>>, env: &Env, cli: &CliOverrides) -> Result<Resolved, Refused> {
     let mut problems = Problems::default();
     let mut values = Values::default();
-    let backends = file
-        .map(|file| crate::file::apply(file, &mut values, env, &mut problems))
-        .unwrap_or_default();
+    let backends =
+        file.map(|file| crate::file::apply(file, &mut values, env, &mut problems)).unwrap_or_default();
     apply_env(&mut values, env, &mut problems);
     apply_cli(&mut values, env, cli, &mut problems);
     check_access(&values, &mut problems);
     check_tls(&values, &mut problems);
     check_env_names(env, &mut problems);
     let warnings = problems.verdict()?;
-    Ok(Resolved {
-        values,
-        backends,
-        warnings,
-    })
+    Ok(Resolved { values, backends, warnings })
 }
 
 fn apply_env(values: &mut Values, env: &Env, problems: &mut Problems) {
     for row in TABLE {
         let names = row.setting.env_names();
-        let mut set: Vec<(&str, &str)> = names
-            .iter()
-            .filter_map(|name| Some((name.as_str(), env.get(name)?)))
-            .collect();
+        let mut set: Vec<(&str, &str)> =
+            names.iter().filter_map(|name| Some((name.as_str(), env.get(name)?))).collect();
         if !row.setting.env_joined {
             set.truncate(1);
         }
@@ -172,14 +144,7 @@ fn apply_env(values: &mut Values, env: &Env, problems: &mut Problems) {
         let source = Source::Env(name);
         let key = row.setting.key.to_owned();
         warn_if_later(&row.setting, &key, &source, problems);
-        let mut reader = Reader {
-            key,
-            spelled,
-            setting: &row.setting,
-            source,
-            env,
-            problems,
-        };
+        let mut reader = Reader { key, spelled, setting: &row.setting, source, env, problems };
         (row.apply)(values, &Raw::Env(&text), &mut reader);
     }
 }
@@ -190,14 +155,7 @@ fn apply_cli(values: &mut Values, env: &Env, cli: &CliOverrides, problems: &mut 
         let source = Source::Flag(format!("--{}", given.flag.long));
         let key = setting.key.to_owned();
         warn_if_later(setting, &key, &source, problems);
-        let mut reader = Reader {
-            key,
-            spelled: given.flag.long,
-            setting,
-            source,
-            env,
-            problems,
-        };
+        let mut reader = Reader { key, spelled: given.flag.long, setting, source, env, problems };
         (given.row.apply)(values, &Raw::Cli(&given.values), &mut reader);
     }
 }
@@ -205,21 +163,10 @@ fn apply_cli(values: &mut Values, env: &Env, cli: &CliOverrides, problems: &mut 
 /// Single-user listens on loopback only; multi-user needs a client key.
 fn check_access(values: &Values, problems: &mut Problems) {
     let keys = &values.auth_api_keys;
-    for name in keys
-        .value
-        .iter()
-        .filter(|key| key.secret().is_none())
-        .filter_map(ApiKey::env_name)
-    {
+    for name in keys.value.iter().filter(|key| key.secret().is_none()).filter_map(ApiKey::env_name) {
         let hint = format!("set {name}, or remove the entry");
         let message = format!("the variable {name} is not set");
-        problems.push(
-            Severity::Error,
-            &keys.source,
-            "auth.api_keys",
-            message,
-            Some(hint),
-        );
+        problems.push(Severity::Error, &keys.source, "auth.api_keys", message, Some(hint));
     }
     match values.access_mode() {
         AccessMode::SingleUser if !is_loopback(values.host()) => {
@@ -232,13 +179,7 @@ fn check_access(values: &Values, problems: &mut Problems) {
             } else {
                 "use host 127.0.0.1; or --multi-user-mode"
             };
-            problems.push(
-                Severity::Error,
-                &values.host.source,
-                "host",
-                message,
-                Some(hint.to_owned()),
-            );
+            problems.push(Severity::Error, &values.host.source, "host", message, Some(hint.to_owned()));
         }
         AccessMode::MultiUser if keys.value.is_empty() => {
             let hint = "set auth.api_keys, API_KEYS or LLM_INTERACTIVE_PROXY_API_KEY";
@@ -268,32 +209,17 @@ fn check_tls(values: &Values, problems: &mut Problems) {
         (None, Some(_)) => ("tls.key", &values.tls_key.source, "tls.cert"),
         (Some(_), Some(_)) | (None, None) => return,
     };
-    problems.push(
-        Severity::Error,
-        source,
-        given,
-        format!("needs {missing}"),
-        Some(format!("set {missing}")),
-    );
+    problems.push(Severity::Error, source, given, format!("needs {missing}"), Some(format!("set {missing}")));
 }
 
 /// A misspelled variable is silently without effect, so close misses are told.
 fn check_env_names(env: &Env, problems: &mut Problems) {
     let known: Vec<String> = TABLE.iter().flat_map(|row| row.setting.env_names()).collect();
     let lower: Vec<String> = known.iter().map(|name| name.to_lowercase()).collect();
-    for name in env
-        .names()
-        .filter(|name| name.starts_with("LIP_") && !known.iter().any(|k| k == name))
-    {
+    for name in env.names().filter(|name| name.starts_with("LIP_") && !known.iter().any(|k| k == name)) {
         if let Some(meant) = suggestion(&name.to_lowercase(), lower.iter().map(String::as_str)) {
             let hint = Some(format!("did you mean {}?", meant.to_uppercase()));
-            problems.push(
-                Severity::Warning,
-                &Source::Env(name.to_owned()),
-                "",
-                "sets nothing",
-                hint,
-            );
+            problems.push(Severity::Warning, &Source::Env(name.to_owned()), "", "sets nothing", hint);
         }
     }
 }

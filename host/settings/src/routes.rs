@@ -53,22 +53,10 @@ impl Kind for Aliases {
             }
             Raw::Node(node) => pairs(node, raw, reader, &mut aliases)?,
         }
-        if let Some((pattern, _)) = aliases
-            .iter()
-            .find(|(p, r)| p.trim().is_empty() || r.trim().is_empty())
-        {
-            return reader.refuse(
-                raw,
-                &format!("pattern {} has an empty side", quote(pattern)),
-                None,
-            );
+        if let Some((pattern, _)) = aliases.iter().find(|(p, r)| p.trim().is_empty() || r.trim().is_empty()) {
+            return reader.refuse(raw, &format!("pattern {} has an empty side", quote(pattern)), None);
         }
-        Some(
-            aliases
-                .into_iter()
-                .map(|(pattern, replacement)| ModelAlias { pattern, replacement })
-                .collect(),
-        )
+        Some(aliases.into_iter().map(|(pattern, replacement)| ModelAlias { pattern, replacement }).collect())
     }
 
     fn get(value: &Vec<ModelAlias>) -> &[ModelAlias] {
@@ -76,15 +64,8 @@ impl Kind for Aliases {
     }
 
     fn show(value: &Vec<ModelAlias>) -> Option<String> {
-        let shown: Vec<_> = value
-            .iter()
-            .map(|a| format!("{} = {}", a.pattern, a.replacement))
-            .collect();
-        if shown.is_empty() {
-            None
-        } else {
-            Some(shown.join(", "))
-        }
+        let shown: Vec<_> = value.iter().map(|a| format!("{} = {}", a.pattern, a.replacement)).collect();
+        if shown.is_empty() { None } else { Some(shown.join(", ")) }
     }
 }
 
@@ -111,17 +92,9 @@ fn pairs(node: &Node, raw: &Raw<'_>, reader: &mut Reader<'_>, out: &mut Vec<(Str
         let inner = Raw::Node(item);
         let at = if matches!(raw, Raw::Node(_)) { &inner } else { raw };
         let text = |key: &str| {
-            if let Value::Map(entries) = &item.value {
-                text_of(entries, key)
-            } else {
-                None
-            }
+            if let Value::Map(entries) = &item.value { text_of(entries, key) } else { None }
         };
-        let only_known = if let Value::Map(entries) = &item.value {
-            entries.len() == 2
-        } else {
-            false
-        };
+        let only_known = if let Value::Map(entries) = &item.value { entries.len() == 2 } else { false };
         match (text("pattern"), text("replacement")) {
             (Some(pattern), Some(replacement)) if only_known => {
                 out.push((pattern.to_owned(), replacement.to_owned()))
@@ -134,11 +107,7 @@ fn pairs(node: &Node, raw: &Raw<'_>, reader: &mut Reader<'_>, out: &mut Vec<(Str
 
 fn text_of<'a>(entries: &'a [Entry], key: &str) -> Option<&'a str> {
     let entry = entries.iter().find(|entry| entry.key == key)?;
-    if let Value::Text(text) = &entry.node.value {
-        Some(text)
-    } else {
-        None
-    }
+    if let Value::Text(text) = &entry.node.value { Some(text) } else { None }
 }
 
 /// A table of [`FailoverRoute`]: a text, a list of texts, or `{ policy, elements }` by name.
@@ -150,11 +119,7 @@ impl Kind for Routes {
     const SHAPE: Shape = Shape::Routes;
 
     fn read(raw: &Raw<'_>, reader: &mut Reader<'_>) -> Option<Vec<FailoverRoute>> {
-        let Raw::Node(Node {
-            value: Value::Map(entries),
-            ..
-        }) = raw
-        else {
+        let Raw::Node(Node { value: Value::Map(entries), .. }) = raw else {
             return reader.mismatch(raw, "a table of routes by name");
         };
         let routes: Vec<_> = entries.iter().map(|entry| route(entry, reader)).collect();
@@ -166,15 +131,8 @@ impl Kind for Routes {
     }
 
     fn show(value: &Vec<FailoverRoute>) -> Option<String> {
-        let shown: Vec<_> = value
-            .iter()
-            .map(|r| format!("{} = {}", r.name, r.elements.join("|")))
-            .collect();
-        if shown.is_empty() {
-            None
-        } else {
-            Some(shown.join(", "))
-        }
+        let shown: Vec<_> = value.iter().map(|r| format!("{} = {}", r.name, r.elements.join("|"))).collect();
+        if shown.is_empty() { None } else { Some(shown.join(", ")) }
     }
 }
 
@@ -203,15 +161,7 @@ fn route(entry: &Entry, reader: &mut Reader<'_>) -> Option<FailoverRoute> {
         None => Vec::new(),
     };
     if elements.is_empty() {
-        return reader.refuse(
-            &raw,
-            &format!("route {} has no elements", quote(&entry.key)),
-            None,
-        );
+        return reader.refuse(&raw, &format!("route {} has no elements", quote(&entry.key)), None);
     }
-    Some(FailoverRoute {
-        name: entry.key.clone(),
-        policy,
-        elements,
-    })
+    Some(FailoverRoute { name: entry.key.clone(), policy, elements })
 }

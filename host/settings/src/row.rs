@@ -58,11 +58,7 @@ impl Setting {
     /// Every variable that sets it, in order of precedence: the derived `LIP_…` name first.
     pub fn env_names(&self) -> Vec<String> {
         let derived = format!("LIP_{}", self.key.to_uppercase().replace('.', "_"));
-        let others = self
-            .env
-            .iter()
-            .filter(|name| **name != derived)
-            .map(|name| (*name).to_owned());
+        let others = self.env.iter().filter(|name| **name != derived).map(|name| (*name).to_owned());
         std::iter::once(derived.clone()).chain(others).collect()
     }
 
@@ -171,10 +167,7 @@ pub(crate) struct Row<V: 'static> {
 impl<T> Sourced<T> {
     pub(crate) fn apply<K: Kind<Value = T>>(&mut self, raw: &Raw<'_>, reader: &mut Reader<'_>) {
         if let Some(value) = K::read(raw, reader) {
-            *self = Self {
-                value,
-                source: reader.source.clone(),
-            };
+            *self = Self { value, source: reader.source.clone() };
         }
     }
 }

@@ -107,11 +107,7 @@ impl Kind for Keys {
             Some(_) => {}
             None => all_good = false,
         };
-        if let Raw::Node(Node {
-            value: Value::List(items),
-            ..
-        }) = raw
-        {
+        if let Raw::Node(Node { value: Value::List(items), .. }) = raw {
             for item in items {
                 let at = Raw::Node(item);
                 for text in texts(&at, reader, None, None)? {
@@ -132,36 +128,20 @@ impl Kind for Keys {
 
     fn show(value: &Vec<ApiKey>) -> Option<String> {
         let shown: Vec<_> = value.iter().map(ApiKey::to_string).collect();
-        if shown.is_empty() {
-            None
-        } else {
-            Some(shown.join(", "))
-        }
+        if shown.is_empty() { None } else { Some(shown.join(", ")) }
     }
 }
 
 fn key(text: &str, raw: &Raw<'_>, reader: &mut Reader<'_>) -> Option<ApiKey> {
     if let Some(name) = text.strip_prefix("env:") {
-        let ok = !name.is_empty()
-            && name
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        let ok = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         if !ok {
             return reader.refuse(raw, "the text after env: is not the name of a variable", None);
         }
-        let found = reader
-            .env
-            .get(name)
-            .map(str::trim)
-            .filter(|value| !value.is_empty());
+        let found = reader.env.get(name).map(str::trim).filter(|value| !value.is_empty());
         return Some(match found {
-            Some(value) => ApiKey::FromEnv {
-                name: name.to_owned(),
-                secret: Secret::new(value.to_owned()),
-            },
-            None => ApiKey::Missing {
-                name: name.to_owned(),
-            },
+            Some(value) => ApiKey::FromEnv { name: name.to_owned(), secret: Secret::new(value.to_owned()) },
+            None => ApiKey::Missing { name: name.to_owned() },
         });
     }
     if text.starts_with('$') {
@@ -169,11 +149,7 @@ fn key(text: &str, raw: &Raw<'_>, reader: &mut Reader<'_>) -> Option<ApiKey> {
         return reader.refuse(raw, "a key does not begin with $", hint);
     }
     if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return reader.refuse(
-            raw,
-            "a key has printable ASCII characters only, without blanks",
-            None,
-        );
+        return reader.refuse(raw, "a key has printable ASCII characters only, without blanks", None);
     }
     Some(ApiKey::Given(Secret::new(text.to_owned())))
 }

@@ -29,14 +29,8 @@ mod tests {
 
     #[test]
     fn typos_find_their_setting() {
-        let known = [
-            "port",
-            "host",
-            "log_level",
-            "auth.api_keys",
-            "limits.request_body_bytes",
-            "default_backend",
-        ];
+        let known =
+            ["port", "host", "log_level", "auth.api_keys", "limits.request_body_bytes", "default_backend"];
         for (wrong, meant) in [
             ("prot", Some("port")),
             ("Host", Some("host")),

@@ -77,24 +77,15 @@ text_kind! {
 fn plain(text: &str) -> Result<String, &'static str> {
     let text = text.trim();
     let ok = !text.is_empty() && !text.chars().any(char::is_control);
-    if ok {
-        Ok(text.to_owned())
-    } else {
-        Err("a text of one line that is not empty")
-    }
+    if ok { Ok(text.to_owned()) } else { Err("a text of one line that is not empty") }
 }
 
 fn host(text: &str) -> Result<String, &'static str> {
     let text = text.trim();
-    let bare = text
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'))
-        .unwrap_or(text);
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
     let is_name = |name: &str| {
         !name.is_empty()
-            && name
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.')
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.')
     };
     if bare.parse::<std::net::IpAddr>().is_ok() || is_name(bare) {
         Ok(bare.to_owned())
@@ -105,29 +96,19 @@ fn host(text: &str) -> Result<String, &'static str> {
 
 fn url(text: &str) -> Result<String, &'static str> {
     let text = text.trim().trim_end_matches('/');
-    let rest = text
-        .strip_prefix("https://")
-        .or_else(|| text.strip_prefix("http://"))
-        .unwrap_or_default();
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or_default();
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let ok = !authority.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
-    if ok {
-        Ok(text.to_owned())
-    } else {
-        Err("a URL that begins with http:// or https://")
-    }
+    if ok { Ok(text.to_owned()) } else { Err("a URL that begins with http:// or https://") }
 }
 
 fn masked_url(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
-    let (before_query, query) = rest
-        .split_once('?')
-        .map_or((rest, ""), |(path, _)| (path, "?***"));
+    let (before_query, query) = rest.split_once('?').map_or((rest, ""), |(path, _)| (path, "?***"));
     let authority_bytes = before_query.find('/').unwrap_or(before_query.len());
     let (authority, path) = before_query.split_at(authority_bytes);
-    let authority = authority
-        .rsplit_once('@')
-        .map_or(authority.to_owned(), |(_, host)| format!("***@{host}"));
+    let authority =
+        authority.rsplit_once('@').map_or(authority.to_owned(), |(_, host)| format!("***@{host}"));
     format!("{scheme}://{authority}{path}{query}")
 }
 
@@ -182,11 +163,7 @@ impl Kind for Paths {
 
     fn show(value: &Vec<PathBuf>) -> Option<String> {
         let shown: Vec<_> = value.iter().map(|path| path.display().to_string()).collect();
-        if shown.is_empty() {
-            None
-        } else {
-            Some(shown.join(", "))
-        }
+        if shown.is_empty() { None } else { Some(shown.join(", ")) }
     }
 }
 
@@ -207,11 +184,7 @@ impl Kind for Texts {
     }
 
     fn show(value: &Vec<String>) -> Option<String> {
-        if value.is_empty() {
-            None
-        } else {
-            Some(value.join(", "))
-        }
+        if value.is_empty() { None } else { Some(value.join(", ")) }
     }
 }
 
@@ -223,10 +196,7 @@ pub(crate) fn texts(
     in_cli: Option<char>,
 ) -> Option<Vec<String>> {
     let split = |text: &str, at: Option<char>| -> Vec<String> {
-        let parts = text
-            .split(|c| Some(c) == at)
-            .map(str::trim)
-            .filter(|part| !part.is_empty());
+        let parts = text.split(|c| Some(c) == at).map(str::trim).filter(|part| !part.is_empty());
         parts.map(str::to_owned).collect()
     };
     match raw {
@@ -260,29 +230,14 @@ mod tests {
 
     #[test]
     fn urls_are_checked_and_masked() {
-        for good in [
-            "http://localhost:11434",
-            "https://api.example.com/v1",
-            "http://[::1]:80/x",
-        ] {
+        for good in ["http://localhost:11434", "https://api.example.com/v1", "http://[::1]:80/x"] {
             assert_eq!(url(good).as_deref(), Ok(good));
             assert_eq!(masked_url(good), good);
         }
-        for bad in [
-            "",
-            "api.example.com",
-            "ftp://x",
-            "http://",
-            "http:///v1",
-            "https://?x",
-            "http://a b",
-        ] {
+        for bad in ["", "api.example.com", "ftp://x", "http://", "http:///v1", "https://?x", "http://a b"] {
             assert!(url(bad).is_err(), "{bad}");
         }
-        assert_eq!(
-            masked_url("https://me:pw@h:1/v1?key=abc"),
-            "https://***@h:1/v1?***"
-        );
+        assert_eq!(masked_url("https://me:pw@h:1/v1?key=abc"), "https://***@h:1/v1?***");
         assert_eq!(url("https://h/v1/").as_deref(), Ok("https://h/v1"));
     }
 

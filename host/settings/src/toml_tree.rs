@@ -11,10 +11,7 @@ pub(crate) fn parse(text: &str) -> Result<Node, Vec<(Pos, String)>> {
     let lines = Lines::new(text);
     let (table, errors) = DeTable::parse_recoverable(text);
     if errors.is_empty() {
-        return Ok(Node {
-            value: map(table.get_ref(), &lines),
-            at: lines.pos(0),
-        });
+        return Ok(Node { value: map(table.get_ref(), &lines), at: lines.pos(0) });
     }
     let describe = |error: &toml::de::Error| {
         let at = lines.pos(error.span().map_or(0, |span| span.start));
@@ -29,11 +26,7 @@ fn map(table: &DeTable<'_>, lines: &Lines<'_>) -> Value {
     keyed.sort_by_key(|(key, _)| key.span().start);
     let entry = |(key, value): (&toml::Spanned<_>, &toml::Spanned<DeValue<'_>>)| {
         let name: &std::borrow::Cow<'_, str> = key.get_ref();
-        Entry {
-            key: name.to_string(),
-            at: lines.pos(key.span().start),
-            node: node(value, lines),
-        }
+        Entry { key: name.to_string(), at: lines.pos(key.span().start), node: node(value, lines) }
     };
     Value::Map(keyed.into_iter().map(entry).collect())
 }
@@ -41,18 +34,13 @@ fn map(table: &DeTable<'_>, lines: &Lines<'_>) -> Value {
 fn node(spanned: &toml::Spanned<DeValue<'_>>, lines: &Lines<'_>) -> Node {
     let value = match spanned.get_ref() {
         DeValue::String(text) => Value::Text(text.to_string()),
-        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).map_or_else(
-            |_| Value::Float(number.as_str().parse().unwrap_or(f64::NAN)),
-            Value::Int,
-        ),
+        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
+            .map_or_else(|_| Value::Float(number.as_str().parse().unwrap_or(f64::NAN)), Value::Int),
         DeValue::Float(number) => Value::Float(number.as_str().parse().unwrap_or(f64::NAN)),
         DeValue::Boolean(value) => Value::Bool(*value),
         DeValue::Datetime(value) => Value::Text(value.to_string()),
         DeValue::Array(items) => Value::List(items.iter().map(|item| node(item, lines)).collect()),
         DeValue::Table(table) => map(table, lines),
     };
-    Node {
-        value,
-        at: lines.pos(spanned.span().start),
-    }
+    Node { value, at: lines.pos(spanned.span().start) }
 }

@@ -60,10 +60,9 @@ impl Value {
             Self::Float(value) => Json::from(*value),
             Self::Text(value) => Json::from(value.as_str()),
             Self::List(items) => items.iter().map(|node| node.value.json()).collect(),
-            Self::Map(entries) => entries
-                .iter()
-                .map(|entry| (entry.key.clone(), entry.node.value.json()))
-                .collect(),
+            Self::Map(entries) => {
+                entries.iter().map(|entry| (entry.key.clone(), entry.node.value.json())).collect()
+            }
         }
     }
 }
@@ -76,33 +75,16 @@ pub(crate) struct Lines<'a> {
 
 impl<'a> Lines<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
-        let after = text
-            .bytes()
-            .enumerate()
-            .filter(|(_, byte)| *byte == b'\n')
-            .map(|(idx, _)| idx + 1);
-        Self {
-            text,
-            starts: std::iter::once(0).chain(after).collect(),
-        }
+        let after = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(idx, _)| idx + 1);
+        Self { text, starts: std::iter::once(0).chain(after).collect() }
     }
 
     pub(crate) fn pos(&self, offset: usize) -> Pos {
-        let line_idx = self
-            .starts
-            .partition_point(|start| *start <= offset)
-            .saturating_sub(1);
+        let line_idx = self.starts.partition_point(|start| *start <= offset).saturating_sub(1);
         let start = self.starts.get(line_idx).copied().unwrap_or(0);
-        let before = self
-            .text
-            .as_bytes()
-            .get(start..offset.min(self.text.len()))
-            .unwrap_or_default();
+        let before = self.text.as_bytes().get(start..offset.min(self.text.len())).unwrap_or_default();
         let n_chars = before.iter().filter(|byte| (**byte & 0xC0) != 0x80).count();
         let clamp = |n: usize| u32::try_from(n + 1).unwrap_or(u32::MAX);
-        Pos {
-            line: clamp(line_idx),
-            column: clamp(n_chars),
-        }
+        Pos { line: clamp(line_idx), column: clamp(n_chars) }
     }
 }

@@ -24,9 +24,7 @@ pub(crate) fn parse(text: &str) -> Result<Node, (Pos, String)> {
     match serde_saphyr::from_str_with_options::<Spanned<Tree>>(text, options) {
         Ok(tree) => Ok(node(tree)),
         Err(error) => {
-            let at = error
-                .location()
-                .map_or(Pos { line: 1, column: 1 }, |location| pos(&location));
+            let at = error.location().map_or(Pos { line: 1, column: 1 }, |location| pos(&location));
             Err((at, describe(&error)))
         }
     }
@@ -42,17 +40,11 @@ fn describe(error: &serde_saphyr::Error) -> String {
 
 fn pos(location: &serde_saphyr::Location) -> Pos {
     let clamp = |n: u64| u32::try_from(n).unwrap_or(u32::MAX).max(1);
-    Pos {
-        line: clamp(location.line()),
-        column: clamp(location.column()),
-    }
+    Pos { line: clamp(location.line()), column: clamp(location.column()) }
 }
 
 fn node(spanned: Spanned<Tree>) -> Node {
-    Node {
-        at: pos(&spanned.referenced),
-        value: spanned.value.0,
-    }
+    Node { at: pos(&spanned.referenced), value: spanned.value.0 }
 }
 
 struct Tree(Value);
@@ -112,11 +104,7 @@ impl<'de> Visitor<'de> for TreeVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
         let mut entries = Vec::new();
         while let Some((key, value)) = map.next_entry::<Spanned<String>, Spanned<Tree>>()? {
-            entries.push(Entry {
-                at: pos(&key.referenced),
-                key: key.value,
-                node: node(value),
-            });
+            entries.push(Entry { at: pos(&key.referenced), key: key.value, node: node(value) });
         }
         Ok(Value::Map(entries))
     }
@@ -129,16 +117,9 @@ mod tests {
     #[test]
     fn positions_and_kinds_of_yaml_are_kept() {
         let tree = parse("a:\n  b.c: 1\n  d: yes\n  e: [~, 2.5, x]\nbig: 18446744073709551615\n").unwrap();
-        let Value::Map(top) = &tree.value else {
-            panic!("{tree:?}")
-        };
-        let Value::Map(inner) = &top[0].node.value else {
-            panic!("{tree:?}")
-        };
-        assert_eq!(
-            (inner[0].key.as_str(), inner[0].at),
-            ("b.c", Pos { line: 2, column: 3 })
-        );
+        let Value::Map(top) = &tree.value else { panic!("{tree:?}") };
+        let Value::Map(inner) = &top[0].node.value else { panic!("{tree:?}") };
+        assert_eq!((inner[0].key.as_str(), inner[0].at), ("b.c", Pos { line: 2, column: 3 }));
         assert_eq!(inner[0].node.value, Value::Int(1));
         assert_eq!(inner[0].node.at, Pos { line: 2, column: 8 });
         assert_eq!(inner[1].node.value, Value::Bool(true));

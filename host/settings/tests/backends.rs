@@ -4,21 +4,13 @@
 use settings::{Backend, CliOverrides, Env, File, Format, Isolation, Resolved, resolve};
 
 fn load(name: &str, text: &str, env: &[(&str, &str)]) -> Result<Resolved, String> {
-    let file = File {
-        name,
-        format: Format::of(name),
-        text,
-    };
+    let file = File { name, format: Format::of(name), text };
     let env: Env = env.iter().copied().collect();
     resolve(Some(&file), &env, &CliOverrides::default()).map_err(|refused| refused.to_string())
 }
 
 fn names(resolved: &Resolved) -> Vec<(&str, &str)> {
-    resolved
-        .backends()
-        .iter()
-        .map(|backend| (backend.name(), backend.connector()))
-        .collect()
+    resolved.backends().iter().map(|backend| (backend.name(), backend.connector())).collect()
 }
 
 #[test]
@@ -26,14 +18,7 @@ fn example_of_the_overview_page_loads_literally_without_keys() {
     let text = "backends:\n  openai:\n    type: openai\n  anthropic:\n    type: anthropic\n  gemini:\n    type: gemini\n\n\
                 default_backend: openai\n";
     let resolved = load("config/config.yaml", text, &[]).unwrap();
-    assert_eq!(
-        names(&resolved),
-        [
-            ("openai", "openai"),
-            ("anthropic", "anthropic"),
-            ("gemini", "gemini")
-        ]
-    );
+    assert_eq!(names(&resolved), [("openai", "openai"), ("anthropic", "anthropic"), ("gemini", "gemini")]);
     assert_eq!(resolved.default_backend(), Some("openai"));
     assert_eq!(resolved.warnings(), []);
     assert_eq!(resolved.port(), 8000);
@@ -41,13 +26,8 @@ fn example_of_the_overview_page_loads_literally_without_keys() {
 
 #[test]
 fn instances_keep_the_order_of_the_file_in_every_spelling() {
-    let expected = [
-        ("zai", "zai"),
-        ("openai.work", "openai"),
-        ("openai", "openai"),
-        ("mine", "custom"),
-        ("a", "a"),
-    ];
+    let expected =
+        [("zai", "zai"), ("openai.work", "openai"), ("openai", "openai"), ("mine", "custom"), ("a", "a")];
     for (name, text) in [
         (
             "l.toml",
@@ -58,10 +38,7 @@ fn instances_keep_the_order_of_the_file_in_every_spelling() {
             "[backends.zai]\n[backends.openai.work]\napi_key = 'x'\n[backends.openai]\nenabled = true\n\
                     [backends.mine]\nconnector = 'custom'\n[backends.a]\n",
         ),
-        (
-            "l.yaml",
-            "backends:\n  zai:\n  openai.work: {}\n  openai:\n  mine: {type: custom}\n  a: {}\n",
-        ),
+        ("l.yaml", "backends:\n  zai:\n  openai.work: {}\n  openai:\n  mine: {type: custom}\n  a: {}\n"),
     ] {
         let resolved = load(name, text, &[]).unwrap();
         assert_eq!(names(&resolved), expected, "{text}");
@@ -72,12 +49,8 @@ fn instances_keep_the_order_of_the_file_in_every_spelling() {
 fn nested_table_is_an_instance_only_when_it_has_a_mark_of_one() {
     let only = load("l.toml", "[backends.openai.work]\napi_url = 'http://h/v1'\n", &[]).unwrap();
     assert_eq!(names(&only), [("openai.work", "openai")]);
-    let extra = load(
-        "l.toml",
-        "[backends.openai]\nheaders = { a = 'b' }\nretry = { times = 3 }\n",
-        &[],
-    )
-    .unwrap();
+    let extra =
+        load("l.toml", "[backends.openai]\nheaders = { a = 'b' }\nretry = { times = 3 }\n", &[]).unwrap();
     assert_eq!(names(&extra), [("openai", "openai")]);
     assert_eq!(
         serde_json::to_value(extra.backends()[0].extra()).unwrap(),
@@ -101,11 +74,7 @@ fn every_field_is_typed() {
     let backend: &Backend = &resolved.backends()[0];
     let values = backend.values();
     assert_eq!((backend.name(), backend.connector()), ("x.y", "custom"));
-    let keys: Vec<_> = backend
-        .api_keys()
-        .iter()
-        .map(|key| key.secret().unwrap().expose().clone())
-        .collect();
+    let keys: Vec<_> = backend.api_keys().iter().map(|key| key.secret().unwrap().expose().clone()).collect();
     assert_eq!(keys, ["one", "lit"]);
     assert_eq!(backend.api_keys()[0].env_name(), Some("K1"));
     assert_eq!(backend.missing_env(), ["GONE"]);
@@ -131,10 +100,7 @@ fn python_example_with_nulls_loads() {
     let text = "backends:\n  default_backend: \"openai\"\n  openai:\n    api_url: null\n    timeout: 120\n    models:\n      - \"gpt-4\"\n  \
                 qwen_oauth:\n    extra:\n      client_id: null\n";
     let resolved = load("config.yaml", text, &[]).unwrap();
-    assert_eq!(
-        names(&resolved),
-        [("openai", "openai"), ("qwen_oauth", "qwen_oauth")]
-    );
+    assert_eq!(names(&resolved), [("openai", "openai"), ("qwen_oauth", "qwen_oauth")]);
     assert_eq!(resolved.backends()[0].values().api_url(), None);
 }
 
@@ -186,10 +152,7 @@ fn wrong_backends_are_refused_with_place_and_remedy() {
             "[backends.'a.b']\n[backends.a.b]\ntype = 'x'",
             "error: l.toml:2:13: backends.a.b: is set twice, first on line 1\n  hint: keep one".to_owned(),
         ),
-        (
-            "backends = 3",
-            "error: l.toml:1:12: backends: expected a table, found a whole number".to_owned(),
-        ),
+        ("backends = 3", "error: l.toml:1:12: backends: expected a table, found a whole number".to_owned()),
     ] {
         assert_eq!(load("l.toml", text, &[]).unwrap_err(), expected, "{text}");
     }
@@ -221,11 +184,7 @@ fn backend_without_configuration_has_defaults() {
     let backend =
         Backend::unconfigured("openai.1", settings::Source::Flag("--default-backend".to_owned())).unwrap();
     assert_eq!(
-        (
-            backend.connector(),
-            backend.values().enabled(),
-            backend.api_keys().len()
-        ),
+        (backend.connector(), backend.values().enabled(), backend.api_keys().len()),
         ("openai", true, 0)
     );
     assert!(Backend::unconfigured("a:b", settings::Source::Default).is_none());

@@ -20,16 +20,12 @@ fn cases(text: &str) -> Vec<Case<'_>> {
     let mut cases: Vec<Case<'_>> = Vec::new();
     for line in text.lines() {
         if let Some(name) = line.strip_prefix("--- ") {
-            cases.push(Case {
-                name,
-                ..Case::default()
-            });
+            cases.push(Case { name, ..Case::default() });
             continue;
         }
         let case = cases.last_mut().unwrap();
         if let Some(expected) = line.strip_prefix("> ") {
-            case.expected
-                .push(expected.replace("{version}", env!("CARGO_PKG_VERSION")));
+            case.expected.push(expected.replace("{version}", env!("CARGO_PKG_VERSION")));
         } else if let Some(env) = line.strip_prefix("env ") {
             case.env = env;
         } else if let Some(flags) = line.strip_prefix("flags ") {
@@ -37,10 +33,7 @@ fn cases(text: &str) -> Vec<Case<'_>> {
         } else if let Some(keys) = line.strip_prefix("show ") {
             case.keys = keys;
         } else {
-            assert!(
-                line.is_empty() || line.starts_with("  "),
-                "no part of a case: {line:?}"
-            );
+            assert!(line.is_empty() || line.starts_with("  "), "no part of a case: {line:?}");
             case.text.push_str(line.get(2..).unwrap_or_default());
             case.text.push('\n');
         }
@@ -50,16 +43,8 @@ fn cases(text: &str) -> Vec<Case<'_>> {
 
 /// Each asked key as `value @ source` and the warnings, or all errors.
 fn outcome(case: &Case<'_>) -> String {
-    let file = File {
-        name: case.name,
-        format: Format::of(case.name),
-        text: &case.text,
-    };
-    let env: Env = case
-        .env
-        .split_whitespace()
-        .map(|pair| pair.split_once('=').unwrap())
-        .collect();
+    let file = File { name: case.name, format: Format::of(case.name), text: &case.text };
+    let env: Env = case.env.split_whitespace().map(|pair| pair.split_once('=').unwrap()).collect();
     let mut cli = CliOverrides::default();
     for flag in case.flags.split_whitespace() {
         let (long, value) = flag.split_once('=').unwrap_or((flag, "true"));
@@ -76,28 +61,15 @@ fn shown(resolved: &Resolved, keys: &str) -> String {
     let mut lines: Vec<String> = Vec::new();
     for key in keys.split_whitespace() {
         let row = rows.iter().find(|row| row.key == key).unwrap();
-        lines.push(format!(
-            "{} @ {}",
-            row.value.as_deref().unwrap_or("-"),
-            row.source
-        ));
+        lines.push(format!("{} @ {}", row.value.as_deref().unwrap_or("-"), row.source));
     }
-    lines.extend(
-        resolved
-            .warnings()
-            .iter()
-            .map(|warning| format!("warning: {warning}")),
-    );
+    lines.extend(resolved.warnings().iter().map(|warning| format!("warning: {warning}")));
     lines.join("\n")
 }
 
 fn check(text: &str, n_cases_min: usize) {
     let cases = cases(text);
-    assert!(
-        cases.len() >= n_cases_min,
-        "only {} cases were found",
-        cases.len()
-    );
+    assert!(cases.len() >= n_cases_min, "only {} cases were found", cases.len());
     for case in cases {
         let expected = case.expected.join("\n");
         assert!(!expected.is_empty(), "nothing is expected of {}", case.text);
@@ -138,30 +110,14 @@ fn plugin_directories_of_the_environment_are_separated_like_path() {
     let separator = if cfg!(windows) { ";" } else { ":" };
     let env = Env::from_iter([("LIP_PLUGINS_DIR", ["a", "", "b"].join(separator))]);
     let resolved = resolve(None, &env, &CliOverrides::default()).unwrap();
-    assert_eq!(
-        resolved.plugins_dir(),
-        [std::path::Path::new("a"), std::path::Path::new("b")]
-    );
+    assert_eq!(resolved.plugins_dir(), [std::path::Path::new("a"), std::path::Path::new("b")]);
 }
 
 #[test]
 fn byte_order_mark_is_skipped() {
     for name in ["a.toml", "a.json"] {
-        let text = if name == "a.toml" {
-            "\u{feff}port = 9"
-        } else {
-            "\u{feff}{\"port\": 9}"
-        };
-        let file = File {
-            name,
-            format: Format::of(name),
-            text,
-        };
-        assert_eq!(
-            resolve(Some(&file), &Env::default(), &CliOverrides::default())
-                .unwrap()
-                .port(),
-            9
-        );
+        let text = if name == "a.toml" { "\u{feff}port = 9" } else { "\u{feff}{\"port\": 9}" };
+        let file = File { name, format: Format::of(name), text };
+        assert_eq!(resolve(Some(&file), &Env::default(), &CliOverrides::default()).unwrap().port(), 9);
     }
 }

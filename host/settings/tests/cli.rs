@@ -20,10 +20,7 @@ fn resolved(args: &[&str]) -> Resolved {
 #[test]
 fn flags_and_table_are_the_same_set() {
     command().debug_assert();
-    let mut table: Vec<&str> = all()
-        .flat_map(|setting| setting.flags)
-        .map(|flag| flag.long)
-        .collect();
+    let mut table: Vec<&str> = all().flat_map(|setting| setting.flags).map(|flag| flag.long).collect();
     let built = clap_args(Command::new("lip"));
     let mut flags: Vec<&str> = built.get_arguments().filter_map(clap::Arg::get_long).collect();
     table.sort_unstable();
@@ -40,11 +37,7 @@ fn every_flag_of_the_table_reaches_the_resolver() {
             Takes::Value | Takes::Values => format!("--{}=a=b", flag.long),
             Takes::Nothing(_) | Takes::MaybeBool => format!("--{}", flag.long),
         };
-        let outcome = resolve(
-            None,
-            &Env::from_iter([("API_KEYS", "k")]),
-            &parse(&[&arg]).unwrap(),
-        );
+        let outcome = resolve(None, &Env::from_iter([("API_KEYS", "k")]), &parse(&[&arg]).unwrap());
         let told = match outcome {
             Ok(resolved) => resolved.source(setting.key).unwrap().to_string(),
             Err(refused) => refused.to_string(),
@@ -69,38 +62,22 @@ fn flags_parse_as_promised() {
             .as_millis(),
         1_500
     );
-    assert_eq!(
-        resolved(&["--default-backend", "openai"]).default_backend(),
-        Some("openai")
-    );
-    assert_eq!(
-        resolved(&["--multi-user-mode"]).access_mode().as_str(),
-        "multi_user"
-    );
+    assert_eq!(resolved(&["--default-backend", "openai"]).default_backend(), Some("openai"));
+    assert_eq!(resolved(&["--multi-user-mode"]).access_mode().as_str(), "multi_user");
     assert!(parse(&["--multi-user-mode", "--single-user-mode"]).is_err());
     assert!(parse(&["--prot", "1"]).is_err());
     assert!(parse(&["--port"]).is_err());
     // A bare flag takes nothing of what follows it.
-    assert!(
-        resolved(&["--disable-stale-acp-agent-kills", "serve"])
-            .default_backend()
-            .is_none()
-    );
+    assert!(resolved(&["--disable-stale-acp-agent-kills", "serve"]).default_backend().is_none());
 }
 
 #[test]
 fn config_path_is_known_before_the_rest() {
     let env = Env::from_iter([("LIP_CONFIG", "env.toml")]);
     let (path, source) = config_path(&env, &CliOverrides::default()).unwrap();
-    assert_eq!(
-        (path.to_str(), source.to_string().as_str()),
-        (Some("env.toml"), "environment LIP_CONFIG")
-    );
+    assert_eq!((path.to_str(), source.to_string().as_str()), (Some("env.toml"), "environment LIP_CONFIG"));
     let (path, source) = config_path(&env, &parse(&["--config", "config/config.yaml"]).unwrap()).unwrap();
-    assert_eq!(
-        (path.to_str(), source.to_string().as_str()),
-        (Some("config/config.yaml"), "--config")
-    );
+    assert_eq!((path.to_str(), source.to_string().as_str()), (Some("config/config.yaml"), "--config"));
     assert_eq!(config_path(&Env::default(), &CliOverrides::default()), None);
 }
 

@@ -15,11 +15,7 @@ fn goldens_are_up_to_date() {
 #[test]
 fn generated_file_changes_nothing_as_it_stands() {
     let text = generate::config_toml();
-    let file = File {
-        name: "lip.toml",
-        format: Format::Toml,
-        text: &text,
-    };
+    let file = File { name: "lip.toml", format: Format::Toml, text: &text };
     let with = resolve(Some(&file), &Env::default(), &CliOverrides::default()).unwrap();
     let without = resolve(None, &Env::default(), &CliOverrides::default()).unwrap();
     assert_eq!(with.explain(), without.explain());
@@ -34,31 +30,18 @@ fn every_key_of_the_generated_file_can_be_uncommented() {
         _ => line.to_owned(),
     };
     let text = text.lines().map(uncomment).collect::<Vec<_>>().join("\n");
-    let file = File {
-        name: "lip.toml",
-        format: Format::Toml,
-        text: &text,
-    };
+    let file = File { name: "lip.toml", format: Format::Toml, text: &text };
     let env = Env::from_iter([("LIP_CLIENT_KEY", "k")]);
     let resolved = resolve(Some(&file), &env, &CliOverrides::default()).unwrap();
     let n_in_file = all().filter(|setting| setting.in_file).count();
     let from_file = |row: &settings::Row| {
         row.source.to_string().starts_with("lip.toml") && !row.key.starts_with("backends.")
     };
-    assert_eq!(
-        resolved.explain().iter().filter(|row| from_file(row)).count(),
-        n_in_file
-    );
-    let n_of_backend = resolved
-        .explain()
-        .iter()
-        .filter(|row| row.key.starts_with("backends.openai."))
-        .count();
+    assert_eq!(resolved.explain().iter().filter(|row| from_file(row)).count(), n_in_file);
+    let n_of_backend =
+        resolved.explain().iter().filter(|row| row.key.starts_with("backends.openai.")).count();
     assert_eq!(n_of_backend, all_of_backend().count());
-    let n_later = all()
-        .chain(all_of_backend())
-        .filter(|setting| setting.status != Status::Ready)
-        .count();
+    let n_later = all().chain(all_of_backend()).filter(|setting| setting.status != Status::Ready).count();
     assert_eq!(resolved.warnings().len(), n_later, "{:?}", resolved.warnings());
 }
 
@@ -69,22 +52,11 @@ fn names_of_the_table_are_unique_and_documented() {
         for name in setting.env_names().into_iter().chain([setting.key.to_owned()]) {
             assert!(seen.insert(name.clone()), "{name} stands twice");
         }
-        assert!(
-            setting
-                .aliases
-                .iter()
-                .all(|alias| seen.insert((*alias).to_owned())),
-            "{}",
-            setting.key
-        );
+        assert!(setting.aliases.iter().all(|alias| seen.insert((*alias).to_owned())), "{}", setting.key);
         assert!(setting.doc.trim().ends_with('.'), "{}", setting.key);
     }
     for setting in all_of_backend() {
-        assert!(
-            setting.doc.trim().ends_with('.') && setting.flags.is_empty(),
-            "{}",
-            setting.key
-        );
+        assert!(setting.doc.trim().ends_with('.') && setting.flags.is_empty(), "{}", setting.key);
     }
 }
 

@@ -7,11 +7,7 @@ use settings::{CliOverrides, Env, File, Format, all, resolve};
 const CANARY: &str = "sk-canary-4f9b";
 
 fn texts_of(file_name: &str, text: &str, env: &Env) -> String {
-    let file = File {
-        name: file_name,
-        format: Format::of(file_name),
-        text,
-    };
+    let file = File { name: file_name, format: Format::of(file_name), text };
     match resolve(Some(&file), env, &CliOverrides::default()) {
         Ok(resolved) => format!("{:?}{:?}{resolved:?}", resolved.explain(), resolved.warnings()),
         Err(refused) => format!("{refused}{refused:?}"),

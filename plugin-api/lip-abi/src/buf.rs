@@ -31,10 +31,7 @@ unsafe impl Send for Buf {}
 unsafe impl Sync for Buf {}
 
 unsafe extern "C" fn keep_static(_: *const ()) {}
-static STATIC_VT: BufVt = BufVt {
-    retain: keep_static,
-    release: keep_static,
-};
+static STATIC_VT: BufVt = BufVt { retain: keep_static, release: keep_static };
 
 struct ArcVt<T>(PhantomData<T>);
 
@@ -54,31 +51,18 @@ impl<T: Send + Sync + 'static> ArcVt<T> {
         let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(drop_one));
     }
 
-    const VT: &'static BufVt = &BufVt {
-        retain: Self::retain,
-        release: Self::release,
-    };
+    const VT: &'static BufVt = &BufVt { retain: Self::retain, release: Self::release };
 }
 
 impl Buf {
     /// No bytes, no owner.
     pub const fn empty() -> Self {
-        Self {
-            ptr: NonNull::<u8>::dangling().as_ptr(),
-            len: 0,
-            owner: std::ptr::null(),
-            vt: &STATIC_VT,
-        }
+        Self { ptr: NonNull::<u8>::dangling().as_ptr(), len: 0, owner: std::ptr::null(), vt: &STATIC_VT }
     }
 
     /// Bytes that live as long as the library, which is never unmapped.
     pub const fn from_static(bytes: &'static [u8]) -> Self {
-        Self {
-            ptr: bytes.as_ptr(),
-            len: bytes.len(),
-            owner: std::ptr::null(),
-            vt: &STATIC_VT,
-        }
+        Self { ptr: bytes.as_ptr(), len: bytes.len(), owner: std::ptr::null(), vt: &STATIC_VT }
     }
 
     /// Takes `owner` into one allocation; its bytes are not copied.
@@ -86,12 +70,7 @@ impl Buf {
         let owner = Arc::new(owner);
         let bytes: &[u8] = (*owner).as_ref();
         let (ptr, len) = (bytes.as_ptr(), bytes.len());
-        Self {
-            ptr,
-            len,
-            owner: Arc::into_raw(owner).cast(),
-            vt: ArcVt::<T>::VT,
-        }
+        Self { ptr, len, owner: Arc::into_raw(owner).cast(), vt: ArcVt::<T>::VT }
     }
 
     /// Builds a buffer from its parts and takes over one reference to `owner`.
@@ -114,12 +93,7 @@ impl Buf {
         let bytes = self.as_slice().get(range)?;
         // SAFETY: `owner` is alive, for `self` holds a reference (B3); the new buffer takes over the one added here.
         unsafe { (self.vt.retain)(self.owner) };
-        Some(Self {
-            ptr: bytes.as_ptr(),
-            len: bytes.len(),
-            owner: self.owner,
-            vt: self.vt,
-        })
+        Some(Self { ptr: bytes.as_ptr(), len: bytes.len(), owner: self.owner, vt: self.vt })
     }
 
     /// The bytes.
@@ -143,12 +117,7 @@ impl Clone for Buf {
     fn clone(&self) -> Self {
         // SAFETY: `owner` is alive, for `self` holds a reference (B3); the copy takes over the one added here.
         unsafe { (self.vt.retain)(self.owner) };
-        Self {
-            ptr: self.ptr,
-            len: self.len,
-            owner: self.owner,
-            vt: self.vt,
-        }
+        Self { ptr: self.ptr, len: self.len, owner: self.owner, vt: self.vt }
     }
 }
 
@@ -173,11 +142,7 @@ impl AsRef<[u8]> for Buf {
 
 impl From<Vec<u8>> for Buf {
     fn from(bytes: Vec<u8>) -> Self {
-        if bytes.is_empty() {
-            Self::empty()
-        } else {
-            Self::from_owner(bytes)
-        }
+        if bytes.is_empty() { Self::empty() } else { Self::from_owner(bytes) }
     }
 }
 
@@ -244,10 +209,7 @@ mod tests {
 
     #[test]
     fn only_the_same_vtable_object_gives_the_owner() {
-        static OTHER: BufVt = BufVt {
-            retain: keep_static,
-            release: keep_static,
-        };
+        static OTHER: BufVt = BufVt { retain: keep_static, release: keep_static };
         let buf = Buf::from_static(b"abc");
         assert!(buf.owner_if(&STATIC_VT).is_some());
         assert!(buf.owner_if(&OTHER).is_none());

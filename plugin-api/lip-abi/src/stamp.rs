@@ -50,12 +50,7 @@ impl Stamp {
         let [unwind, ptr_bits, text @ ..] = rest else {
             return None;
         };
-        let abi = [
-            [abi[0], abi[1]],
-            [abi[2], abi[3]],
-            [abi[4], abi[5]],
-            [abi[6], abi[7]],
-        ];
+        let abi = [[abi[0], abi[1]], [abi[2], abi[3]], [abi[4], abi[5]], [abi[6], abi[7]]];
         let stamp = Self {
             magic: *magic,
             abi: abi.map(u16::from_le_bytes),

@@ -51,10 +51,7 @@ pub struct Model {
 impl Model {
     /// A model of which only the name is known.
     pub fn named(id: impl Into<String>) -> Self {
-        Self {
-            id: id.into(),
-            ..Self::default()
-        }
+        Self { id: id.into(), ..Self::default() }
     }
 
     /// Reads the answer of an OpenAI-style `GET /models`: `{"data": [{"id": …}, …]}`.
@@ -99,10 +96,7 @@ impl Create<'_> {
     pub fn base_url(&self, default: &str) -> Result<String> {
         let url = self.string("base_url")?.unwrap_or_else(|| default.to_owned());
         if !url.starts_with("https://") && !url.starts_with("http://") {
-            return Err(Error::bad_config(
-                "base_url",
-                "write a URL that begins with https:// or http://",
-            ));
+            return Err(Error::bad_config("base_url", "write a URL that begins with https:// or http://"));
         }
         Ok(url.trim_end_matches('/').to_owned())
     }
@@ -136,26 +130,16 @@ impl Create<'_> {
             None | Some(Value::Null) => return Ok(Vec::new()),
             Some(Value::Object(table)) => table,
             Some(_) => {
-                return Err(Error::bad_config(
-                    "headers",
-                    "write a table of header names and texts",
-                ));
+                return Err(Error::bad_config("headers", "write a table of header names and texts"));
             }
         };
         let header = |(name, value): (&String, &Value)| {
             let (key, name) = (format!("headers.{name}"), name.to_ascii_lowercase());
-            let is_legal = name
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+            let is_legal = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
             if name.is_empty() || !is_legal || OWNED_HEADERS.contains(&&*name) {
-                return Err(Error::bad_config(
-                    &key,
-                    "name a header other than those that LIP sets itself",
-                ));
+                return Err(Error::bad_config(&key, "name a header other than those that LIP sets itself"));
             }
-            let value = value
-                .as_str()
-                .ok_or_else(|| Error::bad_config(&key, "write a text in quotes"))?;
+            let value = value.as_str().ok_or_else(|| Error::bad_config(&key, "write a text in quotes"))?;
             Ok((name, header_value(&key, value.to_owned())?))
         };
         table.iter().map(header).collect()
@@ -164,10 +148,7 @@ impl Create<'_> {
 
 fn header_value(key: &str, text: String) -> Result<String> {
     if text.is_empty() || !text.bytes().all(|b| (b' '..0x7f).contains(&b)) {
-        return Err(Error::bad_config(
-            key,
-            "write a text of printable ASCII characters",
-        ));
+        return Err(Error::bad_config(key, "write a text of printable ASCII characters"));
     }
     Ok(text)
 }
@@ -212,10 +193,6 @@ pub trait Connector: Sized + Send + Sync + 'static {
 
     /// Any other task by name, for hosts newer than this crate.
     fn other(&self, _cx: Ctx, what: String, _turn: Turn) -> impl Future<Output = Result<()>> + Send {
-        async move {
-            Err(Error::unsupported(format!(
-                "this connector knows no task \"{what}\""
-            )))
-        }
+        async move { Err(Error::unsupported(format!("this connector knows no task \"{what}\""))) }
     }
 }

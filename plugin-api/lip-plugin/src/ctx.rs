@@ -64,9 +64,7 @@ impl Ctx {
     /// # Errors
     /// `denied` unless the manifest says `reads_secret`, or when there is no such secret.
     pub async fn secret(&self, name: &str) -> Result<String> {
-        let done = self
-            .op(op::SECRET_GET, 0, 0, name.to_owned().into(), Buf::empty())
-            .await;
+        let done = self.op(op::SECRET_GET, 0, 0, name.to_owned().into(), Buf::empty()).await;
         match done.status {
             status::OK => Ok(String::from_utf8_lossy(&done.body).into_owned()),
             other => Err(Error::from_status(other, &done.meta)),
@@ -154,15 +152,7 @@ impl Ctx {
 
     /// Starts any operation by its number: the way to effects that are newer than this crate.
     pub fn op(&self, kind: u32, handle: u64, arg: u64, meta: Buf, body: Buf) -> OpFuture {
-        self.shared.start(Op {
-            id: 0,
-            kind,
-            flags: 0,
-            handle,
-            arg,
-            meta,
-            body,
-        })
+        self.shared.start(Op { id: 0, kind, flags: 0, handle, arg, meta, body })
     }
 
     pub(crate) fn close(&self, handle: u64) {
@@ -178,13 +168,6 @@ impl Ctx {
     }
 
     pub(crate) fn emit(&self, kind: u32, handle: u64, meta: &'static str, data: Buf) {
-        self.shared.emit(Event {
-            kind,
-            index: 0,
-            handle,
-            arg: 0,
-            meta: meta.into(),
-            data,
-        });
+        self.shared.emit(Event { kind, index: 0, handle, arg: 0, meta: meta.into(), data });
     }
 }

@@ -17,11 +17,7 @@ pub struct Error {
 impl Error {
     /// An error with one of the codes of [`lip_abi::AbiError`] and one sentence. Put no secret into it.
     pub fn new(code: &str, message: impl fmt::Display) -> Self {
-        Self {
-            code: code.to_owned(),
-            message: message.to_string(),
-            extra: serde_json::Map::new(),
-        }
+        Self { code: code.to_owned(), message: message.to_string(), extra: serde_json::Map::new() }
     }
 
     /// The provider answered with an error `status` (400–599).
@@ -86,14 +82,7 @@ impl Error {
             _ => "io",
         };
         let sentence = String::from_utf8_lossy(meta);
-        Self::new(
-            code,
-            if sentence.is_empty() {
-                code.into()
-            } else {
-                sentence
-            },
-        )
+        Self::new(code, if sentence.is_empty() { code.into() } else { sentence })
     }
 }
 
@@ -115,9 +104,6 @@ impl From<Error> for AbiError {
     fn from(error: Error) -> Self {
         let mut detail = error.extra;
         detail.insert("message".to_owned(), json!(error.message));
-        Self {
-            code: error.code.into(),
-            detail: Value::Object(detail).to_string().into(),
-        }
+        Self { code: error.code.into(), detail: Value::Object(detail).to_string().into() }
     }
 }

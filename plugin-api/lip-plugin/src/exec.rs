@@ -34,16 +34,11 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(host: HostFns_Ref) -> Arc<Self> {
-        Arc::new(Self {
-            inner: Mutex::default(),
-            host,
-        })
+        Arc::new(Self { inner: Mutex::default(), host })
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     pub(crate) fn start(self: &Arc<Self>, mut op: Op) -> OpFuture {
@@ -54,11 +49,7 @@ impl Shared {
         let id = op.id;
         inner.ops.push(op);
         drop(inner);
-        OpFuture {
-            id,
-            shared: Arc::clone(self),
-            taken: false,
-        }
+        OpFuture { id, shared: Arc::clone(self), taken: false }
     }
 
     /// An operation whose completion nobody waits for.
@@ -183,21 +174,10 @@ impl AsyncTask {
         F: Future<Output = Result<()>> + Send + 'static,
     {
         let shared = Shared::new(host);
-        let root = Arc::new(RootWaker {
-            key,
-            host,
-            state: AtomicU8::new(IDLE),
-            woken: AtomicBool::new(false),
-        });
-        let work: Work = Box::pin(work(Ctx {
-            shared: Arc::clone(&shared),
-        }));
-        Self {
-            work: Some(work),
-            waker: Arc::clone(&root).into(),
-            root,
-            shared,
-        }
+        let root =
+            Arc::new(RootWaker { key, host, state: AtomicU8::new(IDLE), woken: AtomicBool::new(false) });
+        let work: Work = Box::pin(work(Ctx { shared: Arc::clone(&shared) }));
+        Self { work: Some(work), waker: Arc::clone(&root).into(), root, shared }
     }
 
     fn deliver(&self, done: &mut RVec<Completion>) {
@@ -205,12 +185,10 @@ impl AsyncTask {
             let mut inner = self.shared.lock();
             let slot = inner.slots.iter_mut().find(|(id, _)| *id == completion.id);
             // No slot: it was cancelled or nobody waits.
-            let waker = slot.and_then(
-                |(_, slot)| match std::mem::replace(slot, Slot::Ready(completion)) {
-                    Slot::Waiting(waker) => waker,
-                    Slot::Ready(_) => None,
-                },
-            );
+            let waker = slot.and_then(|(_, slot)| match std::mem::replace(slot, Slot::Ready(completion)) {
+                Slot::Waiting(waker) => waker,
+                Slot::Ready(_) => None,
+            });
             drop(inner);
             if let Some(waker) = waker {
                 waker.wake();

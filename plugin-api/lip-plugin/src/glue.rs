@@ -22,8 +22,7 @@ pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
 
 fn panic_message(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(|s| (*s).to_owned());
-    text.or_else(|| payload.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "panic".to_owned())
+    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic".to_owned())
 }
 
 fn flat<T>(result: Result<Result<T>, String>) -> RResult<T, AbiError> {
@@ -39,10 +38,8 @@ pub fn report_panics_to(host: HostFns_Ref) {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         std::panic::set_hook(Box::new(move |info| {
-            let place = info
-                .location()
-                .map(|at| format!(" at {}:{}", at.file(), at.line()))
-                .unwrap_or_default();
+            let place =
+                info.location().map(|at| format!(" at {}:{}", at.file(), at.line())).unwrap_or_default();
             let line = format!("panic: {}{place}", panic_message(info.payload()));
             (host.log())(1, RStr::from("connector"), RStr::from(line.as_str()));
         }));
@@ -57,28 +54,20 @@ struct Adapter<C> {
 
 impl<C: Connector> Adapter<C> {
     fn task(&self, key: u64, what: &str, meta: &Buf, body: Buf) -> Result<TaskBox> {
-        let mut turn: Turn = if meta.is_empty() {
-            Turn::default()
-        } else {
-            serde_json::from_slice(meta)?
-        };
+        let mut turn: Turn = if meta.is_empty() { Turn::default() } else { serde_json::from_slice(meta)? };
         turn.body = body;
-        let connector = self
-            .connector
-            .clone()
-            .ok_or_else(|| Error::new("io", "the instance is shut down"))?;
+        let connector =
+            self.connector.clone().ok_or_else(|| Error::new("io", "the instance is shut down"))?;
         let host = self.host;
         let task = match what {
             "turn" => AsyncTask::new(key, host, move |cx| async move { connector.turn(cx, turn).await }),
             "models" => AsyncTask::new(key, host, move |cx| models(connector, cx)),
-            "count_tokens" => AsyncTask::new(key, host, move |cx| async move {
-                connector.count_tokens(cx, turn).await
-            }),
+            "count_tokens" => {
+                AsyncTask::new(key, host, move |cx| async move { connector.count_tokens(cx, turn).await })
+            }
             other => {
                 let what = other.to_owned();
-                AsyncTask::new(key, host, move |cx| async move {
-                    connector.other(cx, what, turn).await
-                })
+                AsyncTask::new(key, host, move |cx| async move { connector.other(cx, what, turn).await })
             }
         };
         Ok(Task_TO::from_value(task, TD_Opaque))
@@ -123,10 +112,7 @@ impl std::fmt::Debug for Entry {
 impl Entry {
     /// The entry of `C`.
     pub const fn of<C: Connector>() -> Self {
-        Self {
-            manifest: C::MANIFEST,
-            create: create_as::<C>,
-        }
+        Self { manifest: C::MANIFEST, create: create_as::<C> }
     }
 
     fn connectors(&self) -> Vec<Value> {
@@ -134,19 +120,14 @@ impl Entry {
             Ok(Value::Array(list)) => list,
             Ok(one) => vec![one],
             // The host reports it as a manifest that cannot be read.
-            Err(error) => vec![Value::String(format!(
-                "the connector's manifest is no JSON: {error}"
-            ))],
+            Err(error) => vec![Value::String(format!("the connector's manifest is no JSON: {error}"))],
         }
     }
 }
 
 fn create_as<C: Connector>(host: HostFns_Ref, with: Create<'_>) -> Result<ConnectorBox> {
     let connector = Some(Arc::new(C::create(with)?));
-    Ok(ConnectorObj_TO::from_value(
-        Adapter { connector, host },
-        TD_Opaque,
-    ))
+    Ok(ConnectorObj_TO::from_value(Adapter { connector, host }, TD_Opaque))
 }
 
 /// The manifest of a library with these connectors, made once.
@@ -189,18 +170,8 @@ pub fn create(
         };
         let entry = entries.iter().find(named);
         let entry = entry.ok_or_else(|| {
-            Error::new(
-                "not_found",
-                format!("no connector \"{connector}\" in this library"),
-            )
+            Error::new("not_found", format!("no connector \"{connector}\" in this library"))
         })?;
-        (entry.create)(
-            host,
-            Create {
-                connector,
-                instance: instance.as_str(),
-                config,
-            },
-        )
+        (entry.create)(host, Create { connector, instance: instance.as_str(), config })
     }))
 }

@@ -53,8 +53,7 @@ impl HttpRequest {
         mut self,
         headers: impl IntoIterator<Item = (N, V)>,
     ) -> Self {
-        self.headers
-            .extend(headers.into_iter().map(|(n, v)| (n.into(), v.into())));
+        self.headers.extend(headers.into_iter().map(|(n, v)| (n.into(), v.into())));
         self
     }
 
@@ -67,8 +66,7 @@ impl HttpRequest {
     /// `<name>: <prefix><secret>`, filled in by the host.
     #[must_use]
     pub fn secret_header(mut self, name: &str, prefix: &str, secret: &str) -> Self {
-        self.secret_headers
-            .push((name.to_owned(), prefix.to_owned(), secret.to_owned()));
+        self.secret_headers.push((name.to_owned(), prefix.to_owned(), secret.to_owned()));
         self
     }
 
@@ -114,12 +112,7 @@ const BODY_BYTES_MAX: usize = 32 << 20;
 
 impl HttpResponse {
     pub(crate) fn new(status: u64, handle: u64, cx: Ctx) -> Self {
-        Self {
-            status: u16::try_from(status).unwrap_or(502),
-            handle,
-            cx,
-            open: true,
-        }
+        Self { status: u16::try_from(status).unwrap_or(502), handle, cx, open: true }
     }
 
     /// The HTTP status.
@@ -137,10 +130,7 @@ impl HttpResponse {
             return Ok(self);
         }
         let body = self.bytes().await.unwrap_or_default();
-        let excerpt: String = String::from_utf8_lossy(&body)
-            .chars()
-            .take(EXCERPT_CHARS)
-            .collect();
+        let excerpt: String = String::from_utf8_lossy(&body).chars().take(EXCERPT_CHARS).collect();
         Err(Error::upstream(
             self.status,
             format!("the upstream answered {}: {}", self.status, excerpt.trim()),
@@ -152,10 +142,7 @@ impl HttpResponse {
     /// # Errors
     /// `io` when the body has been spliced or closed.
     pub async fn headers(&self) -> Result<Vec<(String, String)>> {
-        let done = self
-            .cx
-            .op(op::HEADERS, self.handle, 0, Buf::empty(), Buf::empty())
-            .await;
+        let done = self.cx.op(op::HEADERS, self.handle, 0, Buf::empty(), Buf::empty()).await;
         match done.status {
             status::OK => Ok(serde_json::from_slice(&done.meta)?),
             other => Err(Error::from_status(other, &done.meta)),
@@ -167,10 +154,7 @@ impl HttpResponse {
     /// # Errors
     /// `io` when the connection breaks, `timeout` when the upstream falls silent.
     pub async fn chunk(&mut self) -> Result<Option<Buf>> {
-        let done = self
-            .cx
-            .op(op::BODY_READ, self.handle, 0, Buf::empty(), Buf::empty())
-            .await;
+        let done = self.cx.op(op::BODY_READ, self.handle, 0, Buf::empty(), Buf::empty()).await;
         match done.status {
             status::OK => Ok(Some(done.body)),
             status::EOF => {

@@ -26,13 +26,14 @@ pub(super) async fn create(State(app): State<Shared>, request: Request<Body>) ->
 async fn turn(app: &App, parts: &Parts, body: Body) -> Result<Turn, Fault> {
     let body = app.intake(parts, body).await?;
     let lens = lens::scan(DIALECT, &body).map_err(malformed)?;
-    let Some(model) = lens.model().map(std::borrow::Cow::into_owned) else {
-        let fault = Fault::client(Kind::BadRequest, "model: the field is missing").param("model");
+    let Some(model) = lens.model().filter(|model| !model.is_empty()).map(std::borrow::Cow::into_owned) else {
+        let fault = Fault::client(Kind::BadRequest, "model: the field is missing or empty").param("model");
         return Err(fault.code("missing_required_parameter").hint("GET /v1/models lists what can be named"));
     };
     let stream = lens.stream().unwrap_or(false);
     let hops = header(&parts.headers, LOOP_GUARD);
-    let headers = FORWARDED.iter().filter_map(|name| Some(((*name).to_owned(), header(&parts.headers, name)?)));
+    let headers =
+        FORWARDED.iter().filter_map(|name| Some(((*name).to_owned(), header(&parts.headers, name)?)));
     Ok(Turn { dialect: DIALECT, what: What::Generate, model, stream, headers: headers.collect(), hops, lens })
 }
 

@@ -22,7 +22,11 @@ pub(super) async fn list(State(app): State<Shared>, request: Request<Body>) -> R
     respond::json(&json!({"object": "list", "data": data}))
 }
 
-pub(super) async fn get(State(app): State<Shared>, Path(id): Path<String>, request: Request<Body>) -> Response<Body> {
+pub(super) async fn get(
+    State(app): State<Shared>,
+    Path(id): Path<String>,
+    request: Request<Body>,
+) -> Response<Body> {
     let (parts, body) = request.into_parts();
     intake::drain(body).await;
     if let Err(fault) = app.keys.admit(&parts) {
@@ -31,7 +35,8 @@ pub(super) async fn get(State(app): State<Shared>, Path(id): Path<String>, reque
     match named(&app.engine).await.iter().find(|(name, _)| *name == id) {
         Some((name, model)) => respond::json(&object(name, model)),
         None => {
-            let fault = Fault::client(Kind::NotFound, format!("the model \"{id}\" does not exist")).code("model_not_found");
+            let fault = Fault::client(Kind::NotFound, format!("the model \"{id}\" does not exist"))
+                .code("model_not_found");
             respond::error(DIALECT, &fault.param("model").hint("GET /v1/models lists what does"))
         }
     }

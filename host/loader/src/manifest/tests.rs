@@ -26,10 +26,7 @@ fn why(manifest: &Value) -> String {
 #[test]
 fn smallest_manifest_is_taken() {
     let acme = taken(json!({}));
-    assert_eq!(
-        (acme.title.as_str(), acme.family, acme.reads_secret),
-        ("acme", false, false)
-    );
+    assert_eq!((acme.title.as_str(), acme.family, acme.reads_secret), ("acme", false, false));
     assert_eq!(acme.dialects, [Dialect::OpenAiChat]);
     assert_eq!(acme.auth, Auth::ApiKey);
 }
@@ -70,38 +67,23 @@ fn longest_fitting_hint_wins() {
     assert_eq!(acme.dialects_for("az"), [Dialect::Gemini]);
     assert_eq!(acme.dialects_for("ab"), [Dialect::Ollama]);
     assert_eq!(acme.dialects_for("b"), [Dialect::Lip]);
-    assert!(
-        !ModelHint {
-            id: "aa*aa".into(),
-            ..ModelHint::default()
-        }
-        .fits("aaa")
-    );
+    assert!(!ModelHint { id: "aa*aa".into(), ..ModelHint::default() }.fits("aaa"));
 }
 
 #[test]
 fn wrong_manifests_are_sentences() {
     let id_rule = "the id must be [a-z0-9][a-z0-9._-]*, at most 64 characters";
     for bad in ["", "A", "-a", "a b", "a/b", "ä", "..", &"a".repeat(65)] {
-        assert_eq!(
-            why(&with(json!({"id": bad}))),
-            format!("connector \"{bad}\": {id_rule}")
-        );
+        assert_eq!(why(&with(json!({"id": bad}))), format!("connector \"{bad}\": {id_rule}"));
     }
     for (change, sentence) in [
-        (
-            json!({"id": null}),
-            "connector 1: it has neither \"id\" nor \"family\"",
-        ),
+        (json!({"id": null}), "connector 1: it has neither \"id\" nor \"family\""),
         (
             json!({"dialects": ["x"]}),
             "connector \"acme\": none of its dialects [x] is known (known: openai-chat, openai-responses, \
              anthropic-messages, gemini, ollama, lip)",
         ),
-        (
-            json!({"dialects": null}),
-            "connector \"acme\": missing field `dialects`",
-        ),
+        (json!({"dialects": null}), "connector \"acme\": missing field `dialects`"),
         (json!({"auth": null}), "connector \"acme\": missing field `auth`"),
         (
             json!({"auth": "magic"}),
@@ -116,18 +98,12 @@ fn wrong_manifests_are_sentences() {
             json!({"base_url": "ftp://x"}),
             "connector \"acme\": base_url \"ftp://x\" does not begin with http:// or https://",
         ),
-        (
-            json!({"egress": ["*"]}),
-            "connector \"acme\": egress: \"*\" is no host name",
-        ),
+        (json!({"egress": ["*"]}), "connector \"acme\": egress: \"*\" is no host name"),
     ] {
         assert_eq!(why(&with(change)), sentence);
     }
     for bad in ["", "a..b", "a:b", "a:99999", "http://a", "a/b", "*.", "[1]"] {
-        assert!(
-            why(&with(json!({"egress": [bad]}))).contains("is no host name"),
-            "{bad}"
-        );
+        assert!(why(&with(json!({"egress": [bad]}))).contains("is no host name"), "{bad}");
     }
     assert_eq!(why(&json!({"connectors": []})), "it lists no connector");
     assert_eq!(
@@ -142,18 +118,8 @@ fn wrong_manifests_are_sentences() {
 
 #[test]
 fn hostile_bytes_are_refused() {
-    for bytes in [
-        &b""[..],
-        b"{",
-        b"\xff\xfe",
-        b"null",
-        b"{\"connectors\":[[[]]]}",
-        &[b'['; 100_000],
-    ] {
+    for bytes in [&b""[..], b"{", b"\xff\xfe", b"null", b"{\"connectors\":[[[]]]}", &[b'['; 100_000]] {
         assert!(matches!(parse(bytes), Err(Refusal::BadManifest { .. })));
     }
-    assert!(matches!(
-        parse(&vec![b' '; BYTES_MAX + 1]),
-        Err(Refusal::BadManifest { .. })
-    ));
+    assert!(matches!(parse(&vec![b' '; BYTES_MAX + 1]), Err(Refusal::BadManifest { .. })));
 }

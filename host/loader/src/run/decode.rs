@@ -34,37 +34,19 @@ pub(super) fn effect(op: Op) -> Result<Option<Effect>, String> {
     let effect = match op.kind {
         op::HTTP => Effect::Http(http_call(op)?),
         op::SLEEP => Effect::Sleep(Duration::from_millis(op.arg)),
-        op::SECRET_GET => Effect::Secret {
-            name: text(&op.meta)?,
-        },
+        op::SECRET_GET => Effect::Secret { name: text(&op.meta)? },
         op::KV_GET => {
             let meta: ValueMeta = json(&op.meta)?;
-            Effect::Load {
-                session: meta.session,
-                key: meta.key,
-            }
+            Effect::Load { session: meta.session, key: meta.key }
         }
         op::KV_PUT => {
             let meta: ValueMeta = json(&op.meta)?;
             let ttl = meta.ttl_ms.map(Duration::from_millis);
-            Effect::Store {
-                session: meta.session,
-                key: meta.key,
-                ttl,
-                value: to_bytes(op.body),
-            }
+            Effect::Store { session: meta.session, key: meta.key, ttl, value: to_bytes(op.body) }
         }
-        op::DISPATCH => Effect::Dispatch {
-            meta: to_bytes(op.meta),
-            body: to_bytes(op.body),
-        },
-        op::AGENT_TURN => Effect::AgentTurn {
-            meta: to_bytes(op.meta),
-            body: to_bytes(op.body),
-        },
-        op::TOKEN => Effect::Token {
-            meta: to_bytes(op.meta),
-        },
+        op::DISPATCH => Effect::Dispatch { meta: to_bytes(op.meta), body: to_bytes(op.body) },
+        op::AGENT_TURN => Effect::AgentTurn { meta: to_bytes(op.meta), body: to_bytes(op.body) },
+        op::TOKEN => Effect::Token { meta: to_bytes(op.meta) },
         _ => return Ok(None),
     };
     Ok(Some(effect))
@@ -81,26 +63,11 @@ fn http_call(op: Op) -> Result<HttpCall, String> {
     }
     let secret_header = |(name, prefix, secret): &(Cow<'_, str>, Cow<'_, str>, Cow<'_, str>)| {
         let name = header_name(name)?;
-        Ok(SecretHeader {
-            name,
-            prefix: prefix.clone().into_owned(),
-            secret: secret.clone().into_owned(),
-        })
+        Ok(SecretHeader { name, prefix: prefix.clone().into_owned(), secret: secret.clone().into_owned() })
     };
-    let secret_headers = meta
-        .secret_headers
-        .iter()
-        .map(secret_header)
-        .collect::<Result<_, String>>()?;
+    let secret_headers = meta.secret_headers.iter().map(secret_header).collect::<Result<_, String>>()?;
     let (url, timeout) = (meta.url.into_owned(), meta.timeout_ms.map(Duration::from_millis));
-    Ok(HttpCall {
-        method,
-        url,
-        headers,
-        secret_headers,
-        timeout,
-        body: to_bytes(op.body),
-    })
+    Ok(HttpCall { method, url, headers, secret_headers, timeout, body: to_bytes(op.body) })
 }
 
 fn header_name(name: &str) -> Result<HeaderName, String> {
@@ -132,11 +99,8 @@ const MESSAGE_BYTES_MAX: usize = 4096;
 pub(crate) fn fault(error: &AbiError) -> Fault {
     let code = String::from_utf8_lossy(&error.code);
     let detail: Detail = serde_json::from_slice(&error.detail).unwrap_or_default();
-    let mut message = if detail.message.is_empty() {
-        format!("the connector failed ({code})")
-    } else {
-        detail.message
-    };
+    let mut message =
+        if detail.message.is_empty() { format!("the connector failed ({code})") } else { detail.message };
     if message.len() > MESSAGE_BYTES_MAX {
         message.truncate(message.floor_char_boundary(MESSAGE_BYTES_MAX));
     }
@@ -189,9 +153,7 @@ mod tests {
     #[test]
     fn http_parameters_are_typed() {
         let meta = r#"{"method":"POST","url":"https://x/y","headers":[["a","b\u0020c"]],"secret_headers":[["authorization","Bearer ","api_key"]],"later":1}"#;
-        let Ok(Some(Effect::Http(call))) = http(meta) else {
-            panic!("{:?}", http(meta))
-        };
+        let Ok(Some(Effect::Http(call))) = http(meta) else { panic!("{:?}", http(meta)) };
         assert_eq!(call.headers["a"], "b c");
         assert_eq!(call.secret_headers[0].secret, "api_key");
     }
@@ -213,17 +175,10 @@ mod tests {
     #[test]
     fn error_codes_become_faults() {
         let fault_of = |code: &'static str, detail: &'static str| {
-            fault(&AbiError {
-                code: code.into(),
-                detail: detail.into(),
-            })
+            fault(&AbiError { code: code.into(), detail: detail.into() })
         };
         assert_eq!(
-            fault_of(
-                "upstream",
-                r#"{"status":429,"message":"slow","retry_after_ms":1500}"#
-            )
-            .retry,
+            fault_of("upstream", r#"{"status":429,"message":"slow","retry_after_ms":1500}"#).retry,
             Retry::After(Duration::from_millis(1500))
         );
         assert_eq!(fault_of("upstream", r#"{"status":418}"#).status(), 418);

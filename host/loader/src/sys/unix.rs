@@ -8,10 +8,7 @@ use std::process::ExitStatus;
 
 /// Opens a file without waiting: a pipe that took the file's place must not block the host.
 pub(crate) fn open_for_reading(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC)
-        .open(path)
+    OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC).open(path)
 }
 
 /// The permission bits, if every user may write.
@@ -40,10 +37,7 @@ pub(crate) fn enter_private_dir(dir: &Path) -> io::Result<()> {
     // SAFETY: geteuid has no preconditions and cannot fail.
     let me = unsafe { libc::geteuid() };
     if meta.uid() != me {
-        return Err(io::Error::new(
-            io::ErrorKind::PermissionDenied,
-            "it belongs to another user",
-        ));
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it belongs to another user"));
     }
     if meta.permissions().mode() & 0o077 != 0 {
         fs::set_permissions(dir, Permissions::from_mode(0o700))?;
@@ -82,10 +76,7 @@ pub(crate) fn death(status: ExitStatus) -> (String, bool) {
 
 /// For the probe process: no core file, and an end after `limit_s` seconds even if the host is gone.
 pub(crate) fn bound_child(limit_s: u32) {
-    let none = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
+    let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the pointer is to a live rlimit, which is only read.
     unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const none) };
     // SAFETY: alarm has no preconditions.

@@ -1,11 +1,7 @@
 //! Builds libraries that misbehave and asserts the sentence that each one gets, with the host alive and a good plugin
 //! beside it loaded.
 #![cfg(target_os = "linux")]
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 mod matrix;
 mod permissions;
 mod use_it;
@@ -38,12 +34,7 @@ fn probe_process_reports_a_refusal() {
     let (text, report) = (dir.path().join("x.so"), dir.path().join("report"));
     fs::write(&text, "text").unwrap();
     let exe = env::current_exe().unwrap();
-    let status = Command::new(exe)
-        .args(["--exact", ENTRY])
-        .args([&text, &report])
-        .output()
-        .unwrap()
-        .status;
+    let status = Command::new(exe).args(["--exact", ENTRY]).args([&text, &report]).output().unwrap().status;
     assert!(status.success());
     assert!(fs::read_to_string(report).unwrap().contains("not-mapped"));
     assert_eq!(FLAG, "--probe-plugin");
@@ -58,10 +49,7 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         let prober = Prober::new(env::current_exe().unwrap(), ["--exact".into(), ENTRY.into()]);
-        Self {
-            root: tempfile::tempdir().unwrap(),
-            prober,
-        }
+        Self { root: tempfile::tempdir().unwrap(), prober }
     }
 
     /// The plugin directory `name`, made if needed.
@@ -73,14 +61,7 @@ impl Bench {
 
     fn discover(&self, dirs: &[PathBuf], writable: Writable) -> Discovery {
         let state_dir = self.root.path().join("state");
-        discover(
-            dirs,
-            &Options {
-                state_dir,
-                writable,
-                prober: self.prober.clone(),
-            },
-        )
+        discover(dirs, &Options { state_dir, writable, prober: self.prober.clone() })
     }
 
     /// Loads the only file of a fresh directory.
@@ -88,9 +69,7 @@ impl Bench {
         let dir = self.dir(library.file_stem().unwrap().to_str().unwrap());
         fs::copy(library, dir.join("x.so")).unwrap();
         let found = self.discover(&[dir], Writable::Warn);
-        let [Outcome::Loaded(plugin)] = &found.outcomes[..] else {
-            panic!("{found:?}")
-        };
+        let [Outcome::Loaded(plugin)] = &found.outcomes[..] else { panic!("{found:?}") };
         Arc::clone(plugin)
     }
 }
@@ -98,15 +77,9 @@ impl Bench {
 /// The sentence for each refused file, by file name.
 fn sentences(found: &Discovery) -> Vec<(String, String)> {
     let name = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
-    found
-        .refused()
-        .map(|refused| (name(&refused.path), refused.sentence()))
-        .collect()
+    found.refused().map(|refused| (name(&refused.path), refused.sentence())).collect()
 }
 
 fn loaded(found: &Discovery) -> Vec<String> {
-    found
-        .plugins()
-        .map(|plugin| plugin.path().file_name().unwrap().to_string_lossy().into_owned())
-        .collect()
+    found.plugins().map(|plugin| plugin.path().file_name().unwrap().to_string_lossy().into_owned()).collect()
 }

@@ -22,10 +22,7 @@ fn copy(from: &Path, at: &Path) {
 
 fn patch_stamp(bytes: &mut [u8], offset: usize, value: u8) {
     let magic = lip_abi::STAMP_MAGIC;
-    let at = bytes
-        .windows(magic.len())
-        .position(|window| window == magic)
-        .unwrap();
+    let at = bytes.windows(magic.len()).position(|window| window == magic).unwrap();
     bytes[at + offset] = value;
 }
 
@@ -83,29 +80,17 @@ const CASES: &[(&str, Make, &str, &str)] = &[
 
 /// Where the first loadable segment's program header stands in a 64-bit ELF file.
 fn first_load(elf: &[u8]) -> usize {
-    let number = |at: usize, n: usize| {
-        elf[at..at + n]
-            .iter()
-            .rev()
-            .fold(0, |sum, b| sum << 8 | usize::from(*b))
-    };
+    let number =
+        |at: usize, n: usize| elf[at..at + n].iter().rev().fold(0, |sum, b| sum << 8 | usize::from(*b));
     let (start, size, count) = (number(32, 8), number(54, 2), number(56, 2));
-    (0..count)
-        .map(|n| start + n * size)
-        .find(|at| number(*at, 4) == 1)
-        .unwrap()
+    (0..count).map(|n| start + n * size).find(|at| number(*at, 4) == 1).unwrap()
 }
 
 fn c_library(_: &Workshop, at: &Path) {
     let source = at.with_extension("c");
     fs::write(&source, "int answer(void) { return 42; }\n").unwrap();
     assert!(
-        Command::new("cc")
-            .args(["-shared", "-fPIC", "-o"])
-            .args([at, &source])
-            .status()
-            .unwrap()
-            .success()
+        Command::new("cc").args(["-shared", "-fPIC", "-o"]).args([at, &source]).status().unwrap().success()
     );
 }
 
@@ -126,9 +111,7 @@ fn each_bad_file_gets_its_sentence() {
         let file = format!("x{name}.so");
         make(shop, &dir.join(&file));
         let found = bench.discover(&[dir], Writable::Warn);
-        let [(refused, sentence)] = &sentences(&found)[..] else {
-            panic!("{name}: {found:?}")
-        };
+        let [(refused, sentence)] = &sentences(&found)[..] else { panic!("{name}: {found:?}") };
         assert_eq!(refused, &file);
         assert!(fits(sentence, &format!("{why}; {remedy}")), "{name}: {sentence}");
         assert_eq!(loaded(&found), ["good.so"], "{name}");

@@ -24,10 +24,8 @@ fn file_that_everybody_may_write_is_refused_or_warned_of() {
                     take the right away (chmod o-w), or run in single-user mode";
     assert_eq!(sentences(&found), [("open.so".to_owned(), sentence.to_owned())]);
     let found = bench.discover(&[dir], Writable::Warn);
-    let warnings: Vec<Vec<String>> = found
-        .plugins()
-        .map(|plugin| plugin.warnings().iter().map(ToString::to_string).collect())
-        .collect();
+    let warnings: Vec<Vec<String>> =
+        found.plugins().map(|plugin| plugin.warnings().iter().map(ToString::to_string).collect()).collect();
     let warning =
         "the file is writable by every user of this machine (mode 646); take the right away (chmod o-w)";
     assert_eq!(warnings, [vec![], vec![warning.to_owned()]]);
@@ -49,14 +47,9 @@ fn directory_that_everybody_may_write_is_refused() {
     chmod(&above, 0o777);
     for dir in [&open, &sticky, &below] {
         let found = bench.discover(std::slice::from_ref(dir), Writable::Refuse);
-        let [(_, sentence)] = &sentences(&found)[..] else {
-            panic!("{found:?}")
-        };
+        let [(_, sentence)] = &sentences(&found)[..] else { panic!("{found:?}") };
         assert!(sentence.starts_with("its directory "), "{sentence}");
-        assert!(
-            sentence.contains("is writable by every user of this machine (mode "),
-            "{sentence}"
-        );
+        assert!(sentence.contains("is writable by every user of this machine (mode "), "{sentence}");
     }
     let found = bench.discover(&[safe], Writable::Refuse);
     assert_eq!(loaded(&found), ["x.so"]);
@@ -72,8 +65,5 @@ fn links_are_followed_to_a_regular_file() {
     // A directory that is named twice, the second time through a link, is one.
     symlink(&dir, bench.root.path().join("again")).unwrap();
     let found = bench.discover(&[dir, bench.root.path().join("again")], Writable::Refuse);
-    assert_eq!(
-        (loaded(&found), sentences(&found)),
-        (vec!["good.so".to_owned()], vec![])
-    );
+    assert_eq!((loaded(&found), sentences(&found)), (vec!["good.so".to_owned()], vec![]));
 }

@@ -11,19 +11,12 @@ use std::sync::Arc;
 
 /// Runs one turn of a connector that answers with the turn's own body.
 pub(crate) fn answers_with_its_body(plugin: &Arc<Plugin>) {
-    let instance = plugin
-        .create("good", "good.work", &json!({"base_url": "http://x"}))
-        .unwrap();
-    let mut task = instance
-        .start(7, "turn", r#"{"model":"m"}"#.into(), Buf::from_static(b"hello"))
-        .unwrap();
+    let instance = plugin.create("good", "good.work", &json!({"base_url": "http://x"})).unwrap();
+    let mut task = instance.start(7, "turn", r#"{"model":"m"}"#.into(), Buf::from_static(b"hello")).unwrap();
     let (mut done, mut out) = (RVec::new(), StepOut::default());
     assert!(matches!(task.resume(&mut done, &mut out), Step::Done));
     assert_eq!((out.events.len(), out.ops.len()), (1, 0));
-    assert_eq!(
-        (out.events[0].kind, out.events[0].data.as_slice()),
-        (event::FULL, &b"hello"[..])
-    );
+    assert_eq!((out.events[0].kind, out.events[0].data.as_slice()), (event::FULL, &b"hello"[..]));
     instance.shutdown();
 }
 
@@ -47,10 +40,7 @@ fn panic_in_create_is_a_fault() {
     for _ in 0..100 {
         let fault = plugin.create("panics", "panics.a", &json!({})).unwrap_err();
         assert_eq!((fault.side, fault.code), (Side::Plugin, Some("plugin_panic")));
-        assert_eq!(
-            fault.message,
-            "the connector panicked: no instance \"panics.a\" today"
-        );
+        assert_eq!(fault.message, "the connector panicked: no instance \"panics.a\" today");
     }
 }
 

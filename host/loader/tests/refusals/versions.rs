@@ -45,17 +45,10 @@ pub(crate) const VARIANTS: &[Variant] = &[
         name: "major",
         changes: &[
             ("lip-abi/Cargo.toml", VERSION, "\nversion = \"2.0.0\""),
-            (
-                "../Cargo.toml",
-                "lip-abi\", version = \"1.0.0\"",
-                "lip-abi\", version = \"2.0.0\"",
-            ),
+            ("../Cargo.toml", "lip-abi\", version = \"1.0.0\"", "lip-abi\", version = \"2.0.0\""),
         ],
     },
-    Variant {
-        name: "retyped",
-        changes: &[(RECORDS, "    pub index: u32,", "    pub index: i32,")],
-    },
+    Variant { name: "retyped", changes: &[(RECORDS, "    pub index: u32,", "    pub index: i32,")] },
     Variant {
         name: "reordered",
         changes: &[(
@@ -74,11 +67,7 @@ impl Variant {
         for krate in ["lip-abi", "lip-plugin"] {
             let dir = repo().join("plugin-api").join(krate);
             files.push(dir.join("Cargo.toml"));
-            files.extend(
-                fs::read_dir(dir.join("src"))
-                    .unwrap()
-                    .map(|entry| entry.unwrap().path()),
-            );
+            files.extend(fs::read_dir(dir.join("src")).unwrap().map(|entry| entry.unwrap().path()));
         }
         let mut n_applied = 0;
         for file in files {
@@ -86,12 +75,7 @@ impl Variant {
             let mut text = fs::read_to_string(&file).unwrap();
             for (path, old, new) in self.changes {
                 if name == format!("plugin-api/{path}") || *path == format!("../{name}") {
-                    assert_eq!(
-                        text.matches(old).count(),
-                        1,
-                        "{}: {name} holds {old:?} once",
-                        self.name
-                    );
+                    assert_eq!(text.matches(old).count(), 1, "{}: {name} holds {old:?} once", self.name);
                     text = text.replace(old, new);
                     n_applied += 1;
                 }
@@ -101,12 +85,7 @@ impl Variant {
             }
             put(&home.join(name.replace("plugin-api", self.name)), &text);
         }
-        assert_eq!(
-            n_applied,
-            self.changes.len(),
-            "{}: every change has its file",
-            self.name
-        );
+        assert_eq!(n_applied, self.changes.len(), "{}: every change has its file", self.name);
         // The name is the variant's own: the library's file in the shared target folder bears no other mark.
         let plugin = format!(
             "[package]\nname = \"variant_{}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n\
@@ -156,10 +135,7 @@ fn newer_minor_version_runs() {
 /// A host of 1.1 and a plugin of 1.0, by the types that both were compiled with.
 #[test]
 fn older_minor_version_agrees() {
-    let (older, newer) = (
-        types_of(&workshop::open().good()),
-        types_of(&workshop::open().variant("newer")),
-    );
+    let (older, newer) = (types_of(&workshop::open().good()), types_of(&workshop::open().variant("newer")));
     assert_eq!(layout::agree(newer, older), Ok(()));
     assert_eq!(layout::agree(older, newer), Ok(()));
     assert_eq!(layout::agree(older, older), Ok(()));
@@ -206,10 +182,7 @@ fn other_boundaries_are_refused() {
             "reordered.so".to_owned(),
             layout("RVec: unexpected field (expected field_name:cancels, found field_name:events)"),
         ),
-        (
-            "retyped.so".to_owned(),
-            layout("i32: mismatched type (expected u32, found i32)"),
-        ),
+        ("retyped.so".to_owned(), layout("i32: mismatched type (expected u32, found i32)")),
     ];
     assert_eq!(sentences(&found), expected);
 }

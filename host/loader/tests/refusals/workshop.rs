@@ -47,42 +47,21 @@ pub(crate) fn open() -> &'static Workshop {
             build(&dir, &target);
             fs::write(built_in, run.unwrap_or_default()).unwrap();
         }
-        Workshop {
-            examples: target.join("debug/examples"),
-            libraries: target.join("debug"),
-        }
+        Workshop { examples: target.join("debug/examples"), libraries: target.join("debug") }
     })
 }
 
 fn build(dir: &Path, target: &Path) {
     let rogues = repo().join("tests/rogues");
     cargo(&rogues, target, &["build", "--locked", "--examples"]);
-    let abort = [
-        "rustc",
-        "--locked",
-        "--features",
-        "abort",
-        "--example",
-        "panic_abort",
-        "--",
-        "-C",
-        "panic=abort",
-    ];
+    let abort =
+        ["rustc", "--locked", "--features", "abort", "--example", "panic_abort", "--", "-C", "panic=abort"];
     cargo(&rogues, target, &abort);
     for variant in crate::versions::VARIANTS {
         let home = dir.join("variants").join(variant.name);
         variant.write(&home);
         // Offline: everything from outside was built above, of the same versions.
-        cargo(
-            &home,
-            target,
-            &[
-                "build",
-                "--offline",
-                "--package",
-                &format!("variant_{}", variant.name),
-            ],
-        );
+        cargo(&home, target, &["build", "--offline", "--package", &format!("variant_{}", variant.name)]);
     }
 }
 
@@ -93,18 +72,9 @@ pub(crate) fn repo() -> PathBuf {
 
 fn cargo(dir: &Path, target: &Path, args: &[&str]) {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command
-        .current_dir(dir)
-        .args(args)
-        .env("CARGO_TARGET_DIR", target);
+    command.current_dir(dir).args(args).env("CARGO_TARGET_DIR", target);
     // The same settings for all builds, so that what they share is compiled once.
-    command
-        .env("CARGO_PROFILE_DEV_DEBUG", "false")
-        .env("CARGO_INCREMENTAL", "0");
+    command.env("CARGO_PROFILE_DEV_DEBUG", "false").env("CARGO_INCREMENTAL", "0");
     let output = command.output().unwrap();
-    assert!(
-        output.status.success(),
-        "cargo {args:?}:\n{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "cargo {args:?}:\n{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -26,19 +26,10 @@ pub fn json_schema() -> String {
         .entry("backends".to_owned())
         .or_default()
         .finish(Some(backend.finish(Some(json!(true)))));
-    root.members.insert(
-        "backends".to_owned(),
-        Branch {
-            leaf: Some(backends),
-            members: BTreeMap::new(),
-        },
-    );
+    root.members.insert("backends".to_owned(), Branch { leaf: Some(backends), members: BTreeMap::new() });
     let mut schema = root.finish(Some(json!(false)));
     if let Some(object) = schema.as_object_mut() {
-        object.insert(
-            "$schema".to_owned(),
-            json!("https://json-schema.org/draft/2020-12/schema"),
-        );
+        object.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
         object.insert("title".to_owned(), json!("LIP configuration"));
     }
     // Sorted, whatever order the map of the JSON crate keeps in this build.
@@ -92,10 +83,8 @@ fn insert(root: &mut Branch, path: &str, schema: Json) {
 }
 
 fn shape(line: &Line) -> Json {
-    let (min, max) = line
-        .setting
-        .range
-        .map_or((Json::Null, Json::Null), |(min, max)| (number(min), number(max)));
+    let (min, max) =
+        line.setting.range.map_or((Json::Null, Json::Null), |(min, max)| (number(min), number(max)));
     let texts = json!({ "type": "array", "items": { "type": "string" } });
     let mut schema = match line.setting.shape {
         Shape::Text | Shape::Path | Shape::Secret => json!({ "type": "string" }),
@@ -123,11 +112,7 @@ fn shape(line: &Line) -> Json {
     if let Some(object) = schema.as_object_mut() {
         object.retain(|_, value| !value.is_null());
         object.insert("description".to_owned(), json!(doc(line.setting)));
-        if let Some(default) = line
-            .default
-            .as_ref()
-            .filter(|_| line.setting.default_words.is_empty())
-        {
+        if let Some(default) = line.default.as_ref().filter(|_| line.setting.default_words.is_empty()) {
             let default = serde_json::from_str(default).unwrap_or_else(|_| json!(default));
             object.insert("default".to_owned(), default);
         }

@@ -29,39 +29,24 @@ listed here, and everything in `extra`, go to the connector as they are.
 pub fn reference() -> String {
     let mut out = HEAD.to_owned();
     for (section, members) in sections(lines()) {
-        let title = if section.is_empty() {
-            "General".to_owned()
-        } else {
-            format!("`{section}`")
-        };
+        let title = if section.is_empty() { "General".to_owned() } else { format!("`{section}`") };
         out.push_str(&format!("\n## {title}\n"));
         members.iter().for_each(|line| block(&mut out, line, true));
     }
     out.push_str(BACKENDS);
-    backend_lines()
-        .iter()
-        .for_each(|line| block(&mut out, line, false));
+    backend_lines().iter().for_each(|line| block(&mut out, line, false));
     out
 }
 
 fn block(out: &mut String, line: &Line, is_global: bool) {
     let setting = line.setting;
-    let codes = |names: Vec<String>| {
-        names
-            .iter()
-            .map(|name| format!("`{name}`"))
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
+    let codes =
+        |names: Vec<String>| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     out.push_str(&format!("\n### `{}`\n\n{}\n\n", setting.key, doc(setting)));
     if let Status::Later(_) = setting.status {
         out.push_str("*Accepted with a warning: not available in this version.*\n\n");
     }
-    out.push_str(&format!(
-        "- Value: {}\n- Default: {}\n",
-        line.value_words(),
-        line.default_words()
-    ));
+    out.push_str(&format!("- Value: {}\n- Default: {}\n", line.value_words(), line.default_words()));
     if !setting.flags.is_empty() {
         let flag = |flag: &crate::row::Flag| match flag.takes {
             Takes::Value => format!("--{} <value>", flag.long),
@@ -69,21 +54,11 @@ fn block(out: &mut String, line: &Line, is_global: bool) {
             Takes::Nothing(_) => format!("--{}", flag.long),
             Takes::MaybeBool => format!("--{}[=true|false]", flag.long),
         };
-        out.push_str(&format!(
-            "- Command line: {}\n",
-            codes(setting.flags.iter().map(flag).collect())
-        ));
+        out.push_str(&format!("- Command line: {}\n", codes(setting.flags.iter().map(flag).collect())));
     }
     if is_global {
-        let together = if setting.env_joined {
-            " (all of them count)"
-        } else {
-            ""
-        };
-        out.push_str(&format!(
-            "- Environment: {}{together}\n",
-            codes(setting.env_names())
-        ));
+        let together = if setting.env_joined { " (all of them count)" } else { "" };
+        out.push_str(&format!("- Environment: {}{together}\n", codes(setting.env_names())));
     }
     if !setting.in_file {
         out.push_str("- Not in files\n");

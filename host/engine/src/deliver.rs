@@ -1,0 +1,146 @@
+//! From a connector's answer to the client's: as it came where dialect and form fit, else translated.
+use crate::backend::Backend;
+use crate::source::Source;
+use crate::stream::PassThrough;
+use crate::translated::{Reader, Translated};
+use crate::turn::{Failure, Reply, ReplyBody, Turn, What};
+use crate::whole::{self, Whole};
+use crate::{gate, headers, redact, translate, wire};
+use base::{Fault, Kind, Retry};
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use lip_wire::Dialect;
+use lip_wire::codec::CodecError;
+use lip_wire::fault::{parse, retry};
+use lip_wire::gate::{Verdict, classify_body};
+use loader::run::Upstream;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
+
+/// Delivers one answer of `backend` for `turn`.
+pub(crate) struct Deliver<'a> {
+    pub(crate) turn: &'a Turn,
+    pub(crate) backend: &'a Backend,
+}
+
+impl Deliver<'_> {
+    /// An upstream's answer that the connector handed over.
+    pub(crate) async fn spliced(&self, upstream: Upstream, dialect: Dialect) -> Result<Reply, Failure> {
+        if !(200..300).contains(&upstream.status) {
+            return Err(self.refused(upstream, dialect).await);
+        }
+        let headers = headers::for_client(upstream.headers);
+        let streams = match dialect {
+            Dialect::Ollama => self.turn.stream,
+            _ => headers.get(CONTENT_TYPE).is_some_and(|v| v.as_bytes().starts_with(b"text/event-stream")),
+        };
+        if streams {
+            return self.streamed(Source::Body(upstream.body), headers, dialect).await;
+        }
+        match whole::read(upstream.body).await? {
+            Whole::Complete(bytes) => self.complete(upstream.status, headers, bytes, dialect),
+            Whole::Large(body) if self.is_as_wanted(dialect, Form::Whole) => {
+                Ok(Reply { status: upstream.status, headers, body: ReplyBody::Stream(Box::pin(body)) })
+            }
+            Whole::Large(body) => {
+                let bytes = whole::read_all(body).await?;
+                self.complete(upstream.status, headers, bytes, dialect)
+            }
+        }
+    }
+
+    /// A whole answer that the connector made.
+    pub(crate) fn full(&self, bytes: Bytes, dialect: Dialect) -> Result<Reply, Failure> {
+        self.complete(200, of_type(JSON), bytes, dialect)
+    }
+
+    /// A streamed answer that the connector makes.
+    pub(crate) async fn chunks(&self, source: Source, dialect: Dialect) -> Result<Reply, Failure> {
+        self.streamed(source, of_type(EVENT_STREAM), dialect).await
+    }
+
+    fn is_as_wanted(&self, dialect: Dialect, form: Form) -> bool {
+        let wanted = if self.turn.stream { Form::Stream } else { Form::Whole };
+        dialect == self.turn.dialect && (form == wanted || self.turn.what == What::CountTokens)
+    }
+
+    async fn streamed(
+        &self,
+        mut source: Source,
+        headers: HeaderMap,
+        dialect: Dialect,
+    ) -> Result<Reply, Failure> {
+        let held = gate::open(&mut source, dialect).await?;
+        if self.is_as_wanted(dialect, Form::Stream) {
+            let body = PassThrough::new(held, source, dialect);
+            return Ok(Reply { status: 200, headers, body: ReplyBody::Stream(Box::pin(body)) });
+        }
+        let reader = Reader::new(held, source, dialect).map_err(unspoken)?;
+        if self.turn.stream {
+            let context = translate::context(self.turn);
+            let body = Translated::new(reader, self.turn.dialect, context).map_err(unspoken)?;
+            let headers = of_type(EVENT_STREAM);
+            return Ok(Reply { status: 200, headers, body: ReplyBody::Stream(Box::pin(body)) });
+        }
+        let bytes = translate::collected(self.turn, dialect, reader.collect().await)?;
+        Ok(Reply { status: 200, headers: of_type(JSON), body: ReplyBody::full(bytes) })
+    }
+
+    fn complete(
+        &self,
+        status: u16,
+        headers: HeaderMap,
+        bytes: Bytes,
+        dialect: Dialect,
+    ) -> Result<Reply, Failure> {
+        if self.turn.what == What::Generate
+            && let Verdict::Error(error) = classify_body(dialect, &bytes)
+        {
+            return Err(wire::upstream(&error).retry(Retry::Elsewhere).into());
+        }
+        if self.is_as_wanted(dialect, Form::Whole) {
+            return Ok(Reply { status, headers, body: ReplyBody::full(bytes) });
+        }
+        let (kind, bytes) = if self.turn.stream {
+            (EVENT_STREAM, translate::whole_as_stream(self.turn, dialect, &bytes)?)
+        } else {
+            (JSON, translate::whole(self.turn, dialect, &bytes)?)
+        };
+        Ok(Reply { status: 200, headers: of_type(kind), body: ReplyBody::full(bytes) })
+    }
+
+    /// An error status: the fault it stands for, and the answer itself where the client can read it.
+    async fn refused(&self, upstream: Upstream, dialect: Dialect) -> Failure {
+        // A redirect is no answer to a turn: following it would take the key to another host.
+        let status = if upstream.status < 400 { 502 } else { upstream.status };
+        let bytes = whole::read_error(upstream.body).await;
+        let bytes = redact::secrets(bytes, self.backend.spec().secrets.values());
+        let mut fault = wire::upstream(&parse(dialect, status, &bytes));
+        let header = |name: &str| upstream.headers.get(name).and_then(|value| value.to_str().ok());
+        if let Some(time) = retry::from_headers(header, std::time::SystemTime::now()) {
+            fault.retry = Retry::After(time);
+        }
+        let is_readable =
+            dialect == self.turn.dialect && status == upstream.status && wire::is_native(dialect, &bytes);
+        let headers = headers::for_client(upstream.headers);
+        let raw = is_readable.then(|| Box::new(Reply { status, headers, body: ReplyBody::full(bytes) }));
+        Failure { fault, raw }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Whole,
+    Stream,
+}
+
+fn of_type(kind: HeaderValue) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(4);
+    headers.insert(CONTENT_TYPE, kind);
+    headers
+}
+
+fn unspoken(error: CodecError) -> Fault {
+    Fault::host(Kind::Unsupported, error.to_string()).retry(Retry::Elsewhere)
+}

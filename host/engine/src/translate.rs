@@ -1,0 +1,131 @@
+//! From the client's dialect to an upstream's and back, through the canonical model.
+use crate::turn::Turn;
+use crate::wire;
+use base::{Fault, Kind, Retry};
+use bytes::Bytes;
+use lip_wire::Dialect;
+use lip_wire::canon::{Collector, Event, Failure, Reply, split};
+use lip_wire::codec::{self, CodecError, EncodeCtx, RequestOptions, StreamEncoder, UrlParts};
+use lip_wire::loss::Losses;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The turn's request in `dialect`, for `model`.
+///
+/// # Errors
+/// The client's fault, with the path of the field that cannot be read.
+pub(crate) fn request(
+    turn: &Turn,
+    model: &str,
+    dialect: Dialect,
+    options: &RequestOptions,
+) -> Result<Bytes, Fault> {
+    let url = UrlParts { model: Some(&turn.model), stream: Some(turn.stream) };
+    let (mut request, mut losses) =
+        codec::decode_request(turn.dialect, turn.lens.body(), &url).map_err(|e| unreadable(&e))?;
+    model.clone_into(&mut request.model);
+    request.stream = Some(turn.stream);
+    if turn.stream {
+        // Every other dialect reports usage at the end of a stream without being asked.
+        request.stream_options.include_usage = Some(true);
+    }
+    let (body, more) = codec::encode_request(dialect, &request, options).map_err(|e| unreadable(&e))?;
+    losses.append(more);
+    report(&losses, turn.dialect, dialect);
+    Ok(body.into())
+}
+
+/// What the encoder of the client's dialect must know.
+pub(crate) fn context(turn: &Turn) -> EncodeCtx {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    // Unique per answer: the clock tells hosts and restarts apart, the count answers of one moment.
+    let id =
+        format!("{:012x}{:06x}", now.as_micros() as u64, NEXT.fetch_add(1, Ordering::Relaxed) & 0xff_ffff);
+    EncodeCtx {
+        reply_id: id,
+        created_unix: i64::try_from(now.as_secs()).unwrap_or_default(),
+        model: Some(turn.model.clone()),
+        include_usage: turn.lens.include_usage().unwrap_or(false),
+        ..EncodeCtx::default()
+    }
+}
+
+/// A whole upstream answer for a client that wants it whole.
+///
+/// # Errors
+/// The upstream's fault when its answer cannot be read.
+pub(crate) fn whole(turn: &Turn, from: Dialect, body: &[u8]) -> Result<Bytes, Fault> {
+    let (reply, losses) = codec::decode_reply(from, body).map_err(|e| nonsense(&e))?;
+    report(&losses, from, turn.dialect);
+    encode_whole(turn, from, &reply)
+}
+
+/// A whole upstream answer for a client that wants a stream.
+///
+/// # Errors
+/// The upstream's fault when its answer cannot be read.
+pub(crate) fn whole_as_stream(turn: &Turn, from: Dialect, body: &[u8]) -> Result<Bytes, Fault> {
+    let (reply, losses) = codec::decode_reply(from, body).map_err(|e| nonsense(&e))?;
+    report(&losses, from, turn.dialect);
+    let mut events = Vec::new();
+    split(reply, &mut events);
+    let mut encoder = StreamEncoder::new(turn.dialect, context(turn)).map_err(|e| nonsense(&e))?;
+    let mut out = Vec::with_capacity(body.len());
+    for event in &events {
+        encoder.encode(event, &mut out);
+    }
+    Ok(out.into())
+}
+
+/// A streamed upstream answer, collected for a client that wants it whole.
+///
+/// # Errors
+/// The failure that the stream told of or its cut.
+pub(crate) fn collected(turn: &Turn, from: Dialect, collector: Collector) -> Result<Bytes, Fault> {
+    let reply = collector.finish().map_err(|failure| of_failure(&failure))?;
+    encode_whole(turn, from, &reply)
+}
+
+fn encode_whole(turn: &Turn, from: Dialect, reply: &Reply) -> Result<Bytes, Fault> {
+    let (body, losses) =
+        codec::encode_reply(turn.dialect, reply, &context(turn)).map_err(|e| nonsense(&e))?;
+    report(&losses, from, turn.dialect);
+    Ok(body.into())
+}
+
+/// The fault that a failure inside an answer stands for.
+pub(crate) fn of_failure(failure: &Failure) -> Fault {
+    let status = failure.status.unwrap_or(502);
+    let fault = Fault::upstream(Kind::from_status(status), failure.message.clone()).code("upstream_cut");
+    fault.retry(Retry::Elsewhere)
+}
+
+/// The in-stream form of a fault.
+pub(crate) fn failed(fault: &Fault) -> Event {
+    let wire = wire::neutral(fault);
+    Event::Failed(Box::new(Failure {
+        kind: wire.kind,
+        message: wire.message,
+        code: wire.code,
+        status: Some(wire.status),
+        ..Failure::default()
+    }))
+}
+
+fn unreadable(error: &CodecError) -> Fault {
+    let fault = Fault::client(Kind::BadRequest, error.to_string()).code("invalid_body");
+    if error.path.is_empty() { fault } else { fault.param(error.path.clone()) }
+}
+
+/// The upstream's answer is no answer of its dialect.
+pub(crate) fn nonsense(error: &CodecError) -> Fault {
+    let fault = Fault::upstream(Kind::BadGateway, format!("the upstream's answer cannot be read: {error}"));
+    fault.code("upstream_malformed")
+}
+
+pub(crate) fn report(losses: &Losses, from: Dialect, to: Dialect) {
+    for loss in losses.iter() {
+        tracing::debug!(%from, %to, ?loss, "lost in translation");
+    }
+}

@@ -1,0 +1,130 @@
+//! The body of a streamed answer in another dialect than the upstream's: decoded and encoded event by event.
+use crate::frames::{Frame, Frames};
+use crate::source::Source;
+use crate::translate;
+use base::{Fault, Kind};
+use bytes::Bytes;
+use http_body::Frame as BodyFrame;
+use lip_wire::Dialect;
+use lip_wire::canon::{Collector, Event};
+use lip_wire::codec::{CodecError, EncodeCtx, StreamDecoder, StreamEncoder};
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// Reads an upstream's stream as canonical events.
+pub(crate) struct Reader {
+    held: VecDeque<Bytes>,
+    source: Source,
+    frames: Frames,
+    decoder: StreamDecoder,
+    is_over: bool,
+}
+
+impl Reader {
+    pub(crate) fn new(held: VecDeque<Bytes>, source: Source, dialect: Dialect) -> Result<Self, CodecError> {
+        let decoder = StreamDecoder::new(dialect)?;
+        Ok(Self { held, source, frames: Frames::of(dialect), decoder, is_over: false })
+    }
+
+    /// Appends the events of the next chunk. False when the stream is over; it then ends with `End` or `Failed`.
+    fn poll_events(&mut self, cx: &mut Context<'_>, events: &mut Vec<Event>) -> Poll<bool> {
+        if self.is_over {
+            return Poll::Ready(false);
+        }
+        let chunk = match self.held.pop_front() {
+            Some(chunk) => Some(Ok(chunk)),
+            None => std::task::ready!(self.source.poll_chunk(cx)),
+        };
+        match chunk {
+            Some(Ok(chunk)) => {
+                self.frames.push(chunk);
+                while let Some(frame) = self.frames.next() {
+                    match frame {
+                        Ok(frame) => self.decode(&frame, events),
+                        Err(_) => self.fail(
+                            Fault::upstream(Kind::BadGateway, "the upstream sent a frame that is too large"),
+                            events,
+                        ),
+                    }
+                }
+            }
+            Some(Err(fault)) => self.fail(fault, events),
+            None => {
+                if let Some(frame) = self.frames.finish() {
+                    self.decode(&frame, events);
+                }
+                self.decoder.finish(events);
+                self.is_over = true;
+            }
+        }
+        if events.iter().any(|event| matches!(event, Event::End | Event::Failed(_))) {
+            self.is_over = true;
+        }
+        Poll::Ready(true)
+    }
+
+    fn decode(&mut self, frame: &Frame, events: &mut Vec<Event>) {
+        if self.is_over {
+            return;
+        }
+        if let Err(error) = self.decoder.push_event(frame.name(), frame.data(), events) {
+            self.fail(translate::nonsense(&error), events);
+        }
+    }
+
+    fn fail(&mut self, fault: Fault, events: &mut Vec<Event>) {
+        if !self.is_over {
+            tracing::warn!(%fault, "a stream broke off");
+            events.push(translate::failed(&fault));
+            self.is_over = true;
+        }
+    }
+
+    /// Reads to the end, for a client that wants a whole answer.
+    pub(crate) async fn collect(mut self) -> Collector {
+        let mut collector = Collector::new();
+        let mut events = Vec::new();
+        while std::future::poll_fn(|cx| self.poll_events(cx, &mut events)).await {
+            events.drain(..).for_each(|event| collector.push(event));
+        }
+        collector
+    }
+}
+
+/// A stream in the client's dialect, made from one in another.
+pub(crate) struct Translated {
+    reader: Reader,
+    encoder: StreamEncoder,
+    events: Vec<Event>,
+}
+
+impl Translated {
+    pub(crate) fn new(reader: Reader, client: Dialect, ctx: EncodeCtx) -> Result<Self, CodecError> {
+        Ok(Self { reader, encoder: StreamEncoder::new(client, ctx)?, events: Vec::new() })
+    }
+}
+
+impl http_body::Body for Translated {
+    type Data = Bytes;
+    type Error = Fault;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<BodyFrame<Bytes>, Fault>>> {
+        let this = self.get_mut();
+        loop {
+            if !std::task::ready!(this.reader.poll_events(cx, &mut this.events)) {
+                return Poll::Ready(None);
+            }
+            let mut out = Vec::new();
+            for event in this.events.drain(..) {
+                this.encoder.encode(&event, &mut out);
+            }
+            if !out.is_empty() {
+                return Poll::Ready(Some(Ok(BodyFrame::data(out.into()))));
+            }
+        }
+    }
+}
