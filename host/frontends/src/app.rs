@@ -1,6 +1,6 @@
 //! What every request handler shares, and the routes of all dialects.
 use crate::auth::ClientKeys;
-use crate::{intake, openai_chat, respond};
+use crate::{anthropic, intake, models, openai_chat, respond, responses};
 use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
@@ -59,6 +59,9 @@ impl App {
 pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .merge(openai_chat::routes())
+        .merge(responses::routes())
+        .merge(anthropic::routes())
+        .merge(models::routes())
         .route("/health", get(health))
         .route("/internal/health", get(health))
         .fallback(no_route)
@@ -66,7 +69,7 @@ pub fn router(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
-async fn health() -> Response<Body> {
+pub(crate) async fn health() -> Response<Body> {
     respond::json(&serde_json::json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")}))
 }
 
@@ -91,6 +94,8 @@ fn dialect_of(path: &str) -> Dialect {
         Dialect::AnthropicMessages
     } else if path.starts_with("/v1beta") {
         Dialect::Gemini
+    } else if path.ends_with("/responses") || path.contains("/responses/") {
+        Dialect::OpenAiResponses
     } else {
         Dialect::OpenAiChat
     }

@@ -1,10 +1,15 @@
 //! The HTTP surface: one folder per dialect, thin between hyper and the engine. Decides nothing about a turn.
+mod anthropic;
 mod app;
 mod auth;
+mod gemini;
 mod intake;
+mod models;
 mod openai_chat;
 mod respond;
+mod responses;
 mod serve;
+mod turns;
 
 pub use app::{App, Limits, router};
 pub use auth::ClientKeys;
