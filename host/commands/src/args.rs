@@ -16,14 +16,7 @@ pub struct Args(Vec<Arg>);
 impl Args {
     /// Splits at commas outside quotes and brackets; blanks around parts do not count.
     pub(crate) fn parse(text: &str) -> Self {
-        Self(
-            split(text)
-                .into_iter()
-                .map(str::trim)
-                .filter(|part| !part.is_empty())
-                .map(one)
-                .collect(),
-        )
+        Self(split(text).into_iter().map(str::trim).filter(|part| !part.is_empty()).map(one).collect())
     }
 
     /// Every argument.
@@ -38,18 +31,12 @@ impl Args {
 
     /// The value of `key`.
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|arg| arg.key.as_deref() == Some(key))
-            .map(|arg| arg.value.as_str())
+        self.0.iter().find(|arg| arg.key.as_deref() == Some(key)).map(|arg| arg.value.as_str())
     }
 
     /// The bare values.
     pub fn bare(&self) -> impl Iterator<Item = &str> {
-        self.0
-            .iter()
-            .filter(|arg| arg.key.is_none())
-            .map(|arg| arg.value.as_str())
+        self.0.iter().filter(|arg| arg.key.is_none()).map(|arg| arg.value.as_str())
     }
 
     /// The value of `key`, or the first bare value.
@@ -75,20 +62,13 @@ pub(crate) fn normal_key(key: &str) -> String {
 /// An `=` belongs to the value unless a plain word stands before it: `a:b?temperature=1` is a bare value.
 fn one(part: &str) -> Arg {
     let word = |key: &str| {
-        !key.is_empty()
-            && key
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b' '))
+        !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b' '))
     };
     match part.split_once('=') {
-        Some((key, value)) if word(key.trim()) => Arg {
-            key: Some(normal_key(key)),
-            value: unquoted(value.trim()),
-        },
-        _ => Arg {
-            key: None,
-            value: unquoted(part),
-        },
+        Some((key, value)) if word(key.trim()) => {
+            Arg { key: Some(normal_key(key)), value: unquoted(value.trim()) }
+        }
+        _ => Arg { key: None, value: unquoted(part) },
     }
 }
 
@@ -140,12 +120,7 @@ pub(crate) struct Nesting {
 
 impl Default for Nesting {
     fn default() -> Self {
-        Self {
-            depth: 0,
-            quote: None,
-            escaped: false,
-            at_start: true,
-        }
+        Self { depth: 0, quote: None, escaped: false, at_start: true }
     }
 }
 
@@ -190,10 +165,7 @@ mod tests {
             ("", ""),
             (" , ,", ""),
             ("anthropic", "=anthropic"),
-            (
-                "model=openrouter:foo, project=bar",
-                "model=openrouter:foo ; project=bar",
-            ),
+            ("model=openrouter:foo, project=bar", "model=openrouter:foo ; project=bar"),
             ("project='abc def'", "project=abc def"),
             ("project=\"a, b\"", "project=a, b"),
             (r#"project="say \"hi\"""#, "project=say \"hi\""),

@@ -41,29 +41,18 @@ pub struct Outcome {
 
 impl Outcome {
     fn say(reply: impl Into<String>) -> Self {
-        Self {
-            reply: reply.into(),
-            ..Self::default()
-        }
+        Self { reply: reply.into(), ..Self::default() }
     }
 
     fn fail(reply: impl Into<String>) -> Self {
-        Self {
-            reply: reply.into(),
-            failed: true,
-            ..Self::default()
-        }
+        Self { reply: reply.into(), failed: true, ..Self::default() }
     }
 }
 
 impl From<Changed> for Outcome {
     fn from(changed: Changed) -> Self {
         match changed {
-            Ok((changes, reply)) => Self {
-                changes,
-                reply,
-                failed: false,
-            },
+            Ok((changes, reply)) => Self { changes, reply, failed: false },
             Err(reason) => Self::fail(reason),
         }
     }
@@ -117,15 +106,12 @@ const ALL: &[Spec] = &[
 
 fn spec(name: &str) -> Option<&'static Spec> {
     let name = name.to_ascii_lowercase().replace('_', "-");
-    ALL.iter()
-        .find(|spec| spec.name == name || spec.aliases.contains(&name.as_str()))
+    ALL.iter().find(|spec| spec.name == name || spec.aliases.contains(&name.as_str()))
 }
 
 /// The command's own name for any spelling of it; `None` if there is no such command.
 pub(crate) fn canonical(name: &str) -> Option<&'static str> {
-    spec(name)
-        .map(|spec| spec.name)
-        .or_else(|| unavailable::canonical(name))
+    spec(name).map(|spec| spec.name).or_else(|| unavailable::canonical(name))
 }
 
 /// Carries out one command. Apply its changes before the next one is run.

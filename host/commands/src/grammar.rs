@@ -24,14 +24,9 @@ pub(crate) enum Miss {
 
 /// Reads the call at `at`.
 pub(crate) fn read<'a>(text: &'a str, at: usize, prefix: &str) -> Result<Spelled<'a>, Miss> {
-    let rest = text
-        .get(at..)
-        .and_then(|rest| rest.strip_prefix(prefix))
-        .ok_or(Miss::NotACall)?;
+    let rest = text.get(at..).and_then(|rest| rest.strip_prefix(prefix)).ok_or(Miss::NotACall)?;
     let from = at + prefix.len();
-    let len = rest
-        .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '-'))
-        .unwrap_or(rest.len());
+    let len = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '-')).unwrap_or(rest.len());
     let name = &rest[..len];
     if name.is_empty() {
         return Err(Miss::NotACall);
@@ -39,19 +34,11 @@ pub(crate) fn read<'a>(text: &'a str, at: usize, prefix: &str) -> Result<Spelled
     let after = &rest[len..];
     let blanks = after.len() - after.trim_start_matches([' ', '\t']).len();
     let Some(inner) = after[blanks..].strip_prefix('(') else {
-        return Ok(Spelled {
-            name,
-            args: Args::default(),
-            end: from + len,
-        });
+        return Ok(Spelled { name, args: Args::default(), end: from + len });
     };
     let close = closing(inner).ok_or(Miss::NotClosed)?;
     let args = Args::parse(&inner[..close]);
-    Ok(Spelled {
-        name,
-        args,
-        end: from + len + blanks + 1 + close + 1,
-    })
+    Ok(Spelled { name, args, end: from + len + blanks + 1 + close + 1 })
 }
 
 /// Offset of the parenthesis that closes what was opened before `inner`.

@@ -167,13 +167,8 @@ impl Key {
 
 /// `maximum` is the Python proxy's word for the upper end.
 pub(crate) fn effort(word: &str) -> Result<Effort, String> {
-    let word = if word.eq_ignore_ascii_case("maximum") {
-        "max"
-    } else {
-        word
-    };
-    word.parse()
-        .map_err(|e| format!("reasoning-effort `{word}`: {e}"))
+    let word = if word.eq_ignore_ascii_case("maximum") { "max" } else { word };
+    word.parse().map_err(|e| format!("reasoning-effort `{word}`: {e}"))
 }
 
 /// What to do with a model that no list has.
@@ -202,20 +197,13 @@ pub(crate) fn backend(text: &str, view: &dyn View) -> Changed {
     if let Some(line) = lines.iter().find(|line| line.name == text) {
         return match &line.problem {
             Some(problem) => Err(format!("backend {text} is not ready: {problem}")),
-            None => Ok((
-                vec![SessionChange::Backend(Some(text.into()))],
-                format!("Backend: {text}"),
-            )),
+            None => Ok((vec![SessionChange::Backend(Some(text.into()))], format!("Backend: {text}"))),
         };
     }
     if text.contains(':') {
         return model(text, view, Doubt::Warn);
     }
-    let ready: Vec<&str> = lines
-        .iter()
-        .filter(|l| l.problem.is_none())
-        .map(|l| l.name.as_str())
-        .collect();
+    let ready: Vec<&str> = lines.iter().filter(|l| l.problem.is_none()).map(|l| l.name.as_str()).collect();
     let shown: String = text.chars().take(60).collect();
     Err(format!("no backend `{shown}`; available: {}", ready.join(", ")))
 }
@@ -238,32 +226,19 @@ pub(crate) fn model(text: &str, view: &dyn View, doubt: Doubt) -> Changed {
                 SessionChange::Backend(Some(backend.clone())),
                 SessionChange::Model(Some(model.clone())),
             ];
-            (
-                changes,
-                format!("Backend: {backend}, model: {model}"),
-                Some(backend),
-                model,
-            )
+            (changes, format!("Backend: {backend}, model: {model}"), Some(backend), model)
         }
         Target::Route => {
-            return Ok((
-                vec![SessionChange::Route(Some(text.into()))],
-                format!("Route: {text}"),
-            ));
+            return Ok((vec![SessionChange::Route(Some(text.into()))], format!("Route: {text}")));
         }
     };
     if view.lists_model(backend.as_deref(), &name) != Some(false) {
         return Ok((changes, reply));
     }
-    let who = backend.map_or_else(
-        || "no backend lists".to_owned(),
-        |backend| format!("{backend} does not list"),
-    );
+    let who =
+        backend.map_or_else(|| "no backend lists".to_owned(), |backend| format!("{backend} does not list"));
     if doubt == Doubt::Refuse && view.is_interactive() {
-        return Err(format!(
-            "{who} the model {name}; use {}model({text}) to set it anyway",
-            view.prefix()
-        ));
+        return Err(format!("{who} the model {name}; use {}model({text}) to set it anyway", view.prefix()));
     }
     Ok((changes, format!("{reply} (note: {who} it)")))
 }

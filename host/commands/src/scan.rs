@@ -20,10 +20,7 @@ pub struct Syntax<'a> {
 
 impl Default for Syntax<'_> {
     fn default() -> Self {
-        Self {
-            prefix: crate::DEFAULT_PREFIX,
-            strict: false,
-        }
+        Self { prefix: crate::DEFAULT_PREFIX, strict: false }
     }
 }
 
@@ -89,14 +86,10 @@ pub fn scan(parts: &[&str], syntax: &Syntax<'_>) -> Scan {
         return found;
     }
     let classes = window::classify(parts);
-    let talk = classes
-        .iter()
-        .enumerate()
-        .rev()
-        .find_map(|(i, class)| match class {
-            Class::Talk(window) if !parts[i][window.clone()].trim().is_empty() => Some((i, window.clone())),
-            Class::Talk(_) | Class::Context | Class::Tool => None,
-        });
+    let talk = classes.iter().enumerate().rev().find_map(|(i, class)| match class {
+        Class::Talk(window) if !parts[i][window.clone()].trim().is_empty() => Some((i, window.clone())),
+        Class::Talk(_) | Class::Context | Class::Tool => None,
+    });
     let Some((part, window)) = talk else { return found };
     let text = &parts[part][window.clone()];
     let lines = lines::find(text, syntax.prefix);
@@ -117,41 +110,18 @@ pub fn scan(parts: &[&str], syntax: &Syntax<'_>) -> Scan {
     let blank_before = parts[part][..window.start].trim().is_empty();
     let blank_after = parts[part][window.end..].trim().is_empty();
     let widen = |span: Range<usize>| {
-        let start = if blank_before && span.start == window.start {
-            0
-        } else {
-            span.start
-        };
-        let end = if blank_after && span.end == window.end {
-            parts[part].len()
-        } else {
-            span.end
-        };
+        let start = if blank_before && span.start == window.start { 0 } else { span.start };
+        let end = if blank_after && span.end == window.end { parts[part].len() } else { span.end };
         start..end
     };
-    found.cuts = lines
-        .cuts
-        .into_iter()
-        .map(|span| Cut {
-            part,
-            span: widen(shift(span)),
-        })
-        .collect();
+    found.cuts = lines.cuts.into_iter().map(|span| Cut { part, span: widen(shift(span)) }).collect();
     if lines.covers_all && window::is_frame_only(parts[part], &window) {
-        found.cuts = vec![Cut {
-            part,
-            span: 0..parts[part].len(),
-        }];
+        found.cuts = vec![Cut { part, span: 0..parts[part].len() }];
     }
     found.calls = lines
         .calls
         .into_iter()
-        .map(|call| Call {
-            name: call.name,
-            args: call.args,
-            part,
-            span: shift(call.span),
-        })
+        .map(|call| Call { name: call.name, args: call.args, part, span: shift(call.span) })
         .collect();
     found
 }

@@ -56,10 +56,8 @@ pub(crate) fn boolean(word: &str) -> Option<bool> {
 
 /// A number from 0 to 2.
 pub(crate) fn temperature(word: &str) -> Result<f64, String> {
-    let number: f64 = word
-        .trim()
-        .parse()
-        .map_err(|_| format!("temperature must be a number, not `{word}`"))?;
+    let number: f64 =
+        word.trim().parse().map_err(|_| format!("temperature must be a number, not `{word}`"))?;
     if (0.0..=2.0).contains(&number) {
         Ok(number)
     } else {
@@ -71,9 +69,7 @@ pub(crate) fn temperature(word: &str) -> Result<f64, String> {
 pub(crate) fn thinking_budget(word: &str) -> Result<u32, String> {
     match word.trim().parse() {
         Ok(tokens @ 128..=32_768) => Ok(tokens),
-        _ => Err(format!(
-            "thinking-budget must be a whole number from 128 to 32768, not `{word}`"
-        )),
+        _ => Err(format!("thinking-budget must be a whole number from 128 to 32768, not `{word}`")),
     }
 }
 
@@ -163,10 +159,7 @@ mod tests {
                 "{'thinkingConfig': {'thinkingBudget': 1024}}",
                 Some(r#"{"thinkingConfig":{"thinkingBudget":1024}}"#),
             ),
-            (
-                "{'a': True, 'b': None, 'c': 'it\\'s \"x\"'}",
-                Some(r#"{"a":true,"b":null,"c":"it's \"x\""}"#),
-            ),
+            ("{'a': True, 'b': None, 'c': 'it\\'s \"x\"'}", Some(r#"{"a":true,"b":null,"c":"it's \"x\""}"#)),
             ("[1]", None),
             ("{'a': }", None),
             ("", None),

@@ -47,10 +47,7 @@ fn commands_are_found_where_they_count() {
     let mut wrong = Vec::new();
     for case in cases.case {
         let parts: Vec<&str> = case.parts.iter().map(String::as_str).collect();
-        let syntax = Syntax {
-            prefix: case.prefix.as_deref().unwrap_or(DEFAULT_PREFIX),
-            strict: case.strict,
-        };
+        let syntax = Syntax { prefix: case.prefix.as_deref().unwrap_or(DEFAULT_PREFIX), strict: case.strict };
         let found = scan(&parts, &syntax);
         let calls: Vec<String> = found
             .calls
@@ -61,31 +58,19 @@ fn commands_are_found_where_they_count() {
                     .iter()
                     .map(|arg| format!("{}={}", arg.key.as_deref().unwrap_or(""), arg.value))
                     .collect();
-                assert!(
-                    parts[call.part][call.span.clone()].starts_with(syntax.prefix),
-                    "{}",
-                    case.name
-                );
+                assert!(parts[call.part][call.span.clone()].starts_with(syntax.prefix), "{}", case.name);
                 format!("{}({})", call.name, args.join(","))
             })
             .collect();
-        let left: Vec<String> = parts
-            .iter()
-            .enumerate()
-            .filter_map(|(i, text)| found.remainder(i, text))
-            .collect();
+        let left: Vec<String> =
+            parts.iter().enumerate().filter_map(|(i, text)| found.remainder(i, text)).collect();
         let got = (calls, left, found.is_command_only);
         let want = (case.calls, case.left, case.only);
         if got != want {
             wrong.push(format!("{}\n   got {got:?}\n  want {want:?}", case.name));
         }
         for word in case.unknown {
-            assert!(
-                found.unknown.contains(&word),
-                "{}: {:?}",
-                case.name,
-                found.unknown
-            );
+            assert!(found.unknown.contains(&word), "{}: {:?}", case.name, found.unknown);
         }
     }
     assert!(wrong.is_empty(), "{} cases:\n{}", wrong.len(), wrong.join("\n"));
@@ -135,20 +120,14 @@ impl View for House {
     }
 
     fn static_route(&self) -> Option<String> {
-        self.flags
-            .iter()
-            .any(|flag| flag == "static")
-            .then(|| "openai:fixed".into())
+        self.flags.iter().any(|flag| flag == "static").then(|| "openai:fixed".into())
     }
 
     fn read_selector(&self, text: &str) -> Result<Target, String> {
         match text.split_once(':') {
             _ if text.contains(['|', '^', '!', '?']) => Ok(Target::Route),
             Some(("zai", _)) => Err("backend zai is not ready".into()),
-            Some((backend, model)) => Ok(Target::Leg {
-                backend: backend.into(),
-                model: model.into(),
-            }),
+            Some((backend, model)) => Ok(Target::Leg { backend: backend.into(), model: model.into() }),
             None => Ok(Target::Model),
         }
     }
@@ -158,11 +137,7 @@ impl View for House {
     }
 
     fn resolve_dir(&self, path: &str) -> Result<String, String> {
-        if path == "/missing" {
-            Err(format!("no such directory: {path}"))
-        } else {
-            Ok(path.into())
-        }
+        if path == "/missing" { Err(format!("no such directory: {path}")) } else { Ok(path.into()) }
     }
 
     fn route_lines(&self) -> Vec<String> {
@@ -183,10 +158,7 @@ impl House {
         let found = scan(&[text], &Syntax::default());
         assert_eq!(found.calls.len(), 1, "{text}");
         let outcome = run(&found.calls[0], self);
-        outcome
-            .changes
-            .iter()
-            .for_each(|change| self.settings.apply(change.clone()));
+        outcome.changes.iter().for_each(|change| self.settings.apply(change.clone()));
         outcome
     }
 }
@@ -195,31 +167,16 @@ impl House {
 fn commands_do_what_they_say() {
     let cases: Cases<RunCase> = toml::from_str(include_str!("run.toml")).unwrap();
     for case in cases.case {
-        let mut house = House {
-            settings: SessionSettings::default(),
-            flags: case.flags,
-        };
+        let mut house = House { settings: SessionSettings::default(), flags: case.flags };
         for call in &case.setup {
             assert!(!house.run(call).failed, "{call}");
         }
         let outcome = house.run(&case.call);
-        let changes: Vec<String> = outcome
-            .changes
-            .iter()
-            .map(|change| format!("{change:?}"))
-            .collect();
-        assert!(
-            outcome.reply.contains(&case.reply),
-            "{}: {}",
-            case.call,
-            outcome.reply
-        );
+        let changes: Vec<String> = outcome.changes.iter().map(|change| format!("{change:?}")).collect();
+        assert!(outcome.reply.contains(&case.reply), "{}: {}", case.call, outcome.reply);
         assert_eq!(changes, case.changes, "{}", case.call);
         assert_eq!(outcome.failed, case.failed, "{}: {}", case.call, outcome.reply);
-        assert!(
-            !outcome.failed || outcome.changes.is_empty(),
-            "a failure changes nothing"
-        );
+        assert!(!outcome.failed || outcome.changes.is_empty(), "a failure changes nothing");
         let text = reply_text(&[outcome]);
         assert_eq!(text.starts_with("Error: "), case.failed);
     }
@@ -227,25 +184,15 @@ fn commands_do_what_they_say() {
 
 #[test]
 fn every_example_of_the_help_works() {
-    let mut house = House {
-        settings: SessionSettings::default(),
-        flags: Vec::new(),
-    };
+    let mut house = House { settings: SessionSettings::default(), flags: Vec::new() };
     house.run("!/create-failover-route(name=big)");
     house.run("!/project-dir(/ok)");
     let overview = house.run("!/help").reply;
     let mut n_examples = 0;
     for line in overview.lines().skip(1) {
-        let name = line
-            .trim_start_matches(DEFAULT_PREFIX)
-            .split(['(', ' '])
-            .next()
-            .unwrap();
-        for example in house
-            .run(&format!("!/help({name})"))
-            .reply
-            .lines()
-            .filter_map(|l| l.strip_prefix("Example: "))
+        let name = line.trim_start_matches(DEFAULT_PREFIX).split(['(', ' ']).next().unwrap();
+        for example in
+            house.run(&format!("!/help({name})")).reply.lines().filter_map(|l| l.strip_prefix("Example: "))
         {
             n_examples += 1;
             let outcome = house.run(example);
@@ -311,8 +258,5 @@ fn hostile_messages_cost_little() {
         let found = scan(&[&text], &Syntax::default());
         assert!(found.calls.len() <= 32);
     }
-    assert!(
-        began.elapsed().as_secs() < 20,
-        "quadratic in the length of a message"
-    );
+    assert!(began.elapsed().as_secs() < 20, "quadratic in the length of a message");
 }

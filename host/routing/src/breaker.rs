@@ -14,11 +14,7 @@ pub struct BreakerRules {
 
 impl Default for BreakerRules {
     fn default() -> Self {
-        Self {
-            failures: 3,
-            open: Duration::from_secs(30),
-            successes: 1,
-        }
+        Self { failures: 3, open: Duration::from_secs(30), successes: 1 }
     }
 }
 
@@ -66,9 +62,7 @@ impl Breaker {
         match self.state {
             State::Closed { .. } => Admission::Free,
             State::Open { until } if until > now => Admission::Until(until),
-            State::HalfOpen {
-                probe: Some(ends), ..
-            } if ends > now => Admission::Until(ends),
+            State::HalfOpen { probe: Some(ends), .. } if ends > now => Admission::Until(ends),
             State::Open { .. } | State::HalfOpen { .. } => Admission::Probe,
         }
     }
@@ -80,10 +74,7 @@ impl Breaker {
             (Admission::Probe, _) => 0,
             (Admission::Free | Admission::Until(_), _) => return false,
         };
-        self.state = State::HalfOpen {
-            successes,
-            probe: Some(ends),
-        };
+        self.state = State::HalfOpen { successes, probe: Some(ends) };
         true
     }
 
@@ -94,24 +85,19 @@ impl Breaker {
             State::HalfOpen { successes, .. } if probe && successes + 1 >= rules.successes => {
                 State::default()
             }
-            State::HalfOpen { successes, .. } if probe => State::HalfOpen {
-                successes: successes + 1,
-                probe: None,
-            },
+            State::HalfOpen { successes, .. } if probe => {
+                State::HalfOpen { successes: successes + 1, probe: None }
+            }
             unchanged @ (State::Open { .. } | State::HalfOpen { .. }) => unchanged,
         };
     }
 
     /// The attempt failed in a way that speaks against the backend.
     pub fn fail(&mut self, probe: bool, now: Instant, rules: &BreakerRules) {
-        let open = State::Open {
-            until: now + rules.open,
-        };
+        let open = State::Open { until: now + rules.open };
         self.state = match self.state {
             State::Closed { failures } if failures + 1 >= rules.failures => open,
-            State::Closed { failures } => State::Closed {
-                failures: failures + 1,
-            },
+            State::Closed { failures } => State::Closed { failures: failures + 1 },
             State::HalfOpen { .. } if probe => open,
             unchanged @ (State::Open { .. } | State::HalfOpen { .. }) => unchanged,
         };
@@ -122,10 +108,7 @@ impl Breaker {
         if let State::HalfOpen { successes, .. } = self.state
             && probe
         {
-            self.state = State::HalfOpen {
-                successes,
-                probe: None,
-            };
+            self.state = State::HalfOpen { successes, probe: None };
         }
     }
 
@@ -158,22 +141,14 @@ mod tests {
         assert_eq!(breaker.admission(later(31)), Admission::Until(later(40)));
         assert!(!breaker.start(later(31), later(41)), "one probe at a time");
         breaker.succeed(false, &rules);
-        assert_eq!(
-            breaker.admission(later(32)),
-            Admission::Until(later(40)),
-            "a straggler closes nothing"
-        );
+        assert_eq!(breaker.admission(later(32)), Admission::Until(later(40)), "a straggler closes nothing");
         breaker.fail(true, later(33), &rules);
         assert_eq!(breaker.admission(later(34)), Admission::Until(later(63)));
         assert!(breaker.start(later(63), later(70)));
         breaker.release(true);
         assert_eq!(breaker.admission(later(64)), Admission::Probe);
         assert!(breaker.start(later(64), later(70)));
-        assert_eq!(
-            breaker.admission(later(70)),
-            Admission::Probe,
-            "a lost probe does not block for ever"
-        );
+        assert_eq!(breaker.admission(later(70)), Admission::Probe, "a lost probe does not block for ever");
         breaker.succeed(true, &rules);
         assert_eq!(breaker.admission(later(71)), Admission::Free);
     }

@@ -65,21 +65,14 @@ pub struct Health {
 impl Health {
     /// Everybody is well.
     pub fn new(rules: HealthRules) -> Self {
-        Self {
-            rules,
-            backends: HashMap::new(),
-        }
+        Self { rules, backends: HashMap::new() }
     }
 
     /// Makes a backend known. Keeps the state of one that has as many keys as before.
     pub fn declare(&mut self, backend: &str, n_keys: usize, rotation: Rotation) {
-        let same = self
-            .backends
-            .get(backend)
-            .is_some_and(|pool| pool.keys().len() == n_keys.max(1));
+        let same = self.backends.get(backend).is_some_and(|pool| pool.keys().len() == n_keys.max(1));
         if !same {
-            self.backends
-                .insert(backend.to_owned(), KeyPool::new(n_keys, rotation));
+            self.backends.insert(backend.to_owned(), KeyPool::new(n_keys, rotation));
         }
     }
 
@@ -187,8 +180,6 @@ impl Health {
     }
 
     fn pool(&mut self, backend: &str) -> &mut KeyPool {
-        self.backends
-            .entry(backend.to_owned())
-            .or_insert_with(|| KeyPool::new(1, Rotation::Sticky))
+        self.backends.entry(backend.to_owned()).or_insert_with(|| KeyPool::new(1, Rotation::Sticky))
     }
 }

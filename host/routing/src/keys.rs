@@ -48,11 +48,8 @@ impl Key {
 
     /// When it may be used for `model` again; `None` is now.
     fn rests_until(&self, model: &str, now: Instant) -> Option<Instant> {
-        let of_model = self
-            .models
-            .iter()
-            .find(|(name, _)| name == model)
-            .and_then(|(_, rest)| rest.rests_until(now));
+        let of_model =
+            self.models.iter().find(|(name, _)| name == model).and_then(|(_, rest)| rest.rests_until(now));
         self.rest.rests_until(now).max(of_model)
     }
 
@@ -86,11 +83,7 @@ pub struct KeyPool {
 impl KeyPool {
     /// A pool of `n_keys` (at least one) usable keys.
     pub fn new(n_keys: usize, rotation: Rotation) -> Self {
-        Self {
-            keys: vec![Key::default(); n_keys.max(1)],
-            rotation,
-            cursor: 0,
-        }
+        Self { keys: vec![Key::default(); n_keys.max(1)], rotation, cursor: 0 }
     }
 
     /// Every key, by position.
@@ -100,11 +93,7 @@ impl KeyPool {
 
     /// The key to use for `model`, leaving out the positions in `tried`.
     pub fn pick(&self, model: &str, tried: &[usize], now: Instant) -> KeyPick {
-        let start = if self.rotation == Rotation::RoundRobin {
-            self.cursor
-        } else {
-            0
-        };
+        let start = if self.rotation == Rotation::RoundRobin { self.cursor } else { 0 };
         let mut earliest: Option<Instant> = None;
         for i in (0..self.keys.len()).map(|i| (start + i) % self.keys.len()) {
             let key = &self.keys[i];
@@ -193,10 +182,7 @@ mod tests {
         pool.disable(2);
         assert_eq!(pool.pick("m", &[], now), KeyPick::Never);
         assert!(pool.reactivate());
-        assert_eq!(
-            KeyPool::new(0, Rotation::Sticky).pick("m", &[], now),
-            KeyPick::Now(0)
-        );
+        assert_eq!(KeyPool::new(0, Rotation::Sticky).pick("m", &[], now), KeyPick::Now(0));
     }
 
     #[test]
@@ -205,15 +191,7 @@ mod tests {
         let second = Duration::from_secs(1);
         let mut strike = || pool.strike(0, 2 * second, 60 * second).as_secs();
         assert_eq!(
-            [
-                strike(),
-                strike(),
-                strike(),
-                strike(),
-                strike(),
-                strike(),
-                strike()
-            ],
+            [strike(), strike(), strike(), strike(), strike(), strike(), strike()],
             [2, 4, 8, 16, 32, 60, 60]
         );
         pool.praise(0);

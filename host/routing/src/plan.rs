@@ -176,18 +176,12 @@ impl Plan {
             Node::Leg(id) => text.push_str(&format!("{indent}{}\n", leg(id))),
             Node::Failover(children) => {
                 text.push_str(&format!("{indent}failover, left to right:\n"));
-                children
-                    .iter()
-                    .for_each(|child| self.describe(child, depth + 1, text));
+                children.iter().for_each(|child| self.describe(child, depth + 1, text));
             }
             Node::Weighted { shares, forced } => {
                 text.push_str(&format!("{indent}one by weight:\n"));
                 for (i, (weight, child)) in shares.iter().enumerate() {
-                    let first = if *forced == Some(i) {
-                        ", first in this session"
-                    } else {
-                        ""
-                    };
+                    let first = if *forced == Some(i) { ", first in this session" } else { "" };
                     text.push_str(&format!("{indent}  weight {weight}{first}:\n"));
                     self.describe(child, depth + 2, text);
                 }

@@ -174,13 +174,8 @@ impl Attempts {
             }
             Pick::Leg(leg, key) => Decision::Start(self.start(leg, key, None, now, health)),
             Pick::Race(lanes) => {
-                let pending = lanes
-                    .iter()
-                    .map(|lane| PendingLane {
-                        lane: *lane,
-                        due: now + lane.delay,
-                    })
-                    .collect();
+                let pending =
+                    lanes.iter().map(|lane| PendingLane { lane: *lane, due: now + lane.delay }).collect();
                 self.race = Some(pending);
                 match self.due_lane(tick, health) {
                     Some(start) => Decision::Start(start),
@@ -207,9 +202,7 @@ impl Attempts {
         health: &mut Health,
     ) -> Start {
         let end_by = self.turn_end();
-        let limit = ttft.map_or(self.budgets.first_output, |ttft| {
-            ttft.min(self.budgets.first_output)
-        });
+        let limit = ttft.map_or(self.budgets.first_output, |ttft| ttft.min(self.budgets.first_output));
         let first_output_by = match self.mutation.is(Mutant::NoDeadline) {
             true => end_by + self.budgets.turn,
             false => (now + limit).min(end_by),
@@ -229,15 +222,7 @@ impl Attempts {
             output: false,
         });
         let after_empty = self.legs[leg.0].n_empty > 0;
-        Start {
-            attempt,
-            leg,
-            key,
-            first_output_by,
-            end_by,
-            probe: ticket.probe,
-            after_empty,
-        }
+        Start { attempt, leg, key, first_output_by, end_by, probe: ticket.probe, after_empty }
     }
 
     /// The next lane of the race whose time has come. Lanes that cannot start are out.
@@ -249,9 +234,7 @@ impl Attempts {
             let over =
                 self.n_started >= self.budgets.attempts_max || now >= self.began + self.budgets.failover;
             if over {
-                pending
-                    .drain(..)
-                    .for_each(|lane| self.legs[lane.lane.leg.0].dead = true);
+                pending.drain(..).for_each(|lane| self.legs[lane.lane.leg.0].dead = true);
             }
             if pending.is_empty() {
                 if alone {
@@ -259,18 +242,13 @@ impl Attempts {
                 }
                 return None;
             }
-            let (at, due) = pending
-                .iter()
-                .enumerate()
-                .map(|(i, lane)| (i, lane.due))
-                .min_by_key(|(_, due)| *due)?;
+            let (at, due) =
+                pending.iter().enumerate().map(|(i, lane)| (i, lane.due)).min_by_key(|(_, due)| *due)?;
             // With nobody running there is nobody to give a head start to.
             if due > now && !alone {
                 return None;
             }
-            let PlannedLane {
-                leg, ttft_timeout, ..
-            } = pending.remove(at).lane;
+            let PlannedLane { leg, ttft_timeout, .. } = pending.remove(at).lane;
             match self.pick_leg(leg, tick, health) {
                 Pick::Leg(_, key) => return Some(self.start(leg, key, ttft_timeout, now, health)),
                 Pick::Later(_) | Pick::Race(_) | Pick::Nothing => self.legs[leg.0].dead = true,
@@ -280,10 +258,7 @@ impl Attempts {
 
     /// A lane fell out: the others need not wait for their handicap.
     fn hurry(&mut self, now: Instant) {
-        self.race
-            .iter_mut()
-            .flatten()
-            .for_each(|lane| lane.due = lane.due.min(now));
+        self.race.iter_mut().flatten().for_each(|lane| lane.due = lane.due.min(now));
     }
 
     fn turn_end(&self) -> Instant {
@@ -303,9 +278,6 @@ impl Attempts {
     fn wake_at(&self) -> Instant {
         let lanes = self.race.iter().flatten().map(|lane| lane.due);
         let deadlines = self.running.iter().map(|r| r.first_output_by);
-        lanes
-            .chain(deadlines)
-            .chain(self.commit_at())
-            .fold(self.turn_end(), Instant::min)
+        lanes.chain(deadlines).chain(self.commit_at()).fold(self.turn_end(), Instant::min)
     }
 }

@@ -146,10 +146,9 @@ impl Selector {
             Self::Failover(steps) => steps
                 .iter()
                 .flat_map(|step| match step {
-                    Step::Leg(branch) => std::slice::from_ref(branch)
-                        .iter()
-                        .map(|b| &b.leaf)
-                        .collect::<Vec<_>>(),
+                    Step::Leg(branch) => {
+                        std::slice::from_ref(branch).iter().map(|b| &b.leaf).collect::<Vec<_>>()
+                    }
                     Step::Race(lanes) => lanes.iter().map(|lane| &lane.branch.leaf).collect(),
                 })
                 .collect(),

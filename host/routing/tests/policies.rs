@@ -32,21 +32,12 @@ impl Story {
 
     fn with(selector: &str, budgets: Budgets, health: Health) -> Self {
         let backends = ["a", "b", "c"].map(|name| Backend::new(name, name)).into();
-        let table = Table {
-            backends,
-            ..Table::default()
-        };
+        let table = Table { backends, ..Table::default() };
         let (overrides, sampling) = (RouteOverrides::default(), Sampling::default());
         let plan = table.plan(&Ask::new(selector, &overrides, &sampling)).unwrap();
         let now = Instant::now();
         let attempts = Attempts::new(Arc::new(plan), budgets, now);
-        let mut story = Self {
-            attempts,
-            health,
-            began: now,
-            now,
-            told: Vec::new(),
-        };
+        let mut story = Self { attempts, health, began: now, now, told: Vec::new() };
         story.ask();
         story
     }
@@ -55,13 +46,7 @@ impl Story {
     fn ask(&mut self) {
         loop {
             let at = |instant: Instant| instant.duration_since(self.began).as_millis();
-            let line = match self.attempts.next(
-                Tick {
-                    now: self.now,
-                    rand: 0,
-                },
-                &mut self.health,
-            ) {
+            let line = match self.attempts.next(Tick { now: self.now, rand: 0 }, &mut self.health) {
                 Decision::Start(start) => {
                     let leg = &self.attempts.plan().legs[start.leg.0];
                     let empty = if start.after_empty { "?" } else { "" };
@@ -86,16 +71,12 @@ impl Story {
     }
 
     fn tick(&self) -> Tick {
-        Tick {
-            now: self.now,
-            rand: 0,
-        }
+        Tick { now: self.now, rand: 0 }
     }
 
     fn fault(mut self, id: u32, fault: Fault) -> Self {
         let tick = self.tick();
-        self.attempts
-            .on_fault(AttemptId(id), &fault, tick, &mut self.health);
+        self.attempts.on_fault(AttemptId(id), &fault, tick, &mut self.health);
         self.ask();
         self
     }
@@ -132,11 +113,7 @@ impl Story {
 }
 
 fn quiet() -> Budgets {
-    Budgets {
-        commit_after: None,
-        first_output: ms(60_000),
-        ..Budgets::default()
-    }
+    Budgets { commit_after: None, first_output: ms(60_000), ..Budgets::default() }
 }
 
 fn limited(wait: Option<u64>) -> Fault {
@@ -154,10 +131,7 @@ fn broken() -> Fault {
 
 #[test]
 fn one_leg_answers() {
-    Story::new("a:m", quiet())
-        .output(0)
-        .end(0)
-        .tells("amk0 · wait 60000 · wait 3600000 · answer 0");
+    Story::new("a:m", quiet()).output(0).end(0).tells("amk0 · wait 60000 · wait 3600000 · answer 0");
 }
 
 #[test]
@@ -172,33 +146,21 @@ fn one_leg_waits_as_long_as_it_is_told() {
 
 #[test]
 fn one_leg_does_not_wait_beyond_the_budget() {
-    Story::new("a:m", quiet())
-        .fault(0, limited(Some(31_000)))
-        .tells("amk0 · wait 60000 · fail 429 -");
+    Story::new("a:m", quiet()).fault(0, limited(Some(31_000))).tells("amk0 · wait 60000 · fail 429 -");
 }
 
 #[test]
 fn one_leg_backs_off_and_gives_up_with_its_own_fault() {
-    Story::new("a:m", quiet())
-        .fault(0, reset())
-        .at(250)
-        .fault(1, reset())
-        .at(750)
-        .fault(2, reset())
-        .tells(
-            "amk0 · wait 60000 · wait 250 · amk0 · wait 60250 · wait 750 · amk0 · wait 60750 · fail 502 -",
-        );
+    Story::new("a:m", quiet()).fault(0, reset()).at(250).fault(1, reset()).at(750).fault(2, reset()).tells(
+        "amk0 · wait 60000 · wait 250 · amk0 · wait 60250 · wait 750 · amk0 · wait 60750 · fail 502 -",
+    );
 }
 
 #[test]
 fn a_fault_that_stays_is_not_repeated() {
-    Story::new("a:m", quiet())
-        .fault(0, broken())
-        .tells("amk0 · wait 60000 · fail 500 -");
+    Story::new("a:m", quiet()).fault(0, broken()).tells("amk0 · wait 60000 · fail 500 -");
     let never = Fault::upstream(Kind::BadRequest, "no").retry(Retry::Never);
-    Story::new("a:m|b:m", quiet())
-        .fault(0, never)
-        .tells("amk0 · wait 60000 · fail 400 -");
+    Story::new("a:m|b:m", quiet()).fault(0, never).tells("amk0 · wait 60000 · fail 400 -");
     let client = Fault::client(Kind::TooLarge, "too large");
     Story::new("a:m!b:m", quiet())
         .fault(0, client)
@@ -224,9 +186,7 @@ fn failover_moves_on_and_sums_up() {
 
 #[test]
 fn a_short_rest_is_waited_for_before_moving_on() {
-    Story::new("a:m|b:m", quiet())
-        .fault(0, limited(Some(1500)))
-        .tells("amk0 · wait 60000 · wait 1500");
+    Story::new("a:m|b:m", quiet()).fault(0, limited(Some(1500))).tells("amk0 · wait 60000 · wait 1500");
 }
 
 #[test]
@@ -305,10 +265,7 @@ fn empty_answers_are_asked_again() {
 
 #[test]
 fn silence_commits_then_times_out() {
-    let budgets = Budgets {
-        commit_after: Some(ms(10_000)),
-        ..quiet()
-    };
+    let budgets = Budgets { commit_after: Some(ms(10_000)), ..quiet() };
     Story::new("a:m|b:m", budgets)
         .at(10_000)
         .at(60_000)
@@ -322,10 +279,7 @@ fn silence_commits_then_times_out() {
 
 #[test]
 fn failover_budget_ends_the_search() {
-    let budgets = Budgets {
-        failover: ms(30_000),
-        ..quiet()
-    };
+    let budgets = Budgets { failover: ms(30_000), ..quiet() };
     Story::new("a:m|b:m", budgets)
         .at(60_000)
         .tells("amk0 · wait 60000 · cancel 0 Timeout · fail 503 attempt_budget_exhausted");
@@ -348,32 +302,20 @@ fn breaker_spans_turns() {
     }
     Story::with("a:m|b:m", quiet(), health.clone()).tells("bmk0 · wait 60000");
     let status = health.status(began);
-    assert_eq!(
-        (status[0].backend.as_str(), status[0].rests_until),
-        ("a", Some(began + ms(30_000)))
-    );
+    assert_eq!((status[0].backend.as_str(), status[0].rests_until), ("a", Some(began + ms(30_000))));
 }
 
 #[test]
 fn summary_names_legs_and_hides_nothing_needed() {
-    let story = Story::new("a:m|b:m", quiet())
-        .fault(0, broken())
-        .fault(1, limited(Some(40_000)));
+    let story = Story::new("a:m|b:m", quiet()).fault(0, broken()).fault(1, limited(Some(40_000)));
     let mut attempts = story.attempts;
     let mut health = story.health;
-    let Decision::Finish(Outcome::Failed { fault, .. }) = attempts.next(
-        Tick {
-            now: story.now,
-            rand: 0,
-        },
-        &mut health,
-    ) else {
+    let Decision::Finish(Outcome::Failed { fault, .. }) =
+        attempts.next(Tick { now: story.now, rand: 0 }, &mut health)
+    else {
         panic!("not over")
     };
-    assert_eq!(
-        fault.message,
-        "every leg of the route failed: a:m (500): oops; b:m (429): slow down"
-    );
+    assert_eq!(fault.message, "every leg of the route failed: a:m (500): oops; b:m (429): slow down");
     assert_eq!(fault.retry, Retry::After(ms(40_000)));
     assert_eq!(attempts.losses().len(), 2);
 }

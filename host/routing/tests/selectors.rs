@@ -49,22 +49,12 @@ fn corpus_reads_and_prints() {
             Selector::parse(&case.text).unwrap_or_else(|e| panic!("{}: {e}", case.text));
         let show = case.show.as_deref().unwrap_or(&case.text);
         assert_eq!(selector.to_string(), show, "{}", case.text);
-        assert_eq!(
-            kind(&selector),
-            case.kind.as_deref().unwrap_or("one"),
-            "{}",
-            case.text
-        );
+        assert_eq!(kind(&selector), case.kind.as_deref().unwrap_or("one"), "{}", case.text);
         assert_eq!(warnings.len(), case.warnings, "{}: {warnings:?}", case.text);
         assert_eq!(Selector::parse(show).unwrap().selector, selector, "{}", case.text);
         let leaf = selector.leaves()[0];
         if let Some(backend) = case.backend {
-            assert_eq!(
-                leaf.backend().map_or("", |b| b.as_str()),
-                backend,
-                "{}",
-                case.text
-            );
+            assert_eq!(leaf.backend().map_or("", |b| b.as_str()), backend, "{}", case.text);
         }
         if let Some(model) = case.model {
             assert_eq!(leaf.model(), model, "{}", case.text);
@@ -97,12 +87,8 @@ fn bounds_hold() {
 
 fn leaf() -> impl Strategy<Value = String> {
     let name = prop_oneof!["[a-z][a-z0-9.-]{0,8}", "[a-z/:!|^?%\\[\\]]{1,12}"];
-    (
-        proptest::option::of("[a-z]{1,5}(\\.[a-z0-9]{1,3})?"),
-        name,
-        0..5_u32,
-    )
-        .prop_map(|(backend, model, params)| {
+    (proptest::option::of("[a-z]{1,5}(\\.[a-z0-9]{1,3})?"), name, 0..5_u32).prop_map(
+        |(backend, model, params)| {
             let escaped: String = model.chars().fold(String::new(), |mut out, c| {
                 match c {
                     '!' | '|' | '^' | '?' | '%' | '[' | ']' => {
@@ -112,18 +98,15 @@ fn leaf() -> impl Strategy<Value = String> {
                 }
                 out
             });
-            let params = [
-                "",
-                "?top_k=3",
-                "?temperature=0.25&verbosity=low",
-                "?reasoning_effort=max",
-                "?top_p=0.5",
-            ][params as usize];
+            let params =
+                ["", "?top_k=3", "?temperature=0.25&verbosity=low", "?reasoning_effort=max", "?top_p=0.5"]
+                    [params as usize];
             match backend {
                 Some(backend) => format!("{backend}:{escaped}{params}"),
                 None => format!("m/{escaped}{params}"),
             }
-        })
+        },
+    )
 }
 
 fn race() -> impl Strategy<Value = String> {
@@ -136,12 +119,8 @@ fn race() -> impl Strategy<Value = String> {
 }
 
 fn selector() -> impl Strategy<Value = String> {
-    let weighted = proptest::collection::vec((1..9_u32, leaf()), 2..5).prop_map(|b| {
-        b.iter()
-            .map(|(w, l)| format!("[weight={w}]{l}"))
-            .collect::<Vec<_>>()
-            .join("^")
-    });
+    let weighted = proptest::collection::vec((1..9_u32, leaf()), 2..5)
+        .prop_map(|b| b.iter().map(|(w, l)| format!("[weight={w}]{l}")).collect::<Vec<_>>().join("^"));
     let failover = proptest::collection::vec(leaf(), 2..5).prop_map(|b| b.join("|"));
     prop_oneof![
         leaf(),

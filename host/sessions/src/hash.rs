@@ -138,9 +138,6 @@ mod tests {
 
     #[test]
     fn ids_are_shown_in_hex() {
-        assert_eq!(
-            SessionId::from_random([0xab; 16]).to_string(),
-            format!("lip-{}", "ab".repeat(16))
-        );
+        assert_eq!(SessionId::from_random([0xab; 16]).to_string(), format!("lip-{}", "ab".repeat(16)));
     }
 }

@@ -9,13 +9,8 @@ use std::sync::Arc;
 
 /// Headers in which known agents send the id of their conversation. Observed, not documented by their vendors: an agent
 /// that stops sending one falls back to its history.
-pub const AGENT_HEADERS: [&str; 5] = [
-    "x-lip-session-id",
-    "x-claude-code-session-id",
-    "session_id",
-    "session-id",
-    "x-opencode-session",
-];
+pub const AGENT_HEADERS: [&str; 5] =
+    ["x-lip-session-id", "x-claude-code-session-id", "session_id", "session-id", "x-opencode-session"];
 
 /// Longest history prefix count that is looked up, longest first.
 const PREFIXES_MAX: usize = 512;
@@ -92,37 +87,22 @@ pub async fn resolve<S: Store + ?Sized>(
         if let Some((_, session)) = store.find(&[key], now).await? {
             return Ok(Resolved { session, how });
         }
-        return create(
-            store,
-            Session::new(fresh, hints.scope, now),
-            Some(key),
-            How::New,
-            now,
-        )
-        .await;
+        return create(store, Session::new(fresh, hints.scope, now), Some(key), How::New, now).await;
     }
     if let Some(id) = hints.previous_response.filter(|id| fits(id))
         && let Some((_, session)) = store.find(&[Key::response(hints.scope, id)], now).await?
     {
-        return Ok(Resolved {
-            session,
-            how: How::Response,
-        });
+        return Ok(Resolved { session, how: How::Response });
     }
     let prefixes = prefixes(hints);
-    let keys: Vec<Key> = prefixes
-        .iter()
-        .map(|(_, chain)| Key::history(hints.scope, hints.client, *chain))
-        .collect();
+    let keys: Vec<Key> =
+        prefixes.iter().map(|(_, chain)| Key::history(hints.scope, hints.client, *chain)).collect();
     if !keys.is_empty()
         && let Some((i, session)) = store.find(&keys, now).await?
         && let Some((n_messages, chain)) = prefixes.get(i)
     {
         if session.stands_at(*chain) {
-            return Ok(Resolved {
-                session,
-                how: How::History(*n_messages),
-            });
+            return Ok(Resolved { session, how: How::History(*n_messages) });
         }
         // The conversation went on from there in another way: this is a branch with the same settings.
         return create(store, session.fork(fresh, now), None, How::Fork(*n_messages), now).await;
@@ -163,14 +143,7 @@ fn prefixes(hints: &Hints<'_>) -> Vec<(usize, Chain)> {
     let n = hints.history.len();
     let from = if n >= REPEAT_MIN { n } else { n.saturating_sub(1) };
     let chains = chains(hints.history);
-    chains
-        .iter()
-        .take(from)
-        .enumerate()
-        .rev()
-        .take(PREFIXES_MAX)
-        .map(|(i, chain)| (i + 1, *chain))
-        .collect()
+    chains.iter().take(from).enumerate().rev().take(PREFIXES_MAX).map(|(i, chain)| (i + 1, *chain)).collect()
 }
 
 /// What a turn adds to its session so that the next one finds it: call it with the request's history, and once more
@@ -181,11 +154,7 @@ pub fn turn_keys(hints: &Hints<'_>, reply: Option<MessageHash>) -> Update {
     };
     let chain = reply.map_or(chain, |reply| chain.then(reply));
     let key = Key::history(hints.scope, hints.client, chain);
-    Update {
-        tips: vec![chain],
-        keys: vec![key],
-        ..Update::default()
-    }
+    Update { tips: vec![chain], keys: vec![key], ..Update::default() }
 }
 
 /// The session part of an Anthropic `metadata.user_id` as agents fill it: `…_session_<id>`, or a JSON object with
@@ -194,18 +163,9 @@ pub fn session_in_user_id(user_id: &str) -> Option<&str> {
     if let Some((_, id)) = user_id.rsplit_once("_session_") {
         return Some(id).filter(|id| fits(id));
     }
-    let (_, rest) = user_id
-        .trim_start()
-        .strip_prefix('{')?
-        .split_once("\"session_id\"")?;
-    let rest = rest
-        .trim_start()
-        .strip_prefix(':')?
-        .trim_start()
-        .strip_prefix('"')?;
-    rest.split_once('"')
-        .map(|(id, _)| id)
-        .filter(|id| fits(id) && !id.contains('\\'))
+    let (_, rest) = user_id.trim_start().strip_prefix('{')?.split_once("\"session_id\"")?;
+    let rest = rest.trim_start().strip_prefix(':')?.trim_start().strip_prefix('"')?;
+    rest.split_once('"').map(|(id, _)| id).filter(|id| fits(id) && !id.contains('\\'))
 }
 
 #[cfg(test)]

@@ -32,12 +32,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            sessions_max: 50_000,
-            per_scope_max: 1000,
-            bytes_max: 64 << 20,
-            ttl_ms: 86_400_000,
-        }
+        Self { sessions_max: 50_000, per_scope_max: 1000, bytes_max: 64 << 20, ttl_ms: 86_400_000 }
     }
 }
 
@@ -72,12 +67,7 @@ struct Slot {
 impl Memory {
     /// An empty store.
     pub fn new(limits: Limits) -> Self {
-        Self {
-            inner: Mutex::new(Inner {
-                limits,
-                ..Inner::default()
-            }),
-        }
+        Self { inner: Mutex::new(Inner { limits, ..Inner::default() }) }
     }
 
     /// Sessions that are remembered.
@@ -156,13 +146,7 @@ impl Inner {
         self.order.insert(used_at, id);
         self.scoped.insert((scope, used_at));
         *self.per_scope.entry(scope).or_default() += 1;
-        let mut slot = Slot {
-            session,
-            pinned,
-            keys: VecDeque::new(),
-            used_at,
-            bytes: 0,
-        };
+        let mut slot = Slot { session, pinned, keys: VecDeque::new(), used_at, bytes: 0 };
         slot.bytes = slot.weigh();
         self.bytes += slot.bytes;
         self.sessions.insert(id, slot);
@@ -226,16 +210,9 @@ impl Inner {
 
     /// Forgets the longest unused until all limits hold again; `scope` is where something was added.
     fn shrink(&mut self, scope: Scope) {
-        while self
-            .per_scope
-            .get(&scope)
-            .is_some_and(|n| *n > self.limits.per_scope_max)
-        {
-            let oldest = self
-                .scoped
-                .range((scope, 0)..=(scope, u64::MAX))
-                .next()
-                .map(|(_, used_at)| *used_at);
+        while self.per_scope.get(&scope).is_some_and(|n| *n > self.limits.per_scope_max) {
+            let oldest =
+                self.scoped.range((scope, 0)..=(scope, u64::MAX)).next().map(|(_, used_at)| *used_at);
             let Some(id) = oldest.and_then(|used_at| self.order.get(&used_at).copied()) else {
                 break;
             };

@@ -81,13 +81,7 @@ impl Session {
     /// A branch of this conversation: the same settings, its own future.
     #[must_use]
     pub fn fork(&self, id: SessionId, now: UnixMs) -> Self {
-        Self {
-            id,
-            created: now,
-            used: now,
-            tips: VecDeque::new(),
-            ..self.clone()
-        }
+        Self { id, created: now, used: now, tips: VecDeque::new(), ..self.clone() }
     }
 
     /// Carries out an update.
@@ -107,23 +101,13 @@ impl Session {
         self.thinker_rests = update.thinker_rests.unwrap_or(self.thinker_rests);
         for hidden in update.hidden {
             // Commands repeat within a few turns if at all.
-            if !self
-                .hidden
-                .iter()
-                .rev()
-                .take(RECENT)
-                .any(|known| *known == hidden)
-            {
+            if !self.hidden.iter().rev().take(RECENT).any(|known| *known == hidden) {
                 self.hidden_bytes += hidden.weight();
                 self.hidden.push_back(hidden);
             }
         }
         let surplus = self.hidden.len().saturating_sub(HIDDEN_MAX);
-        self.hidden_bytes -= self
-            .hidden
-            .drain(..surplus)
-            .map(|old| old.weight())
-            .sum::<usize>();
+        self.hidden_bytes -= self.hidden.drain(..surplus).map(|old| old.weight()).sum::<usize>();
         for tip in update.tips {
             self.tips.push_back(tip);
         }
@@ -187,26 +171,9 @@ mod tests {
         };
         session.apply(set("a:x"), 6);
         session.apply(set("b:y"), 7);
-        session.apply(
-            Update {
-                used_oneoff: Some("a:x".into()),
-                ..Update::default()
-            },
-            8,
-        );
-        assert_eq!(
-            session.settings.route.oneoff.as_deref(),
-            Some("b:y"),
-            "a newer one-off stays"
-        );
-        session.apply(
-            Update {
-                used_oneoff: Some("b:y".into()),
-                counts_turn: true,
-                ..Update::default()
-            },
-            9,
-        );
+        session.apply(Update { used_oneoff: Some("a:x".into()), ..Update::default() }, 8);
+        assert_eq!(session.settings.route.oneoff.as_deref(), Some("b:y"), "a newer one-off stays");
+        session.apply(Update { used_oneoff: Some("b:y".into()), counts_turn: true, ..Update::default() }, 9);
         assert_eq!(session.settings.route.oneoff, None);
         assert_eq!((session.turns, session.used), (1, 9));
     }
@@ -214,17 +181,8 @@ mod tests {
     #[test]
     fn thinker_rests_count_down_with_turns() {
         let mut session = session();
-        let turn = Update {
-            counts_turn: true,
-            ..Update::default()
-        };
-        session.apply(
-            Update {
-                thinker_rests: Some(2),
-                ..turn.clone()
-            },
-            1,
-        );
+        let turn = Update { counts_turn: true, ..Update::default() };
+        session.apply(Update { thinker_rests: Some(2), ..turn.clone() }, 1);
         let rests: Vec<u32> = (0..3)
             .map(|_| {
                 session.apply(turn.clone(), 1);

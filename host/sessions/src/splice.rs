@@ -40,10 +40,8 @@ pub fn splices<'a>(
     history: &[MessageHash],
     hidden: impl IntoIterator<Item = &'a Hidden>,
 ) -> Vec<(usize, &'a Splice)> {
-    let known: HashMap<(MessageHash, bool), &Splice> = hidden
-        .into_iter()
-        .map(|h| ((h.message, h.splice == Splice::DropReply), &h.splice))
-        .collect();
+    let known: HashMap<(MessageHash, bool), &Splice> =
+        hidden.into_iter().map(|h| ((h.message, h.splice == Splice::DropReply), &h.splice)).collect();
     let mut found = Vec::new();
     if known.is_empty() {
         return found;
@@ -75,18 +73,9 @@ mod tests {
     fn commands_and_their_answers_are_left_out() {
         let cut = Splice::Cut(vec![(0, 0..9)]);
         let hidden = [
-            Hidden {
-                message: hash("user", "!/hello"),
-                splice: Splice::Drop,
-            },
-            Hidden {
-                message: hash("assistant", "Hello"),
-                splice: Splice::DropReply,
-            },
-            Hidden {
-                message: hash("user", "!/low\ngo"),
-                splice: cut.clone(),
-            },
+            Hidden { message: hash("user", "!/hello"), splice: Splice::Drop },
+            Hidden { message: hash("assistant", "Hello"), splice: Splice::DropReply },
+            Hidden { message: hash("user", "!/low\ngo"), splice: cut.clone() },
         ];
         let history = [
             hash("user", "hi"),

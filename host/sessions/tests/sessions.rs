@@ -1,9 +1,5 @@
 //! Conversations as clients send them.
-#![expect(
-    clippy::panic,
-    clippy::expect_used,
-    reason = "a test stops at the first surprise"
-)]
+#![expect(clippy::panic, clippy::expect_used, reason = "a test stops at the first surprise")]
 use base::SessionChange;
 use sessions::{
     Hidden, Hints, How, Key, Limits, Memory, MessageHash, Resolved, Scope, SessionId, Splice, Update,
@@ -56,22 +52,13 @@ struct Desk {
 
 impl Desk {
     fn new(limits: Limits) -> Self {
-        Self {
-            store: Memory::new(limits),
-            n_ids: 0,
-            time: 1_000_000,
-        }
+        Self { store: Memory::new(limits), n_ids: 0, time: 1_000_000 }
     }
 
     fn find(&mut self, hints: &Hints<'_>) -> Resolved {
         self.n_ids += 1;
-        now(resolve(
-            &self.store,
-            hints,
-            SessionId::from_random([self.n_ids; 16]),
-            self.time,
-        ))
-        .expect("never fails")
+        now(resolve(&self.store, hints, SessionId::from_random([self.n_ids; 16]), self.time))
+            .expect("never fails")
     }
 
     /// One turn of a history: request, then answer.
@@ -79,32 +66,18 @@ impl Desk {
         let history = history(texts);
         let hints = hints(scope, &history);
         let Resolved { session, how } = self.find(&hints);
-        self.store
-            .update_now(session.id, turn_keys(&hints, None), self.time);
-        self.store.update_now(
-            session.id,
-            turn_keys(&hints, Some(say("assistant", reply))),
-            self.time,
-        );
+        self.store.update_now(session.id, turn_keys(&hints, None), self.time);
+        self.store.update_now(session.id, turn_keys(&hints, Some(say("assistant", reply))), self.time);
         (session.id, how)
     }
 
     fn set_model(&self, id: SessionId, model: &str) {
         let changes = vec![SessionChange::Model(Some(model.into()))];
-        self.store.update_now(
-            id,
-            Update {
-                changes,
-                ..Update::default()
-            },
-            self.time,
-        );
+        self.store.update_now(id, Update { changes, ..Update::default() }, self.time);
     }
 
     fn model(&self, id: SessionId) -> Option<String> {
-        self.store
-            .update_now(id, Update::default(), self.time)
-            .and_then(|s| s.settings.route.model.clone())
+        self.store.update_now(id, Update::default(), self.time).and_then(|s| s.settings.route.model.clone())
     }
 }
 
@@ -114,21 +87,11 @@ fn a_growing_history_is_one_session() {
     let (id, how) = desk.turn("me", &["hi"], "hello");
     assert_eq!(how, How::New);
     desk.set_model(id, "m");
-    assert_eq!(
-        desk.turn("me", &["hi", "hello", "more"], "yes"),
-        (id, How::History(2))
-    );
-    assert_eq!(
-        desk.turn("me", &["hi", "hello", "more", "yes", "again"], "ok"),
-        (id, How::History(4))
-    );
+    assert_eq!(desk.turn("me", &["hi", "hello", "more"], "yes"), (id, How::History(2)));
+    assert_eq!(desk.turn("me", &["hi", "hello", "more", "yes", "again"], "ok"), (id, How::History(4)));
     // A client that changes the answer (drops its thinking, say) still sends what it asked.
     assert_eq!(
-        desk.turn(
-            "me",
-            &["hi", "hello", "more", "yes", "again", "OK!", "bye"],
-            "ciao"
-        ),
+        desk.turn("me", &["hi", "hello", "more", "yes", "again", "OK!", "bye"], "ciao"),
         (id, How::History(5))
     );
     assert_eq!(desk.model(id).as_deref(), Some("m"));
@@ -143,16 +106,8 @@ fn the_same_greeting_starts_two_sessions_that_stay_apart() {
     let (second, how) = desk.turn("me", &["!/model(a)"], "Model: a");
     assert!(second != first && how == How::New);
     assert_eq!(desk.turn("me", &["!/model(a)", "Model: a", "two"], "2").0, second);
-    assert_eq!(
-        desk.turn("me", &["!/model(a)", "Model: a", "one", "1", "go on"], "3")
-            .0,
-        first
-    );
-    assert_eq!(
-        desk.turn("me", &["!/model(a)", "Model: a", "two", "2", "go on"], "4")
-            .0,
-        second
-    );
+    assert_eq!(desk.turn("me", &["!/model(a)", "Model: a", "one", "1", "go on"], "3").0, first);
+    assert_eq!(desk.turn("me", &["!/model(a)", "Model: a", "two", "2", "go on"], "4").0, second);
 }
 
 #[test]
@@ -165,11 +120,7 @@ fn an_edited_history_branches_with_the_settings() {
     assert!(branch != id && how == How::Fork(2), "{how:?}");
     assert_eq!(desk.model(branch).as_deref(), Some("m"));
     desk.set_model(branch, "other");
-    assert_eq!(
-        desk.model(id).as_deref(),
-        Some("m"),
-        "a branch changes nothing of its origin"
-    );
+    assert_eq!(desk.model(id).as_deref(), Some("m"), "a branch changes nothing of its origin");
     assert_eq!(desk.turn("me", &["hi", "hello", "one", "1", "on"], "x").0, id);
 }
 
@@ -178,10 +129,7 @@ fn a_retry_of_the_same_request_is_the_same_session() {
     let mut desk = Desk::new(Limits::default());
     let (id, _) = desk.turn("me", &["hi"], "hello");
     desk.turn("me", &["hi", "hello", "one"], "1");
-    assert_eq!(
-        desk.turn("me", &["hi", "hello", "one"], "1"),
-        (id, How::History(3))
-    );
+    assert_eq!(desk.turn("me", &["hi", "hello", "one"], "1"), (id, How::History(3)));
 }
 
 #[test]
@@ -190,24 +138,12 @@ fn nobody_reaches_another_callers_session() {
     let (id, _) = desk.turn("me", &["hi"], "hello");
     assert_ne!(desk.turn("you", &["hi", "hello", "more"], "x").0, id);
     let echoed = id.to_string();
-    let mine = Hints {
-        echoed: Some(&echoed),
-        ..hints("me", &[])
-    };
-    assert_eq!(
-        (desk.find(&mine).session.id, desk.find(&mine).how),
-        (id, How::Echo)
-    );
-    let theirs = Hints {
-        echoed: Some(&echoed),
-        ..hints("you", &[])
-    };
+    let mine = Hints { echoed: Some(&echoed), ..hints("me", &[]) };
+    assert_eq!((desk.find(&mine).session.id, desk.find(&mine).how), (id, How::Echo));
+    let theirs = Hints { echoed: Some(&echoed), ..hints("you", &[]) };
     assert_ne!(desk.find(&theirs).session.id, id);
     let past = history(&["hi", "hello", "more"]);
-    let other_client = Hints {
-        client: "else/2",
-        ..hints("me", &past)
-    };
+    let other_client = Hints { client: "else/2", ..hints("me", &past) };
     assert_ne!(desk.find(&other_client).session.id, id);
 }
 
@@ -217,76 +153,26 @@ fn ids_go_before_histories_and_headers_before_bodies() {
     let (by_history, _) = desk.turn("me", &["hi"], "hello");
     let past = history(&["hi", "hello", "more"]);
     let base = hints("me", &past);
-    let named = desk
-        .find(&Hints {
-            header: Some("h"),
-            body: Some("b"),
-            ..base
-        })
-        .session
-        .id;
+    let named = desk.find(&Hints { header: Some("h"), body: Some("b"), ..base }).session.id;
     assert_ne!(named, by_history);
     assert_eq!(
-        desk.find(&Hints {
-            body: Some("h"),
-            ..base
-        })
-        .how,
+        desk.find(&Hints { body: Some("h"), ..base }).how,
         How::Body,
         "an id is an id wherever it stands"
     );
-    assert_eq!(
-        desk.find(&Hints {
-            header: Some("h"),
-            ..base
-        })
-        .session
-        .id,
-        named
-    );
-    assert_eq!(
-        desk.find(&Hints {
-            header: Some("  "),
-            ..base
-        })
-        .session
-        .id,
-        by_history,
-        "a blank id is none"
-    );
+    assert_eq!(desk.find(&Hints { header: Some("h"), ..base }).session.id, named);
+    assert_eq!(desk.find(&Hints { header: Some("  "), ..base }).session.id, by_history, "a blank id is none");
     let long = "x".repeat(600);
-    assert_eq!(
-        desk.find(&Hints {
-            header: Some(&long),
-            ..base
-        })
-        .session
-        .id,
-        by_history,
-        "nor is a huge one"
-    );
+    assert_eq!(desk.find(&Hints { header: Some(&long), ..base }).session.id, by_history, "nor is a huge one");
     let response = Key::response(Scope::new("me"), "resp_1");
-    desk.store.update_now(
-        named,
-        Update {
-            keys: vec![response],
-            ..Update::default()
-        },
-        desk.time,
-    );
-    let found = desk.find(&Hints {
-        previous_response: Some("resp_1"),
-        ..base
-    });
+    desk.store.update_now(named, Update { keys: vec![response], ..Update::default() }, desk.time);
+    let found = desk.find(&Hints { previous_response: Some("resp_1"), ..base });
     assert_eq!((found.session.id, found.how), (named, How::Response));
 }
 
 #[test]
 fn sessions_expire_when_idle() {
-    let mut desk = Desk::new(Limits {
-        ttl_ms: 1000,
-        ..Limits::default()
-    });
+    let mut desk = Desk::new(Limits { ttl_ms: 1000, ..Limits::default() });
     let (id, _) = desk.turn("me", &["hi"], "hello");
     desk.time += 900;
     assert_eq!(desk.turn("me", &["hi", "hello", "a"], "b").0, id);
@@ -304,29 +190,13 @@ fn commands_never_go_upstream_again() {
     let mut desk = Desk::new(Limits::default());
     let (id, _) = desk.turn("me", &["!/hello"], "banner");
     let hidden = vec![
-        Hidden {
-            message: say("user", "!/hello"),
-            splice: Splice::Drop,
-        },
-        Hidden {
-            message: say("assistant", "banner"),
-            splice: Splice::DropReply,
-        },
+        Hidden { message: say("user", "!/hello"), splice: Splice::Drop },
+        Hidden { message: say("assistant", "banner"), splice: Splice::DropReply },
     ];
-    desk.store.update_now(
-        id,
-        Update {
-            hidden,
-            ..Update::default()
-        },
-        desk.time,
-    );
+    desk.store.update_now(id, Update { hidden, ..Update::default() }, desk.time);
     let past = history(&["!/hello", "banner", "hi", "yes", "go"]);
     let Resolved { session, .. } = desk.find(&hints("me", &past));
     assert_eq!(session.id, id);
-    let found: Vec<usize> = splices(&past[..4], session.hidden())
-        .into_iter()
-        .map(|(i, _)| i)
-        .collect();
+    let found: Vec<usize> = splices(&past[..4], session.hidden()).into_iter().map(|(i, _)| i).collect();
     assert_eq!(found, [0, 1]);
 }

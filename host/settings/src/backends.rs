@@ -18,7 +18,7 @@ settings! {
 
     /// The backend id of the connector that serves this instance.
     connector: Opt<Text> as Option<&str> = None,
-        { key: "type", aliases: &["connector"], default_words: "the name up to its first dot", example: "\"openai\"" }
+        { key: "type", aliases: &["connector"], default_words: "the name up to its first dot", example: "\"echo\"" }
 
     /// The API key, or `env:NAME`. Unset: the variables that the connector names, such as `OPENAI_API_KEY`.
     api_key: Opt<Key> as Option<&ApiKey> = None,

@@ -1,5 +1,5 @@
 //! Brings file, environment and command line together: command line > environment > file > default, per setting.
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 use base::Secret;
 

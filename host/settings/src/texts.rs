@@ -87,7 +87,7 @@ fn host(text: &str) -> Result<String, &'static str> {
         !name.is_empty()
             && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.')
     };
-    if bare.parse::<std::net::IpAddr>().is_ok() || is_name(bare) {
+    if bare.parse::<core::net::IpAddr>().is_ok() || is_name(bare) {
         Ok(bare.to_owned())
     } else {
         Err("an IP address or a host name, without scheme and port")

@@ -67,16 +67,10 @@ pub(crate) fn drive(
 }
 
 fn take(event: Event, world: &mut World, seen: &mut Outcome) {
-    let answered = seen
-        .events
-        .iter()
-        .any(|e| [event::SPLICE, event::FULL].contains(&e.kind));
+    let answered = seen.events.iter().any(|e| [event::SPLICE, event::FULL].contains(&e.kind));
     let answers = [event::CHUNK, event::SPLICE, event::FULL].contains(&event.kind);
     if answers && (answered || (event.kind != event::CHUNK && seen.status != 0)) {
-        seen.breach(format!(
-            "event {} comes after a complete answer or amid a stream",
-            event.kind
-        ));
+        seen.breach(format!("event {} comes after a complete answer or amid a stream", event.kind));
     }
     match event.kind {
         event::CHUNK | event::FULL => {
@@ -87,16 +81,11 @@ fn take(event: Event, world: &mut World, seen: &mut Outcome) {
             Some(body) => {
                 seen.status = body.status;
                 seen.headers = body.headers;
-                body.chunks
-                    .iter()
-                    .for_each(|chunk| seen.body.extend_from_slice(chunk));
+                body.chunks.iter().for_each(|chunk| seen.body.extend_from_slice(chunk));
                 seen.whole = body.end == End::Clean;
                 seen.spliced = true;
             }
-            None => seen.breach(format!(
-                "body {} is spliced, and there is no such body",
-                event.handle
-            )),
+            None => seen.breach(format!("body {} is spliced, and there is no such body", event.handle)),
         },
         event::NOTE => seen.notes.push(String::from_utf8_lossy(&event.data).into_owned()),
         _ => {}

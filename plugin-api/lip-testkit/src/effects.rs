@@ -25,10 +25,7 @@ pub struct Seen {
 impl Seen {
     /// The first value of the header `name` (lower case).
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(n, _)| n == name)
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }
 
     /// The body as JSON; `null` when it is none.
@@ -73,21 +70,11 @@ struct Done {
 }
 
 fn ok(body: Buf) -> Done {
-    Done {
-        status: status::OK,
-        handle: 0,
-        arg: 0,
-        meta: Buf::empty(),
-        body,
-    }
+    Done { status: status::OK, handle: 0, arg: 0, meta: Buf::empty(), body }
 }
 
 fn failed(status: u32, sentence: impl Into<String>) -> Done {
-    Done {
-        status,
-        meta: sentence.into().into(),
-        ..ok(Buf::empty())
-    }
+    Done { status, meta: sentence.into().into(), ..ok(Buf::empty()) }
 }
 
 impl World {
@@ -96,8 +83,7 @@ impl World {
         let id = op.id;
         let done = match op.kind {
             op::SLEEP => {
-                self.sleeping
-                    .insert((self.now_unix_ms.saturating_add(op.arg), id));
+                self.sleeping.insert((self.now_unix_ms.saturating_add(op.arg), id));
                 return None;
             }
             op::HTTP => self.http(&op.meta, op.body),
@@ -123,40 +109,19 @@ impl World {
     pub(crate) fn next_sleeper(&mut self) -> Option<Completion> {
         let (due, id) = self.sleeping.pop_first()?;
         self.now_unix_ms = due;
-        let Done {
-            status,
-            handle,
-            arg,
-            meta,
-            body,
-        } = ok(Buf::empty());
-        Some(Completion {
-            id,
-            status,
-            flags: 0,
-            handle,
-            arg,
-            meta,
-            body,
-        })
+        let Done { status, handle, arg, meta, body } = ok(Buf::empty());
+        Some(Completion { id, status, flags: 0, handle, arg, meta, body })
     }
 
     fn http(&mut self, meta: &[u8], body: Buf) -> Done {
         let meta: Value = serde_json::from_slice(meta).unwrap_or_default();
-        let text = |key: &str| {
-            meta.get(key)
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned()
-        };
+        let text = |key: &str| meta.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         let (method, url) = (text("method"), text("url"));
         if let Err(sentence) = self.may_call(&url) {
             return failed(status::DENIED, sentence);
         }
         let mut headers: Vec<(String, String)> = list(&meta, "headers");
-        headers
-            .iter_mut()
-            .for_each(|(name, _)| name.make_ascii_lowercase());
+        headers.iter_mut().for_each(|(name, _)| name.make_ascii_lowercase());
         let mut secret_headers = Vec::new();
         for (name, prefix, secret) in list::<(String, String, String)>(&meta, "secret_headers") {
             let Some(value) = self.secrets.get(&secret) else {
@@ -169,14 +134,7 @@ impl World {
         let reply = self.replies.iter().position(|reply| reply.fits(&method, &url));
         let reply = reply.and_then(|at| self.replies.remove(at));
         let missing = format!("no reply is scripted for {method} {url}");
-        self.requests.push(Seen {
-            method,
-            url,
-            headers,
-            secret_headers,
-            body,
-            timeout_ms,
-        });
+        self.requests.push(Seen { method, url, headers, secret_headers, body, timeout_ms });
         match reply.map(|reply| (reply.head, reply)) {
             None => failed(status::IO, missing),
             Some((Err((status, sentence)), _)) => failed(status, sentence),
@@ -184,20 +142,8 @@ impl World {
                 self.last_handle += 1;
                 let chunks = reply.chunks.into();
                 let (headers, end) = (reply.headers, reply.end);
-                self.bodies.insert(
-                    self.last_handle,
-                    Body {
-                        status: head,
-                        headers,
-                        chunks,
-                        end,
-                    },
-                );
-                Done {
-                    handle: self.last_handle,
-                    arg: head.into(),
-                    ..ok(Buf::empty())
-                }
+                self.bodies.insert(self.last_handle, Body { status: head, headers, chunks, end });
+                Done { handle: self.last_handle, arg: head.into(), ..ok(Buf::empty()) }
             }
         }
     }
@@ -210,9 +156,7 @@ impl World {
         if own == Some(authority) || egress.iter().any(|host| manifest::covers(host, authority)) {
             return Ok(());
         }
-        Err(format!(
-            "{authority} is neither in the manifest's egress list nor the configured base_url"
-        ))
+        Err(format!("{authority} is neither in the manifest's egress list nor the configured base_url"))
     }
 
     fn read(&mut self, handle: u64) -> Done {
@@ -232,10 +176,9 @@ impl World {
 
     fn headers(&self, handle: u64) -> Done {
         match self.bodies.get(&handle) {
-            Some(body) => Done {
-                meta: serde_json::json!(body.headers).to_string().into(),
-                ..ok(Buf::empty())
-            },
+            Some(body) => {
+                Done { meta: serde_json::json!(body.headers).to_string().into(), ..ok(Buf::empty()) }
+            }
             None => failed(status::IO, "no such body"),
         }
     }
@@ -258,12 +201,7 @@ impl World {
 
     fn value(&mut self, kind: u32, meta: &[u8], value: Buf) -> Done {
         let meta: Value = serde_json::from_slice(meta).unwrap_or_default();
-        let text = |key: &str| {
-            meta.get(key)
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned()
-        };
+        let text = |key: &str| meta.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         let place = (text("session"), text("key"));
         if kind == op::KV_GET {
             return match self.values.get(&place) {
@@ -287,8 +225,5 @@ impl World {
 }
 
 fn list<T: serde::de::DeserializeOwned>(meta: &Value, key: &str) -> Vec<T> {
-    meta.get(key)
-        .cloned()
-        .and_then(|list| serde_json::from_value(list).ok())
-        .unwrap_or_default()
+    meta.get(key).cloned().and_then(|list| serde_json::from_value(list).ok()).unwrap_or_default()
 }

@@ -42,14 +42,7 @@ extern "C" fn now_unix_ms() -> u64 {
 
 fn functions() -> HostFns_Ref {
     static FUNCTIONS: OnceLock<HostFns_Ref> = OnceLock::new();
-    *FUNCTIONS.get_or_init(|| {
-        HostFns {
-            wake,
-            log,
-            now_unix_ms,
-        }
-        .leak_into_prefix()
-    })
+    *FUNCTIONS.get_or_init(|| HostFns { wake, log, now_unix_ms }.leak_into_prefix())
 }
 
 /// A task key that no other test uses.
@@ -91,13 +84,7 @@ fn keep_panic_hook() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let hook = std::panic::take_hook();
-        drop(glue::create(
-            &[],
-            functions(),
-            RStr::from(""),
-            RStr::from(""),
-            Buf::empty(),
-        ));
+        drop(glue::create(&[], functions(), RStr::from(""), RStr::from(""), Buf::empty()));
         std::panic::set_hook(hook);
     });
 }

@@ -19,29 +19,18 @@ pub(crate) fn id(manifest: &Value) -> &str {
 /// The strings in the list `key`.
 pub(crate) fn strings(manifest: &Value, key: &str) -> Vec<String> {
     let list = manifest.get(key).and_then(Value::as_array);
-    list.into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .map(str::to_owned)
-        .collect()
+    list.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 /// Names of the secrets: the keys of `env` except the base URL.
 pub(crate) fn secrets(manifest: &Value) -> Vec<String> {
     let env = manifest.get("env").and_then(Value::as_object);
-    env.into_iter()
-        .flatten()
-        .map(|(name, _)| name.clone())
-        .filter(|name| name != "base_url")
-        .collect()
+    env.into_iter().flatten().map(|(name, _)| name.clone()).filter(|name| name != "base_url").collect()
 }
 
 /// May the connector see the values of its secrets?
 pub(crate) fn reads_secret(manifest: &Value) -> bool {
-    manifest
-        .get("reads_secret")
-        .and_then(Value::as_bool)
-        .unwrap_or_default()
+    manifest.get("reads_secret").and_then(Value::as_bool).unwrap_or_default()
 }
 
 /// Host and port of an absolute URL; `None` when it has none or carries a user.

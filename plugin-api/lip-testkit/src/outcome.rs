@@ -83,15 +83,9 @@ impl Outcome {
         let text = self.text();
         let data = |frame: &str| {
             let lines = frame.lines().filter_map(|line| line.strip_prefix("data:"));
-            lines
-                .map(|line| line.strip_prefix(' ').unwrap_or(line))
-                .collect::<Vec<_>>()
-                .join("\n")
+            lines.map(|line| line.strip_prefix(' ').unwrap_or(line)).collect::<Vec<_>>().join("\n")
         };
-        text.split("\n\n")
-            .map(data)
-            .filter(|data| !data.is_empty())
-            .collect()
+        text.split("\n\n").map(data).filter(|data| !data.is_empty()).collect()
     }
 
     /// The answer of a `models` task; empty when it is none.

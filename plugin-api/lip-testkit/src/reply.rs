@@ -25,13 +25,7 @@ pub struct Reply {
 
 impl Reply {
     fn new(head: Result<u16, (u32, &'static str)>) -> Self {
-        Self {
-            head,
-            headers: Vec::new(),
-            chunks: Vec::new(),
-            end: End::Clean,
-            only_for: None,
-        }
+        Self { head, headers: Vec::new(), chunks: Vec::new(), end: End::Clean, only_for: None }
     }
 
     /// HTTP `status` with a JSON body.
@@ -46,9 +40,7 @@ impl Reply {
 
     /// HTTP 200 with one server-sent event per item of `data`, each in a chunk of its own.
     pub fn sse<T: AsRef<str>>(data: impl IntoIterator<Item = T>) -> Self {
-        let frames = data
-            .into_iter()
-            .map(|data| format!("data: {}\n\n", data.as_ref()));
+        let frames = data.into_iter().map(|data| format!("data: {}\n\n", data.as_ref()));
         Self::chunks(200, "text/event-stream", frames)
     }
 

@@ -27,10 +27,7 @@ impl Stage {
             entry: Entry::of::<C>(),
             connector: String::new(),
             config: "{}".into(),
-            world: World {
-                now_unix_ms: host::START_UNIX_MS,
-                ..World::default()
-            },
+            world: World { now_unix_ms: host::START_UNIX_MS, ..World::default() },
             what: "turn".to_owned(),
             meta: json!({"session": "testkit"}),
             body: Buf::empty(),
@@ -42,9 +39,7 @@ impl Stage {
     /// Another connector of a manifest that lists several.
     #[must_use]
     pub fn connector<C: Connector>(self, id: &str) -> Self {
-        let found = manifest::all(C::MANIFEST)
-            .into_iter()
-            .find(|m| manifest::id(m) == id);
+        let found = manifest::all(C::MANIFEST).into_iter().find(|m| manifest::id(m) == id);
         self.manifest(found.unwrap_or_else(|| json!({ "id": id })))
     }
 
@@ -96,9 +91,7 @@ impl Stage {
     /// A value that the instance stored earlier (`session` empty: for all sessions).
     #[must_use]
     pub fn stored(mut self, session: &str, key: &str, value: impl Into<Buf>) -> Self {
-        self.world
-            .values
-            .insert((session.to_owned(), key.to_owned()), (value.into(), None));
+        self.world.values.insert((session.to_owned(), key.to_owned()), (value.into(), None));
         self
     }
 
@@ -155,9 +148,7 @@ impl Stage {
 
     /// Makes the instance only: its error, if it has one.
     pub fn create(self) -> Option<Failed> {
-        host::create(self.entry, &self.connector, &self.connector, self.config)
-            .err()
-            .map(Failed::from)
+        host::create(self.entry, &self.connector, &self.connector, self.config).err().map(Failed::from)
     }
 
     /// Runs the task to its end.

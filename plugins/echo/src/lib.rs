@@ -35,11 +35,7 @@ impl Connector for Echo {
         let head = Head {
             hash: render::hash(&turn.body),
             created: cx.now_unix_ms() / 1000,
-            model: if turn.model.is_empty() {
-                "echo".to_owned()
-            } else {
-                turn.model
-            },
+            model: if turn.model.is_empty() { "echo".to_owned() } else { turn.model },
             include_usage: request.include_usage,
         };
         if turn.stream {
@@ -56,10 +52,7 @@ impl Connector for Echo {
     }
 
     async fn models(&self, _: Ctx) -> Result<Vec<Model>> {
-        let model = |id| Model {
-            owned_by: Some("lip".to_owned()),
-            ..Model::named(id)
-        };
+        let model = |id| Model { owned_by: Some("lip".to_owned()), ..Model::named(id) };
         Ok(vec![model("echo"), model(answer::REASONER)])
     }
 }

@@ -21,14 +21,8 @@ pub(crate) struct Head {
 pub(crate) fn hash(bytes: &[u8]) -> String {
     let (words, rest) = bytes.as_chunks::<8>();
     let step = |sum: u64, word: u64| (sum ^ word).wrapping_mul(0x0100_0000_01b3);
-    let sum = words
-        .iter()
-        .map(|word| u64::from_le_bytes(*word))
-        .fold(0xcbf2_9ce4_8422_2325, step);
-    format!(
-        "{:016x}",
-        rest.iter().map(|byte| u64::from(*byte)).fold(sum, step)
-    )
+    let sum = words.iter().map(|word| u64::from_le_bytes(*word)).fold(0xcbf2_9ce4_8422_2325, step);
+    format!("{:016x}", rest.iter().map(|byte| u64::from(*byte)).fold(sum, step))
 }
 
 fn usage(usage: Usage) -> Value {
@@ -52,9 +46,7 @@ impl Head {
     /// The fields that every object has, in the vendor's order.
     fn object(&self, kind: &str, choices: &str, usage: Option<&Value>) -> String {
         let (id, created, model) = (&self.hash, self.created, Value::from(self.model.as_str()));
-        let usage = usage
-            .map(|usage| format!(",\"usage\":{usage}"))
-            .unwrap_or_default();
+        let usage = usage.map(|usage| format!(",\"usage\":{usage}")).unwrap_or_default();
         format!(
             "{{\"id\":\"chatcmpl-{id}\",\"object\":\"{kind}\",\"created\":{created},\"model\":{model},\
              \"choices\":[{choices}]{usage}}}"
@@ -63,10 +55,7 @@ impl Head {
 
     fn chunk(&self, choices: &str, usage: &Value) -> String {
         let usage = self.include_usage.then_some(usage);
-        format!(
-            "data: {}\n\n",
-            self.object("chat.completion.chunk", choices, usage)
-        )
+        format!("data: {}\n\n", self.object("chat.completion.chunk", choices, usage))
     }
 
     fn delta(&self, delta: &Value, finish: &Value) -> String {
@@ -75,10 +64,7 @@ impl Head {
 
     /// The first chunk: who speaks.
     pub(crate) fn opening(&self) -> String {
-        self.delta(
-            &json!({"role": "assistant", "content": "", "refusal": null}),
-            &Value::Null,
-        )
+        self.delta(&json!({"role": "assistant", "content": "", "refusal": null}), &Value::Null)
     }
 
     /// One delta.
@@ -107,11 +93,8 @@ impl Head {
 
     /// The answer that is not streamed.
     pub(crate) fn whole(&self, answer: &Answer) -> String {
-        let content = if answer.text.is_empty() && !answer.tools.is_empty() {
-            Value::Null
-        } else {
-            json!(answer.text)
-        };
+        let content =
+            if answer.text.is_empty() && !answer.tools.is_empty() { Value::Null } else { json!(answer.text) };
         let mut message =
             json!({"role": "assistant", "content": content, "refusal": null, "annotations": []});
         if !answer.reasoning.is_empty() {

@@ -65,11 +65,7 @@ fn word(line: &str) -> (&str, &str) {
 }
 
 fn number<T: FromStr + PartialOrd>(directive: &str, text: &str, min: T, max: T) -> Result<T> {
-    let value = text
-        .trim()
-        .parse()
-        .ok()
-        .filter(|value| *value >= min && *value <= max);
+    let value = text.trim().parse().ok().filter(|value| *value >= min && *value <= max);
     value.ok_or_else(|| wrong(directive, "its number is missing or out of range"))
 }
 
@@ -96,10 +92,7 @@ impl Script {
             "cut" if rest.trim().is_empty() => self.cut = true,
             "usage" => {
                 let (sent, got) = word(rest.trim());
-                self.usage = Some((
-                    number(name, sent, 0, TOKENS_MAX)?,
-                    number(name, got, 0, TOKENS_MAX)?,
-                ));
+                self.usage = Some((number(name, sent, 0, TOKENS_MAX)?, number(name, got, 0, TOKENS_MAX)?));
             }
             _ => return Err(wrong(directive, "unknown directive")),
         }
@@ -113,11 +106,7 @@ fn tool(rest: &str) -> Result<(String, String)> {
     if name.is_empty() || name.len() > 64 || !name.chars().all(legal) {
         return Err(wrong("tool", "a name has 1 to 64 letters, digits, _ or -"));
     }
-    let arguments = if arguments.trim().is_empty() {
-        "{}"
-    } else {
-        arguments.trim()
-    };
+    let arguments = if arguments.trim().is_empty() { "{}" } else { arguments.trim() };
     let object =
         arguments.starts_with('{') && serde_json::from_str::<serde::de::IgnoredAny>(arguments).is_ok();
     if !object {
@@ -129,15 +118,8 @@ fn tool(rest: &str) -> Result<(String, String)> {
 fn failure(rest: &str) -> Result<Failure> {
     let (status, message) = word(rest.trim());
     let status = number("error", status, 400, 599)?;
-    let message = if message.is_empty() {
-        "echo was asked for an error"
-    } else {
-        message
-    };
-    Ok(Failure {
-        status,
-        message: message.to_owned(),
-    })
+    let message = if message.is_empty() { "echo was asked for an error" } else { message };
+    Ok(Failure { status, message: message.to_owned() })
 }
 
 fn finish(rest: &str) -> Result<String> {
@@ -145,11 +127,7 @@ fn finish(rest: &str) -> Result<String> {
     let legal = !reason.is_empty()
         && reason.len() <= 64
         && reason.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
-    if legal {
-        Ok(reason.to_owned())
-    } else {
-        Err(wrong("finish", "a reason is lower-case letters and _"))
-    }
+    if legal { Ok(reason.to_owned()) } else { Err(wrong("finish", "a reason is lower-case letters and _")) }
 }
 
 fn words(n: usize) -> String {
@@ -166,29 +144,15 @@ mod tests {
 
     #[test]
     fn text_without_directives_is_untouched() {
-        for prompt in [
-            "",
-            "hi",
-            "a\r\n\nb\n",
-            "#echo",
-            " #echo text x",
-            "#echoed x",
-            "a #echo cut",
-        ] {
-            assert_eq!(
-                read(prompt).expect(prompt),
-                (Script::default(), prompt.to_owned())
-            );
+        for prompt in ["", "hi", "a\r\n\nb\n", "#echo", " #echo text x", "#echoed x", "a #echo cut"] {
+            assert_eq!(read(prompt).expect(prompt), (Script::default(), prompt.to_owned()));
         }
     }
 
     #[test]
     fn directives_are_taken_out_of_the_text() {
         let (script, text) = read("one\n#echo delay 5\r\ntwo\n#echo cut").expect("legal");
-        assert_eq!(
-            (script.delay_ms, script.cut, text.as_str()),
-            (5, true, "one\ntwo")
-        );
+        assert_eq!((script.delay_ms, script.cut, text.as_str()), (5, true, "one\ntwo"));
     }
 
     #[test]
@@ -201,20 +165,15 @@ mod tests {
         ];
         for (prompt, text, reasoning) in cases {
             let script = script(prompt);
-            assert_eq!(
-                (script.text.as_deref(), script.reasoning.as_deref()),
-                (text, reasoning),
-                "{prompt}"
-            );
+            assert_eq!((script.text.as_deref(), script.reasoning.as_deref()), (text, reasoning), "{prompt}");
         }
     }
 
     #[test]
     fn tools_are_names_and_json() {
-        for (prompt, arguments) in [
-            ("#echo tool f", "{}"),
-            (r#"#echo tool f {"a": "b c"}"#, r#"{"a": "b c"}"#),
-        ] {
+        for (prompt, arguments) in
+            [("#echo tool f", "{}"), (r#"#echo tool f {"a": "b c"}"#, r#"{"a": "b c"}"#)]
+        {
             assert_eq!(script(prompt).tools, [("f".to_owned(), arguments.to_owned())]);
         }
     }
@@ -222,17 +181,11 @@ mod tests {
     #[test]
     fn manner_and_errors_are_read() {
         let manner = script("#echo chunk 1\n#echo finish length\n#echo usage 3 4\n#echo delay 60000");
-        assert_eq!(
-            (manner.chunk, manner.usage, manner.delay_ms),
-            (Some(1), Some((3, 4)), 60_000)
-        );
+        assert_eq!((manner.chunk, manner.usage, manner.delay_ms), (Some(1), Some((3, 4)), 60_000));
         assert_eq!(manner.finish.as_deref(), Some("length"));
         let failing = script("#echo error 429 slow down\n#echo retry-after 7");
         let error = failing.error.expect("an error");
-        assert_eq!(
-            (error.status, error.message.as_str(), failing.retry_after),
-            (429, "slow down", Some(7))
-        );
+        assert_eq!((error.status, error.message.as_str(), failing.retry_after), (429, "slow down", Some(7)));
     }
 
     #[test]
@@ -264,10 +217,7 @@ mod tests {
         for prompt in bad {
             let error = read(prompt).expect_err(prompt);
             assert_eq!(error.code(), "bad_request", "{prompt}");
-            assert!(
-                format!("{error:?}").contains("the directives are: text <string>"),
-                "{error:?}"
-            );
+            assert!(format!("{error:?}").contains("the directives are: text <string>"), "{error:?}");
         }
     }
 }

@@ -16,28 +16,16 @@ fn plain(prompt: &str) -> Outcome {
 fn streamed(prompt: &str, include_usage: bool) -> (Vec<Value>, Outcome) {
     let mut asked: Value = serde_json::from_str(&body(prompt)).expect("JSON");
     asked["stream_options"] = json!({"include_usage": include_usage});
-    let seen = Stage::of::<Echo>()
-        .model("echo")
-        .stream()
-        .turn(asked.to_string())
-        .run();
+    let seen = Stage::of::<Echo>().model("echo").stream().turn(asked.to_string()).run();
     assert!(seen.breaches.is_empty(), "{:?}", seen.breaches);
     let chunks = seen.sse().into_iter().filter(|data| data != "[DONE]");
-    (
-        chunks
-            .map(|data| serde_json::from_str(&data).expect("JSON"))
-            .collect(),
-        seen,
-    )
+    (chunks.map(|data| serde_json::from_str(&data).expect("JSON")).collect(), seen)
 }
 
 /// What the deltas add up to at `pointer`.
 fn joined(chunks: &[Value], pointer: &str) -> String {
     let at = format!("/choices/0/delta{pointer}");
-    chunks
-        .iter()
-        .filter_map(|chunk| chunk.pointer(&at)?.as_str())
-        .collect()
+    chunks.iter().filter_map(|chunk| chunk.pointer(&at)?.as_str()).collect()
 }
 
 #[test]
@@ -51,11 +39,7 @@ fn answer_is_the_prompt() {
             "prompt_tokens": 2, "completion_tokens": 2, "total_tokens": 4, "completion_tokens_details": {"reasoning_tokens": 0}
         })
     );
-    assert_eq!(
-        plain("hello, world").body,
-        plain("hello, world").body,
-        "deterministic"
-    );
+    assert_eq!(plain("hello, world").body, plain("hello, world").body, "deterministic");
     assert_ne!(plain("a").json()["id"], plain("b").json()["id"]);
 }
 
@@ -67,38 +51,23 @@ fn stream_has_the_official_order() {
         chunks[0]["choices"][0]["delta"],
         json!({"role": "assistant", "content": "", "refusal": null})
     );
-    assert_eq!(
-        chunks[1]["choices"][0]["delta"],
-        json!({"reasoning_content": "why"})
-    );
+    assert_eq!(chunks[1]["choices"][0]["delta"], json!({"reasoning_content": "why"}));
     assert_eq!(joined(&chunks, "/content"), "hello, 🦀");
-    let [.., finish, usage] = chunks.as_slice() else {
-        panic!("{chunks:?}")
-    };
+    let [.., finish, usage] = chunks.as_slice() else { panic!("{chunks:?}") };
     assert_eq!(finish["choices"][0]["finish_reason"], "stop");
-    assert_eq!(
-        (&usage["choices"], &usage["usage"]["completion_tokens"]),
-        (&json!([]), &json!(3))
-    );
+    assert_eq!((&usage["choices"], &usage["usage"]["completion_tokens"]), (&json!([]), &json!(3)));
     assert!(chunks.iter().rev().skip(1).all(|chunk| chunk["usage"].is_null()));
     let first = "data: {\"id\":\"chatcmpl-";
     assert!(seen.text().starts_with(first), "the vendor's order of fields");
     let (chunks, _) = streamed("hello", false);
-    assert!(
-        chunks
-            .iter()
-            .all(|chunk| chunk.get("usage").is_none() && chunk["choices"] != json!([]))
-    );
+    assert!(chunks.iter().all(|chunk| chunk.get("usage").is_none() && chunk["choices"] != json!([])));
 }
 
 #[test]
 fn parallel_calls_have_ids_of_their_own() {
     let prompt = "#echo chunk 3\n#echo tool f {\"city\":\"Lyon\"}\n#echo tool f {\"city\":\"Bergen\"}";
     let whole = plain(prompt).json();
-    let calls = whole["choices"][0]["message"]["tool_calls"]
-        .as_array()
-        .expect("calls")
-        .clone();
+    let calls = whole["choices"][0]["message"]["tool_calls"].as_array().expect("calls").clone();
     assert_eq!(whole["choices"][0]["message"]["content"], Value::Null);
     assert_eq!(whole["choices"][0]["finish_reason"], "tool_calls");
     assert_ne!(calls[0]["id"], calls[1]["id"]);
@@ -106,19 +75,14 @@ fn parallel_calls_have_ids_of_their_own() {
     for index in [0, 1] {
         let mine = |chunk: &&Value| chunk["choices"][0]["delta"]["tool_calls"][0]["index"] == index;
         let mine: Vec<Value> = chunks.iter().filter(mine).cloned().collect();
-        assert_eq!(
-            joined(&mine, "/tool_calls/0/function/arguments"),
-            calls[index]["function"]["arguments"]
-        );
+        assert_eq!(joined(&mine, "/tool_calls/0/function/arguments"), calls[index]["function"]["arguments"]);
         assert!(mine.len() > 3, "arguments come in pieces");
     }
 }
 
 #[test]
 fn errors_carry_status_and_wait() {
-    let error = plain("#echo error 429 slow down\n#echo retry-after 7")
-        .error
-        .expect("an error");
+    let error = plain("#echo error 429 slow down\n#echo retry-after 7").error.expect("an error");
     assert_eq!(
         (error.status, error.message.as_str(), error.retry_after_ms),
         (Some(429), "slow down", Some(7000))
@@ -147,30 +111,13 @@ fn cut_stream_has_no_end() {
 #[test]
 fn long_stream_gives_way_to_its_host() {
     let (chunks, seen) = streamed("#echo long 2000\n#echo chunk 8", false);
-    assert!(
-        chunks.len() > 1000 && seen.steps >= chunks.len() / 64,
-        "{} steps",
-        seen.steps
-    );
+    assert!(chunks.len() > 1000 && seen.steps >= chunks.len() / 64, "{} steps", seen.steps);
 }
 
 #[test]
 fn reasoner_and_models() {
-    let seen = Stage::of::<Echo>()
-        .model("echo-reasoner")
-        .turn(body("hi"))
-        .run()
-        .json();
-    assert_eq!(
-        seen["choices"][0]["message"]["reasoning_content"],
-        "thinking about: hi"
-    );
-    let models: Vec<String> = Stage::of::<Echo>()
-        .models()
-        .run()
-        .models()
-        .into_iter()
-        .map(|m| m.id)
-        .collect();
+    let seen = Stage::of::<Echo>().model("echo-reasoner").turn(body("hi")).run().json();
+    assert_eq!(seen["choices"][0]["message"]["reasoning_content"], "thinking about: hi");
+    let models: Vec<String> = Stage::of::<Echo>().models().run().models().into_iter().map(|m| m.id).collect();
     assert_eq!(models, ["echo", "echo-reasoner"]);
 }

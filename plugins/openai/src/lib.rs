@@ -27,19 +27,14 @@ impl Connector for OpenAi {
         let base = with.base_url("https://api.openai.com/v1")?;
         let mut headers = with.headers()?;
         for key in ["organization", "project"] {
-            headers.extend(
-                with.header_value(key)?
-                    .map(|value| (format!("openai-{key}"), value)),
-            );
+            headers.extend(with.header_value(key)?.map(|value| (format!("openai-{key}"), value)));
         }
         Ok(Self { base, headers })
     }
 
     async fn turn(&self, cx: Ctx, turn: Turn) -> Result<()> {
         let request = self.signed(HttpRequest::post(format!("{}/chat/completions", self.base)));
-        cx.http(request.headers(turn.headers).json(turn.body))
-            .await?
-            .splice();
+        cx.http(request.headers(turn.headers).json(turn.body)).await?.splice();
         Ok(())
     }
 
@@ -70,15 +65,8 @@ mod tests {
         let body = " {\"n\":1e2, \"model\" : \"gpt-5\"}\n";
         let config = json!({"organization": "org-1", "project": "p", "headers": {"X-Team": "blue"}});
         let reply = Reply::sse(["{}", "[DONE]"]).only_for("POST", "/v1/chat/completions");
-        let stage = Stage::of::<OpenAi>()
-            .config(&config)
-            .secret("api_key", "sk")
-            .reply(reply);
-        let seen = stage
-            .client_headers(&[("x-stainless", "1")])
-            .stream()
-            .turn(body)
-            .run();
+        let stage = Stage::of::<OpenAi>().config(&config).secret("api_key", "sk").reply(reply);
+        let seen = stage.client_headers(&[("x-stainless", "1")]).stream().turn(body).run();
         assert_eq!(seen.text(), "data: {}\n\ndata: [DONE]\n\n");
         assert_eq!(&*seen.requests[0].body, body.as_bytes());
         let sent = format!("{:?}", seen.requests[0].headers);

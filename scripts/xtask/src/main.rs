@@ -10,11 +10,7 @@ use std::process::ExitCode;
 
 const USAGE: &str = "usage: cargo xtask stage [--profile dev|release] [--out DIR]";
 
-#[expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command-line tool speaks on its streams"
-)]
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool speaks on its streams")]
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     match run(&words) {

@@ -23,19 +23,14 @@ impl Options {
     /// # Errors
     /// An unknown option, or one without its value.
     pub(crate) fn parse(words: &[String]) -> Result<Self, String> {
-        let mut options = Self {
-            profile: "dev".into(),
-            out: None,
-        };
+        let mut options = Self { profile: "dev".into(), out: None };
         let mut words = words.iter().map(String::as_str);
         while let Some(word) = words.next() {
             let (name, value) = match word.split_once('=') {
                 Some((name, value)) => (name, Some(value)),
                 None => (word, words.next()),
             };
-            let value = value
-                .filter(|value| !value.is_empty())
-                .ok_or(format!("{name} needs a value"))?;
+            let value = value.filter(|value| !value.is_empty()).ok_or(format!("{name} needs a value"))?;
             match name {
                 "--profile" => options.profile = value.into(),
                 "--out" => options.out = Some(value.into()),
@@ -76,9 +71,7 @@ pub(crate) fn run(options: &Options) -> Result<PathBuf, String> {
 
 /// Copies a file into a folder unless the very same bytes lie there already.
 fn place(file: &Path, folder: &Path) -> Result<(), String> {
-    let name = file
-        .file_name()
-        .ok_or(format!("{} has no name", file.display()))?;
+    let name = file.file_name().ok_or(format!("{} has no name", file.display()))?;
     let target = folder.join(name);
     let say = |e: std::io::Error| format!("{} → {}: {e}", file.display(), target.display());
     if fs::read(&target).ok() == Some(fs::read(file).map_err(say)?) {
@@ -86,9 +79,7 @@ fn place(file: &Path, folder: &Path) -> Result<(), String> {
     }
     let mut partial = target.clone().into_os_string();
     partial.push(format!(".{}.part", std::process::id()));
-    fs::copy(file, &partial)
-        .and_then(|_| fs::rename(&partial, &target))
-        .map_err(say)
+    fs::copy(file, &partial).and_then(|_| fs::rename(&partial, &target)).map_err(say)
 }
 
 /// Removes libraries of connectors that are no longer built here.
@@ -114,24 +105,12 @@ mod tests {
 
     #[test]
     fn options_take_both_spellings() {
-        let want = Options {
-            profile: "release".into(),
-            out: Some("x/y".into()),
-        };
+        let want = Options { profile: "release".into(), out: Some("x/y".into()) };
         assert_eq!(parse("--profile release --out x/y").unwrap(), want);
         assert_eq!(parse("--profile=release --out=x/y").unwrap(), want);
-        assert_eq!(
-            parse("").unwrap(),
-            Options {
-                profile: "dev".into(),
-                out: None
-            }
-        );
+        assert_eq!(parse("").unwrap(), Options { profile: "dev".into(), out: None });
         assert_eq!(parse("--out").unwrap_err(), "--out needs a value");
-        assert_eq!(
-            parse("--fast yes").unwrap_err(),
-            "--fast is not an option of stage"
-        );
+        assert_eq!(parse("--fast yes").unwrap_err(), "--fast is not an option of stage");
     }
 
     #[test]
@@ -156,10 +135,7 @@ mod tests {
             fs::write(folder.path().join(name), "").unwrap();
         }
         drop_strays(folder.path(), &["/elsewhere/kept.so".into()]).unwrap();
-        let mut left: Vec<_> = fs::read_dir(folder.path())
-            .unwrap()
-            .map(|e| e.unwrap().file_name())
-            .collect();
+        let mut left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
         left.sort();
         assert_eq!(left, ["kept.so", "notes.txt"]);
     }

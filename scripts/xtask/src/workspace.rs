@@ -59,9 +59,7 @@ impl Workspace {
 
 impl Package {
     fn is_cdylib(&self) -> bool {
-        self.targets
-            .iter()
-            .any(|target| target.kind.iter().any(|kind| kind == "cdylib"))
+        self.targets.iter().any(|target| target.kind.iter().any(|kind| kind == "cdylib"))
     }
 }
 
@@ -83,20 +81,13 @@ struct Message {
 
 /// Builds `packages` with a cargo profile and says which programs and libraries came out.
 pub(crate) fn build(packages: &[&str], profile: &str) -> Result<Built, String> {
-    let mut command = cargo(&[
-        "build",
-        "--locked",
-        "--message-format=json-render-diagnostics",
-        "--profile",
-        profile,
-    ]);
+    let mut command =
+        cargo(&["build", "--locked", "--message-format=json-render-diagnostics", "--profile", profile]);
     for package in packages {
         command.args(["--package", package]);
     }
-    let output = command
-        .stderr(Stdio::inherit())
-        .output()
-        .map_err(|e| format!("cargo build does not start: {e}"))?;
+    let output =
+        command.stderr(Stdio::inherit()).output().map_err(|e| format!("cargo build does not start: {e}"))?;
     if !output.status.success() {
         return Err("the build failed; see above".into());
     }
@@ -106,19 +97,14 @@ pub(crate) fn build(packages: &[&str], profile: &str) -> Result<Built, String> {
 /// Picks the artifacts out of cargo's JSON lines; lines of other tools are passed over.
 fn read_messages(lines: &str) -> Built {
     let mut built = Built::default();
-    for message in lines
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Message>(line).ok())
-    {
+    for message in lines.lines().filter_map(|line| serde_json::from_str::<Message>(line).ok()) {
         let Some(target) = message.target.filter(|_| message.reason == "compiler-artifact") else {
             continue;
         };
         if let Some(program) = message.executable {
             built.programs.push(program);
         } else if target.kind.iter().any(|kind| kind == "cdylib") {
-            built
-                .libraries
-                .extend(message.filenames.into_iter().filter(|file| is_library(file)));
+            built.libraries.extend(message.filenames.into_iter().filter(|file| is_library(file)));
         }
     }
     built
@@ -126,8 +112,7 @@ fn read_messages(lines: &str) -> Built {
 
 /// Whether a file name ends as a loadable library does on one of the systems we build for.
 pub(crate) fn is_library(file: &Path) -> bool {
-    file.extension()
-        .is_some_and(|end| ["so", "dylib", "dll"].iter().any(|known| end == *known))
+    file.extension().is_some_and(|end| ["so", "dylib", "dll"].iter().any(|known| end == *known))
 }
 
 fn cargo(words: &[&str]) -> Command {
@@ -151,10 +136,7 @@ mod tests {
             "\n",
             r#"{"reason":"build-finished","success":true}"#,
         );
-        let want = Built {
-            programs: vec!["/t/lip".into()],
-            libraries: vec!["/t/libx.so".into()],
-        };
+        let want = Built { programs: vec!["/t/lip".into()], libraries: vec!["/t/libx.so".into()] };
         assert_eq!(read_messages(lines), want);
     }
 

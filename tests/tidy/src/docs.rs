@@ -14,10 +14,7 @@ fn relative_links_resolve() {
         let text = prose(&repo::page(page));
         for (at, link) in links(&text) {
             if let Some(why) = broken(page, &link, &known) {
-                report.note(
-                    format!("{page}:{}", mask::line_of(&text, at)),
-                    format!("`{link}`: {why}"),
-                );
+                report.note(format!("{page}:{}", mask::line_of(&text, at)), format!("`{link}`: {why}"));
             }
         }
     }
@@ -30,10 +27,7 @@ fn architecture_stays_short() {
         .split_whitespace()
         .filter(|word| word.contains(char::is_alphanumeric))
         .count();
-    assert!(
-        n <= 2_500,
-        "docs/ARCHITECTURE.md has {n} words, the limit is 2,500: docs/STYLE.md, Pages"
-    );
+    assert!(n <= 2_500, "docs/ARCHITECTURE.md has {n} words, the limit is 2,500: docs/STYLE.md, Pages");
 }
 
 #[test]
@@ -43,10 +37,7 @@ fn decisions_keep_their_form() {
     );
     let index = repo::page("docs/README.md");
     let files = repo::tracked();
-    let records: Vec<&String> = files
-        .iter()
-        .filter(|file| file.starts_with("docs/adr/"))
-        .collect();
+    let records: Vec<&String> = files.iter().filter(|file| file.starts_with("docs/adr/")).collect();
     assert!(!records.is_empty(), "docs/adr holds the decisions");
     for (idx, file) in records.iter().enumerate() {
         let text = repo::page(file);
@@ -78,11 +69,7 @@ fn prose(page: &str) -> String {
         for c in line.chars() {
             span ^= c == '`';
             let hidden = (hide || span) && c != '\n';
-            if hidden {
-                out.extend(std::iter::repeat_n(' ', c.len_utf8()))
-            } else {
-                out.push(c)
-            }
+            if hidden { out.extend(std::iter::repeat_n(' ', c.len_utf8())) } else { out.push(c) }
         }
     }
     out
@@ -104,11 +91,7 @@ fn broken(page: &str, link: &str, known: &BTreeSet<&str>) -> Option<String> {
         return None;
     }
     let (target, anchor) = link.split_once('#').unwrap_or((link, ""));
-    let file = if target.is_empty() {
-        page.to_owned()
-    } else {
-        resolve(page, target)
-    };
+    let file = if target.is_empty() { page.to_owned() } else { resolve(page, target) };
     let is_folder = known.iter().any(|f| repo::inside(f, file.trim_end_matches('/')));
     if !known.contains(file.as_str()) && !is_folder {
         return Some(format!("no tracked file {file}"));
@@ -116,10 +99,8 @@ fn broken(page: &str, link: &str, known: &BTreeSet<&str>) -> Option<String> {
     if anchor.is_empty() || !file.ends_with(".md") {
         return None;
     }
-    let there = repo::page(&file)
-        .lines()
-        .filter(|line| line.starts_with('#'))
-        .any(|line| slug(line) == anchor);
+    let there =
+        repo::page(&file).lines().filter(|line| line.starts_with('#')).any(|line| slug(line) == anchor);
     (!there).then(|| format!("{file} has no heading `{anchor}`"))
 }
 
@@ -149,10 +130,7 @@ fn slug(heading: &str) -> String {
 #[test]
 fn links_are_found_outside_code_only() {
     let text = prose("see [a](b.md#c) and `[x](y)`\n```\n[z](w)\n```\n");
-    assert_eq!(
-        links(&text).into_iter().map(|(_, l)| l).collect::<Vec<_>>(),
-        ["b.md#c"]
-    );
+    assert_eq!(links(&text).into_iter().map(|(_, l)| l).collect::<Vec<_>>(), ["b.md#c"]);
     assert_eq!(resolve("docs/adr/1.md", "../README.md"), "docs/README.md");
     assert_eq!(slug("## The way of a request"), "the-way-of-a-request");
 }

@@ -11,10 +11,7 @@ fn nothing_is_left_half_done() {
         if !file.ends_with(".md")
             && let Some(at) = text.find(fixme)
         {
-            report.note(
-                format!("{file}:{}", mask::line_of(&text, at)),
-                "finish it, or open an issue",
-            );
+            report.note(format!("{file}:{}", mask::line_of(&text, at)), "finish it, or open an issue");
         }
         if !file.ends_with(".rs") {
             continue;
@@ -34,16 +31,13 @@ fn every_module_says_what_it_is() {
     let mut report =
         Report::new("a source file opens with a `//!` line that says what it does: docs/STYLE.md, Files");
     for file in repo::rust_files() {
-        let product = ["host/", "plugin-api/", "plugins/", "scripts/"]
-            .iter()
-            .any(|root| file.starts_with(root));
+        let product =
+            ["host/", "plugin-api/", "plugins/", "scripts/"].iter().any(|root| file.starts_with(root));
         if !product || !file.contains("/src/") || file.ends_with("tests.rs") || file.contains("/tests/") {
             continue;
         }
         let text = repo::page(&file);
-        let first = text
-            .lines()
-            .find(|line| !line.trim().is_empty() && !line.starts_with("#!["));
+        let first = text.lines().find(|line| !line.trim().is_empty() && !line.starts_with("#!["));
         if !first.is_some_and(|line| line.starts_with("//! ") && line.len() > 12) {
             report.note(&file, "no `//!` line at the top");
         }
@@ -58,10 +52,7 @@ fn nothing_tells_of_one_machine() {
         let Some(text) = repo::text(&file) else { continue };
         for folder in ["work", "tmp", "root", "home"] {
             let path = format!("/{folder}/");
-            for (at, _) in text
-                .match_indices(&path)
-                .filter(|(at, _)| starts_a_path(&text, *at))
-            {
+            for (at, _) in text.match_indices(&path).filter(|(at, _)| starts_a_path(&text, *at)) {
                 report.note(
                     format!("{file}:{}", mask::line_of(&text, at)),
                     format!("{path}…; use a relative path or a temporary folder"),
@@ -117,17 +108,8 @@ fn packages_come_from_the_public_registries() {
 
 #[test]
 fn a_path_starts_after_a_break() {
-    for (text, starts) in [
-        ("\"/x/", true),
-        (" /x/", true),
-        ("a/x/", false),
-        ("$P}/x/", false),
-        ("/x/", true),
-    ] {
-        assert_eq!(
-            starts_a_path(text, text.find("/x/").expect("each text holds it")),
-            starts,
-            "{text}"
-        );
+    for (text, starts) in [("\"/x/", true), (" /x/", true), ("a/x/", false), ("$P}/x/", false), ("/x/", true)]
+    {
+        assert_eq!(starts_a_path(text, text.find("/x/").expect("each text holds it")), starts, "{text}");
     }
 }

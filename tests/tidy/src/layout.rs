@@ -14,10 +14,8 @@ fn top_level_is_fixed() {
         .flat_map(|row| table::names(&row[0]))
         .map(|name| name.trim_end_matches('/').to_owned())
         .collect();
-    let there: BTreeSet<String> = repo::tracked()
-        .iter()
-        .filter_map(|file| file.split('/').next().map(str::to_owned))
-        .collect();
+    let there: BTreeSet<String> =
+        repo::tracked().iter().filter_map(|file| file.split('/').next().map(str::to_owned)).collect();
     for name in there.difference(&listed) {
         report.note(name, "not in the list; it belongs into one of the folders");
     }
@@ -31,9 +29,8 @@ fn top_level_is_fixed() {
 fn names_say_what_a_thing_is() {
     let mut report = Report::new("no utils, helpers, common, manager or mod.rs: docs/STYLE.md, Names");
     let vague = ["util", "utils", "helper", "helpers", "common", "manager", "misc"];
-    for file in repo::tracked()
-        .iter()
-        .filter(|file| !file.starts_with("docs/") && !file.starts_with("tests/golden/"))
+    for file in
+        repo::tracked().iter().filter(|file| !file.starts_with("docs/") && !file.starts_with("tests/golden/"))
     {
         for part in file.split('/') {
             let stem = part.split('.').next().unwrap_or_default();
@@ -51,10 +48,7 @@ fn no_file_is_heavy() {
     for file in repo::tracked() {
         let bytes = std::fs::metadata(repo::path(&file)).map_or(0, |meta| meta.len());
         if bytes > 1_000_000 {
-            report.note(
-                &file,
-                format!("{bytes} bytes; generate it, or keep it out of the tree"),
-            );
+            report.note(&file, format!("{bytes} bytes; generate it, or keep it out of the tree"));
         }
     }
     report.done();

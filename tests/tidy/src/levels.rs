@@ -56,9 +56,7 @@ fn parse(page: &str) -> Vec<Room> {
     for room in &mut rooms {
         if let Some(at) = room.imports.iter().position(|name| name == "lower") {
             room.imports.remove(at);
-            let below = all
-                .iter()
-                .filter(|(level, path)| *level < room.level && shared(path));
+            let below = all.iter().filter(|(level, path)| *level < room.level && shared(path));
             room.imports
                 .extend(below.map(|(_, path)| path.rsplit('/').next().unwrap_or_default().to_owned()));
         }
@@ -75,9 +73,7 @@ fn room(row: &[String]) -> Room {
         panic!("{PAGE}: a level row needs five cells: {row:?}")
     };
     Room {
-        level: level
-            .parse()
-            .unwrap_or_else(|_| panic!("{PAGE}: `{level}` is no level")),
+        level: level.parse().unwrap_or_else(|_| panic!("{PAGE}: `{level}` is no level")),
         path: path.clone(),
         imports: table::names(imports),
         in_tests: table::names(in_tests),

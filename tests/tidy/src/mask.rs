@@ -69,10 +69,7 @@ fn token_end(b: &[u8], at: usize) -> (usize, bool) {
     let rest = &b[at..];
     let ident_before = at > 0 && (b[at - 1].is_ascii_alphanumeric() || b[at - 1] == b'_');
     match rest {
-        [b'/', b'/', ..] => (
-            at + rest.iter().position(|c| *c == b'\n').unwrap_or(rest.len()),
-            false,
-        ),
+        [b'/', b'/', ..] => (at + rest.iter().position(|c| *c == b'\n').unwrap_or(rest.len()), false),
         [b'/', b'*', ..] => (at + block_comment(rest), false),
         [b'"', ..] => (at + quoted(rest, 1), true),
         [b'b' | b'c', b'"', ..] if !ident_before => (at + quoted(rest, 2), true),
@@ -116,13 +113,9 @@ fn raw(rest: &[u8], from: usize) -> usize {
     if rest.get(open) != Some(&b'"') {
         return 0;
     }
-    let close: Vec<u8> = std::iter::once(b'"')
-        .chain(std::iter::repeat_n(b'#', hashes))
-        .collect();
+    let close: Vec<u8> = std::iter::once(b'"').chain(std::iter::repeat_n(b'#', hashes)).collect();
     let body = &rest[open + 1..];
-    body.windows(close.len())
-        .position(|w| w == close)
-        .map_or(rest.len(), |n| open + 1 + n + close.len())
+    body.windows(close.len()).position(|w| w == close).map_or(rest.len(), |n| open + 1 + n + close.len())
 }
 
 /// A quote also starts a lifetime, which is left alone.
@@ -136,11 +129,7 @@ fn char_literal(rest: &[u8]) -> usize {
         Some(c) if *c >= 0xc0 => 2,
         _ => 1,
     };
-    if rest.get(1 + width) == Some(&b'\'') {
-        width + 2
-    } else {
-        0
-    }
+    if rest.get(1 + width) == Some(&b'\'') { width + 2 } else { 0 }
 }
 
 /// End of the item whose first attribute starts at `start`: its closing brace, or its semicolon.
@@ -186,19 +175,13 @@ mod tests {
     fn product_drops_test_items() {
         let src = "fn a() {}\n#[cfg(test)]\nmod tests { fn b() { \"}\"; } }\nfn c() {}\n#[cfg(test)]\nmod t;\nfn d() {}";
         let left = product(src, Keep::Code);
-        assert_eq!(
-            left.split_whitespace().collect::<Vec<_>>().join(" "),
-            "fn a() {} fn c() {} fn d() {}"
-        );
+        assert_eq!(left.split_whitespace().collect::<Vec<_>>().join(" "), "fn a() {} fn c() {} fn d() {}");
         assert_eq!(left.len(), src.len());
     }
 
     #[test]
     fn words_are_whole() {
-        assert_eq!(
-            words("unsafe_code unsafe xunsafe unsafe{", "unsafe").collect::<Vec<_>>(),
-            [12, 27]
-        );
+        assert_eq!(words("unsafe_code unsafe xunsafe unsafe{", "unsafe").collect::<Vec<_>>(), [12, 27]);
         assert_eq!(words("todo!( xtodo!(", "todo!(").collect::<Vec<_>>(), [0]);
     }
 }

@@ -32,14 +32,7 @@ pub(crate) struct Need {
 pub(crate) fn members_of(root: &Path) -> Vec<Member> {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
     let out = Command::new(cargo)
-        .args([
-            "metadata",
-            "--no-deps",
-            "--offline",
-            "--format-version",
-            "1",
-            "--manifest-path",
-        ])
+        .args(["metadata", "--no-deps", "--offline", "--format-version", "1", "--manifest-path"])
         .arg(root.join("Cargo.toml"))
         .output()
         .expect("cargo can be started");
@@ -60,26 +53,17 @@ pub(crate) fn members() -> Vec<Member> {
 }
 
 fn member(package: &Value, root: &Path) -> Member {
-    let manifest = Path::new(string(&package["manifest_path"]))
-        .canonicalize()
-        .expect("a member has a manifest");
+    let manifest =
+        Path::new(string(&package["manifest_path"])).canonicalize().expect("a member has a manifest");
     let folder = manifest.parent().expect("a manifest lies in a folder");
-    let room = folder
-        .strip_prefix(root)
-        .unwrap_or(folder)
-        .to_string_lossy()
-        .replace('\\', "/");
+    let room = folder.strip_prefix(root).unwrap_or(folder).to_string_lossy().replace('\\', "/");
     let targets = package["targets"].as_array().into_iter().flatten();
     let types = targets.flat_map(|target| target["crate_types"].as_array().into_iter().flatten());
-    let needs = package["dependencies"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(|need| Need {
-            name: string(&need["name"]).to_owned(),
-            ours: need["path"].is_string(),
-            dev: need["kind"] == "dev",
-        });
+    let needs = package["dependencies"].as_array().into_iter().flatten().map(|need| Need {
+        name: string(&need["name"]).to_owned(),
+        ours: need["path"].is_string(),
+        dev: need["kind"] == "dev",
+    });
     Member {
         name: string(&package["name"]).to_owned(),
         room,

@@ -15,10 +15,7 @@ const DIALECTS: [&str; 2] = ["gemini", "ollama"];
 const OPENAI_LINES_MAX: usize = 150;
 
 fn plugins() -> Vec<Member> {
-    metadata::members()
-        .into_iter()
-        .filter(|member| member.room.starts_with("plugins/"))
-        .collect()
+    metadata::members().into_iter().filter(|member| member.room.starts_with("plugins/")).collect()
 }
 
 #[test]
@@ -36,10 +33,7 @@ fn plugins_import_the_authors_face_only() {
             if !allowed {
                 report.note(
                     &plugin.room,
-                    format!(
-                        "depends on {}; what every provider needs belongs into lip-plugin",
-                        need.name
-                    ),
+                    format!("depends on {}; what every provider needs belongs into lip-plugin", need.name),
                 );
             }
         }
@@ -74,14 +68,10 @@ fn host_holds_no_list_of_providers() {
     let mut report = Report::new(
         "the host learns providers from their manifests and never by name: docs/ARCHITECTURE.md, Plugins",
     );
-    let ids: Vec<String> = plugins()
-        .iter()
-        .filter_map(|p| p.room.strip_prefix("plugins/").map(str::to_owned))
-        .collect();
-    let ids: Vec<&String> = ids
-        .iter()
-        .filter(|id| *id != DEFAULT && !DIALECTS.contains(&id.as_str()))
-        .collect();
+    let ids: Vec<String> =
+        plugins().iter().filter_map(|p| p.room.strip_prefix("plugins/").map(str::to_owned)).collect();
+    let ids: Vec<&String> =
+        ids.iter().filter(|id| *id != DEFAULT && !DIALECTS.contains(&id.as_str())).collect();
     for file in repo::tracked() {
         let source = file.ends_with(".rs") && !file.contains("/tests/") && !file.ends_with("tests.rs");
         let text = match file.as_str() {
@@ -106,11 +96,6 @@ fn host_holds_no_list_of_providers() {
 /// How a list would spell a provider: as a literal, as a package, as a folder, as its key's variable.
 fn spellings(id: &str) -> impl Iterator<Item = String> {
     let variable = id.to_uppercase().replace('-', "_");
-    [
-        format!("\"{id}\""),
-        format!("lip-{id}"),
-        format!("plugins/{id}"),
-        format!("{variable}_API_KEY"),
-    ]
-    .into_iter()
+    [format!("\"{id}\""), format!("lip-{id}"), format!("plugins/{id}"), format!("{variable}_API_KEY")]
+        .into_iter()
 }

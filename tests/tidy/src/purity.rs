@@ -16,13 +16,7 @@ fn pure_rooms() -> Vec<(String, Vec<String>)> {
 #[test]
 fn the_five_pure_rooms_are_listed() {
     let listed: Vec<String> = pure_rooms().into_iter().map(|(room, _)| room).collect();
-    for room in [
-        "plugin-api/lip-wire",
-        "host/settings",
-        "host/commands",
-        "host/sessions",
-        "host/routing",
-    ] {
+    for room in ["plugin-api/lip-wire", "host/settings", "host/commands", "host/sessions", "host/routing"] {
         assert!(
             listed.iter().any(|l| l == room),
             "{room} is pure and must stand in docs/ARCHITECTURE.md, Pure rooms"
@@ -37,17 +31,12 @@ fn pure_rooms_use_listed_crates_only() {
     let members = metadata::members();
     for (room, allowed) in pure_rooms() {
         for member in members.iter().filter(|member| member.room == room) {
-            for need in member
-                .needs
-                .iter()
-                .filter(|need| !need.ours && !need.dev && !allowed.contains(&need.name))
+            for need in
+                member.needs.iter().filter(|need| !need.ours && !need.dev && !allowed.contains(&need.name))
             {
                 report.note(
                     &room,
-                    format!(
-                        "depends on {}; no IO, clock, randomness or runtime here",
-                        need.name
-                    ),
+                    format!("depends on {}; no IO, clock, randomness or runtime here", need.name),
                 );
             }
         }
@@ -81,10 +70,7 @@ fn pure_rooms_touch_no_world() {
 fn worldly(code: &str) -> Vec<(usize, String)> {
     const BANNED: [(&str, &str); 12] = [
         ("std::fs", "files belong to an edge room"),
-        (
-            "std::net",
-            "sockets belong to an edge room; address types are in core::net",
-        ),
+        ("std::net", "sockets belong to an edge room; address types are in core::net"),
         ("std::env", "the environment is read by `lip` and passed in"),
         ("std::process", "processes belong to an edge room"),
         ("std::thread", "threads belong to an edge room"),
@@ -118,8 +104,5 @@ fn worldly_sees_plain_and_grouped_paths() {
     assert_eq!(hits("use std::fs;"), 1);
     assert_eq!(hits("use std::{collections::HashMap, env, process::Command};"), 2);
     assert_eq!(hits("let t = Instant::now();"), 1);
-    assert_eq!(
-        hits("use std::{fmt, time::Instant}; fn f(now: Instant) {} use core::net::IpAddr;"),
-        0
-    );
+    assert_eq!(hits("use std::{fmt, time::Instant}; fn f(now: Instant) {} use core::net::IpAddr;"), 0);
 }

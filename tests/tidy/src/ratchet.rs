@@ -31,10 +31,7 @@ fn no_file_over_400_lines() {
                 report.note(file, format!("shrank to {n}: lower its entry in {LIST}"))
             }
             Some(n) if *n > LINES_MAX => {}
-            _ => report.note(
-                file,
-                format!("is within the limit or gone: take it out of {LIST}"),
-            ),
+            _ => report.note(file, format!("is within the limit or gone: take it out of {LIST}")),
         }
     }
     report.done();
@@ -45,10 +42,7 @@ fn ratchet_only_shrinks() {
     let now = entries(&repo::page(LIST));
     let weight = |list: &BTreeMap<String, usize>| (list.len(), list.values().sum::<usize>());
     let (n_now, lines_now) = weight(&now);
-    for commit in repo::git(&["log", "--format=%H", "--", LIST])
-        .unwrap_or_default()
-        .lines()
-    {
+    for commit in repo::git(&["log", "--format=%H", "--", LIST]).unwrap_or_default().lines() {
         // A shallow clone may lack the object; then there is nothing to compare with.
         let Some(old) = repo::git(&["show", &format!("{commit}:{LIST}")]) else {
             continue;
@@ -62,9 +56,7 @@ fn ratchet_only_shrinks() {
 }
 
 fn is_code(file: &str) -> bool {
-    let by_hand = !["tests/golden/", "docs/reference/"]
-        .iter()
-        .any(|folder| file.starts_with(folder));
+    let by_hand = !["tests/golden/", "docs/reference/"].iter().any(|folder| file.starts_with(folder));
     by_hand
         && [".rs", ".py", ".js", ".mjs", ".cjs", ".ts", ".sh", ".c", ".h"]
             .iter()
@@ -73,18 +65,11 @@ fn is_code(file: &str) -> bool {
 
 /// Lines of `path count`; `#` starts a comment.
 fn entries(text: &str) -> BTreeMap<String, usize> {
-    let rows = text
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let rows = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     rows.map(|line| {
-        let (path, n) = line
-            .rsplit_once(' ')
-            .unwrap_or_else(|| panic!("{LIST}: `{line}` is not `path count`"));
-        (
-            path.to_owned(),
-            n.parse().unwrap_or_else(|_| panic!("{LIST}: `{n}` is no count")),
-        )
+        let (path, n) =
+            line.rsplit_once(' ').unwrap_or_else(|| panic!("{LIST}: `{line}` is not `path count`"));
+        (path.to_owned(), n.parse().unwrap_or_else(|_| panic!("{LIST}: `{n}` is no count")))
     })
     .collect()
 }

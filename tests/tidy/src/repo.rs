@@ -6,20 +6,15 @@ use std::process::Command;
 /// Folder that holds the workspace manifest.
 pub(crate) fn root() -> &'static Path {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent()
-        .and_then(Path::parent)
-        .expect("tests/tidy lies two folders below the root")
+    here.parent().and_then(Path::parent).expect("tests/tidy lies two folders below the root")
 }
 
 /// Tracked files that exist in the work tree, relative to the root, with `/` between parts, sorted.
 pub(crate) fn tracked() -> Vec<String> {
     let out = git(&["ls-files", "-z"])
         .expect("tidy asks `git ls-files` what belongs to the project; run it in a clone");
-    let mut files: Vec<String> = out
-        .split('\0')
-        .filter(|f| !f.is_empty() && path(f).is_file())
-        .map(str::to_owned)
-        .collect();
+    let mut files: Vec<String> =
+        out.split('\0').filter(|f| !f.is_empty() && path(f).is_file()).map(str::to_owned).collect();
     files.sort();
     files.dedup();
     files
@@ -32,15 +27,8 @@ pub(crate) fn rust_files() -> Vec<String> {
 
 /// Standard output of a git command at the root; `None` if it fails.
 pub(crate) fn git(args: &[&str]) -> Option<String> {
-    let out = Command::new("git")
-        .arg("-C")
-        .arg(root())
-        .args(args)
-        .output()
-        .ok()?;
-    out.status
-        .success()
-        .then(|| String::from_utf8_lossy(&out.stdout).into_owned())
+    let out = Command::new("git").arg("-C").arg(root()).args(args).output().ok()?;
+    out.status.success().then(|| String::from_utf8_lossy(&out.stdout).into_owned())
 }
 
 /// Absolute path of a tracked file.
@@ -50,9 +38,7 @@ pub(crate) fn path(file: &str) -> PathBuf {
 
 /// Text of a tracked file; `None` when it is not UTF-8 (then it is data, and no text rule applies).
 pub(crate) fn text(file: &str) -> Option<String> {
-    std::fs::read(path(file))
-        .ok()
-        .and_then(|bytes| String::from_utf8(bytes).ok())
+    std::fs::read(path(file)).ok().and_then(|bytes| String::from_utf8(bytes).ok())
 }
 
 /// Text of a page that rules are read from.
@@ -74,10 +60,7 @@ pub(crate) struct Report {
 impl Report {
     /// `rule` is one sentence that ends with the page where it is explained.
     pub(crate) fn new(rule: &'static str) -> Self {
-        Self {
-            rule,
-            found: Vec::new(),
-        }
+        Self { rule, found: Vec::new() }
     }
 
     /// Notes one violation: the place, and what is wrong there.
@@ -89,11 +72,6 @@ impl Report {
     #[track_caller]
     pub(crate) fn done(self) {
         let n = self.found.len();
-        assert!(
-            n == 0,
-            "\n{}\n{}\n({n} found)\n",
-            self.rule,
-            self.found.join("\n")
-        );
+        assert!(n == 0, "\n{}\n{}\n({n} found)\n", self.rule, self.found.join("\n"));
     }
 }

@@ -3,15 +3,8 @@
 /// Rows below the header `columns` in `page`, each cell trimmed and without backticks.
 pub(crate) fn rows(page: &str, columns: &[&str]) -> Vec<Vec<String>> {
     let mut lines = page.lines().skip_while(|line| cells(line) != columns);
-    assert!(
-        lines.next().is_some(),
-        "no table with the columns {columns:?} in the page"
-    );
-    lines
-        .skip(1)
-        .take_while(|line| line.trim_start().starts_with('|'))
-        .map(cells)
-        .collect()
+    assert!(lines.next().is_some(), "no table with the columns {columns:?} in the page");
+    lines.skip(1).take_while(|line| line.trim_start().starts_with('|')).map(cells).collect()
 }
 
 /// Names in a cell such as `a, b`; `–` and an empty cell hold none.
@@ -25,14 +18,8 @@ pub(crate) fn names(cell: &str) -> Vec<String> {
 
 fn cells(line: &str) -> Vec<String> {
     let line = line.trim();
-    let inner = line
-        .strip_prefix('|')
-        .and_then(|l| l.strip_suffix('|'))
-        .unwrap_or("");
-    inner
-        .split('|')
-        .map(|cell| cell.trim().replace('`', ""))
-        .collect()
+    let inner = line.strip_prefix('|').and_then(|l| l.strip_suffix('|')).unwrap_or("");
+    inner.split('|').map(|cell| cell.trim().replace('`', "")).collect()
 }
 
 #[cfg(test)]

@@ -3,12 +3,7 @@ use crate::mask::{self, Keep};
 use crate::repo::{self, Report};
 
 /// Rooms that may hold `unsafe`; rogues are built to misbehave.
-const HOMES: [&str; 4] = [
-    "plugin-api/lip-abi",
-    "plugin-api/lip-plugin",
-    "host/loader",
-    "tests/rogues",
-];
+const HOMES: [&str; 4] = ["plugin-api/lip-abi", "plugin-api/lip-plugin", "host/loader", "tests/rogues"];
 
 #[test]
 fn unsafe_lives_in_three_rooms() {
@@ -25,10 +20,7 @@ fn unsafe_lives_in_three_rooms() {
             );
         }
         let flat: String = code.split_whitespace().collect();
-        if ["allow(unsafe_code", "expect(unsafe_code"]
-            .iter()
-            .any(|word| flat.contains(word))
-        {
+        if ["allow(unsafe_code", "expect(unsafe_code"].iter().any(|word| flat.contains(word)) {
             report.note(&file, "lifts the lint `unsafe_code`");
         }
     }
@@ -75,10 +67,7 @@ fn promises_nothing(before: &str, after: &str) -> bool {
     let Some(signature) = after.strip_prefix("fn") else {
         return false;
     };
-    let public = before
-        .rsplit([';', '{', '}', ']', '\n'])
-        .next()
-        .is_some_and(|head| head.contains("pub"));
+    let public = before.rsplit([';', '{', '}', ']', '\n']).next().is_some_and(|head| head.contains("pub"));
     signature.trim_start().starts_with('(') || !public
 }
 
@@ -120,8 +109,5 @@ fn unexplained_finds_bare_blocks_only() {
         )
         .is_empty()
     );
-    assert_eq!(
-        unexplained("// SAFETY: one.\nunsafe impl Send for A {}\nunsafe impl Sync for A {}"),
-        [3]
-    );
+    assert_eq!(unexplained("// SAFETY: one.\nunsafe impl Send for A {}\nunsafe impl Sync for A {}"), [3]);
 }

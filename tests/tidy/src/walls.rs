@@ -15,10 +15,8 @@ fn every_crate_stands_in_the_level_table() {
     for member in metadata::members() {
         match row(&rooms, &member).map(|room| &room.state) {
             None => report.note(&member.room, "no row; add one with its level and imports"),
-            Some(State::Planned(theme)) => report.note(
-                &member.room,
-                format!("exists, yet its row says `planned: {theme}`; write `here`"),
-            ),
+            Some(State::Planned(theme)) => report
+                .note(&member.room, format!("exists, yet its row says `planned: {theme}`; write `here`")),
             Some(State::Here) => {}
         }
     }
@@ -32,10 +30,7 @@ fn every_room_of_the_table_exists() {
     let members = metadata::members();
     for room in levels::rooms().iter().filter(|room| room.state == State::Here) {
         if !members.iter().any(|member| room.covers(&member.room)) {
-            report.note(
-                &room.path,
-                "no crate there; build it, or mark the row `planned: theme`",
-            );
+            report.note(&room.path, "no crate there; build it, or mark the row `planned: theme`");
         }
     }
     report.done();
@@ -53,17 +48,10 @@ fn imports_follow_the_level_table() {
             let allowed =
                 room.imports.contains(&need.name) || (need.dev && room.in_tests.contains(&need.name));
             if !allowed {
-                let how = if need.dev {
-                    "may not import (in tests)"
-                } else {
-                    "may not import"
-                };
+                let how = if need.dev { "may not import (in tests)" } else { "may not import" };
                 report.note(
                     &member.room,
-                    format!(
-                        "{} {how} {}; its row allows {:?}",
-                        member.name, need.name, room.imports
-                    ),
+                    format!("{} {how} {}; its row allows {:?}", member.name, need.name, room.imports),
                 );
             }
         }
@@ -99,16 +87,9 @@ fn crates_are_named_after_their_folder() {
     );
     for member in metadata::members() {
         let folder = member.room.rsplit('/').next().unwrap_or_default().to_owned();
-        let wanted = if member.room.starts_with("plugins/") {
-            format!("lip-{folder}")
-        } else {
-            folder
-        };
+        let wanted = if member.room.starts_with("plugins/") { format!("lip-{folder}") } else { folder };
         if member.name != wanted {
-            report.note(
-                &member.room,
-                format!("package is called {}, should be {wanted}", member.name),
-            );
+            report.note(&member.room, format!("package is called {}, should be {wanted}", member.name));
         }
         if member.room.starts_with("plugin-api/") && !member.name.starts_with("lip-") {
             report.note(&member.room, "a public crate starts with lip-");
@@ -128,10 +109,7 @@ fn outside_crates_have_one_home() {
             };
             let name = member.room.rsplit('/').next().unwrap_or_default().to_owned();
             if !table::names(&home[1]).contains(&name) && !member.room.starts_with("tests/") {
-                report.note(
-                    &member.room,
-                    format!("imports {}, whose home is {}", need.name, home[1]),
-                );
+                report.note(&member.room, format!("imports {}, whose home is {}", need.name, home[1]));
             }
         }
     }
@@ -144,21 +122,11 @@ fn product_crates_take_the_workspace_lints() {
     let product = ["host/", "plugin-api/", "plugins/"];
     // Where `unsafe` may live, cargo wants the whole table spelled out; then these must be in it.
     let own_table = ["plugin-api/lip-abi", "plugin-api/lip-plugin", "host/loader"];
-    let denied = [
-        "unwrap_used",
-        "expect_used",
-        "panic",
-        "undocumented_unsafe_blocks",
-    ];
-    for member in metadata::members()
-        .iter()
-        .filter(|m| product.iter().any(|p| m.room.starts_with(p)))
-    {
+    let denied = ["unwrap_used", "expect_used", "panic", "undocumented_unsafe_blocks"];
+    for member in metadata::members().iter().filter(|m| product.iter().any(|p| m.room.starts_with(p))) {
         let flat = repo::page(&format!("{}/Cargo.toml", member.room)).replace(' ', "");
         let spelled = own_table.contains(&member.room.as_str())
-            && denied
-                .iter()
-                .all(|lint| flat.contains(&format!("\n{lint}=\"deny\"")));
+            && denied.iter().all(|lint| flat.contains(&format!("\n{lint}=\"deny\"")));
         if !spelled && !flat.contains("[lints]\nworkspace=true") {
             report.note(&member.room, "Cargo.toml lacks the two lines");
         }

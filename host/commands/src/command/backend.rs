@@ -15,12 +15,7 @@ fn run(args: &Args, view: &dyn View) -> Outcome {
     if let Some(name) = args.get("name").or_else(|| args.get_or_first("backend")) {
         return keys::backend(name, view).into();
     }
-    let current = view
-        .settings()
-        .route
-        .backend
-        .clone()
-        .unwrap_or_else(|| "as requested".into());
+    let current = view.settings().route.backend.clone().unwrap_or_else(|| "as requested".into());
     let mut lines = vec![format!("Backend: {current}")];
     for line in view.backends() {
         lines.push(match line.problem {

@@ -19,8 +19,5 @@ fn run(args: &Args, view: &dyn View) -> Outcome {
 fn delete(args: &Args, view: &dyn View) -> Changed {
     let name = routes::name(args, view, SPEC.name)?;
     routes::existing(name, view)?;
-    Ok((
-        vec![SessionChange::DropRoute(name.to_owned())],
-        format!("Failover route {name} deleted"),
-    ))
+    Ok((vec![SessionChange::DropRoute(name.to_owned())], format!("Failover route {name} deleted")))
 }

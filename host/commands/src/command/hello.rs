@@ -22,11 +22,7 @@ fn run(_: &Args, view: &dyn View) -> Outcome {
         "Hello, this is LIP {}\nSession: {}\nBackends: {}\nType {}help for the commands",
         view.version(),
         view.session_id(),
-        if backends.is_empty() {
-            "none ready".to_owned()
-        } else {
-            backends.join(", ")
-        },
+        if backends.is_empty() { "none ready".to_owned() } else { backends.join(", ") },
         view.prefix(),
     ))
 }

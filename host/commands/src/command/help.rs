@@ -24,18 +24,9 @@ fn run(args: &Args, view: &dyn View) -> Outcome {
         let shown: String = name.chars().take(40).collect();
         return Outcome::fail(format!("no command `{shown}`; {prefix}help lists all"));
     };
-    let mut text = format!(
-        "{} - {}\nFormat: {}",
-        found.name,
-        found.does,
-        usage(found, prefix)
-    );
+    let mut text = format!("{} - {}\nFormat: {}", found.name, found.does, usage(found, prefix));
     for example in found.examples {
-        let call = if example.is_empty() {
-            String::new()
-        } else {
-            format!("({example})")
-        };
+        let call = if example.is_empty() { String::new() } else { format!("({example})") };
         let _ = write!(text, "\nExample: {prefix}{}{call}", found.name);
     }
     if !found.aliases.is_empty() {

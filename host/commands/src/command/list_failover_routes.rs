@@ -12,10 +12,7 @@ pub(super) const SPEC: Spec = Spec {
 
 fn run(_: &Args, view: &dyn View) -> Outcome {
     let named = &view.settings().route.named;
-    let lines: Vec<String> = named
-        .iter()
-        .map(|(name, route)| format!("{name}:{}", route.policy))
-        .collect();
+    let lines: Vec<String> = named.iter().map(|(name, route)| format!("{name}:{}", route.policy)).collect();
     Outcome::say(match lines.is_empty() {
         true => "No failover routes".to_owned(),
         false => lines.join(", "),

@@ -17,12 +17,10 @@ pub(super) const MAX: Spec = short("max", &["max-thinking"], "thinks hard", |_, 
 pub(super) const HIGH: Spec = short("high", &[], "thinks hard", |_, _| set(Effort::High));
 pub(super) const MEDIUM: Spec = short("medium", &["med"], "thinks as usual", |_, _| set(Effort::Medium));
 pub(super) const LOW: Spec = short("low", &[], "thinks little", |_, _| set(Effort::Low));
-pub(super) const NONE: Spec = short(
-    "no-think",
-    &["nothink", "no-thinking", "no-reasoning"],
-    "does not think",
-    |_, _| set(Effort::None),
-);
+pub(super) const NONE: Spec =
+    short("no-think", &["nothink", "no-thinking", "no-reasoning"], "does not think", |_, _| {
+        set(Effort::None)
+    });
 
 const fn short(
     name: &'static str,
@@ -30,14 +28,7 @@ const fn short(
     does: &'static str,
     run: fn(&Args, &dyn View) -> Outcome,
 ) -> Spec {
-    Spec {
-        name,
-        aliases,
-        args: "",
-        does,
-        examples: &[""],
-        run,
-    }
+    Spec { name, aliases, args: "", does, examples: &[""], run }
 }
 
 fn run(args: &Args, view: &dyn View) -> Outcome {
@@ -56,9 +47,5 @@ fn run(args: &Args, view: &dyn View) -> Outcome {
 
 fn set(level: Effort) -> Outcome {
     let changes = vec![SessionChange::ReasoningEffort(Some(level))];
-    Outcome {
-        changes,
-        reply: format!("reasoning-effort set to {level}"),
-        failed: false,
-    }
+    Outcome { changes, reply: format!("reasoning-effort set to {level}"), failed: false }
 }

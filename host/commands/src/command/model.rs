@@ -16,21 +16,11 @@ pub(super) const SPEC: Spec = Spec {
 };
 
 fn run(args: &Args, view: &dyn View) -> Outcome {
-    let given = args
-        .get("name")
-        .or_else(|| args.get_or_first("model"))
-        .filter(|name| !name.is_empty());
+    let given = args.get("name").or_else(|| args.get_or_first("model")).filter(|name| !name.is_empty());
     if let Some(name) = given {
         return keys::model(name, view, Doubt::Warn).into();
     }
     let route = &view.settings().route;
-    let model = route
-        .route
-        .as_deref()
-        .or(route.model.as_deref())
-        .unwrap_or("as requested");
-    Outcome::say(format!(
-        "Model: {model} ({}unset(model) clears it)",
-        view.prefix()
-    ))
+    let model = route.route.as_deref().or(route.model.as_deref()).unwrap_or("as requested");
+    Outcome::say(format!("Model: {model} ({}unset(model) clears it)", view.prefix()))
 }

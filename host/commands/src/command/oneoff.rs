@@ -17,10 +17,7 @@ pub(super) const SPEC: Spec = Spec {
 
 fn run(args: &Args, view: &dyn View) -> Outcome {
     let Some(text) = args.get_or_first("element").filter(|text| !text.is_empty()) else {
-        return Outcome::fail(format!(
-            "one-off needs a target: {}oneoff(backend:model)",
-            view.prefix()
-        ));
+        return Outcome::fail(format!("one-off needs a target: {}oneoff(backend:model)", view.prefix()));
     };
     oneoff(text, view).into()
 }
@@ -40,9 +37,6 @@ fn oneoff(text: &str, view: &dyn View) -> Changed {
 fn slashed(text: &str, view: &dyn View) -> Option<String> {
     let (backend, model) = text.split_once('/')?;
     let known = !model.is_empty()
-        && view
-            .backends()
-            .iter()
-            .any(|line| line.name == backend && line.problem.is_none());
+        && view.backends().iter().any(|line| line.name == backend && line.problem.is_none());
     known.then(|| format!("{backend}:{model}"))
 }

@@ -18,12 +18,6 @@ fn run(args: &Args, view: &dyn View) -> Outcome {
 
 fn clear(args: &Args, view: &dyn View) -> Changed {
     let name = routes::name(args, view, SPEC.name)?;
-    let route = NamedRoute {
-        elements: Vec::new(),
-        ..routes::existing(name, view)?
-    };
-    Ok((
-        vec![SessionChange::PutRoute(name.to_owned(), route)],
-        format!("Failover route {name} emptied"),
-    ))
+    let route = NamedRoute { elements: Vec::new(), ..routes::existing(name, view)? };
+    Ok((vec![SessionChange::PutRoute(name.to_owned(), route)], format!("Failover route {name} emptied")))
 }

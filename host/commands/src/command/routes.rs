@@ -13,10 +13,7 @@ const NAME_BYTES_MAX: usize = 64;
 /// The route's name: `name=…` or the first bare value.
 pub(super) fn name<'a>(args: &'a Args, view: &dyn View, command: &str) -> Result<&'a str, String> {
     match args.get_or_first("name").map(str::trim) {
-        Some("") | None => Err(format!(
-            "{command} needs a name: {}{command}(name=…)",
-            view.prefix()
-        )),
+        Some("") | None => Err(format!("{command} needs a name: {}{command}(name=…)", view.prefix())),
         Some(name) if name.len() > NAME_BYTES_MAX => {
             Err(format!("a route's name has at most {NAME_BYTES_MAX} bytes"))
         }

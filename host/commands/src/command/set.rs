@@ -8,10 +8,7 @@ pub(super) const SPEC: Spec = Spec {
     args: "key=value, …",
     does: "sets backend, model, project, project-dir, temperature, reasoning-effort, thinking-budget, \
            gemini-generation-config, command-prefix, interactive-mode, redact-api-keys-in-prompts",
-    examples: &[
-        "model=openrouter:qwen/qwen3-coder, project=shop",
-        "temperature=0.2",
-    ],
+    examples: &["model=openrouter:qwen/qwen3-coder, project=shop", "temperature=0.2"],
     run,
 };
 

@@ -23,9 +23,8 @@ fn run(_: &Args, view: &dyn View) -> Outcome {
     if let Some(route) = &settings.route.route {
         lines.push(format!("route: {route}"));
     }
-    let set = Key::ALL
-        .into_iter()
-        .filter_map(|key| Some(format!("{}: {}", key.name(), key.value(settings)?)));
+    let set =
+        Key::ALL.into_iter().filter_map(|key| Some(format!("{}: {}", key.name(), key.value(settings)?)));
     lines.extend(set);
     lines.extend(view.route_lines());
     lines.extend(view.usage_lines());

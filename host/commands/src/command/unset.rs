@@ -17,19 +17,13 @@ fn run(args: &Args, view: &dyn View) -> Outcome {
 
 fn unset(args: &Args, view: &dyn View) -> Changed {
     if args.is_empty() {
-        return Err(format!(
-            "nothing to do; name what to clear, see {}help(unset)",
-            view.prefix()
-        ));
+        return Err(format!("nothing to do; name what to clear, see {}help(unset)", view.prefix()));
     }
     let (mut changes, mut replies) = (Vec::new(), Vec::new());
     for arg in args {
         let name = arg.key.as_deref().unwrap_or(&arg.value);
         let (more, reply) = match name.to_ascii_lowercase().replace('_', "-").as_str() {
-            "oneoff" | "one-off" => (
-                vec![base::SessionChange::Oneoff(None)],
-                "one-off unset".to_owned(),
-            ),
+            "oneoff" | "one-off" => (vec![base::SessionChange::Oneoff(None)], "one-off unset".to_owned()),
             "route" => (vec![base::SessionChange::Route(None)], "route unset".to_owned()),
             _ => Key::parse(name)?.unset(),
         };

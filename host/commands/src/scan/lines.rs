@@ -40,9 +40,7 @@ pub(super) fn find(text: &str, prefix: &str) -> Found {
     }
     if at > 0 {
         let next = line_start(text, skip_blank(text, at));
-        found
-            .cuts
-            .push(0..if next > at { next } else { skip_blank(text, at) });
+        found.cuts.push(0..if next > at { next } else { skip_blank(text, at) });
     }
     if text[at..].trim().is_empty() {
         found.covers_all = !found.calls.is_empty();
@@ -135,16 +133,9 @@ fn command_line(text: &str, at: usize, prefix: &str, found: &mut Found) -> Optio
         if calls.len() >= CALLS_MAX {
             return None;
         }
-        calls.push(FoundCall {
-            name,
-            args: spelled.args,
-            span: at..spelled.end,
-        });
+        calls.push(FoundCall { name, args: spelled.args, span: at..spelled.end });
         if ends {
-            return Some(Line {
-                calls,
-                end: spelled.end,
-            });
+            return Some(Line { calls, end: spelled.end });
         }
         at = after;
     }

@@ -31,11 +31,7 @@ pub(super) fn classify(parts: &[&str]) -> Vec<Class> {
     let mut classes = Vec::with_capacity(parts.len());
     let mut output_follows = false;
     for part in parts {
-        let class = if output_follows && feedback(part).is_none() {
-            Class::Tool
-        } else {
-            classify_one(part)
-        };
+        let class = if output_follows && feedback(part).is_none() { Class::Tool } else { classify_one(part) };
         output_follows = result_header(part).is_some_and(|rest| rest.trim().is_empty());
         classes.push(class);
     }
@@ -56,10 +52,7 @@ fn classify_one(part: &str) -> Class {
 /// True if what surrounds the window is frame and blanks, no context block that must be kept.
 pub(super) fn is_frame_only(part: &str, window: &Range<usize>) -> bool {
     let around = [&part[..window.start], &part[window.end..]];
-    result_header(part).is_some()
-        || !around
-            .iter()
-            .any(|side| CONTEXT.iter().any(|tag| side.contains(tag)))
+    result_header(part).is_some() || !around.iter().any(|side| CONTEXT.iter().any(|tag| side.contains(tag)))
 }
 
 /// `[tool] Result: …` and `[tool for 'x'] Result: …`, as Cline and its kin write them; gives what follows.
@@ -67,10 +60,8 @@ fn result_header(part: &str) -> Option<&str> {
     let inner = part.trim_start().strip_prefix('[')?;
     let (head, rest) = inner.split_once("] Result:")?;
     let name = head.split(' ').next()?;
-    let named = !name.is_empty()
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
+    let named =
+        !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
     (named && !head.contains('\n')).then_some(rest)
 }
 
@@ -113,8 +104,7 @@ fn trailing(text: &str, tag: &str) -> Option<usize> {
     if !text.ends_with(&format!("</{tag}>")) {
         return None;
     }
-    text.rfind(&format!("<{tag}>"))
-        .or_else(|| text.rfind(&format!("<{tag} ")))
+    text.rfind(&format!("<{tag}>")).or_else(|| text.rfind(&format!("<{tag} ")))
 }
 
 fn unwrapped(part: &str, window: Range<usize>) -> Range<usize> {

@@ -39,14 +39,8 @@ impl Alias {
     /// # Errors
     /// An empty or bad pattern, an empty replacement, or one that is no selector.
     pub fn new(pattern: &str, replacement: &str) -> Result<Self, AliasError> {
-        let bad_pattern = |message: String| AliasError {
-            code: "invalid_alias_pattern",
-            message,
-        };
-        let bad_replacement = |message: String| AliasError {
-            code: "invalid_alias_replacement",
-            message,
-        };
+        let bad_pattern = |message: String| AliasError { code: "invalid_alias_pattern", message };
+        let bad_replacement = |message: String| AliasError { code: "invalid_alias_replacement", message };
         if pattern.is_empty() {
             return Err(bad_pattern("alias pattern is empty".into()));
         }
@@ -57,10 +51,7 @@ impl Alias {
         // Groups are filled with a word to see whether the frame around them is a selector.
         let sample = expand(replacement, |_| Some("x"));
         match Selector::parse(&sample) {
-            Ok(_) => Ok(Self {
-                pattern: compiled,
-                replacement: replacement.to_owned(),
-            }),
+            Ok(_) => Ok(Self { pattern: compiled, replacement: replacement.to_owned() }),
             Err(e) => Err(bad_replacement(format!("alias replacement `{replacement}`: {e}"))),
         }
     }
@@ -113,10 +104,7 @@ impl Aliases {
 
     /// The first rule that matches, by position, and what the name becomes.
     pub fn rewrite(&self, name: &str) -> Option<(usize, String)> {
-        self.0
-            .iter()
-            .enumerate()
-            .find_map(|(i, rule)| Some((i, rule.apply(name)?)))
+        self.0.iter().enumerate().find_map(|(i, rule)| Some((i, rule.apply(name)?)))
     }
 
     /// True if there is no rule.
@@ -133,10 +121,7 @@ mod tests {
     fn rules_rewrite_as_documented() {
         let rules = [
             (r"^gpt-(.*)", r"openrouter:openai/gpt-\1"),
-            (
-                r"claude-(?P<size>\w+)",
-                r"anthropic:claude-\g<size>-latest?temperature=0",
-            ),
+            (r"claude-(?P<size>\w+)", r"anthropic:claude-\g<size>-latest?temperature=0"),
             ("alias:fast", "groq:llama|openai:gpt-5-mini"),
             (r"(.)(.)(x)?$", r"a:\2\1\3"),
         ];
@@ -144,18 +129,11 @@ mod tests {
         for (name, want) in [
             ("gpt-5", Some((0, "openrouter:openai/gpt-5"))),
             ("my-gpt-5", None),
-            (
-                "claude-opus-4",
-                Some((1, "anthropic:claude-opus-latest?temperature=0")),
-            ),
+            ("claude-opus-4", Some((1, "anthropic:claude-opus-latest?temperature=0"))),
             ("alias:fast", Some((2, "groq:llama|openai:gpt-5-mini"))),
             ("pq", Some((3, "a:qp"))),
         ] {
-            assert_eq!(
-                aliases.rewrite(name),
-                want.map(|(i, t)| (i, t.to_owned())),
-                "{name}"
-            );
+            assert_eq!(aliases.rewrite(name), want.map(|(i, t)| (i, t.to_owned())), "{name}");
         }
     }
 
@@ -168,11 +146,7 @@ mod tests {
             ("a", "^b", "invalid_alias_replacement"),
             ("a", "b|", "invalid_alias_replacement"),
         ] {
-            assert_eq!(
-                Alias::new(pattern, replacement).unwrap_err().code,
-                code,
-                "{pattern} {replacement}"
-            );
+            assert_eq!(Alias::new(pattern, replacement).unwrap_err().code, code, "{pattern} {replacement}");
         }
     }
 }

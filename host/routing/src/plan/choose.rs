@@ -14,12 +14,7 @@ pub(super) struct Choice {
 }
 
 pub(super) fn choose(table: &Table, ask: &Ask<'_>, why: &mut Vec<Why>) -> Result<Choice, Fault> {
-    let given = |selector| Choice {
-        selector,
-        home: None,
-        uses_oneoff: false,
-        may_fall_back: false,
-    };
+    let given = |selector| Choice { selector, home: None, uses_oneoff: false, may_fall_back: false };
     let session = ask.overrides;
     if let Some(forced) = &table.static_route {
         why.push(Why::Static);
@@ -32,10 +27,7 @@ pub(super) fn choose(table: &Table, ask: &Ask<'_>, why: &mut Vec<Why>) -> Result
     if let Some(oneoff) = &session.oneoff {
         why.push(Why::Oneoff(oneoff.clone()));
         let selector = read(table, ask, oneoff, Source::Given, why)?;
-        return Ok(Choice {
-            uses_oneoff: true,
-            ..given(selector)
-        });
+        return Ok(Choice { uses_oneoff: true, ..given(selector) });
     }
     if let Some(route) = &session.route {
         why.push(Why::SessionRoute(route.clone()));
@@ -46,18 +38,12 @@ pub(super) fn choose(table: &Table, ask: &Ask<'_>, why: &mut Vec<Why>) -> Result
         (None, Some(model)) => {
             why.push(Why::SessionModel(model.clone()));
             let selector = read(table, ask, model, Source::Given, why)?;
-            Ok(Choice {
-                home: requested_backend(table, ask),
-                ..given(selector)
-            })
+            Ok(Choice { home: requested_backend(table, ask), ..given(selector) })
         }
         (None, None) => {
             why.push(Why::Request(ask.model.to_owned()));
             let selector = read(table, ask, ask.model, Source::Request, why)?;
-            Ok(Choice {
-                may_fall_back: true,
-                ..given(selector)
-            })
+            Ok(Choice { may_fall_back: true, ..given(selector) })
         }
     }
 }
@@ -82,10 +68,9 @@ fn session_backend(
         Some(model) => {
             why.push(Why::SessionModel(model.to_owned()));
             match Selector::parse(model) {
-                Ok(Parsed {
-                    selector: Selector::One(one),
-                    ..
-                }) => (one.leaf.unsplit(), one.leaf.params().clone()),
+                Ok(Parsed { selector: Selector::One(one), .. }) => {
+                    (one.leaf.unsplit(), one.leaf.params().clone())
+                }
                 _ => (model.to_owned(), Sampling::default()),
             }
         }
@@ -103,10 +88,7 @@ fn session_backend(
     };
     let named = crate::selector::BackendName::parse(backend);
     match named.and_then(|backend| Leaf::new(Some(backend), name, params)) {
-        Some(leaf) => Ok(Selector::One(crate::selector::Branch {
-            leaf,
-            max_context: None,
-        })),
+        Some(leaf) => Ok(Selector::One(crate::selector::Branch { leaf, max_context: None })),
         None => Err(Fault::client(
             Kind::BadRequest,
             format!("session backend `{backend}` cannot take this model"),
@@ -141,24 +123,16 @@ fn read(
         return Ok(route);
     }
     let bare = || match Selector::parse(text) {
-        Ok(Parsed {
-            selector: Selector::One(one),
-            ..
-        }) => one
-            .leaf
-            .backend()
-            .is_none_or(|backend| !table.is_backend(backend.as_str())),
+        Ok(Parsed { selector: Selector::One(one), .. }) => {
+            one.leaf.backend().is_none_or(|backend| !table.is_backend(backend.as_str()))
+        }
         _ => false,
     };
     if !table.aliases.is_empty()
         && (source == Source::Request || bare())
         && let Some((index, to)) = table.aliases.rewrite(text)
     {
-        why.push(Why::Alias {
-            index,
-            from: text.to_owned(),
-            to: to.clone(),
-        });
+        why.push(Why::Alias { index, from: text.to_owned(), to: to.clone() });
         return match named(table, ask, &to, why)? {
             Some(route) => Ok(route),
             None => parse(&to, why),
@@ -166,10 +140,7 @@ fn read(
     }
     // A name that a backend lists is never an expression, whatever characters it has.
     let selector = match listed_verbatim(table, text) {
-        Some(leaf) => Selector::One(crate::selector::Branch {
-            leaf,
-            max_context: None,
-        }),
+        Some(leaf) => Selector::One(crate::selector::Branch { leaf, max_context: None }),
         None => parse(text, why)?,
     };
     allowed(table, &selector)?;
@@ -185,12 +156,7 @@ fn listed_verbatim(table: &Table, text: &str) -> Option<Leaf> {
 
 fn parse(text: &str, why: &mut Vec<Why>) -> Result<Selector, Fault> {
     let parsed = Selector::parse(text).map_err(|e| e.fault())?;
-    why.extend(
-        parsed
-            .warnings
-            .into_iter()
-            .map(|warning| Why::Ignored(warning.message)),
-    );
+    why.extend(parsed.warnings.into_iter().map(|warning| Why::Ignored(warning.message)));
     Ok(parsed.selector)
 }
 
@@ -200,11 +166,8 @@ fn named(table: &Table, ask: &Ask<'_>, name: &str, why: &mut Vec<Why>) -> Result
         return Ok(None);
     };
     if route.elements.is_empty() {
-        return Err(Fault::client(
-            Kind::Unprocessable,
-            format!("failover route `{name}` has no elements"),
-        )
-        .hint(format!("Add one with !/route-append(name={name}, backend:model)")));
+        return Err(Fault::client(Kind::Unprocessable, format!("failover route `{name}` has no elements"))
+            .hint(format!("Add one with !/route-append(name={name}, backend:model)")));
     }
     why.push(Why::Named(name.to_owned()));
     parse(&route.elements.join("|"), why).map(Some)
@@ -213,9 +176,7 @@ fn named(table: &Table, ask: &Ask<'_>, name: &str, why: &mut Vec<Why>) -> Result
 fn allowed(table: &Table, selector: &Selector) -> Result<(), Fault> {
     let policy = &table.policy;
     for leaf in selector.leaves() {
-        let backend = leaf
-            .backend()
-            .filter(|backend| table.is_backend(backend.as_str()));
+        let backend = leaf.backend().filter(|backend| table.is_backend(backend.as_str()));
         let refused = match backend {
             Some(_) if policy.refuse_backends => Some("routes that name a backend are switched off"),
             Some(b) if policy.refuse_instances && b.instance().is_some() => {

@@ -5,40 +5,15 @@ use base::{Fault, Kind};
 use std::time::Duration;
 
 pub(super) fn expand(table: &Table, ask: &Ask<'_>, choice: Choice, why: Vec<Why>) -> Result<Plan, Fault> {
-    let Choice {
-        selector,
-        home,
-        uses_oneoff,
-        may_fall_back,
-    } = choice;
-    let mut work = Work {
-        table,
-        ask,
-        home,
-        legs: Vec::new(),
-        why,
-        takes_first: false,
-        thinking: Thinking::No,
-    };
+    let Choice { selector, home, uses_oneoff, may_fall_back } = choice;
+    let mut work =
+        Work { table, ask, home, legs: Vec::new(), why, takes_first: false, thinking: Thinking::No };
     let mut tree = work.selector(&selector)?;
     if may_fall_back {
         tree = work.fallback(tree);
     }
-    let Work {
-        legs,
-        why,
-        takes_first,
-        thinking,
-        ..
-    } = work;
-    Ok(Plan {
-        tree,
-        legs,
-        why,
-        uses_oneoff,
-        takes_first,
-        thinking,
-    })
+    let Work { legs, why, takes_first, thinking, .. } = work;
+    Ok(Plan { tree, legs, why, uses_oneoff, takes_first, thinking })
 }
 
 struct Work<'a> {
@@ -85,10 +60,7 @@ impl Work<'_> {
             match each(self, item) {
                 Ok(one) => kept.push(one),
                 Err(reason) => {
-                    self.why.push(Why::Skipped {
-                        branch: item.to_string(),
-                        reason: reason.message.clone(),
-                    });
+                    self.why.push(Why::Skipped { branch: item.to_string(), reason: reason.message.clone() });
                     fault.get_or_insert(reason);
                 }
             }
@@ -100,21 +72,12 @@ impl Work<'_> {
         if let (Some(most), Some(tokens)) = (branch.max_context, self.ask.tokens)
             && tokens > most.get()
         {
-            let message = format!(
-                "the request has about {tokens} tokens, {} takes {most}",
-                branch.leaf
-            );
+            let message = format!("the request has about {tokens} tokens, {} takes {most}", branch.leaf);
             return Err(Fault::host(Kind::Unavailable, message)
                 .hint("Shorten the conversation or add a branch without max_context")
                 .code("max_context_exceeded"));
         }
-        let legs = resolve::resolve(
-            self.table,
-            self.ask,
-            &branch.leaf,
-            self.home.as_deref(),
-            &mut self.why,
-        )?;
+        let legs = resolve::resolve(self.table, self.ask, &branch.leaf, self.home.as_deref(), &mut self.why)?;
         let from = self.legs.len();
         let ids: Vec<Node> = (from..from + legs.len()).map(|i| Node::Leg(LegId(i))).collect();
         self.legs.extend(legs);
@@ -127,19 +90,11 @@ impl Work<'_> {
             Ok((first_leg(&node), lane))
         });
         let Survivors { kept, fault } = found;
-        let most = kept
-            .iter()
-            .map(|(_, lane)| lane.handicap)
-            .max()
-            .unwrap_or(Duration::ZERO);
+        let most = kept.iter().map(|(_, lane)| lane.handicap).max().unwrap_or(Duration::ZERO);
         let planned: Vec<PlannedLane> = kept
             .into_iter()
             .filter_map(|(leg, lane)| {
-                Some(PlannedLane {
-                    leg: leg?,
-                    delay: most - lane.handicap,
-                    ttft_timeout: lane.ttft_timeout,
-                })
+                Some(PlannedLane { leg: leg?, delay: most - lane.handicap, ttft_timeout: lane.ttft_timeout })
             })
             .collect();
         match (planned.len(), fault) {
@@ -150,29 +105,22 @@ impl Work<'_> {
 
     fn weighted(&mut self, weighted: &Weighted) -> Result<Node, Fault> {
         let positions: Vec<usize> = (0..weighted.shares().len()).collect();
-        let found = self.survivors(
-            &positions.iter().map(|i| At(*i, weighted)).collect::<Vec<_>>(),
-            |work, at| {
+        let found =
+            self.survivors(&positions.iter().map(|i| At(*i, weighted)).collect::<Vec<_>>(), |work, at| {
                 let share = &weighted.shares()[at.0];
                 Ok((at.0, share.weight.get(), work.branch(&share.branch)?))
-            },
-        );
+            });
         let Survivors { kept, fault } = found;
         let first = weighted.first().filter(|_| !self.ask.first_taken);
         let forced = kept.iter().position(|(i, _, _)| Some(*i) == first);
         if forced.is_some() {
             self.takes_first = true;
-            self.why.push(Why::First(
-                weighted.shares()[first.unwrap_or(0)].branch.leaf.to_string(),
-            ));
+            self.why.push(Why::First(weighted.shares()[first.unwrap_or(0)].branch.leaf.to_string()));
         }
         let shares: Vec<(u32, Node)> = kept.into_iter().map(|(_, weight, node)| (weight, node)).collect();
         match shares.len() {
             0 => Err(fault.unwrap_or_else(nothing)),
-            1 => Ok(alone_or(
-                shares.into_iter().map(|(_, node)| node).collect(),
-                Node::Failover,
-            )),
+            1 => Ok(alone_or(shares.into_iter().map(|(_, node)| node).collect(), Node::Failover)),
             _ => Ok(Node::Weighted { shares, forced }),
         }
     }
@@ -180,17 +128,8 @@ impl Work<'_> {
     /// Not drawn but counted: every executor as often as its weight, then the thinker once.
     fn cycle(&mut self, weighted: &Weighted) -> Result<Node, Fault> {
         let thinker = weighted.thinker();
-        let executors = || {
-            weighted
-                .shares()
-                .iter()
-                .enumerate()
-                .filter(|(i, _)| Some(*i) != thinker)
-        };
-        let length: u64 = executors()
-            .map(|(_, share)| u64::from(share.weight.get()))
-            .sum::<u64>()
-            + 1;
+        let executors = || weighted.shares().iter().enumerate().filter(|(i, _)| Some(*i) != thinker);
+        let length: u64 = executors().map(|(_, share)| u64::from(share.weight.get())).sum::<u64>() + 1;
         let mut position = self.ask.turns % length;
         let thinks = position == length - 1 && self.may_think();
         self.note_turn(thinks);
@@ -244,19 +183,12 @@ impl Work<'_> {
 
     /// The configuration's route for every model comes after a plan of one leg.
     fn fallback(&mut self, tree: Node) -> Node {
-        let name = ["default", "*"]
-            .into_iter()
-            .find(|name| self.table.named.contains_key(*name));
+        let name = ["default", "*"].into_iter().find(|name| self.table.named.contains_key(*name));
         let (Some(name), Node::Leg(leg)) = (name, &tree) else {
             return tree;
         };
         let before = self.legs.get(leg.0).map(ToString::to_string);
-        let elements = self
-            .table
-            .named
-            .get(name)
-            .map(|route| route.elements.join("|"))
-            .unwrap_or_default();
+        let elements = self.table.named.get(name).map(|route| route.elements.join("|")).unwrap_or_default();
         let Ok(parsed) = Selector::parse(&elements) else {
             return tree;
         };
@@ -264,10 +196,7 @@ impl Work<'_> {
         let Ok(next) = self.selector(&parsed.selector) else {
             return tree;
         };
-        if self.legs[from..]
-            .iter()
-            .all(|leg| Some(leg.to_string()) == before)
-        {
+        if self.legs[from..].iter().all(|leg| Some(leg.to_string()) == before) {
             self.legs.truncate(from);
             return tree;
         }

@@ -16,11 +16,7 @@ pub(super) fn resolve(
         let params = ask.sampling.over(leaf.params());
         backends
             .into_iter()
-            .map(|b| Leg {
-                backend: b.name.clone(),
-                model: b.spelling(model),
-                params: params.clone(),
-            })
+            .map(|b| Leg { backend: b.name.clone(), model: b.spelling(model), params: params.clone() })
             .collect()
     };
     if let Some(backend) = leaf.backend() {
@@ -29,10 +25,7 @@ pub(super) fn resolve(
             let backends = instances(table, ask, name, why)?;
             let lists = |b: &&Backend| b.models.is_empty() || b.lists(leaf.model());
             if !backends.iter().any(lists) {
-                why.push(Why::NotInList {
-                    model: leaf.model().to_owned(),
-                    backend: name.to_owned(),
-                });
+                why.push(Why::NotInList { model: leaf.model().to_owned(), backend: name.to_owned() });
             }
             return Ok(legs(backends, leaf.model()));
         }
@@ -41,24 +34,15 @@ pub(super) fn resolve(
     let model = leaf.unsplit();
     let home = home.or(table.default_backend.as_deref());
     if let Some(found) = discover(table, ask, &model, home) {
-        why.push(Why::Listed {
-            model: model.clone(),
-            backend: found.name.clone(),
-        });
-        let backends = if found.name == found.family {
-            instances(table, ask, &found.name, why)?
-        } else {
-            vec![found]
-        };
+        why.push(Why::Listed { model: model.clone(), backend: found.name.clone() });
+        let backends =
+            if found.name == found.family { instances(table, ask, &found.name, why)? } else { vec![found] };
         return Ok(legs(backends, &model));
     }
     match home {
         Some(home) => {
             let backends = instances(table, ask, home, why)?;
-            why.push(Why::Unlisted {
-                model: model.clone(),
-                backend: home.to_owned(),
-            });
+            why.push(Why::Unlisted { model: model.clone(), backend: home.to_owned() });
             Ok(legs(backends, &model))
         }
         None => Err(unknown_model(table, leaf, &model)),
@@ -72,10 +56,9 @@ fn unknown_model(table: &Table, leaf: &Leaf, model: &str) -> Fault {
     match leaf.backend().and_then(|backend| table.closest(backend.as_str())) {
         Some(close) => fault.hint(format!("Did you mean {close}:{}?", leaf.model())),
         None if table.backends.is_empty() => fault.hint("Configure a backend first"),
-        None => fault.hint(format!(
-            "Write backend:model or set a default backend; configured: {}",
-            table.names()
-        )),
+        None => {
+            fault.hint(format!("Write backend:model or set a default backend; configured: {}", table.names()))
+        }
     }
 }
 
@@ -89,10 +72,7 @@ impl Backend {
         let Some(vendor) = &self.vendor else {
             return model.to_owned();
         };
-        match model
-            .strip_prefix(vendor.as_str())
-            .and_then(|rest| rest.strip_prefix('/'))
-        {
+        match model.strip_prefix(vendor.as_str()).and_then(|rest| rest.strip_prefix('/')) {
             Some(rest) if !rest.is_empty() && !self.models.contains(model) => rest.to_owned(),
             _ => model.to_owned(),
         }
@@ -136,26 +116,16 @@ fn instances<'t>(
     if ready.len() > 1 {
         let turn = usize::try_from(ask.rotation % ready.len() as u64).unwrap_or(0);
         ready.rotate_left(turn);
-        why.push(Why::Spread {
-            backend: name.to_owned(),
-            n_instances: ready.len(),
-        });
+        why.push(Why::Spread { backend: name.to_owned(), n_instances: ready.len() });
     }
     Ok(ready)
 }
 
 fn not_ready(table: &Table, name: &str, backend: Option<&Backend>) -> Fault {
-    if let Some(Backend {
-        ready: Readiness::Unready { reason, remedy },
-        ..
-    }) = backend
-    {
-        return Fault::host(
-            Kind::Unavailable,
-            format!("backend `{name}` is not ready: {reason}"),
-        )
-        .hint(remedy.clone())
-        .code("backend_not_ready");
+    if let Some(Backend { ready: Readiness::Unready { reason, remedy }, .. }) = backend {
+        return Fault::host(Kind::Unavailable, format!("backend `{name}` is not ready: {reason}"))
+            .hint(remedy.clone())
+            .code("backend_not_ready");
     }
     let fault =
         Fault::client(Kind::NotFound, format!("backend `{name}` is not configured")).code("unknown_backend");
@@ -173,11 +143,7 @@ fn not_ready(table: &Table, name: &str, backend: Option<&Backend>) -> Fault {
 fn discover<'t>(table: &'t Table, ask: &Ask<'_>, model: &str, home: Option<&str>) -> Option<&'t Backend> {
     let ready = || table.backends.iter().filter(|b| b.is_ready());
     let exact: Vec<&Backend> = ready().filter(|b| b.models.contains(model)).collect();
-    let found = if exact.is_empty() {
-        ready().filter(|b| b.lists(model)).collect()
-    } else {
-        exact
-    };
+    let found = if exact.is_empty() { ready().filter(|b| b.lists(model)).collect() } else { exact };
     if let Some(at_home) = found.iter().find(|b| Some(b.name.as_str()) == home) {
         return Some(at_home);
     }

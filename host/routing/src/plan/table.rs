@@ -109,12 +109,7 @@ impl StaticRoute {
         if let Some(warning) = parsed.warnings.first() {
             return Err(warning.message.clone());
         }
-        match parsed
-            .selector
-            .leaves()
-            .into_iter()
-            .find(|leaf| leaf.backend().is_none())
-        {
+        match parsed.selector.leaves().into_iter().find(|leaf| leaf.backend().is_none()) {
             Some(leaf) => Err(format!("`{leaf}` names no backend; write backend:model")),
             None => Ok(Self(parsed.selector)),
         }
@@ -165,19 +160,14 @@ impl Table {
         for backend in backends.filter(|backend| self.is_backend(backend.as_str())) {
             self.ready(backend.as_str())?;
         }
-        let Selector::One(Branch {
-            leaf,
-            max_context: None,
-        }) = &selector
-        else {
+        let Selector::One(Branch { leaf, max_context: None }) = &selector else {
             return Ok(Named::Route);
         };
         match leaf.backend().filter(|backend| self.is_backend(backend.as_str())) {
             _ if !leaf.params().is_empty() => Ok(Named::Route),
-            Some(backend) => Ok(Named::Leg {
-                backend: backend.as_str().to_owned(),
-                model: leaf.model().to_owned(),
-            }),
+            Some(backend) => {
+                Ok(Named::Leg { backend: backend.as_str().to_owned(), model: leaf.model().to_owned() })
+            }
             None => Ok(Named::Model),
         }
     }
@@ -206,11 +196,7 @@ impl Table {
     }
 
     pub(super) fn names(&self) -> String {
-        let names: Vec<&str> = self
-            .backends
-            .iter()
-            .map(|backend| backend.name.as_str())
-            .collect();
+        let names: Vec<&str> = self.backends.iter().map(|backend| backend.name.as_str()).collect();
         names.join(", ")
     }
 }

@@ -37,12 +37,7 @@ impl Attempts {
         let state = &mut self.legs[ended.leg.0];
         state.n_empty += 1;
         state.dead |= state.n_empty > self.budgets.empty_retries || self.race.is_some();
-        self.losses.push(Loss {
-            attempt,
-            leg: ended.leg,
-            key: ended.ticket.key,
-            fault,
-        });
+        self.losses.push(Loss { attempt, leg: ended.leg, key: ended.ticket.key, fault });
         self.hurry(tick.now);
     }
 
@@ -64,10 +59,7 @@ impl Attempts {
 
     pub(super) fn after_fault(&mut self, ended: &Running, fault: &Fault, tick: Tick, health: &mut Health) {
         if ended.output && !self.mutation.is(Mutant::RetryAfterOutput) {
-            self.outcome = Some(Outcome::Failed {
-                fault: fault.clone(),
-                after_output: true,
-            });
+            self.outcome = Some(Outcome::Failed { fault: fault.clone(), after_output: true });
             return;
         }
         self.losses.push(Loss {
@@ -78,10 +70,7 @@ impl Attempts {
         });
         let lane = self.race.is_some();
         if fault.side == Side::Client || (fault.retry == Retry::Never && !lane) {
-            self.outcome = Some(Outcome::Failed {
-                fault: fault.clone(),
-                after_output: false,
-            });
+            self.outcome = Some(Outcome::Failed { fault: fault.clone(), after_output: false });
             return self.cancel_all_but(None, Cancelled::TurnOver, health);
         }
         self.judge(ended, fault, tick, health);

@@ -18,17 +18,11 @@ impl Attempts {
             return;
         }
         let target = &self.plan.legs[ended.leg.0];
-        let about_the_key = matches!(
-            fault.kind,
-            Kind::Unauthorized | Kind::RateLimited | Kind::Forbidden
-        );
+        let about_the_key = matches!(fault.kind, Kind::Unauthorized | Kind::RateLimited | Kind::Forbidden);
         let mut tried = state.tried.clone();
         tried.push(ended.ticket.key);
         let other_key = about_the_key
-            && matches!(
-                health.pick(&target.backend, &target.model, &tried, tick.now),
-                KeyPick::Now(_)
-            );
+            && matches!(health.pick(&target.backend, &target.model, &tried, tick.now), KeyPick::Now(_));
         if other_key {
             state.tried = tried;
             return;
@@ -54,11 +48,7 @@ impl Attempts {
     pub(super) fn expire(&mut self, tick: Tick, health: &mut Health) {
         let end = self.turn_end();
         let late = |r: &Running| {
-            if r.output {
-                end <= tick.now
-            } else {
-                r.first_output_by.min(end) <= tick.now
-            }
+            if r.output { end <= tick.now } else { r.first_output_by.min(end) <= tick.now }
         };
         while let Some(id) = self.running.iter().find(|r| late(r)).map(|r| r.id) {
             self.time_out(id, tick, health);
@@ -86,10 +76,7 @@ impl Attempts {
         now: Instant,
     ) -> Decision {
         let fault = self.final_fault(at.map(|at| at.saturating_duration_since(now)), code);
-        let outcome = Outcome::Failed {
-            fault,
-            after_output: false,
-        };
+        let outcome = Outcome::Failed { fault, after_output: false };
         self.outcome = Some(outcome.clone());
         Decision::Finish(outcome)
     }
@@ -107,15 +94,8 @@ impl Attempts {
             Retry::Never | Retry::Elsewhere | Retry::Soon => None,
         });
         let retry = told.chain(wait).min().map_or(Retry::Soon, Retry::After);
-        let limited = self
-            .losses
-            .iter()
-            .all(|loss| loss.fault.kind == Kind::RateLimited);
-        let kind = if limited {
-            Kind::RateLimited
-        } else {
-            Kind::Unavailable
-        };
+        let limited = self.losses.iter().all(|loss| loss.fault.kind == Kind::RateLimited);
+        let kind = if limited { Kind::RateLimited } else { Kind::Unavailable };
         let mut fault = Fault::upstream(kind, format!("every leg of the route failed: {}", self.summary()))
             .retry(retry)
             .code(code.unwrap_or("failover_exhausted"));
@@ -128,12 +108,7 @@ impl Attempts {
     fn summary(&self) -> String {
         let one = |loss: &Loss| {
             let said: String = loss.fault.message.chars().take(SUMMARY_CHARS).collect();
-            let leg = self
-                .plan
-                .legs
-                .get(loss.leg.0)
-                .map(ToString::to_string)
-                .unwrap_or_default();
+            let leg = self.plan.legs.get(loss.leg.0).map(ToString::to_string).unwrap_or_default();
             format!("{leg} ({}): {said}", loss.fault.status())
         };
         self.losses.iter().map(one).collect::<Vec<_>>().join("; ")
@@ -145,18 +120,14 @@ impl Attempts {
         match wait {
             Some(wait) => Fault::upstream(Kind::Unavailable, format!("{legs}: resting after earlier faults"))
                 .retry(Retry::After(wait))
-                .hint(format!(
-                    "Try again in {} s, or switch with !/backend(name)",
-                    wait.as_secs() + 1
-                ))
+                .hint(format!("Try again in {} s, or switch with !/backend(name)", wait.as_secs() + 1))
                 .code("temporarily_unavailable"),
-            None => Fault::upstream(
-                Kind::Unavailable,
-                format!("{legs}: every key was refused by the provider"),
-            )
-            .retry(Retry::Never)
-            .hint("Check the API keys, then reactivate the backend")
-            .code("no_usable_key"),
+            None => {
+                Fault::upstream(Kind::Unavailable, format!("{legs}: every key was refused by the provider"))
+                    .retry(Retry::Never)
+                    .hint("Check the API keys, then reactivate the backend")
+                    .code("no_usable_key")
+            }
         }
     }
 }

@@ -14,20 +14,15 @@ fn simulate(seed: u64, mutant: Option<Mutant>, begin: Instant, tally: &mut Tally
     let mut dice = Dice(seed);
     let mut health = Health::new(HealthRules::default());
     for backend in 0..N_BACKENDS {
-        let rotation = if dice.below(2) == 0 {
-            Rotation::Sticky
-        } else {
-            Rotation::RoundRobin
-        };
+        let rotation = if dice.below(2) == 0 { Rotation::Sticky } else { Rotation::RoundRobin };
         health.declare(&format!("b{backend}"), 1 + dice.below(3) as usize, rotation);
     }
     let mut world = World::default();
     world.tally = std::mem::take(tally);
     let mut now = begin;
     for _ in 0..3 {
-        let mut turns: Vec<Turn> = (0..1 + dice.below(3))
-            .map(|_| Turn::new(&mut dice, mutant, now))
-            .collect();
+        let mut turns: Vec<Turn> =
+            (0..1 + dice.below(3)).map(|_| Turn::new(&mut dice, mutant, now)).collect();
         for _ in 0..400 {
             for turn in &mut turns {
                 turn.drive(&mut dice, &mut health, &mut world, now);
@@ -36,12 +31,7 @@ fn simulate(seed: u64, mutant: Option<Mutant>, begin: Instant, tally: &mut Tally
             if open.is_empty() {
                 break;
             }
-            let next = turns
-                .iter()
-                .filter(|t| t.outcome.is_none())
-                .map(|t| t.wake)
-                .min()
-                .unwrap();
+            let next = turns.iter().filter(|t| t.outcome.is_none()).map(|t| t.wake).min().unwrap();
             let pause = dice.millis(2500);
             if now + pause < next && dice.below(8) != 0 {
                 now += pause;
@@ -78,16 +68,9 @@ fn promises_hold_in_thousands_of_random_turns() {
         n_probes,
         n_waits_idle,
     } = tally;
-    for reached in [
-        n_answered,
-        n_failed,
-        n_failed_after_output,
-        n_gone,
-        n_commits,
-        n_cancels,
-        n_probes,
-        n_waits_idle,
-    ] {
+    for reached in
+        [n_answered, n_failed, n_failed_after_output, n_gone, n_commits, n_cancels, n_probes, n_waits_idle]
+    {
         assert!(reached > 100, "{tally:?}");
     }
 }

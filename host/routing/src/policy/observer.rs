@@ -36,11 +36,7 @@ pub(super) const N_BACKENDS: u64 = 3;
 
 fn leg(dice: &mut Dice, legs: &mut Vec<Leg>) -> LegId {
     let backend = format!("b{}", dice.below(N_BACKENDS));
-    legs.push(Leg {
-        backend,
-        model: format!("m{}", dice.below(2)),
-        params: Sampling::default(),
-    });
+    legs.push(Leg { backend, model: format!("m{}", dice.below(2)), params: Sampling::default() });
     LegId(legs.len() - 1)
 }
 
@@ -50,9 +46,7 @@ fn tree(dice: &mut Dice, legs: &mut Vec<Leg>, depth: u32) -> Node {
         0 => Node::Leg(leg(dice, legs)),
         1 => Node::Failover((0..n).map(|_| tree(dice, legs, depth - 1)).collect()),
         2 => {
-            let shares = (0..n)
-                .map(|_| (1 + dice.below(5) as u32, tree(dice, legs, depth - 1)))
-                .collect();
+            let shares = (0..n).map(|_| (1 + dice.below(5) as u32, tree(dice, legs, depth - 1))).collect();
             let forced = (dice.below(3) == 0).then_some(0);
             Node::Weighted { shares, forced }
         }
@@ -194,13 +188,7 @@ impl Turn {
     pub(super) fn drive(&mut self, dice: &mut Dice, health: &mut Health, world: &mut World, now: Instant) {
         for step in 0.. {
             assert!(step < 200, "livelock: never waits");
-            let decision = self.attempts.next(
-                Tick {
-                    now,
-                    rand: dice.roll(),
-                },
-                health,
-            );
+            let decision = self.attempts.next(Tick { now, rand: dice.roll() }, health);
             let over = self.outcome.is_some();
             assert!(
                 !over || matches!(decision, Decision::Finish(_)),
@@ -234,37 +222,20 @@ impl Turn {
         assert!(!self.saw_output, "no attempt after output");
         assert!(!self.client_gone, "no attempt for a client that is gone");
         let n = self.attempts.n_started();
-        assert!(
-            n <= self.budgets.attempts_max,
-            "{n} attempts of {}",
-            self.budgets.attempts_max
-        );
-        assert!(
-            now < self.began + self.budgets.failover,
-            "no attempt after the failover budget"
-        );
+        assert!(n <= self.budgets.attempts_max, "{n} attempts of {}", self.budgets.attempts_max);
+        assert!(now < self.began + self.budgets.failover, "no attempt after the failover budget");
         let end = self.began + self.budgets.turn;
-        assert!(
-            start.first_output_by <= start.end_by && start.end_by <= end,
-            "a deadline within the turn's"
-        );
-        assert!(
-            start.first_output_by <= now + self.budgets.first_output,
-            "a deadline for the first output"
-        );
+        assert!(start.first_output_by <= start.end_by && start.end_by <= end, "a deadline within the turn's");
+        assert!(start.first_output_by <= now + self.budgets.first_output, "a deadline for the first output");
         let (backend, model) = self.leg(start.leg);
         let key = (backend.to_owned(), start.key);
         assert!(!world.refused.contains(&key), "no start with a refused key");
-        if let Some(until) = world
-            .rests
-            .get(&(backend.to_owned(), start.key, model.to_owned()))
-        {
+        if let Some(until) = world.rests.get(&(backend.to_owned(), start.key, model.to_owned())) {
             assert!(*until <= now, "no start with a key that rests");
         }
         for other in self.flights.values() {
-            let together = races(&self.plan.tree)
-                .iter()
-                .any(|r| r.contains(&start.leg) && r.contains(&other.start.leg));
+            let together =
+                races(&self.plan.tree).iter().any(|r| r.contains(&start.leg) && r.contains(&other.start.leg));
             assert!(together, "two at once in a race alone");
         }
         if start.probe {
@@ -273,27 +244,19 @@ impl Turn {
             *probes += 1;
             assert!(*probes == 1, "one probe at a time");
         }
-        let known = self
-            .flights
-            .insert(start.attempt, Flight { start, output: false });
+        let known = self.flights.insert(start.attempt, Flight { start, output: false });
         assert!(known.is_none(), "attempt numbers are not used twice");
     }
 
     fn check_wait(&mut self, until: Instant, now: Instant) {
         assert!(until > now, "a wait ends in the future");
-        assert!(
-            until <= self.began + self.budgets.turn,
-            "a wait ends within the turn"
-        );
+        assert!(until <= self.began + self.budgets.turn, "a wait ends within the turn");
         if self.flights.is_empty() {
             assert!(
                 until <= self.began + self.budgets.failover,
                 "an idle wait ends within the failover budget"
             );
-            assert!(
-                until <= now + self.budgets.silent_wait_max,
-                "an idle wait is bounded"
-            );
+            assert!(until <= now + self.budgets.silent_wait_max, "an idle wait is bounded");
         }
         if self.saw_output {
             assert!(self.flights.len() == 1, "losers of a race are cancelled");
@@ -310,12 +273,8 @@ impl Turn {
         }
         match outcome {
             Outcome::Answered(_) => tally.n_answered += 1,
-            Outcome::Failed {
-                after_output: false, ..
-            } => tally.n_failed += 1,
-            Outcome::Failed {
-                after_output: true, ..
-            } => tally.n_failed_after_output += 1,
+            Outcome::Failed { after_output: false, .. } => tally.n_failed += 1,
+            Outcome::Failed { after_output: true, .. } => tally.n_failed_after_output += 1,
             Outcome::ClientGone => tally.n_gone += 1,
         }
         match outcome {
@@ -336,10 +295,7 @@ impl Turn {
 
     /// Something happens to a random attempt, or to the client.
     pub(super) fn event(&mut self, dice: &mut Dice, health: &mut Health, world: &mut World, now: Instant) {
-        let tick = Tick {
-            now,
-            rand: dice.roll(),
-        };
+        let tick = Tick { now, rand: dice.roll() };
         if dice.below(40) == 0 {
             self.client_gone = self.outcome.is_none();
             self.attempts.on_client_gone(health);

@@ -87,10 +87,7 @@ impl Attempts {
         tick: Tick,
         health: &Health,
     ) -> Pick {
-        let inner = Tick {
-            rand: mix(tick.rand),
-            ..tick
-        };
+        let inner = Tick { rand: mix(tick.rand), ..tick };
         let offers: Vec<(u32, bool, Pick)> = shares
             .iter()
             .map(|(weight, node)| (*weight, self.was_tried(node), self.pick(node, inner, health)))
@@ -101,11 +98,7 @@ impl Attempts {
             return pick.clone();
         }
         for spare in [false, true] {
-            let fit = || {
-                offers
-                    .iter()
-                    .filter(|(_, tried, pick)| *tried == spare && pick.is_now())
-            };
+            let fit = || offers.iter().filter(|(_, tried, pick)| *tried == spare && pick.is_now());
             let total: u64 = fit().map(|(weight, ..)| u64::from(*weight)).sum();
             if total > 0 {
                 let mut point = tick.rand % total;
@@ -117,28 +110,17 @@ impl Attempts {
                 }
             }
         }
-        offers
-            .into_iter()
-            .fold(Pick::Nothing, |best, (_, _, pick)| best.sooner(pick))
+        offers.into_iter().fold(Pick::Nothing, |best, (_, _, pick)| best.sooner(pick))
     }
 
     /// A race is run once, with the lanes that can run.
     fn pick_race(&self, lanes: &[PlannedLane], tick: Tick, health: &Health) -> Pick {
-        if lanes
-            .iter()
-            .any(|lane| self.legs.get(lane.leg.0).is_some_and(|leg| leg.n_started > 0))
-        {
+        if lanes.iter().any(|lane| self.legs.get(lane.leg.0).is_some_and(|leg| leg.n_started > 0)) {
             return Pick::Nothing;
         }
-        let offers = || {
-            lanes
-                .iter()
-                .map(|lane| (lane, self.pick_leg(lane.leg, tick, health)))
-        };
-        let fit: Vec<PlannedLane> = offers()
-            .filter(|(_, pick)| pick.is_now())
-            .map(|(lane, _)| *lane)
-            .collect();
+        let offers = || lanes.iter().map(|lane| (lane, self.pick_leg(lane.leg, tick, health)));
+        let fit: Vec<PlannedLane> =
+            offers().filter(|(_, pick)| pick.is_now()).map(|(lane, _)| *lane).collect();
         match fit.is_empty() {
             true => offers().fold(Pick::Nothing, |best, (_, pick)| best.sooner(pick)),
             false => Pick::Race(fit),

@@ -30,12 +30,7 @@ pub(super) fn read(text: &str, start: usize, end: usize) -> Result<(Annotations,
     while text[at..end].starts_with('[') {
         let inner = at + 1;
         let Some(len) = text[inner..end].find(']') else {
-            return Err(SelectorError::new(
-                text,
-                Code::SyntaxError,
-                at,
-                "annotation is not closed by `]`",
-            ));
+            return Err(SelectorError::new(text, Code::SyntaxError, at, "annotation is not closed by `]`"));
         };
         let mut item = inner;
         for part in text[inner..inner + len].split(',') {
@@ -45,12 +40,7 @@ pub(super) fn read(text: &str, start: usize, end: usize) -> Result<(Annotations,
         at = inner + len + 1;
     }
     if at > start && text[at..end].starts_with(char::is_whitespace) {
-        return Err(SelectorError::new(
-            text,
-            Code::SyntaxError,
-            at,
-            "no blank may follow an annotation",
-        ));
+        return Err(SelectorError::new(text, Code::SyntaxError, at, "no blank may follow an annotation"));
     }
     Ok((found, at))
 }
@@ -70,10 +60,7 @@ fn one(text: &str, at: usize, part: &str, found: &mut Annotations) -> Result<(),
         },
         "max_context" => match value.and_then(|v| v.parse().ok()) {
             Some(value) => put(text, &mut found.max_context, key, At { at, value }),
-            None => fail(
-                Code::InvalidMaxContext,
-                "max_context must be a whole number of tokens from 1",
-            ),
+            None => fail(Code::InvalidMaxContext, "max_context must be a whole number of tokens from 1"),
         },
         "handicap" => match value.and_then(seconds) {
             Some(value) => put(text, &mut found.handicap, key, At { at, value }),
@@ -81,27 +68,19 @@ fn one(text: &str, at: usize, part: &str, found: &mut Annotations) -> Result<(),
         },
         "ttft_timeout" => match value.and_then(seconds) {
             Some(value) => put(text, &mut found.ttft_timeout, key, At { at, value }),
-            None => fail(
-                Code::InvalidTtftTimeout,
-                "ttft_timeout must be seconds from 0 to 3600",
-            ),
+            None => fail(Code::InvalidTtftTimeout, "ttft_timeout must be seconds from 0 to 3600"),
         },
         "first" | "thinker" => {
-            let slot = if key == "first" {
-                &mut found.first
-            } else {
-                &mut found.thinker
-            };
+            let slot = if key == "first" { &mut found.first } else { &mut found.thinker };
             match value.map(str::to_ascii_lowercase).as_deref() {
                 None | Some("true" | "yes" | "1") => put(text, slot, key, At { at, value: () }),
                 Some(_) => fail(Code::SyntaxError, "a flag takes no value but true, yes or 1"),
             }
         }
         "" => fail(Code::SyntaxError, "annotation is empty"),
-        _ if key.bytes().all(|b| b.is_ascii_digit()) => fail(
-            Code::SyntaxError,
-            &format!("a weight is written [weight={}]", shorten(key)),
-        ),
+        _ if key.bytes().all(|b| b.is_ascii_digit()) => {
+            fail(Code::SyntaxError, &format!("a weight is written [weight={}]", shorten(key)))
+        }
         _ => fail(
             Code::SyntaxError,
             &format!(
@@ -118,10 +97,7 @@ fn shorten(key: &str) -> String {
 
 fn seconds(value: &str) -> Option<Duration> {
     let seconds: f64 = value.parse().ok()?;
-    (0.0..=SECONDS_MAX)
-        .contains(&seconds)
-        .then(|| Duration::try_from_secs_f64(seconds).ok())
-        .flatten()
+    (0.0..=SECONDS_MAX).contains(&seconds).then(|| Duration::try_from_secs_f64(seconds).ok()).flatten()
 }
 
 fn put<T>(text: &str, slot: &mut Option<At<T>>, key: &str, new: At<T>) -> Result<(), SelectorError> {

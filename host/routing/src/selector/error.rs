@@ -60,20 +60,10 @@ impl SelectorError {
         let column = before.len() + 1;
         let cut = before.len().saturating_sub(ECHO_CHARS);
         let shown = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-        let echo: String = before[cut..]
-            .iter()
-            .copied()
-            .chain(text[at..].chars().take(ECHO_CHARS))
-            .map(shown)
-            .collect();
+        let echo: String =
+            before[cut..].iter().copied().chain(text[at..].chars().take(ECHO_CHARS)).map(shown).collect();
         let echo = format!("{echo}\n{}^", " ".repeat(before.len() - cut));
-        Self {
-            code,
-            at,
-            column,
-            message: message.into(),
-            echo,
-        }
+        Self { code, at, column, message: message.into(), echo }
     }
 
     /// Two lines: the text, and a caret below the mistake.
@@ -91,10 +81,7 @@ impl SelectorError {
 }
 
 fn floor_boundary(text: &str, at: usize) -> usize {
-    (0..=at.min(text.len()))
-        .rev()
-        .find(|&i| text.is_char_boundary(i))
-        .unwrap_or(0)
+    (0..=at.min(text.len())).rev().find(|&i| text.is_char_boundary(i)).unwrap_or(0)
 }
 
 impl fmt::Display for SelectorError {

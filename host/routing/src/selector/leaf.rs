@@ -17,19 +17,14 @@ impl BackendName {
     pub fn parse(text: &str) -> Option<Self> {
         let word = |part: &str| {
             !part.is_empty()
-                && part
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
+                && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
         };
         let dot = text.find('.');
         let ok = match dot {
             Some(dot) => word(&text[..dot]) && word(&text[dot + 1..]),
             None => word(text),
         };
-        ok.then(|| Self {
-            whole: text.to_owned(),
-            dot,
-        })
+        ok.then(|| Self { whole: text.to_owned(), dot })
     }
 
     /// The name as written.
@@ -61,11 +56,7 @@ impl Leaf {
     pub fn new(backend: Option<BackendName>, model: impl Into<String>, params: Sampling) -> Option<Self> {
         let model = model.into();
         let ok = !model.trim().is_empty() && model.trim() == model && !model.contains(char::is_control);
-        ok.then_some(Self {
-            backend,
-            model,
-            params,
-        })
+        ok.then_some(Self { backend, model, params })
     }
 
     /// The backend, if one is named.
@@ -196,9 +187,8 @@ fn read_params(text: &str, start: usize, end: usize, params: &mut Sampling, warn
 
 fn set_param(name: &str, value: &str, params: &mut Sampling) -> Result<(), String> {
     let bounded = |max: f64| {
-        let number: f64 = value
-            .parse()
-            .map_err(|_| format!("parameter `{name}` is ignored: not a number"))?;
+        let number: f64 =
+            value.parse().map_err(|_| format!("parameter `{name}` is ignored: not a number"))?;
         let fits = (0.0..=max).contains(&number);
         fits.then_some(Some(number))
             .ok_or_else(|| format!("parameter `{name}` is ignored: not between 0 and {max}"))
@@ -211,18 +201,12 @@ fn set_param(name: &str, value: &str, params: &mut Sampling) -> Result<(), Strin
             Ok(number) => params.top_k = Some(number),
         },
         "reasoning_effort" => {
-            params.reasoning_effort = Some(
-                value
-                    .parse()
-                    .map_err(|e| format!("parameter `{name}` is ignored: {e}"))?,
-            );
+            params.reasoning_effort =
+                Some(value.parse().map_err(|e| format!("parameter `{name}` is ignored: {e}"))?);
         }
         "verbosity" => {
-            params.verbosity = Some(
-                value
-                    .parse()
-                    .map_err(|e| format!("parameter `{name}` is ignored: {e}"))?,
-            );
+            params.verbosity =
+                Some(value.parse().map_err(|e| format!("parameter `{name}` is ignored: {e}"))?);
         }
         _ => {
             let name: String = name.chars().filter(|c| !c.is_control()).take(32).collect();
@@ -237,10 +221,8 @@ fn percent_decoded(raw: &str) -> String {
     let mut out = String::with_capacity(raw.len());
     let mut rest = raw;
     while let Some(c) = rest.chars().next() {
-        let byte = rest
-            .strip_prefix('%')
-            .and_then(|r| r.get(..2))
-            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        let byte =
+            rest.strip_prefix('%').and_then(|r| r.get(..2)).and_then(|hex| u8::from_str_radix(hex, 16).ok());
         match byte {
             Some(byte) if byte.is_ascii() => {
                 out.push(char::from(byte));

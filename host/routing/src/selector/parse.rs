@@ -48,12 +48,7 @@ struct Raw {
 pub(super) fn parse(text: &str) -> Result<Parsed, SelectorError> {
     if text.len() > TEXT_BYTES_MAX {
         let message = format!("route is longer than {TEXT_BYTES_MAX} bytes");
-        return Err(SelectorError::new(
-            text,
-            Code::SyntaxError,
-            TEXT_BYTES_MAX,
-            message,
-        ));
+        return Err(SelectorError::new(text, Code::SyntaxError, TEXT_BYTES_MAX, message));
     }
     let mut warnings = Vec::new();
     let raw = split(text, &mut warnings)?;
@@ -71,12 +66,7 @@ fn split(text: &str, warnings: &mut Vec<Warning>) -> Result<Vec<Raw>, SelectorEr
                 continue;
             }
             b']' if depth == 0 => {
-                return Err(SelectorError::new(
-                    text,
-                    Code::SyntaxError,
-                    at,
-                    "`]` closes nothing",
-                ));
+                return Err(SelectorError::new(text, Code::SyntaxError, at, "`]` closes nothing"));
             }
             b']' => {
                 depth -= 1;
@@ -97,12 +87,7 @@ fn split(text: &str, warnings: &mut Vec<Warning>) -> Result<Vec<Raw>, SelectorEr
         }
     }
     if depth > 0 {
-        return Err(SelectorError::new(
-            text,
-            Code::SyntaxError,
-            opened,
-            "`[` is not closed",
-        ));
+        return Err(SelectorError::new(text, Code::SyntaxError, opened, "`[` is not closed"));
     }
     branches.push(read_branch(text, start, text.len(), None, warnings)?);
     Ok(branches)
@@ -119,38 +104,22 @@ fn read_branch(
     let start = start + (part.len() - part.trim_start().len());
     let end = start + part.trim().len();
     if start == end {
-        return Err(SelectorError::new(
-            text,
-            Code::SyntaxError,
-            start,
-            "a model is missing here",
-        ));
+        return Err(SelectorError::new(text, Code::SyntaxError, start, "a model is missing here"));
     }
     let (notes, leaf_at) = annotations::read(text, start, end)?;
     let leaf = leaf::read(text, leaf_at, end, warnings)?;
     let max_context = notes.max_context.map(|at| at.value);
-    Ok(Raw {
-        branch: Branch { leaf, max_context },
-        notes,
-        next,
-    })
+    Ok(Raw { branch: Branch { leaf, max_context }, notes, next })
 }
 
 fn build(text: &str, mut raw: Vec<Raw>) -> Result<Selector, SelectorError> {
     let Some((op, _)) = raw.first().and_then(|first| first.next) else {
         return match raw.pop() {
             Some(only) => Ok(Selector::One(plain(text, only, "one model alone")?)),
-            None => Err(SelectorError::new(
-                text,
-                Code::SyntaxError,
-                0,
-                "a model is missing here",
-            )),
+            None => Err(SelectorError::new(text, Code::SyntaxError, 0, "a model is missing here")),
         };
     };
-    let stranger = raw
-        .iter()
-        .find_map(|branch| branch.next.filter(|(other, _)| *other != op));
+    let stranger = raw.iter().find_map(|branch| branch.next.filter(|(other, _)| *other != op));
     match (op, stranger) {
         (Op::Failover, None) => failover(text, raw),
         (Op::Weighted, None) => weighted(text, raw).map(Selector::Weighted),
@@ -179,12 +148,7 @@ fn build(text: &str, mut raw: Vec<Raw>) -> Result<Selector, SelectorError> {
 fn thinking(text: &str, mut raw: Vec<Raw>) -> Result<Selector, SelectorError> {
     let rest = raw.split_off(1);
     let Some(mut thinker) = raw.pop() else {
-        return Err(SelectorError::new(
-            text,
-            Code::SyntaxError,
-            0,
-            "a model is missing here",
-        ));
+        return Err(SelectorError::new(text, Code::SyntaxError, 0, "a model is missing here"));
     };
     if let Some(second) = rest.iter().find_map(|branch| branch.notes.thinker) {
         return Err(SelectorError::new(
@@ -196,10 +160,7 @@ fn thinking(text: &str, mut raw: Vec<Raw>) -> Result<Selector, SelectorError> {
     }
     thinker.notes.thinker = None;
     let thinker = plain(text, thinker, "a thinker before a composite")?;
-    Ok(Selector::Thinking {
-        thinker,
-        executor: Box::new(build(text, rest)?),
-    })
+    Ok(Selector::Thinking { thinker, executor: Box::new(build(text, rest)?) })
 }
 
 fn failover(text: &str, raw: Vec<Raw>) -> Result<Selector, SelectorError> {
@@ -222,12 +183,7 @@ fn step(text: &str, mut group: Vec<Raw>) -> Result<Step, SelectorError> {
             group.push(last);
             Ok(Step::Race(lanes(text, group)?))
         }
-        (_, None) => Err(SelectorError::new(
-            text,
-            Code::SyntaxError,
-            0,
-            "a model is missing here",
-        )),
+        (_, None) => Err(SelectorError::new(text, Code::SyntaxError, 0, "a model is missing here")),
     }
 }
 
@@ -249,18 +205,9 @@ fn plain(text: &str, raw: Raw, with: &str) -> Result<Branch, SelectorError> {
 
 fn refuse<T>(text: &str, key: &str, note: Option<At<T>>, with: &str) -> Result<(), SelectorError> {
     let Some(note) = note else { return Ok(()) };
-    let wants = if matches!(key, "handicap" | "ttft_timeout") {
-        '!'
-    } else {
-        '^'
-    };
+    let wants = if matches!(key, "handicap" | "ttft_timeout") { '!' } else { '^' };
     let message = format!("`{key}` needs `{wants}`, it means nothing with {with}");
-    Err(SelectorError::new(
-        text,
-        Code::UnsupportedConstruct,
-        note.at,
-        message,
-    ))
+    Err(SelectorError::new(text, Code::UnsupportedConstruct, note.at, message))
 }
 
 fn lanes(text: &str, raw: Vec<Raw>) -> Result<Several<Lane>, SelectorError> {
@@ -270,11 +217,7 @@ fn lanes(text: &str, raw: Vec<Raw>) -> Result<Several<Lane>, SelectorError> {
         refuse(text, "first", notes.first, "`!`")?;
         refuse(text, "thinker", notes.thinker, "`!`")?;
         let handicap = notes.handicap.map_or_else(Default::default, |at| at.value);
-        lanes.push(Lane {
-            branch,
-            handicap,
-            ttft_timeout: notes.ttft_timeout.map(|at| at.value),
-        });
+        lanes.push(Lane { branch, handicap, ttft_timeout: notes.ttft_timeout.map(|at| at.value) });
     }
     several(text, lanes)
 }
@@ -287,34 +230,19 @@ fn weighted(text: &str, raw: Vec<Raw>) -> Result<Weighted, SelectorError> {
         refuse(text, "ttft_timeout", notes.ttft_timeout, "`^`")?;
         if let (Some(_), Some(thinks)) = (notes.first, notes.thinker) {
             let message = "`first` and `thinker` exclude each other";
-            return Err(SelectorError::new(
-                text,
-                Code::UnsupportedConstruct,
-                thinks.at,
-                message,
-            ));
+            return Err(SelectorError::new(text, Code::UnsupportedConstruct, thinks.at, message));
         }
-        for (name, note, slot) in [
-            ("first", notes.first, &mut first),
-            ("thinker", notes.thinker, &mut thinker),
-        ] {
+        for (name, note, slot) in
+            [("first", notes.first, &mut first), ("thinker", notes.thinker, &mut thinker)]
+        {
             let Some(note) = note else { continue };
             if slot.replace(i).is_some() {
                 let message = format!("only one branch may be `{name}`");
-                return Err(SelectorError::new(
-                    text,
-                    Code::UnsupportedConstruct,
-                    note.at,
-                    message,
-                ));
+                return Err(SelectorError::new(text, Code::UnsupportedConstruct, note.at, message));
             }
         }
         let weight = notes.weight.map_or(NonZeroU32::MIN, |at| at.value);
         shares.push(Share { branch, weight });
     }
-    Ok(Weighted {
-        shares: several(text, shares)?,
-        first,
-        thinker,
-    })
+    Ok(Weighted { shares: several(text, shares)?, first, thinker })
 }

@@ -7,26 +7,14 @@ use routing::plan::{Alias, Aliases, Ask, Named};
 fn policy_refuses_what_clients_may_not_write() {
     let (mut table, none, sampling) = (table(), RouteOverrides::default(), Sampling::default());
     table.policy.refuse_instances = true;
-    assert_eq!(
-        plan(&table, &Ask::new("openai.work:m", &none, &sampling)),
-        "403 policy_rejected"
-    );
+    assert_eq!(plan(&table, &Ask::new("openai.work:m", &none, &sampling)), "403 policy_rejected");
     assert_eq!(plan(&table, &Ask::new("openai:m", &none, &sampling)), "openai:m");
     table.policy.refuse_backends = true;
-    assert_eq!(
-        plan(&table, &Ask::new("openai:m", &none, &sampling)),
-        "403 policy_rejected"
-    );
-    assert_eq!(
-        plan(&table, &Ask::new("qwen3:8b", &none, &sampling)),
-        "ollama:qwen3:8b"
-    );
+    assert_eq!(plan(&table, &Ask::new("openai:m", &none, &sampling)), "403 policy_rejected");
+    assert_eq!(plan(&table, &Ask::new("qwen3:8b", &none, &sampling)), "ollama:qwen3:8b");
     table.policy = Default::default();
     table.policy.refuse_models = true;
-    assert_eq!(
-        plan(&table, &Ask::new("m", &none, &sampling)),
-        "403 policy_rejected"
-    );
+    assert_eq!(plan(&table, &Ask::new("m", &none, &sampling)), "403 policy_rejected");
     table.aliases = Aliases::new(vec![Alias::new("^m$", "openai:m").unwrap()]);
     assert_eq!(plan(&table, &Ask::new("m", &none, &sampling)), "openai:m");
 }
@@ -56,28 +44,16 @@ fn explanation_names_tree_and_reasons() {
     let mut lost = table.clone();
     lost.default_backend = None;
     let typo = lost.plan(&Ask::new("opnai:gpt-9", &none, &sampling)).unwrap_err();
-    assert!(
-        typo.public().contains("Did you mean openai:gpt-9?"),
-        "{}",
-        typo.public()
-    );
+    assert!(typo.public().contains("Did you mean openai:gpt-9?"), "{}", typo.public());
 }
 
 #[test]
 fn texts_of_commands_are_checked() {
     let table = table();
-    let leg = |backend: &str, model: &str| {
-        Ok(Named::Leg {
-            backend: backend.into(),
-            model: model.into(),
-        })
-    };
+    let leg = |backend: &str, model: &str| Ok(Named::Leg { backend: backend.into(), model: model.into() });
     for (text, want) in [
         ("claude-3-5-sonnet-20241022", Ok(Named::Model)),
-        (
-            "openrouter:qwen/qwen3-coder",
-            leg("openrouter", "qwen/qwen3-coder"),
-        ),
+        ("openrouter:qwen/qwen3-coder", leg("openrouter", "qwen/qwen3-coder")),
         ("openai.work:gpt-5", leg("openai.work", "gpt-5")),
         ("qwen3:8b", Ok(Named::Model)),
         ("openai:gpt-5?temperature=0.1", Ok(Named::Route)),

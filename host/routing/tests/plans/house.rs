@@ -13,10 +13,7 @@ pub(crate) fn table() -> Table {
     let mut gemini = backend("gemini", &["gemini-2.5-pro"]);
     gemini.vendor = Some("google".into());
     let mut mute = backend("zai", &[]);
-    mute.ready = Readiness::Unready {
-        reason: "it has no API key".into(),
-        remedy: "Set ZAI_API_KEY".into(),
-    };
+    mute.ready = Readiness::Unready { reason: "it has no API key".into(), remedy: "Set ZAI_API_KEY".into() };
     let openrouter = backend("openrouter", &["qwen/qwen3-coder", "anthropic/claude-x", "gpt-5"]);
     Table {
         default_backend: Some("openai".into()),
@@ -29,9 +26,7 @@ pub(crate) fn table() -> Table {
             backend("openai.work", &[]),
             mute,
         ],
-        families: ["openai", "anthropic", "gemini", "minimax"]
-            .map(String::from)
-            .into(),
+        families: ["openai", "anthropic", "gemini", "minimax"].map(String::from).into(),
         ..Table::default()
     }
 }
@@ -43,19 +38,13 @@ pub(crate) fn show(plan: &Plan, node: &Node) -> String {
         Node::Failover(children) => all(children.iter().map(|c| show(plan, c)).collect(), "|"),
         Node::Weighted { shares, forced } => {
             let mark = |i| if *forced == Some(i) { "*" } else { "" };
-            let nodes = shares
-                .iter()
-                .enumerate()
-                .map(|(i, (w, c))| format!("{}{w}x{}", mark(i), show(plan, c)));
+            let nodes =
+                shares.iter().enumerate().map(|(i, (w, c))| format!("{}{w}x{}", mark(i), show(plan, c)));
             all(nodes.collect(), "^")
         }
-        Node::Race(lanes) => all(
-            lanes
-                .iter()
-                .map(|l| format!("{}+{:?}", plan.legs[l.leg.0], l.delay))
-                .collect(),
-            "!",
-        ),
+        Node::Race(lanes) => {
+            all(lanes.iter().map(|l| format!("{}+{:?}", plan.legs[l.leg.0], l.delay)).collect(), "!")
+        }
     }
 }
 

@@ -12,14 +12,8 @@ fn request_names_find_their_backend() {
     let (table, none, sampling) = (table(), RouteOverrides::default(), Sampling::default());
     for (model, want) in [
         ("gpt-5", "openai:gpt-5"),
-        (
-            "claude-3-5-sonnet-20241022",
-            "anthropic:claude-3-5-sonnet-20241022",
-        ),
-        (
-            "anthropic:claude-3-5-sonnet-20241022",
-            "anthropic:claude-3-5-sonnet-20241022",
-        ),
+        ("claude-3-5-sonnet-20241022", "anthropic:claude-3-5-sonnet-20241022"),
+        ("anthropic:claude-3-5-sonnet-20241022", "anthropic:claude-3-5-sonnet-20241022"),
         ("openrouter:qwen/qwen3-coder", "openrouter:qwen/qwen3-coder"),
         ("qwen/qwen3-coder", "openrouter:qwen/qwen3-coder"),
         ("anthropic/claude-x", "openrouter:anthropic/claude-x"),
@@ -37,10 +31,7 @@ fn request_names_find_their_backend() {
         ("openai:a|anthropic:b", "(openai:a|anthropic:b)"),
         ("[weight=3]openai:a^gemini:b", "(3xopenai:a^1xgemini:b)"),
         ("[handicap=2]openai:a!gemini:b", "(openai:a+0ns!gemini:b+2s)"),
-        (
-            "openai:a!gemini:b|ollama:c",
-            "((openai:a+0ns!gemini:b+0ns)|ollama:c)",
-        ),
+        ("openai:a!gemini:b|ollama:c", "((openai:a+0ns!gemini:b+0ns)|ollama:c)"),
         ("a||b", "400 syntax_error"),
         ("", "400 syntax_error"),
     ] {
@@ -57,13 +48,7 @@ fn stronger_words_win() {
         r.oneoff = Some("openrouter:qwen/qwen3-coder".into());
     });
     let with_header = |session: &RouteOverrides, table: &Table| {
-        plan(
-            table,
-            &Ask {
-                header: Some("gemini:g"),
-                ..Ask::new("openai:gpt-5", session, &sampling)
-            },
-        )
+        plan(table, &Ask { header: Some("gemini:g"), ..Ask::new("openai:gpt-5", session, &sampling) })
     };
     let without =
         |session: &RouteOverrides, table: &Table| plan(table, &Ask::new("openai:gpt-5", session, &sampling));
@@ -78,10 +63,7 @@ fn stronger_words_win() {
     session.model = Some("claude-3-5-sonnet-20241022".into());
     assert_eq!(without(&session, &table), "anthropic:claude-3-5-sonnet-20241022");
     session.model = Some("brand-new".into());
-    assert_eq!(
-        plan(&table, &Ask::new("gemini:x", &session, &sampling)),
-        "gemini:brand-new"
-    );
+    assert_eq!(plan(&table, &Ask::new("gemini:x", &session, &sampling)), "gemini:brand-new");
     session.route = Some("ollama:a|gemini:b".into());
     assert_eq!(without(&session, &table), "(ollama:a|gemini:b)");
     table.static_route = Some(StaticRoute::parse("ollama:fixed").unwrap());
@@ -101,17 +83,10 @@ fn session_backend_takes_the_model_of_any_request() {
         ("vendor/x:free", "ollama:vendor/x:free"),
         ("fast", "ollama:gpt-5-mini"),
     ] {
-        assert_eq!(
-            plan(&table, &Ask::new(model, &session, &sampling)),
-            want,
-            "{model}"
-        );
+        assert_eq!(plan(&table, &Ask::new(model, &session, &sampling)), want, "{model}");
     }
     let gone = route(|r| r.backend = Some("bogus".into()));
-    assert_eq!(
-        plan(&table, &Ask::new("m", &gone, &sampling)),
-        "404 unknown_backend"
-    );
+    assert_eq!(plan(&table, &Ask::new("m", &gone, &sampling)), "404 unknown_backend");
 }
 
 #[test]
@@ -123,10 +98,7 @@ fn aliases_and_named_routes_expand() {
     ]);
     table.named.insert(
         "big".into(),
-        NamedRoute {
-            elements: vec!["anthropic:x".into(), "gemini:y".into()],
-            ..NamedRoute::default()
-        },
+        NamedRoute { elements: vec!["anthropic:x".into(), "gemini:y".into()], ..NamedRoute::default() },
     );
     let mut session = RouteOverrides::default();
     let ask = |model, session: &RouteOverrides| plan(&table, &Ask::new(model, session, &sampling));
@@ -145,26 +117,13 @@ fn aliases_and_named_routes_expand() {
 #[test]
 fn fallback_route_follows_single_legs_of_requests() {
     let (mut table, sampling) = (table(), Sampling::default());
-    table.named.insert(
-        "*".into(),
-        NamedRoute {
-            elements: vec!["ollama:last".into()],
-            ..NamedRoute::default()
-        },
-    );
+    table
+        .named
+        .insert("*".into(), NamedRoute { elements: vec!["ollama:last".into()], ..NamedRoute::default() });
     let none = RouteOverrides::default();
-    assert_eq!(
-        plan(&table, &Ask::new("gpt-5", &none, &sampling)),
-        "(openai:gpt-5|ollama:last)"
-    );
-    assert_eq!(
-        plan(&table, &Ask::new("ollama:last", &none, &sampling)),
-        "ollama:last"
-    );
-    assert_eq!(
-        plan(&table, &Ask::new("openai:a|gemini:b", &none, &sampling)),
-        "(openai:a|gemini:b)"
-    );
+    assert_eq!(plan(&table, &Ask::new("gpt-5", &none, &sampling)), "(openai:gpt-5|ollama:last)");
+    assert_eq!(plan(&table, &Ask::new("ollama:last", &none, &sampling)), "ollama:last");
+    assert_eq!(plan(&table, &Ask::new("openai:a|gemini:b", &none, &sampling)), "(openai:a|gemini:b)");
 }
 
 #[test]
@@ -172,41 +131,20 @@ fn numbered_instances_take_turns_and_named_ones_wait_to_be_named() {
     let (mut table, none, sampling) = (table(), RouteOverrides::default(), Sampling::default());
     table.backends.push(backend("openai.1", &[]));
     table.backends.push(backend("openai.2", &[]));
-    let turn = |rotation| {
-        plan(
-            &table,
-            &Ask {
-                rotation,
-                ..Ask::new("openai:m", &none, &sampling)
-            },
-        )
-    };
+    let turn = |rotation| plan(&table, &Ask { rotation, ..Ask::new("openai:m", &none, &sampling) });
     assert_eq!(turn(0), "(openai:m|openai.1:m|openai.2:m)");
     assert_eq!(turn(1), "(openai.1:m|openai.2:m|openai:m)");
     assert_eq!(turn(5), "(openai.2:m|openai:m|openai.1:m)");
-    table
-        .backends
-        .retain(|b| b.name != "openai" && !b.name.ends_with(char::is_numeric));
-    assert_eq!(
-        plan(&table, &Ask::new("openai:m", &none, &sampling)),
-        "openai.work:m"
-    );
+    table.backends.retain(|b| b.name != "openai" && !b.name.ends_with(char::is_numeric));
+    assert_eq!(plan(&table, &Ask::new("openai:m", &none, &sampling)), "openai.work:m");
 }
 
 #[test]
 fn session_sampling_beats_the_selectors() {
     let (table, none) = (table(), RouteOverrides::default());
-    let sampling = Sampling {
-        temperature: Some(0.0),
-        ..Sampling::default()
-    };
-    let plan = table
-        .plan(&Ask::new(
-            "openai:m?temperature=1&reasoning_effort=low",
-            &none,
-            &sampling,
-        ))
-        .unwrap();
+    let sampling = Sampling { temperature: Some(0.0), ..Sampling::default() };
+    let plan =
+        table.plan(&Ask::new("openai:m?temperature=1&reasoning_effort=low", &none, &sampling)).unwrap();
     assert_eq!(plan.legs[0].params.temperature, Some(0.0));
     assert_eq!(plan.legs[0].params.reasoning_effort, Some(Effort::Low));
 }
@@ -215,15 +153,7 @@ fn session_sampling_beats_the_selectors() {
 fn long_requests_skip_small_contexts() {
     let (table, none, sampling) = (table(), RouteOverrides::default(), Sampling::default());
     let model = "[max_context=100]ollama:a|[max_context=1000]gemini:b";
-    let ask = |tokens| {
-        plan(
-            &table,
-            &Ask {
-                tokens,
-                ..Ask::new(model, &none, &sampling)
-            },
-        )
-    };
+    let ask = |tokens| plan(&table, &Ask { tokens, ..Ask::new(model, &none, &sampling) });
     assert_eq!(ask(None), "(ollama:a|gemini:b)");
     assert_eq!(ask(Some(100)), "(ollama:a|gemini:b)");
     assert_eq!(ask(Some(101)), "gemini:b");
@@ -234,28 +164,15 @@ fn long_requests_skip_small_contexts() {
 fn first_and_thinker_know_their_turn() {
     let (table, none, sampling) = (table(), RouteOverrides::default(), Sampling::default());
     let first = |first_taken| {
-        plan(
-            &table,
-            &Ask {
-                first_taken,
-                ..Ask::new("openai:a^[first]gemini:b", &none, &sampling)
-            },
-        )
+        plan(&table, &Ask { first_taken, ..Ask::new("openai:a^[first]gemini:b", &none, &sampling) })
     };
     assert_eq!(first(false), "(1xopenai:a^*1xgemini:b)");
     assert_eq!(first(true), "(1xopenai:a^1xgemini:b)");
     let model = "[weight=2]openai:a^gemini:b^[thinker]ollama:t";
     let turn = |turns, rests| {
-        let plan = table
-            .plan(&Ask {
-                turns,
-                thinker_rests: rests,
-                ..Ask::new(model, &none, &sampling)
-            })
-            .unwrap();
-        let Node::Failover(children) = &plan.tree else {
-            panic!("{:?}", plan.tree)
-        };
+        let plan =
+            table.plan(&Ask { turns, thinker_rests: rests, ..Ask::new(model, &none, &sampling) }).unwrap();
+        let Node::Failover(children) = &plan.tree else { panic!("{:?}", plan.tree) };
         (show(&plan, &children[0]), plan.thinking == Thinking::Thinker)
     };
     let names: Vec<String> = (0..8).map(|t| turn(t, 0).0).collect();
@@ -263,13 +180,7 @@ fn first_and_thinker_know_their_turn() {
     assert_eq!(names, [a, a, b, t, a, a, b, t]);
     assert!(turn(3, 0).1 && !turn(3, 1).1);
     let pair = |turns| {
-        plan(
-            &table,
-            &Ask {
-                turns,
-                ..Ask::new("[thinker]ollama:t^openai:a|gemini:b", &none, &sampling)
-            },
-        )
+        plan(&table, &Ask { turns, ..Ask::new("[thinker]ollama:t^openai:a|gemini:b", &none, &sampling) })
     };
     assert_eq!(pair(0), "(openai:a|gemini:b)");
     assert_eq!(pair(1), "(ollama:t|(openai:a|gemini:b))");

@@ -33,17 +33,9 @@ pub fn garbage_is_survived<C: Connector>(sample: &Sample) -> Verdict {
             subject.sane(&from_client, "garbage from the client")?;
             let from_upstream = subject.turn(Reply::chunks(200, "application/json", [body.clone()]));
             subject.sane(&from_upstream, "garbage from the upstream")?;
-            let streamed = Reply::chunks(
-                200,
-                "text/event-stream",
-                [Buf::from("data: "), body, "\n\ndata: {\n".into()],
-            );
-            let streamed = subject
-                .stage()
-                .stream()
-                .reply(streamed)
-                .turn(subject.request)
-                .run();
+            let streamed =
+                Reply::chunks(200, "text/event-stream", [Buf::from("data: "), body, "\n\ndata: {\n".into()]);
+            let streamed = subject.stage().stream().reply(streamed).turn(subject.request).run();
             subject.sane(&streamed, "garbage in the upstream's stream")?;
         }
     }
@@ -82,24 +74,14 @@ pub fn cancelling_lets_go<C: Connector>(sample: &Sample) -> Verdict {
         for stream in [false, true] {
             for steps in 0..STEPS_MAX {
                 let alive = Arc::new(());
-                let body = Buf::from_owner(Watched {
-                    text: subject.request,
-                    _alive: Arc::clone(&alive),
-                });
-                let stage = subject
-                    .stage()
-                    .reply(subject.good())
-                    .turn(body)
-                    .cancel_after(steps);
+                let body = Buf::from_owner(Watched { text: subject.request, _alive: Arc::clone(&alive) });
+                let stage = subject.stage().reply(subject.good()).turn(body).cancel_after(steps);
                 let seen = if stream { stage.stream().run() } else { stage.run() };
                 subject.sane(&seen, &format!("cancelled after {steps} steps"))?;
                 let ended = !seen.cancelled;
                 drop(seen);
-                let told = || {
-                    subject.says(format!(
-                        "cancelled after {steps} steps, it keeps the request's bytes"
-                    ))
-                };
+                let told =
+                    || subject.says(format!("cancelled after {steps} steps, it keeps the request's bytes"));
                 let hint = "keep no Buf, Turn or Ctx in the connector or in a static";
                 ensure(Arc::strong_count(&alive) == 1, told, hint)?;
                 if ended {
@@ -114,12 +96,7 @@ pub fn cancelling_lets_go<C: Connector>(sample: &Sample) -> Verdict {
 /// No secret appears where people or other machines read: answers, errors, log lines, URLs, plain headers, bodies.
 pub fn secrets_stay_hidden<C: Connector>(sample: &Sample) -> Verdict {
     for subject in Subject::all::<C>(sample) {
-        let replies = [
-            subject.good(),
-            Reply::text(401, "no"),
-            Reply::text(200, "{"),
-            Reply::refused(),
-        ];
+        let replies = [subject.good(), Reply::text(401, "no"), Reply::text(200, "{"), Reply::refused()];
         for reply in replies {
             hidden(&subject, &subject.turn(reply.clone()))?;
             hidden(&subject, &subject.stage().reply(reply).models().run())?;
@@ -137,18 +114,9 @@ fn hidden(subject: &Subject, seen: &Outcome) -> Verdict {
     places.push(("trace", seen.notes.join("\n")));
     for request in &seen.requests {
         places.push(("URL", request.url.clone()));
-        places.push((
-            "request body",
-            String::from_utf8_lossy(&request.body).into_owned(),
-        ));
-        let plain = request
-            .headers
-            .iter()
-            .filter(|(name, _)| !request.secret_headers.contains(name));
-        places.push((
-            "plain headers",
-            plain.map(|(name, value)| format!("{name}: {value}\n")).collect(),
-        ));
+        places.push(("request body", String::from_utf8_lossy(&request.body).into_owned()));
+        let plain = request.headers.iter().filter(|(name, _)| !request.secret_headers.contains(name));
+        places.push(("plain headers", plain.map(|(name, value)| format!("{name}: {value}\n")).collect()));
     }
     for (place, text) in places {
         let told = || subject.says(format!("a secret appears in: {place}"));

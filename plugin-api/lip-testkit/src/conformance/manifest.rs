@@ -9,11 +9,7 @@ const AUTH: [&str; 5] = ["api-key", "oauth-personal", "local-agent", "none", "vi
 pub fn manifest_is_valid<C: Connector>(_: &Sample) -> Verdict {
     let manifests = manifest::all(C::MANIFEST);
     let text = || "MANIFEST is no JSON object or list of objects".to_owned();
-    ensure(
-        manifests.iter().any(Value::is_object),
-        text,
-        "paste it into a JSON checker",
-    )?;
+    ensure(manifests.iter().any(Value::is_object), text, "paste it into a JSON checker")?;
     manifests.iter().try_for_each(one_manifest)
 }
 
@@ -27,11 +23,7 @@ fn one_manifest(manifest: &Value) -> Verdict {
         "lower-case letters, digits, `.`, `_` and `-`",
     )?;
     let text = |key: &str| manifest.get(key).and_then(Value::as_str).unwrap_or_default();
-    ensure(
-        !text("title").is_empty(),
-        || told("title"),
-        "a title names the provider for people",
-    )?;
+    ensure(!text("title").is_empty(), || told("title"), "a title names the provider for people")?;
     let dialects = manifest::strings(manifest, "dialects");
     ensure(
         !dialects.is_empty(),
@@ -45,37 +37,19 @@ fn one_manifest(manifest: &Value) -> Verdict {
     )?;
     let has_key = manifest::secrets(manifest).iter().any(|name| name == "api_key");
     let keyed = text("auth") != "api-key" || has_key || manifest.get("family").is_some();
-    ensure(
-        keyed,
-        || told("env"),
-        "auth api-key needs env.api_key: the variable that holds the key",
-    )?;
-    let upper = |name: &str| {
-        name.bytes()
-            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
-    };
+    ensure(keyed, || told("env"), "auth api-key needs env.api_key: the variable that holds the key")?;
+    let upper = |name: &str| name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
     let env = manifest.get("env").and_then(Value::as_object);
     let names = env.into_iter().flatten().flat_map(|(_, names)| variables(names));
-    ensure(
-        { names }.all(|n| !n.is_empty() && upper(n)),
-        || told("env"),
-        "a variable is A-Z, 0-9 and _",
-    )?;
+    ensure({ names }.all(|n| !n.is_empty() && upper(n)), || told("env"), "a variable is A-Z, 0-9 and _")?;
     let host = |entry: &String| !entry.is_empty() && !entry.contains(['/', ' ', '@']);
     let egress = manifest::strings(manifest, "egress");
-    ensure(
-        egress.iter().all(host),
-        || told("egress"),
-        "list bare hosts, such as api.acme.example",
-    )
+    ensure(egress.iter().all(host), || told("egress"), "list bare hosts, such as api.acme.example")
 }
 
 fn variables(names: &Value) -> Vec<&str> {
     match names {
-        Value::Array(list) => list
-            .iter()
-            .map(|name| name.as_str().unwrap_or_default())
-            .collect(),
+        Value::Array(list) => list.iter().map(|name| name.as_str().unwrap_or_default()).collect(),
         one => vec![one.as_str().unwrap_or_default()],
     }
 }
@@ -108,21 +82,10 @@ pub fn odd_config_is_no_panic<C: Connector>(sample: &Sample) -> Verdict {
         json!([1]),
         deep,
     ];
-    let shared = [
-        "base_url",
-        "api_url",
-        "api_key",
-        "headers",
-        "models",
-        "timeout",
-        "organization",
-        "project",
-    ];
+    let shared =
+        ["base_url", "api_url", "api_key", "headers", "models", "timeout", "organization", "project"];
     for subject in Subject::all::<C>(sample) {
-        let declared = subject
-            .manifest
-            .pointer("/config/properties")
-            .and_then(Value::as_object);
+        let declared = subject.manifest.pointer("/config/properties").and_then(Value::as_object);
         let keys = shared
             .into_iter()
             .map(str::to_owned)
@@ -139,40 +102,21 @@ fn refused_well(subject: &Subject, stage: Stage, config: &Value) -> Verdict {
     let Some(error) = stage.create() else {
         return Ok(());
     };
-    let told = || {
-        subject.says(format!(
-            "create with {config} gives {}: \"{}\"",
-            error.code, error.message
-        ))
-    };
+    let told = || subject.says(format!("create with {config} gives {}: \"{}\"", error.code, error.message));
     let sentence = error.code != "panic" && !error.code.is_empty() && !error.message.is_empty();
-    ensure(
-        sentence,
-        told,
-        "return Error::new(\"bad_config\", …) with the key and the remedy",
-    )
+    ensure(sentence, told, "return Error::new(\"bad_config\", …) with the key and the remedy")
 }
 
 /// A configured `base_url` is where requests go.
 pub fn configured_base_url_is_used<C: Connector>(sample: &Sample) -> Verdict {
     let base = "http://127.0.0.1:9/base";
-    for subject in Subject::all::<C>(sample)
-        .iter()
-        .filter(|s| !s.turn(s.good()).requests.is_empty())
-    {
-        let stage = subject
-            .stage()
-            .config(&json!({ "base_url": base }))
-            .reply(subject.good());
+    for subject in Subject::all::<C>(sample).iter().filter(|s| !s.turn(s.good()).requests.is_empty()) {
+        let stage = subject.stage().config(&json!({ "base_url": base })).reply(subject.good());
         let seen = stage.turn(subject.request).run();
         let urls: Vec<&str> = seen.requests.iter().map(|request| request.url.as_str()).collect();
         let all = !urls.is_empty() && urls.iter().all(|url| url.starts_with(base));
         let told = || subject.says(format!("with base_url {base} it calls {urls:?}"));
-        ensure(
-            all,
-            told,
-            "take the base from Create::base_url and append paths to it",
-        )?;
+        ensure(all, told, "take the base from Create::base_url and append paths to it")?;
     }
     Ok(())
 }

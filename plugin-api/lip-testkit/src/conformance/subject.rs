@@ -22,11 +22,7 @@ impl fmt::Display for Wrong {
 pub type Verdict = Result<(), Wrong>;
 
 pub(crate) fn ensure(holds: bool, what: impl FnOnce() -> String, hint: &'static str) -> Verdict {
-    if holds {
-        Ok(())
-    } else {
-        Err(Wrong { what: what(), hint })
-    }
+    if holds { Ok(()) } else { Err(Wrong { what: what(), hint }) }
 }
 
 /// Good answers of the upstream, where they are not those of a dialect.
@@ -39,10 +35,7 @@ pub struct Sample {
 impl Sample {
     /// The body of a good answer to a turn, and of a model list with at least one model.
     pub const fn new(answer: &'static str, models: &'static str) -> Self {
-        Self {
-            answer: Some(answer),
-            models: Some(models),
-        }
+        Self { answer: Some(answer), models: Some(models) }
     }
 
     pub(crate) fn models(&self) -> &'static str {
@@ -108,9 +101,7 @@ impl Subject {
         let manifests = manifest::all(C::MANIFEST);
         let of_one = |manifest: &Value| {
             let dialects = manifest::strings(manifest, "dialects");
-            let known = SAMPLES
-                .into_iter()
-                .filter(move |(id, ..)| dialects.iter().any(|d| d == id));
+            let known = SAMPLES.into_iter().filter(move |(id, ..)| dialects.iter().any(|d| d == id));
             known.map(|sample| one(manifest, sample)).collect::<Vec<_>>()
         };
         manifests.iter().flat_map(of_one).collect()
@@ -138,32 +129,12 @@ impl Subject {
     /// Neither a panic nor a breach of the contract.
     pub(crate) fn sane(&self, seen: &Outcome, when: &str) -> Verdict {
         let told = |what: &str| self.says(format!("{what}, {when}"));
-        let panic = || {
-            told(&format!(
-                "panic: {}",
-                seen.error.as_ref().map_or("", |e| &e.message)
-            ))
-        };
-        ensure(
-            seen.code() != "panic",
-            panic,
-            "every input is hostile: return an Error instead",
-        )?;
+        let panic = || told(&format!("panic: {}", seen.error.as_ref().map_or("", |e| &e.message)));
+        ensure(seen.code() != "panic", panic, "every input is hostile: return an Error instead")?;
         let breach = || told(&seen.breaches.join("; "));
-        ensure(
-            seen.breaches.is_empty(),
-            breach,
-            "see what the host promises in the docs of lip-plugin",
-        )?;
-        let silent = seen
-            .error
-            .as_ref()
-            .is_some_and(|e| e.code.is_empty() || e.message.is_empty());
-        ensure(
-            !silent,
-            || told("an error without code or sentence"),
-            "Error::new takes both",
-        )?;
+        ensure(seen.breaches.is_empty(), breach, "see what the host promises in the docs of lip-plugin")?;
+        let silent = seen.error.as_ref().is_some_and(|e| e.code.is_empty() || e.message.is_empty());
+        ensure(!silent, || told("an error without code or sentence"), "Error::new takes both")?;
         let nothing = seen.error.is_none() && seen.status == 0 && !seen.cancelled;
         ensure(
             !nothing,

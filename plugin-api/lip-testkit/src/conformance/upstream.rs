@@ -10,26 +10,14 @@ pub fn answer_reaches_the_client<C: Connector>(sample: &Sample) -> Verdict {
     ensure(!subjects.is_empty(), none, "check the spelling of `dialects`")?;
     for subject in subjects {
         let plain = subject.turn(subject.good());
-        let streamed = subject
-            .stage()
-            .stream()
-            .reply(subject.good())
-            .turn(subject.request)
-            .run();
+        let streamed = subject.stage().stream().reply(subject.good()).turn(subject.request).run();
         for (seen, when) in [(plain, "not streamed"), (streamed, "streamed")] {
             subject.sane(&seen, when)?;
             let told = || {
-                subject.says(format!(
-                    "a good answer comes out as {} {:?}, {when}",
-                    seen.status, seen.error
-                ))
+                subject.says(format!("a good answer comes out as {} {:?}, {when}", seen.status, seen.error))
             };
             let good = seen.status == 200 && seen.whole && !seen.body.is_empty();
-            ensure(
-                good,
-                told,
-                "splice the upstream's answer; check path, egress and the sample",
-            )?;
+            ensure(good, told, "splice the upstream's answer; check path, egress and the sample")?;
             if seen.spliced {
                 continue;
             }
@@ -60,11 +48,7 @@ pub fn upstream_errors_reach_the_client<C: Connector>(sample: &Sample) -> Verdic
             subject.sane(&seen, &format!("upstream says {status}"))?;
             let told = || subject.says(format!("upstream says {status}, the client gets {}", seen.status));
             let kept = seen.error.is_some() || (seen.spliced && seen.status == status);
-            ensure(
-                kept,
-                told,
-                "splice errors too, or return Error::upstream(status, …)",
-            )?;
+            ensure(kept, told, "splice errors too, or return Error::upstream(status, …)")?;
         }
     }
     Ok(())
@@ -73,10 +57,8 @@ pub fn upstream_errors_reach_the_client<C: Connector>(sample: &Sample) -> Verdic
 /// No connection and no head are errors.
 pub fn dead_upstream_is_an_error<C: Connector>(sample: &Sample) -> Verdict {
     for subject in asking::<C>(sample) {
-        for (reply, when) in [
-            (Reply::refused(), "connection refused"),
-            (Reply::timeout(), "no head in time"),
-        ] {
+        for (reply, when) in [(Reply::refused(), "connection refused"), (Reply::timeout(), "no head in time")]
+        {
             let seen = subject.turn(reply);
             subject.sane(&seen, when)?;
             ensure(
@@ -94,10 +76,9 @@ pub fn cut_answer_is_not_whole<C: Connector>(sample: &Sample) -> Verdict {
     for subject in asking::<C>(sample) {
         let half = subject.answer.get(..subject.answer.len() / 2).unwrap_or_default();
         let reply = Reply::chunks(200, "application/json", [half]);
-        for (reply, when) in [
-            (reply.clone().cut(), "connection cut"),
-            (reply.silent(), "upstream falls silent"),
-        ] {
+        for (reply, when) in
+            [(reply.clone().cut(), "connection cut"), (reply.silent(), "upstream falls silent")]
+        {
             let seen = subject.turn(reply);
             subject.sane(&seen, when)?;
             ensure(
@@ -114,19 +95,10 @@ pub fn cut_answer_is_not_whole<C: Connector>(sample: &Sample) -> Verdict {
 pub fn missing_secret_is_an_error<C: Connector>(sample: &Sample) -> Verdict {
     for subject in asking::<C>(sample) {
         let with = subject.turn(subject.good());
-        if with
-            .requests
-            .iter()
-            .all(|request| request.secret_headers.is_empty())
-        {
+        if with.requests.iter().all(|request| request.secret_headers.is_empty()) {
             continue;
         }
-        let seen = subject
-            .stage()
-            .no_secrets()
-            .reply(subject.good())
-            .turn(subject.request)
-            .run();
+        let seen = subject.stage().no_secrets().reply(subject.good()).turn(subject.request).run();
         subject.sane(&seen, "no secret")?;
         let told = || subject.says("it asks the upstream without its secret");
         ensure(
@@ -146,11 +118,7 @@ pub fn models_are_listed<C: Connector>(sample: &Sample) -> Verdict {
         subject.sane(&good, "models")?;
         let named = !good.models().is_empty() && good.models().iter().all(|model| !model.id.is_empty());
         let told = || subject.says(format!("models gives {:?} {:?}", good.models(), good.error));
-        ensure(
-            named || good.code() == "unsupported",
-            told,
-            "read the ids, or leave models() out",
-        )?;
+        ensure(named || good.code() == "unsupported", told, "read the ids, or leave models() out")?;
         if good.requests.is_empty() {
             continue;
         }
