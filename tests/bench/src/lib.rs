@@ -1,0 +1,8 @@
+//! What the programs of the bench share: time stamps in the stream, the HTTP client, and the meter of a process.
+pub mod client;
+pub mod meter;
+pub mod server;
+pub mod stamp;
+
+/// An error of any kind: the programs only print it.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;

@@ -1,0 +1,40 @@
+//! The accept loop of the mock and of the floor: HTTP/1.1, TCP_NODELAY on every socket, a port that the system chooses.
+use crate::Failure;
+use bytes::Bytes;
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::convert::Infallible;
+use std::net::Ipv4Addr;
+use tokio::net::TcpListener;
+
+/// Serves `answer` on a free loopback port for ever. Prints `listening on ADDRESS` first.
+///
+/// # Errors
+/// The port cannot be listened on.
+pub async fn serve<B, F>(
+    answer: impl Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+) -> Result<(), Failure>
+where
+    B: Body<Data = Bytes, Error: Into<Failure>> + Send + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+{
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    println!("listening on {}", listener.local_addr()?);
+    loop {
+        let Ok((stream, _)) = listener.accept().await else { continue };
+        stream.set_nodelay(true)?;
+        let answer = answer.clone();
+        tokio::spawn(async move {
+            let service = service_fn(move |request| {
+                let answer = answer(request);
+                async move { Ok::<_, Infallible>(answer.await) }
+            });
+            let mut builder = hyper::server::conn::http1::Builder::new();
+            // A client that goes away is the normal end of a connection here.
+            let _ = builder.timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}
