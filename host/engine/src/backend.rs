@@ -167,6 +167,10 @@ impl Backends {
         if let Some((name, rest)) = model.split_once(':')
             && let Some(backend) = self.get(name)
         {
+            if rest.is_empty() {
+                let sentence = format!("model: \"{model}\" names a backend but no model");
+                return Err(Fault::client(Kind::BadRequest, sentence).param("model"));
+            }
             return Ok((Arc::clone(backend), rest));
         }
         let backend = self.default().ok_or_else(|| {

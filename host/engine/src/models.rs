@@ -1,5 +1,6 @@
 //! What models the backends offer: asked live, kept for a while, the last good list when that fails.
 use crate::backend::Backend;
+use crate::redact;
 use crate::scope::Scope;
 use base::{Fault, Kind};
 use loader::run::RunEvent;
@@ -73,6 +74,7 @@ impl ModelLists {
                 (models, Freshness::Live)
             }
             Err(fault) => {
+                let fault = redact::fault(fault, backend.spec().secrets.values());
                 tracing::info!(backend = backend.name(), %fault, "no live model list");
                 let hints = || {
                     backend

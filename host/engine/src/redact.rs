@@ -1,5 +1,5 @@
 //! Takes a backend's own secrets out of what its upstream says.
-use base::Secret;
+use base::{Fault, Secret};
 use bytes::Bytes;
 use memchr::memmem;
 
@@ -16,6 +16,19 @@ pub(crate) fn secrets<'a>(bytes: Bytes, secrets: impl Iterator<Item = &'a Secret
         }
     }
     clean
+}
+
+/// `fault` with every secret replaced in what people read of it.
+pub(crate) fn fault<'a>(mut fault: Fault, of: impl Iterator<Item = &'a Secret<String>>) -> Fault {
+    let secrets = of.map(Secret::expose).filter(|secret| secret.len() >= SECRET_BYTES_MIN);
+    for secret in secrets {
+        for text in std::iter::once(&mut fault.message).chain(&mut fault.hint) {
+            if text.contains(secret.as_str()) {
+                *text = text.replace(secret.as_str(), "***");
+            }
+        }
+    }
+    fault
 }
 
 fn replaced(bytes: &[u8], secret: &[u8]) -> Vec<u8> {
@@ -39,5 +52,12 @@ mod tests {
         let keys = [Secret::new("sk-1234".to_owned()), Secret::new("ab".to_owned())];
         let clean = secrets(Bytes::from_static(b"bad key sk-1234, not sk-12 ab sk-1234"), keys.iter());
         assert_eq!(&clean[..], b"bad key ***, not sk-12 ab ***");
+    }
+
+    #[test]
+    fn faults_quote_no_secret() {
+        let keys = [Secret::new("sk-1234".to_owned())];
+        let told = Fault::upstream(base::Kind::Unauthorized, "bad sk-1234").hint("is sk-1234 yours?");
+        assert_eq!(fault(told, keys.iter()).public(), "bad ***. is *** yours?");
     }
 }

@@ -34,8 +34,9 @@ impl Route {
         let body = app.intake(parts, body).await?;
         let lens = lens::scan(self.dialect, &body).map_err(malformed)?;
         let in_body = || lens.model().map(std::borrow::Cow::into_owned);
-        let Some(model) = url.model.or_else(in_body) else {
-            let fault = Fault::client(Kind::BadRequest, "model: the field is missing").param("model");
+        let Some(model) = url.model.or_else(in_body).filter(|model| !model.is_empty()) else {
+            let fault =
+                Fault::client(Kind::BadRequest, "model: the field is missing or empty").param("model");
             return Err(fault
                 .code("missing_required_parameter")
                 .hint("GET /v1/models lists what can be named"));
