@@ -19,12 +19,7 @@ pub struct Call {
 impl Call {
     /// A request without a body.
     pub fn new(method: &str, target: &str) -> Self {
-        Self {
-            method: method.to_owned(),
-            target: target.to_owned(),
-            headers: Vec::new(),
-            body: Vec::new(),
-        }
+        Self { method: method.to_owned(), target: target.to_owned(), headers: Vec::new(), body: Vec::new() }
     }
 
     /// A GET.
@@ -78,22 +73,14 @@ pub struct Connection {
 
 /// Opens a connection to `host:port`.
 pub async fn connect(address: SocketAddr) -> Connection {
-    let stream = within("a connection", TcpStream::connect(address))
-        .await
-        .expect("a connection");
+    let stream = within("a connection", TcpStream::connect(address)).await.expect("a connection");
     stream.set_nodelay(true).expect("TCP_NODELAY");
-    Connection {
-        stream,
-        buffer: Buffer::default(),
-    }
+    Connection { stream, buffer: Buffer::default() }
 }
 
 /// Opens a connection to the host of a URL such as `http://127.0.0.1:8000`.
 pub async fn connect_to(url: &str) -> Connection {
-    let place = url
-        .strip_prefix("http://")
-        .and_then(|rest| rest.split('/').next())
-        .unwrap_or(url);
+    let place = url.strip_prefix("http://").and_then(|rest| rest.split('/').next()).unwrap_or(url);
     connect(place.parse().expect("an address")).await
 }
 
@@ -113,35 +100,22 @@ impl Connection {
     /// Sends a call and leaves its answer unread.
     pub async fn write(&mut self, call: &Call) {
         // A host that answers early may stop reading: what counts is its answer.
-        let _ = within(
-            "the host to read the request",
-            self.stream.write_all(&call.bytes()),
-        )
-        .await;
+        let _ = within("the host to read the request", self.stream.write_all(&call.bytes())).await;
     }
 
     async fn answer(&mut self) -> Answer {
         let (status, headers, framing) = self.head().await;
         let (mut reader, _) = self.stream.split();
         let (body, end) = framing.rest(&mut self.buffer, &mut reader).await;
-        Answer {
-            status,
-            headers,
-            body,
-            end,
-        }
+        Answer { status, headers, body, end }
     }
 
     async fn head(&mut self) -> (u16, Headers, Framing) {
         loop {
             let head = self.buffer.head(&mut self.stream).await.expect("an answer");
             let head = head.expect("the host closed the connection without an answer");
-            let status = head
-                .first_line
-                .split(' ')
-                .nth(1)
-                .and_then(|word| word.parse().ok())
-                .expect("a status");
+            let status =
+                head.first_line.split(' ').nth(1).and_then(|word| word.parse().ok()).expect("a status");
             if status >= 200 {
                 let framing = head.framing(Framing::UntilClose);
                 return (status, head.headers, framing);
@@ -153,13 +127,7 @@ impl Connection {
     pub async fn open(mut self, call: &Call) -> OpenAnswer {
         self.write(call).await;
         let (status, headers, framing) = within("the head of an answer", self.head()).await;
-        OpenAnswer {
-            status,
-            headers,
-            connection: self,
-            framing,
-            read: Vec::new(),
-        }
+        OpenAnswer { status, headers, connection: self, framing, read: Vec::new() }
     }
 }
 
@@ -182,11 +150,7 @@ impl OpenAnswer {
     /// If the body ends before.
     pub async fn read_until(&mut self, mark: &str) -> &[u8] {
         let reading = async {
-            while !self
-                .read
-                .windows(mark.len())
-                .any(|window| window == mark.as_bytes())
-            {
+            while !self.read.windows(mark.len()).any(|window| window == mark.as_bytes()) {
                 let Connection { stream, buffer } = &mut self.connection;
                 match self.framing.next(buffer, stream).await {
                     Ok(bytes) => self.read.extend_from_slice(&bytes),
@@ -208,12 +172,7 @@ impl OpenAnswer {
         let Connection { stream, buffer } = &mut self.connection;
         let (rest, end) = within("the rest of a body", self.framing.rest(buffer, stream)).await;
         self.read.extend_from_slice(&rest);
-        Answer {
-            status: self.status,
-            headers: self.headers,
-            body: self.read,
-            end,
-        }
+        Answer { status: self.status, headers: self.headers, body: self.read, end }
     }
 }
 
@@ -251,23 +210,12 @@ impl Answer {
     pub fn error(&self) -> Value {
         let body = self.json();
         let error = &body["error"];
-        for (field, may_be_null) in [
-            ("message", false),
-            ("type", false),
-            ("param", true),
-            ("code", true),
-        ] {
-            let value = error
-                .get(field)
-                .unwrap_or_else(|| panic!("no error.{field} in {body}"));
-            assert!(
-                value.is_string() || (may_be_null && value.is_null()),
-                "error.{field} in {body}"
-            );
+        for (field, may_be_null) in [("message", false), ("type", false), ("param", true), ("code", true)] {
+            let value = error.get(field).unwrap_or_else(|| panic!("no error.{field} in {body}"));
+            assert!(value.is_string() || (may_be_null && value.is_null()), "error.{field} in {body}");
         }
         assert_eq!(
-            self.header("content-type")
-                .map(|v| v.starts_with("application/json")),
+            self.header("content-type").map(|v| v.starts_with("application/json")),
             Some(true),
             "{self:?}"
         );
@@ -293,8 +241,6 @@ impl Answer {
         let events = self.events();
         let chunks = events.iter().filter(|data| *data != "[DONE]");
         let chunks = chunks.map(|data| serde_json::from_str::<Value>(data).expect("a JSON event"));
-        chunks
-            .filter_map(|c| c["choices"][0]["delta"]["content"].as_str().map(str::to_owned))
-            .collect()
+        chunks.filter_map(|c| c["choices"][0]["delta"]["content"].as_str().map(str::to_owned)).collect()
     }
 }

@@ -89,36 +89,21 @@ impl LipBuilder {
         let home = self.home.path();
         let mut command = Command::new(program());
         command.args(&self.args).env_clear().current_dir(home);
-        for name in [
-            "HOME",
-            "USERPROFILE",
-            "XDG_DATA_HOME",
-            "XDG_STATE_HOME",
-            "XDG_CONFIG_HOME",
-            "XDG_CACHE_HOME",
-        ] {
+        for name in
+            ["HOME", "USERPROFILE", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"]
+        {
             command.env(name, home);
         }
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         command
     }
 
     /// Runs a subcommand to its end.
     pub async fn run(self) -> Output {
-        let done = within("lip to end", self.command().output())
-            .await
-            .expect("lip runs");
+        let done = within("lip to end", self.command().output()).await.expect("lip runs");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Output {
-            success: done.status.success(),
-            stdout: text(&done.stdout),
-            stderr: text(&done.stderr),
-        }
+        Output { success: done.status.success(), stdout: text(&done.stdout), stderr: text(&done.stderr) }
     }
 
     /// Serves on a port of the system's choice, and waits until it does.
@@ -135,27 +120,13 @@ impl LipBuilder {
             |text: &Captured| text.ended || (text.text.contains("  try ") && text.text.ends_with('\n'));
         let ready = within("lip to listen", stdout.wait_for(is_ready)).await;
         let first_line = ready.expect("stdout").text.lines().next().map(str::to_owned);
-        let address = first_line
-            .as_deref()
-            .and_then(|line| line.strip_prefix(READY)?.parse().ok());
+        let address = first_line.as_deref().and_then(|line| line.strip_prefix(READY)?.parse().ok());
         let Some(address) = address else {
             let mut stderr = stderr;
-            let said = stderr
-                .wait_for(|text| text.ended)
-                .await
-                .map(|text| text.text.clone());
-            panic!(
-                "lip does not listen: {first_line:?}\n{}",
-                said.unwrap_or_default()
-            );
+            let said = stderr.wait_for(|text| text.ended).await.map(|text| text.text.clone());
+            panic!("lip does not listen: {first_line:?}\n{}", said.unwrap_or_default());
         };
-        Lip {
-            address,
-            child,
-            stdout,
-            stderr,
-            builder,
-        }
+        Lip { address, child, stdout, stderr, builder }
     }
 }
 
@@ -197,11 +168,7 @@ pub struct Lip {
 impl Lip {
     /// A host that is not started yet.
     pub fn builder() -> LipBuilder {
-        LipBuilder {
-            args: Vec::new(),
-            env: Vec::new(),
-            home: tempfile::tempdir().expect("a home"),
-        }
+        LipBuilder { args: Vec::new(), env: Vec::new(), home: tempfile::tempdir().expect("a home") }
     }
 
     /// `http://127.0.0.1:PORT/v1`.
@@ -252,11 +219,7 @@ impl Lip {
     /// Waits until `words` stand in its log.
     pub async fn logged(&self, words: &str) {
         let mut stderr = self.stderr.clone();
-        let found = within(
-            words,
-            stderr.wait_for(|log| log.ended || log.text.contains(words)),
-        )
-        .await;
+        let found = within(words, stderr.wait_for(|log| log.ended || log.text.contains(words))).await;
         assert!(
             found.is_ok_and(|log| log.text.contains(words)),
             "no {words:?} in the log:\n{}",
@@ -267,10 +230,7 @@ impl Lip {
     /// Resident memory in bytes.
     pub fn memory_bytes(&self) -> u64 {
         let status = std::fs::read_to_string(self.proc("status")).expect("/proc");
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
-            .expect("VmRSS");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
         line.trim().trim_end_matches(" kB").parse::<u64>().expect("kB") * 1024
     }
 
@@ -286,24 +246,12 @@ impl Lip {
     /// Asks it to end (SIGTERM) and waits; open turns may finish. Says how it ended and what it printed.
     pub async fn stop(mut self) -> (ExitStatus, Output) {
         let pid = self.child.id().expect("a running host");
-        let kill = Command::new("/bin/sh")
-            .args(["-c", &format!("kill -TERM {pid}")])
-            .status()
-            .await;
+        let kill = Command::new("/bin/sh").args(["-c", &format!("kill -TERM {pid}")]).status().await;
         assert!(kill.expect("a shell").success());
-        let status = within("lip to end after SIGTERM", self.child.wait())
-            .await
-            .expect("an exit status");
+        let status = within("lip to end after SIGTERM", self.child.wait()).await.expect("an exit status");
         for pipe in [&mut self.stdout, &mut self.stderr] {
             let _ = within("the end of its output", pipe.wait_for(|text| text.ended)).await;
         }
-        (
-            status,
-            Output {
-                success: status.success(),
-                stdout: self.stdout(),
-                stderr: self.stderr(),
-            },
-        )
+        (status, Output { success: status.success(), stdout: self.stdout(), stderr: self.stderr() })
     }
 }

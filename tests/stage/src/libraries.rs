@@ -12,15 +12,16 @@ pub fn library(folder: &str, name: &str) -> PathBuf {
         let manifest = repository().join(folder).join("Cargo.toml");
         let target = target_dir().join("third-party");
         let mut build = cargo();
-        build
-            .args(["build", "--locked", "--manifest-path"])
-            .arg(manifest)
-            .arg("--target-dir")
-            .arg(&target);
+        build.args(["build", "--locked", "--manifest-path"]).arg(manifest).arg("--target-dir").arg(&target);
         run(&mut build);
         let file = format!("{DLL_PREFIX}{}{DLL_SUFFIX}", name.replace('-', "_"));
         target.join("debug").join(file)
     })
+}
+
+/// How many libraries are bundled.
+pub fn n_bundled() -> usize {
+    fs::read_dir(staged().join("plugins")).expect("bundled libraries").count()
 }
 
 /// A folder with all bundled libraries and these.

@@ -51,34 +51,27 @@ pub struct Reply {
 impl Reply {
     /// A reply with this status; headers and a body are to follow.
     pub fn status(status: u16) -> Self {
-        Self {
-            head: format!("HTTP/1.1 {status} Status\r\n"),
-            mode: Mode::Head,
-            acts: Vec::new(),
-        }
+        Self { head: format!("HTTP/1.1 {status} Status\r\n"), mode: Mode::Head, acts: Vec::new() }
     }
 
     /// A 200 whose events follow as chunks.
     pub fn events() -> Self {
-        Self::status(200)
-            .header("Content-Type", "text/event-stream; charset=utf-8")
-            .chunked()
+        Self::status(200).header("Content-Type", "text/event-stream; charset=utf-8").chunked()
     }
 
     /// A complete JSON answer.
     pub fn json(status: u16, body: &str) -> Self {
-        Self::status(status)
-            .header("Content-Type", "application/json")
-            .full(body)
+        Self::status(status).header("Content-Type", "application/json").full(body)
+    }
+
+    /// Takes the request and does not even send a head.
+    pub fn nothing() -> Self {
+        Self { head: String::new(), mode: Mode::Plain, acts: Vec::new() }
     }
 
     /// Takes the request and says nothing at all.
     pub fn silence() -> Self {
-        Self {
-            head: String::new(),
-            mode: Mode::Plain,
-            acts: vec![Act::Silence],
-        }
+        Self::nothing().then_silence()
     }
 
     /// Waits here, even before the head.
@@ -106,8 +99,7 @@ impl Reply {
     /// Announces so many bytes, whatever is sent.
     #[must_use]
     pub fn length(self, bytes: usize) -> Self {
-        self.header("Content-Length", &bytes.to_string())
-            .begin(Mode::Plain)
+        self.header("Content-Length", &bytes.to_string()).begin(Mode::Plain)
     }
 
     /// Announces that the body ends with the connection.
@@ -147,10 +139,7 @@ impl Reply {
     /// A piece of the body in as many writes as it has bytes.
     #[must_use]
     pub fn send_bytewise(self, bytes: impl AsRef<[u8]>) -> Self {
-        bytes
-            .as_ref()
-            .iter()
-            .fold(self, |reply, byte| reply.send([*byte]))
+        bytes.as_ref().iter().fold(self, |reply, byte| reply.send([*byte]))
     }
 
     /// The last chunk.

@@ -15,20 +15,13 @@ pub fn staged() -> &'static Path {
 
 /// The root of the repository.
 pub(crate) fn repository() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .ancestors()
-        .nth(2)
-        .expect("the stage lies in tests/")
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the stage lies in tests/")
 }
 
 /// The target directory that this test was built into.
 pub(crate) fn target_dir() -> PathBuf {
     let program = std::env::current_exe().expect("the path of this test");
-    program
-        .ancestors()
-        .nth(3)
-        .expect("a test lies in <target>/<profile>/deps")
-        .to_owned()
+    program.ancestors().nth(3).expect("a test lies in <target>/<profile>/deps").to_owned()
 }
 
 /// Cargo, told to build into this test's target directory.
@@ -40,9 +33,7 @@ pub(crate) fn cargo() -> Command {
 
 fn build() -> PathBuf {
     let mut xtask = cargo();
-    xtask
-        .args(["xtask", "stage", "--profile", "dev"])
-        .env("CARGO_TARGET_DIR", target_dir());
+    xtask.args(["xtask", "stage", "--profile", "dev"]).env("CARGO_TARGET_DIR", target_dir());
     let printed = run(&mut xtask);
     PathBuf::from(printed.lines().last().expect("the folder"))
 }

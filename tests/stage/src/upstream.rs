@@ -86,11 +86,7 @@ impl Upstream {
                 connections.spawn(serve(stream, Arc::clone(&script), Arc::clone(&record)));
             }
         });
-        Self {
-            address,
-            seen,
-            _tasks: tasks,
-        }
+        Self { address, seen, _tasks: tasks }
     }
 
     /// `http://127.0.0.1:PORT/v1`.
@@ -105,32 +101,22 @@ impl Upstream {
 
     /// The newest request.
     pub fn last(&self) -> Recorded {
-        self.seen
-            .borrow()
-            .requests
-            .last()
-            .cloned()
-            .expect("no request came")
+        self.seen.borrow().requests.last().cloned().expect("no request came")
     }
 
     /// Waits until `n` requests have come whole.
     pub async fn received(&self, n: usize) {
         let mut seen = self.seen.subscribe();
-        let _ = within(
-            "a request to reach the provider",
-            seen.wait_for(|seen| seen.requests.len() >= n),
-        )
-        .await;
+        let _ =
+            within("a request to reach the provider", seen.wait_for(|seen| seen.requests.len() >= n)).await;
     }
 
     /// Waits until a client has gone away before its reply was complete, and says when.
     pub async fn hung_up(&self) -> Instant {
         let mut seen = self.seen.subscribe();
-        let seen = within(
-            "the client of the provider to go away",
-            seen.wait_for(|seen| !seen.hung_up.is_empty()),
-        )
-        .await;
+        let seen =
+            within("the client of the provider to go away", seen.wait_for(|seen| !seen.hung_up.is_empty()))
+                .await;
         seen.expect("the provider lives").hung_up[0]
     }
 }
@@ -142,10 +128,7 @@ async fn serve(mut stream: TcpStream, script: Arc<Script>, seen: Arc<watch::Send
         let Ok(Some(head)) = buffer.head(&mut reader).await else {
             return;
         };
-        let (body, _) = head
-            .framing(Framing::Length(0))
-            .rest(&mut buffer, &mut reader)
-            .await;
+        let (body, _) = head.framing(Framing::Length(0)).rest(&mut buffer, &mut reader).await;
         let request = recorded(head, body);
         let reply = script(&request);
         seen.send_modify(|seen| seen.requests.push(request));
@@ -171,13 +154,7 @@ async fn serve(mut stream: TcpStream, script: Arc<Script>, seen: Arc<watch::Send
 fn recorded(head: Head, body: Vec<u8>) -> Recorded {
     let mut words = head.first_line.split(' ').map(str::to_owned);
     let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    Recorded {
-        head: head.raw,
-        method,
-        target,
-        headers: head.headers,
-        body,
-    }
+    Recorded { head: head.raw, method, target, headers: head.headers, body }
 }
 
 enum After {

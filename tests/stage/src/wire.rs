@@ -7,10 +7,7 @@ pub(crate) type Headers = Vec<(String, String)>;
 
 /// The value of the first header called `name`, in any case.
 pub(crate) fn header<'a>(headers: &'a Headers, name: &str) -> Option<&'a str> {
-    headers
-        .iter()
-        .find(|(own, _)| own.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value.as_str())
+    headers.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
 }
 
 /// What has been read and not yet been used.
@@ -37,10 +34,7 @@ impl Buffer {
         let mut searched = 0;
         loop {
             let start = searched.min(self.0.len());
-            if let Some(at) = self.0[start..]
-                .windows(mark.len())
-                .position(|window| window == mark)
-            {
+            if let Some(at) = self.0[start..].windows(mark.len()).position(|window| window == mark) {
                 return Ok(Some(self.take(start + at + mark.len())));
             }
             searched = (self.0.len() + 1).saturating_sub(mark.len());
@@ -71,17 +65,11 @@ impl Head {
         let first_line = lines.next().unwrap_or_default().to_owned();
         let headers = lines
             .map(|line| {
-                let (name, value) = line
-                    .split_once(':')
-                    .unwrap_or_else(|| panic!("no header: {line:?}"));
+                let (name, value) = line.split_once(':').unwrap_or_else(|| panic!("no header: {line:?}"));
                 (name.to_owned(), value.trim().to_owned())
             })
             .collect();
-        Self {
-            raw,
-            first_line,
-            headers,
-        }
+        Self { raw, first_line, headers }
     }
 
     /// How the body that follows is framed. `unframed`: what it means that no header says so.
@@ -208,11 +196,7 @@ mod tests {
             (chunked, b"2\r\nab\r\n", "ab", End::Cut),
             (chunked, b"A\r\nab", "ab", End::Cut),
         ] {
-            assert_eq!(
-                body(framing, bytes).await,
-                (expected.to_owned(), end),
-                "{framing:?} {bytes:?}"
-            );
+            assert_eq!(body(framing, bytes).await, (expected.to_owned(), end), "{framing:?} {bytes:?}");
         }
     }
 
@@ -222,10 +206,7 @@ mod tests {
         let mut buffer = Buffer::default();
         let head = buffer.head(&mut from).await.unwrap().unwrap();
         assert_eq!(head.first_line, "GET / HTTP/1.1");
-        assert_eq!(
-            head.headers,
-            [("B".to_owned(), "1".to_owned()), ("a".to_owned(), "2".to_owned())]
-        );
+        assert_eq!(head.headers, [("B".to_owned(), "1".to_owned()), ("a".to_owned(), "2".to_owned())]);
         assert_eq!(buffer.0, b"rest");
     }
 }
