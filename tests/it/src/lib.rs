@@ -1,1 +1,17 @@
-//! it
+//! Stories: the real host with real connector libraries in front of simulated providers. One module per theme.
+#![cfg(test)]
+
+mod access;
+mod bodies;
+mod cancel;
+mod command_line;
+mod cuts;
+mod first_run;
+mod headers;
+mod limits;
+mod pass_through;
+mod plugins;
+mod secrets;
+mod silence;
+mod streams;
+mod upstream_errors;
