@@ -1,0 +1,72 @@
+//! Reads `profiles/*.toml`, checks them against the schema and writes what the library embeds: its manifest and the profiles.
+use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::path::Path;
+use std::{env, fs};
+
+#[allow(dead_code, reason = "most fields are for the library alone")]
+#[path = "src/profile.rs"]
+mod profile;
+
+use profile::Profile;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-changed=profiles");
+    println!("cargo::rerun-if-changed=src/profile.rs");
+    let mut files: Vec<_> =
+        fs::read_dir("profiles")?.map(|file| file.map(|f| f.path())).collect::<Result<_, _>>()?;
+    files.retain(|file| file.extension().is_some_and(|end| end == "toml"));
+    files.sort();
+    let (mut profiles, mut manifest) = (Map::new(), Vec::new());
+    for file in files {
+        let told = |why: String| format!("{}: {why}", file.display());
+        let text = fs::read_to_string(&file)?;
+        let raw: Value = toml::from_str(&text).map_err(|e| told(e.to_string()))?;
+        let profile: Profile = toml::from_str(&text).map_err(|e| told(e.to_string()))?;
+        profile.check().map_err(told)?;
+        if file.file_stem().is_none_or(|stem| stem != profile.id.as_str()) {
+            return Err(told(format!("the id \"{}\" is not the file's name", profile.id)).into());
+        }
+        manifest.push(connector(&profile, &raw));
+        profiles.insert(profile.id, raw);
+    }
+    let out = env::var("OUT_DIR")?;
+    fs::write(Path::new(&out).join("profiles.json"), Value::Object(profiles).to_string())?;
+    fs::write(Path::new(&out).join("manifest.json"), Value::Array(manifest).to_string())?;
+    Ok(())
+}
+
+/// The manifest's entry for a profile.
+fn connector(profile: &Profile, raw: &Value) -> Value {
+    let urls = profile.routes.iter().filter_map(|route| route.base_url.as_deref());
+    let urls = urls.chain(profile.regions.values().flat_map(|places| places.values().map(String::as_str)));
+    let hosts: BTreeSet<&str> = urls.chain([profile.base_url.as_str()]).filter_map(host).collect();
+    let dialects: Vec<&str> = profile.routes.iter().map(|route| route.dialect.as_str()).collect();
+    let mut config = json!({
+        "headers": {"type": "object", "additionalProperties": {"type": "string"}, "description": "More headers of every request."}
+    });
+    if !profile.regions.is_empty() {
+        let regions: Vec<&String> = profile.regions.keys().collect();
+        config["region"] =
+            json!({"type": "string", "enum": regions, "description": "Another place of the same service."});
+    }
+    let mut entry = json!({
+        "id": profile.id, "title": profile.title, "best_for": profile.best_for, "dialects": dialects,
+        "auth": "api-key", "env": profile.env, "base_url": profile.base_url, "egress": hosts,
+        "models": raw.pointer("/models/known").cloned().unwrap_or_else(|| json!([])),
+        "config": {"type": "object", "properties": config},
+    });
+    let optional =
+        ["docs", "strip_prefixes", "aliases", "translate", "error_in_200", "http1_only", "disclaimers"];
+    for key in optional {
+        if let Some(value) = raw.get(key) {
+            entry[key] = value.clone();
+        }
+    }
+    entry
+}
+
+fn host(url: &str) -> Option<&str> {
+    url.split_once("://")?.1.split('/').next()
+}

@@ -1,0 +1,220 @@
+//! Edits the top level of a JSON object as text: every byte that no edit names stays as it is. Knows no field.
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Range;
+
+/// A JSON object whose members can be replaced, renamed, removed and added.
+pub(crate) struct Object<'a> {
+    text: &'a str,
+    members: Vec<Member<'a>>,
+    added: Vec<(String, String)>,
+    is_changed: bool,
+}
+
+struct Member<'a> {
+    key: Cow<'a, str>,
+    key_at: Range<usize>,
+    value_at: Range<usize>,
+    new_key: Option<String>,
+    new_value: Option<String>,
+    is_gone: bool,
+}
+
+impl<'a> Object<'a> {
+    /// Reads `text`; `None` when it is no JSON object.
+    pub(crate) fn read(text: &'a str) -> Option<Self> {
+        let mut reader = serde_json::Deserializer::from_str(text);
+        let pairs = reader.deserialize_map(Pairs).ok()?;
+        reader.end().ok()?;
+        let mut members = Vec::with_capacity(pairs.len());
+        for (key, value) in pairs {
+            members.push(Member {
+                key: unescaped(key.get())?,
+                key_at: place(text, key.get()),
+                value_at: place(text, value.get()),
+                new_key: None,
+                new_value: None,
+                is_gone: false,
+            });
+        }
+        Some(Self { text, members, added: Vec::new(), is_changed: false })
+    }
+
+    /// The value of `key` as JSON text, with the edits so far.
+    pub(crate) fn get(&self, key: &str) -> Option<&str> {
+        let added = || self.added.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
+        let member = self.members.iter().rfind(|member| member.is(key));
+        match member {
+            None => added(),
+            Some(member) => member.new_value.as_deref().or_else(|| self.text.get(member.value_at.clone())),
+        }
+    }
+
+    /// The value of `key` if it is a text.
+    pub(crate) fn text(&self, key: &str) -> Option<String> {
+        serde_json::from_str(self.get(key)?).ok()
+    }
+
+    /// The names of all members, in their order.
+    pub(crate) fn keys(&self) -> Vec<String> {
+        let own = self.members.iter().filter(|member| !member.is_gone).map(|member| member.name().to_owned());
+        own.chain(self.added.iter().map(|(key, _)| key.clone())).collect()
+    }
+
+    /// Gives `key` the value `json`, in its place or at the end.
+    pub(crate) fn set(&mut self, key: &str, json: String) {
+        if self.get(key) == Some(&json) {
+            return;
+        }
+        self.is_changed = true;
+        match self.members.iter_mut().rfind(|member| member.is(key)) {
+            Some(member) => member.new_value = Some(json),
+            None => {
+                self.added.retain(|(name, _)| name != key);
+                self.added.push((key.to_owned(), json));
+            }
+        }
+    }
+
+    /// Gives `key` the value `json` if there is no such member.
+    pub(crate) fn set_default(&mut self, key: &str, json: impl fmt::Display) {
+        if self.get(key).is_none() {
+            self.set(key, json.to_string());
+        }
+    }
+
+    /// Takes `key` away.
+    pub(crate) fn remove(&mut self, key: &str) {
+        for member in self.members.iter_mut().filter(|member| member.is(key)) {
+            member.is_gone = true;
+            self.is_changed = true;
+        }
+        let before = self.added.len();
+        self.added.retain(|(name, _)| name != key);
+        self.is_changed |= before != self.added.len();
+    }
+
+    /// Renames `from` to `to`; takes it away where `to` is there already.
+    pub(crate) fn rename(&mut self, from: &str, to: &str) {
+        if from == to || self.get(from).is_none() {
+            return;
+        }
+        if self.get(to).is_some() {
+            return self.remove(from);
+        }
+        for member in self.members.iter_mut().filter(|member| member.is(from)) {
+            member.new_key = Some(to.to_owned());
+            self.is_changed = true;
+        }
+    }
+
+    /// The edited text; `None` when no edit changed anything.
+    pub(crate) fn write(&self) -> Option<String> {
+        if !self.is_changed {
+            return None;
+        }
+        let part = |range: Range<usize>| self.text.get(range).unwrap_or_default();
+        let open = self.text.find('{').unwrap_or_default() + 1;
+        let mut out = String::with_capacity(self.text.len() + 64);
+        out.push_str(part(0..open));
+        let (mut is_first, mut end) = (true, open);
+        for member in &self.members {
+            let lead = part(end..member.key_at.start);
+            end = member.value_at.end;
+            if member.is_gone {
+                continue;
+            }
+            let after_comma = || lead.split_once(',').map_or(lead, |(_, rest)| rest);
+            out.push_str(if is_first { after_comma() } else { lead });
+            is_first = false;
+            match &member.new_key {
+                Some(key) => push_text(&mut out, key),
+                None => out.push_str(part(member.key_at.clone())),
+            }
+            out.push_str(part(member.key_at.end..member.value_at.start));
+            match &member.new_value {
+                Some(value) => out.push_str(value),
+                None => out.push_str(part(member.value_at.clone())),
+            }
+        }
+        for (key, value) in &self.added {
+            if !is_first {
+                out.push(',');
+            }
+            is_first = false;
+            push_text(&mut out, key);
+            out.push(':');
+            out.push_str(value);
+        }
+        out.push_str(part(end..self.text.len()));
+        Some(out)
+    }
+}
+
+impl Member<'_> {
+    fn name(&self) -> &str {
+        self.new_key.as_deref().unwrap_or(&self.key)
+    }
+
+    fn is(&self, key: &str) -> bool {
+        !self.is_gone && self.name() == key
+    }
+}
+
+/// Edits the elements of the JSON list `text`; `None` when it is no list or nothing changed.
+pub(crate) fn edit_elements(text: &str, edit: impl Fn(&str) -> Option<String>) -> Option<String> {
+    let elements: Vec<&RawValue> = serde_json::from_str(text).ok()?;
+    let (mut out, mut end) = (None::<String>, 0);
+    for element in elements {
+        let Some(new) = edit(element.get()) else { continue };
+        let at = place(text, element.get());
+        let out = out.get_or_insert_with(|| String::with_capacity(text.len() + 64));
+        out.push_str(text.get(end..at.start).unwrap_or_default());
+        out.push_str(&new);
+        end = at.end;
+    }
+    let mut out = out?;
+    out.push_str(text.get(end..).unwrap_or_default());
+    Some(out)
+}
+
+/// Where `part`, a piece of `text`, stands in it.
+fn place(text: &str, part: &str) -> Range<usize> {
+    let start = part.as_ptr().addr().saturating_sub(text.as_ptr().addr());
+    start..start + part.len()
+}
+
+fn unescaped(key: &str) -> Option<Cow<'_, str>> {
+    match key.strip_prefix('"')?.strip_suffix('"')? {
+        plain if !plain.contains('\\') => Some(Cow::Borrowed(plain)),
+        // A lone surrogate has no text: such a key is none that anybody looks for.
+        _ => Some(Cow::Owned(serde_json::from_str(key).unwrap_or_default())),
+    }
+}
+
+fn push_text(out: &mut String, text: &str) {
+    out.push_str(&serde_json::Value::from(text).to_string());
+}
+
+struct Pairs;
+
+impl<'de> Visitor<'de> for Pairs {
+    type Value = Vec<(&'de RawValue, &'de RawValue)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut pairs = Vec::with_capacity(16);
+        while let Some(pair) = map.next_entry()? {
+            pairs.push(pair);
+        }
+        Ok(pairs)
+    }
+}
+
+#[cfg(test)]
+mod tests;
