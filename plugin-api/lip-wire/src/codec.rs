@@ -19,7 +19,7 @@ pub(crate) use media::{data_url, split_data_url};
 pub(crate) use object::{Rest, json_object};
 pub(crate) use sse::{sse_begin, sse_data, sse_end};
 pub(crate) use text::{Count, Id, Key, Str, StrOrSeq, Wtf8};
-pub(crate) use write::{Array, Object, object};
+pub(crate) use write::{Array, Object, array, object};
 
 use crate::{
     Dialect, anthropic,

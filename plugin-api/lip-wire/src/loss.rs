@@ -59,10 +59,10 @@ impl Losses {
         }
     }
 
-    /// Notes every field of dialects other than `target`.
+    /// Notes every field of dialects other than `target`. Names with `lip_` are a codec's own marks of how something was spelled: nobody misses these.
     pub fn foreign(&mut self, extensions: &Extensions, target: Dialect, path: &str) {
         for (dialect, fields) in extensions.iter().filter(|(d, _)| *d != target) {
-            for (name, _) in fields.iter() {
+            for (name, _) in fields.iter().filter(|(name, _)| !name.starts_with("lip_")) {
                 self.dropped(
                     format!("{path}extensions.{dialect}.{name}"),
                     "field of another dialect",

@@ -1,4 +1,7 @@
 //! What an encoder or decoder must be told from outside.
+use std::sync::Arc;
+
+use crate::canon::Request;
 
 /// What the URL of a request says (Gemini: everything; the others say it in the body).
 #[derive(Clone, Copy, Debug, Default)]
@@ -53,7 +56,7 @@ pub enum MaxTokensField {
 }
 
 /// What a client must be told that an answer may not contain.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct EncodeCtx {
     /// Id of the answer if the source has none; also the root of derived ids. Unique per answer.
     pub reply_id: String,
@@ -65,4 +68,8 @@ pub struct EncodeCtx {
     pub include_usage: bool,
     /// `openai-chat`: under which name reasoning is shown; `AsCame` = the source's name, `reasoning_content` for foreign reasoning.
     pub chat_reasoning: ChatReasoning,
+    /// `gemini`: the client asked for its stream as one JSON array (no `alt=sse` in the URL).
+    pub gemini_array: bool,
+    /// `openai-responses`: the client's request, which an answer repeats (tools, instructions, sampling …). `None` = what the upstream repeats, else the API's defaults.
+    pub request: Option<Arc<Request>>,
 }

@@ -10,6 +10,13 @@ pub(crate) fn object(out: &mut Vec<u8>, fill: impl FnOnce(&mut Object<'_>)) {
     out.push(b'}');
 }
 
+/// Appends one array; `fill` writes its items.
+pub(crate) fn array(out: &mut Vec<u8>, fill: impl FnOnce(&mut Array<'_>)) {
+    out.push(b'[');
+    fill(&mut Array { out, empty: true });
+    out.push(b']');
+}
+
 /// An object being written.
 pub(crate) struct Object<'o> {
     out: &'o mut Vec<u8>,
@@ -110,6 +117,14 @@ impl Array<'_> {
     pub(crate) fn object(&mut self, fill: impl FnOnce(&mut Object<'_>)) {
         self.comma();
         object(self.out, fill);
+    }
+
+    /// Elements that are written already, without brackets; possibly none.
+    pub(crate) fn verbatim(&mut self, elements: &[u8]) {
+        if !elements.is_empty() {
+            self.comma();
+            self.out.extend_from_slice(elements);
+        }
     }
 
     /// Raw JSON.
