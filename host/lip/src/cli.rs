@@ -9,45 +9,35 @@ pub(crate) fn command() -> Command {
         .about("LIP, the LLM Interactive Proxy: one endpoint for every coding agent and every account")
         .version(env!("CARGO_PKG_VERSION"))
         .after_help("Without a subcommand LIP serves. Every setting: lip config show")
-        .subcommand(with_settings(Command::new("serve").about("Serve clients (the default)")))
+        .subcommand(Command::new("serve").about("Serve clients (the default)"))
         .subcommand(
             Command::new("plugin")
                 .about("Connector libraries")
                 .subcommand_required(true)
                 .arg_required_else_help(true)
-                .subcommand(with_settings(
-                    Command::new("list").about("List loaded and refused libraries").arg(json_flag()),
-                )),
+                .subcommand(Command::new("list").about("List loaded and refused libraries").arg(json_flag())),
         )
-        .subcommand(with_settings(
-            Command::new("backends").about("List backends and what they lack").arg(json_flag()),
-        ))
-        .subcommand(with_settings(
+        .subcommand(Command::new("backends").about("List backends and what they lack").arg(json_flag()))
+        .subcommand(
             Command::new("models")
                 .about("List the models of every backend that is ready")
                 .arg(json_flag())
                 .arg(Arg::new("backend").help("Only this backend")),
-        ))
+        )
         .subcommand(
             Command::new("config")
                 .about("The configuration")
                 .subcommand_required(true)
                 .arg_required_else_help(true)
-                .subcommand(with_settings(Command::new("check").about("Check it; exit 1 on an error")))
-                .subcommand(with_settings(
-                    Command::new("show").about("Show every setting, its value and its source"),
-                )),
+                .subcommand(Command::new("check").about("Check it; exit 1 on an error"))
+                .subcommand(Command::new("show").about("Show every setting, its value and its source")),
         )
         .subcommand(
             Command::new("completions")
                 .about("Print a shell's completion script")
                 .arg(Arg::new("shell").required(true).value_parser(value_parser!(Shell))),
         );
-    with_settings(root)
-}
-
-fn with_settings(command: Command) -> Command {
-    settings::clap_args(command)
+    settings::clap_args(root).mut_args(|setting| setting.global(true))
 }
 
 fn json_flag() -> Arg {

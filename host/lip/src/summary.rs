@@ -52,13 +52,19 @@ pub(crate) fn text(found: &Setup, backends: &Backends, bound: SocketAddr) -> Str
 }
 
 fn curl(found: &Setup, backends: &Backends, bound: SocketAddr) -> String {
-    let model = backends
-        .default()
-        .and_then(|b| b.spec().models.first().cloned())
-        .unwrap_or_else(|| "MODEL".to_owned());
+    let model = model_to_try(backends).unwrap_or_else(|| "MODEL".to_owned());
     let key = if found.settings.client_keys().is_empty() { "" } else { " -H 'authorization: Bearer KEY'" };
     format!(
         "curl -N http://{bound}/v1/chat/completions{key} -H 'content-type: application/json' \
          -d '{{\"model\":\"{model}\",\"stream\":true,\"messages\":[{{\"role\":\"user\",\"content\":\"hello\"}}]}}'"
     )
+}
+
+/// A model that answers now: the default backend's, or another's while that one lacks something.
+fn model_to_try(backends: &Backends) -> Option<String> {
+    if let Some(default) = backends.default().filter(|backend| backend.is_ready()) {
+        return default.spec().models.first().cloned();
+    }
+    let mut ready = backends.iter().filter(|backend| backend.is_ready());
+    ready.find_map(|backend| Some(format!("{}:{}", backend.name(), backend.spec().models.first()?)))
 }
