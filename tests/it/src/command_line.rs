@@ -181,3 +181,20 @@ async fn serve_may_be_left_out() {
     let lip = Lip::builder().args("serve --log-level warn").start().await;
     assert_eq!(lip.send(stage::Call::get("/health")).await.status, 200);
 }
+
+#[tokio::test]
+async fn flags_count_before_and_after_the_subcommand() {
+    for command in
+        ["--log-level warn config show", "config --log-level warn show", "config show --log-level warn"]
+    {
+        let shown = ok(command).await.stdout;
+        let line = shown.lines().find(|line| line.starts_with("log_level")).unwrap();
+        assert!(line.contains("warn") && line.contains("--log-level"), "{command}: {line}");
+    }
+    let empty = tempfile::tempdir().unwrap();
+    for command in ["serve", "backends"] {
+        let output =
+            Lip::builder().args("--host 0.0.0.0").plugins_dir(empty.path()).args(command).run().await;
+        assert!(output.stderr.contains("0.0.0.0"), "{command}: {output:?}");
+    }
+}

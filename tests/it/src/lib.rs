@@ -4,9 +4,11 @@
 mod access;
 mod bodies;
 mod cancel;
+mod client_wire;
 mod command_line;
 mod cuts;
 mod first_run;
+mod golden;
 mod headers;
 mod limits;
 mod pass_through;

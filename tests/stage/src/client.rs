@@ -94,13 +94,23 @@ impl Connection {
     /// Sends a call and reads its whole answer.
     pub async fn send(&mut self, call: &Call) -> Answer {
         self.write(call).await;
-        within("an answer", self.answer()).await
+        self.read().await
     }
 
     /// Sends a call and leaves its answer unread.
     pub async fn write(&mut self, call: &Call) {
+        self.write_raw(call.bytes()).await;
+    }
+
+    /// Sends these very bytes.
+    pub async fn write_raw(&mut self, bytes: impl AsRef<[u8]>) {
         // A host that answers early may stop reading: what counts is its answer.
-        let _ = within("the host to read the request", self.stream.write_all(&call.bytes())).await;
+        let _ = within("the host to read the request", self.stream.write_all(bytes.as_ref())).await;
+    }
+
+    /// Reads the answer to what was written.
+    pub async fn read(&mut self) -> Answer {
+        within("an answer", self.answer()).await
     }
 
     async fn answer(&mut self) -> Answer {

@@ -85,6 +85,11 @@ impl LipBuilder {
             .args("--default-backend openai")
     }
 
+    /// The folder that its home and state directories name.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
     fn command(&self) -> Command {
         let home = self.home.path();
         let mut command = Command::new(program());
@@ -178,7 +183,7 @@ impl Lip {
 
     /// The folder that its home and state directories name.
     pub fn home(&self) -> &Path {
-        self.builder.home.path()
+        self.builder.home()
     }
 
     /// One call on a connection of its own.

@@ -13,7 +13,7 @@ mod wire;
 pub use client::{Answer, Call, Connection, End, OpenAnswer, connect, connect_to, send};
 pub use deadline::within;
 pub use host::{Lip, LipBuilder, Output};
-pub use libraries::{library, n_bundled, plugins_with};
+pub use libraries::{library, n_bundled, plugins_of, plugins_with};
 pub use relay::Relay;
 pub use reply::{Gate, Reply};
 pub use staged::staged;

@@ -24,6 +24,16 @@ pub fn n_bundled() -> usize {
     fs::read_dir(staged().join("plugins")).expect("bundled libraries").count()
 }
 
+/// A folder with the bundled libraries of these connectors and no others.
+pub fn plugins_of(ids: &[&str]) -> TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    for id in ids {
+        let name = format!("{DLL_PREFIX}lip_{}{DLL_SUFFIX}", id.replace('-', "_"));
+        fs::copy(staged().join("plugins").join(&name), folder.path().join(&name)).expect("a copy");
+    }
+    folder
+}
+
 /// A folder with all bundled libraries and these.
 pub fn plugins_with(more: &[&Path]) -> TempDir {
     let folder = tempfile::tempdir().expect("a folder");
