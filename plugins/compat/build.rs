@@ -1,6 +1,6 @@
 //! Reads `profiles/*.toml`, checks them against the schema and writes what the library embeds: its manifest and the profiles.
 use serde_json::{Map, Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::path::Path;
 use std::{env, fs};
@@ -57,6 +57,10 @@ fn connector(profile: &Profile, raw: &Value) -> Value {
         "models": raw.pointer("/models/known").cloned().unwrap_or_else(|| json!([])),
         "config": {"type": "object", "properties": config},
     });
+    let narrow = narrow(profile);
+    if !narrow.is_empty() {
+        entry["narrow"] = Value::Array(narrow);
+    }
     let optional =
         ["docs", "strip_prefixes", "aliases", "translate", "error_in_200", "http1_only", "disclaimers"];
     for key in optional {
@@ -65,6 +69,23 @@ fn connector(profile: &Profile, raw: &Value) -> Value {
         }
     }
     entry
+}
+
+/// Which dialects an instance speaks whose config has a key: a region those of its places, another base only those that
+/// share the profile's own base, since the others' place is not known.
+fn narrow(profile: &Profile) -> Vec<Value> {
+    let region = |(region, places): (&String, &BTreeMap<String, String>)| {
+        let routes = profile.routes.iter().filter(|route| places.contains_key(&route.dialect));
+        let dialects: Vec<&str> = routes.map(|route| route.dialect.as_str()).collect();
+        json!({"key": "region", "is": region, "dialects": dialects})
+    };
+    let mut rules: Vec<Value> = profile.regions.iter().map(region).collect();
+    let at_base = profile.routes.iter().filter(|route| route.base_url.is_none());
+    let at_base: Vec<&str> = at_base.map(|route| route.dialect.as_str()).collect();
+    if at_base.len() < profile.routes.len() {
+        rules.insert(0, json!({"key": "base_url", "dialects": at_base}));
+    }
+    rules
 }
 
 fn host(url: &str) -> Option<&str> {

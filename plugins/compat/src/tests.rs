@@ -330,3 +330,35 @@ fn bad_custom_config_names_the_key() {
         );
     }
 }
+
+#[test]
+fn manifest_tells_which_config_narrows_the_dialects() {
+    let custom: Value = serde_json::from_str(Custom::MANIFEST).expect("JSON");
+    let narrow = custom["narrow"].as_array().expect("rules");
+    for protocol in
+        custom.pointer("/config/properties/protocol/enum").and_then(Value::as_array).expect("names")
+    {
+        // The first rule whose key has its value, or that names no key.
+        let rule = narrow.iter().find(|rule| rule.get("is").is_none_or(|is| is == protocol)).expect("a rule");
+        let dialect = rule["dialects"][0].as_str().expect("one");
+        let config = json!({"base_url": "https://gw.test", "protocol": protocol});
+        assert_eq!(self::custom(&config).dialect(dialect).turn("{}").run().status, 200, "{protocol}");
+    }
+    for entry in manifest() {
+        for rule in entry.get("narrow").and_then(Value::as_array).into_iter().flatten() {
+            let config = match rule.get("is") {
+                Some(is) => json!({text(rule, "key"): is}),
+                None => continue,
+            };
+            for dialect in rule["dialects"].as_array().expect("dialects") {
+                let stage = Stage::of::<Compat>().connector::<Compat>(text(&entry, "id")).config(&config);
+                let seen = stage
+                    .dialect(dialect.as_str().expect("text"))
+                    .reply(Reply::text(200, "{}"))
+                    .turn("{}")
+                    .run();
+                assert_eq!(seen.status, 200, "{rule}");
+            }
+        }
+    }
+}
