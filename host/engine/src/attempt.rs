@@ -1,13 +1,14 @@
 //! One try of one backend: the request in a dialect that its connector takes, and the connector's task until it answers.
 use crate::backend::Backend;
-use crate::deliver::Deliver;
+use crate::deliver::{Deliver, Delivered};
 use crate::scope::Scope;
 use crate::source::Source;
-use crate::turn::{Failure, Reply, Turn};
-use crate::{translate, wire};
-use base::{Fault, Kind};
+use crate::turn::{Failure, Turn};
+use crate::{redact, request, translate, wire};
+use base::{Fault, Kind, Sampling};
 use bytes::Bytes;
 use lip_wire::Dialect;
+use lip_wire::lens::Edits;
 use loader::run::{Run, RunEvent};
 use serde::Serialize;
 use std::sync::Arc;
@@ -20,17 +21,30 @@ struct Meta<'a> {
     dialect: &'static str,
     session: &'a str,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    headers: &'a [(String, String)],
+    headers: &'a [(&'static str, String)],
 }
 
-/// Tries `turn` on a backend with `model`.
-pub(crate) async fn attempt(scope: Scope, turn: &Turn, model: &str) -> Result<Reply, Failure> {
-    let backend = Arc::clone(&scope.backend);
-    let result = Attempt { turn, backend: &backend }.run(scope, model).await;
-    if let Err(failure) = &result {
-        wire::log(&failure.fault, backend.name());
-    }
-    result
+/// What is tried.
+pub(crate) struct Try {
+    pub(crate) scope: Scope,
+    pub(crate) turn: Arc<Turn>,
+    /// Edits that the session asks for.
+    pub(crate) edits: Arc<Edits>,
+    pub(crate) model: String,
+    pub(crate) options: Sampling,
+    pub(crate) session: String,
+}
+
+/// Tries it, until the answer is known to be good.
+pub(crate) async fn attempt(what: Try) -> Result<Delivered, Failure> {
+    let backend = Arc::clone(&what.scope.backend);
+    let result = Attempt { turn: &what.turn, backend: &backend }.run(&what).await;
+    result.map_err(|failure| {
+        // A connector may quote its upstream, and the upstream our key.
+        let fault = redact::fault(failure.fault, backend.secrets());
+        wire::log(&fault, backend.name());
+        Failure { fault, raw: failure.raw }
+    })
 }
 
 struct Attempt<'a> {
@@ -39,39 +53,30 @@ struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    async fn run(&self, scope: Scope, model: &str) -> Result<Reply, Failure> {
+    async fn run(&self, what: &Try) -> Result<Delivered, Failure> {
         let instance = self.backend.instance()?;
         let (turn, name) = (self.turn, self.backend.name());
-        let dialect = self.backend.dialect_for(turn.dialect).ok_or_else(|| {
+        let dialect = self.backend.dialect_for(turn.dialect, &what.model).ok_or_else(|| {
             Fault::plugin(Kind::Unsupported, format!("backend \"{name}\" declares no dialect"))
         })?;
         let is_native = dialect == turn.dialect;
-        let body = if is_native { self.own_bytes(model)? } else { self.translated(model, dialect)? };
+        let own = request::body(turn, &what.edits, &what.model, &what.options)?;
+        let body = if is_native { own } else { self.translated(&own, &what.model, dialect)? };
         // Headers of the client's dialect mean nothing in another.
-        let headers: &[(String, String)] = if is_native { &turn.headers } else { &[] };
-        let meta = Meta { model, stream: turn.stream, dialect: dialect.id(), session: "", headers };
+        let headers = if is_native { turn.forwarded() } else { Vec::new() };
+        let (model, session) = (&*what.model, &*what.session);
+        let meta = Meta { model, stream: turn.stream, dialect: dialect.id(), session, headers: &headers };
         let meta =
             serde_json::to_vec(&meta).map_err(|e| Fault::host(Kind::Internal, "internal error").source(e))?;
-        let run = instance.run(Arc::new(scope), turn.what.task(), meta, body)?;
+        let run = instance.run(Arc::new(what.scope.clone()), turn.what.task(), meta, body)?;
         self.answer(run, dialect).await
     }
 
-    /// The client's own bytes, with the model's name replaced where it differs.
-    fn own_bytes(&self, model: &str) -> Result<Bytes, Fault> {
-        let lens = &self.turn.lens;
-        if lens.model().is_none_or(|own| own == model) {
-            return Ok(lens.body().clone());
-        }
-        let mut edits = lens.edits();
-        edits.set_model(model).map_err(|e| Fault::client(Kind::BadRequest, e.to_string()).param("model"))?;
-        Ok(lens.splice(&edits))
+    fn translated(&self, body: &Bytes, model: &str, dialect: Dialect) -> Result<Bytes, Fault> {
+        translate::request(self.turn, body, model, dialect, &self.backend.spec().translation)
     }
 
-    fn translated(&self, model: &str, dialect: Dialect) -> Result<Bytes, Fault> {
-        translate::request(self.turn, model, dialect, &self.backend.spec().translation)
-    }
-
-    async fn answer(&self, mut run: Run, dialect: Dialect) -> Result<Reply, Failure> {
+    async fn answer(&self, mut run: Run, dialect: Dialect) -> Result<Delivered, Failure> {
         let deliver = Deliver { turn: self.turn, backend: self.backend };
         loop {
             return match run.next().await {

@@ -19,14 +19,18 @@ pub struct BackendSpec {
     pub plugin: Option<Arc<Plugin>>,
     /// The JSON object that the connector's `create` gets. `base_url` is a string where it is set.
     pub config: Value,
-    /// Secrets by their name within the backend, such as `api_key`.
+    /// Further secrets by their name within the backend.
     pub secrets: HashMap<String, Secret<String>>,
+    /// The API keys, in order: the secret named `api_key` is the one that the attempt was given.
+    pub keys: Vec<Secret<String>>,
     /// Why it cannot be used, with the remedy; `None` when it can.
     pub missing: Option<String>,
     /// Hosts that it may reach: the manifest's list and the configured base URL's.
     pub egress: Vec<String>,
     /// The dialects it accepts, in its order of preference.
     pub dialects: Vec<Dialect>,
+    /// Were the dialects narrowed by the config?
+    pub dialects_are_set: bool,
     /// Model names known without asking.
     pub models: Vec<String>,
     /// How requests of other dialects are written for it.
@@ -92,9 +96,17 @@ impl Backend {
         Ok(instance)
     }
 
-    /// A secret of this backend.
-    pub fn secret(&self, name: &str) -> Option<&Secret<String>> {
+    /// A secret of this backend; `key` is the position of the API key in use.
+    pub fn secret(&self, name: &str, key: usize) -> Option<&Secret<String>> {
+        if name == "api_key" {
+            return self.spec.keys.get(key).or_else(|| self.spec.keys.first());
+        }
         self.spec.secrets.get(name)
+    }
+
+    /// Every secret of this backend.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &Secret<String>> {
+        self.spec.keys.iter().chain(self.spec.secrets.values())
     }
 
     /// May this backend send a request to `url`?
@@ -112,9 +124,16 @@ impl Backend {
         })
     }
 
-    /// The dialect that a turn in `client` goes out in: the client's own if the connector takes it, else its first choice.
-    pub fn dialect_for(&self, client: Dialect) -> Option<Dialect> {
-        let dialects = &self.spec.dialects;
+    /// The dialect that a turn in `client` goes out in: the client's own if the connector takes it for that model, else its
+    /// first choice.
+    pub fn dialect_for(&self, client: Dialect, model: &str) -> Option<Dialect> {
+        let manifest = self.spec.plugin.as_ref().and_then(|p| p.manifest().connector(&self.spec.connector));
+        let of_model = manifest.map(|connector| connector.dialects_for(model));
+        // A configured narrowing wins over what the manifest says of models.
+        let dialects = match of_model {
+            Some(dialects) if !self.spec.dialects_are_set => dialects,
+            _ => &self.spec.dialects,
+        };
         if dialects.contains(&client) { Some(client) } else { dialects.first().copied() }
     }
 }
@@ -158,27 +177,6 @@ impl Backends {
     pub fn default(&self) -> Option<&Arc<Backend>> {
         self.list.get(self.default?)
     }
-
-    /// The backend and the model that a client's `model` means: `backend:model`, or a model of the default backend.
-    ///
-    /// # Errors
-    /// A fault when there is no backend to send it to.
-    pub fn resolve<'a>(&self, model: &'a str) -> Result<(Arc<Backend>, &'a str), Fault> {
-        if let Some((name, rest)) = model.split_once(':')
-            && let Some(backend) = self.get(name)
-        {
-            if rest.is_empty() {
-                let sentence = format!("model: \"{model}\" names a backend but no model");
-                return Err(Fault::client(Kind::BadRequest, sentence).param("model"));
-            }
-            return Ok((Arc::clone(backend), rest));
-        }
-        let backend = self.default().ok_or_else(|| {
-            let fault = Fault::host(Kind::Unavailable, "no backend is configured").code("no_backend");
-            fault.hint("Start LIP with --default-backend, or name one as \"backend:model\"")
-        })?;
-        Ok((Arc::clone(backend), model))
-    }
 }
 
 #[cfg(test)]
@@ -192,6 +190,8 @@ mod tests {
             plugin: None,
             config: Value::Null,
             secrets: HashMap::new(),
+            keys: vec![],
+            dialects_are_set: false,
             missing: Some("OPENAI_API_KEY is not set".to_owned()),
             egress: egress.iter().map(|s| (*s).to_owned()).collect(),
             dialects: vec![Dialect::OpenAiChat, Dialect::Gemini],
@@ -219,13 +219,9 @@ mod tests {
     }
 
     #[test]
-    fn model_names_find_their_backend() {
-        let backends = Backends::new(vec![spec("a", &[]), spec("b.work", &[])], Some("a")).expect("known");
-        let resolve =
-            |model| backends.resolve(model).map(|(b, m)| (b.name().to_owned(), m)).expect("resolved");
-        assert_eq!(resolve("b.work:gpt"), ("b.work".to_owned(), "gpt"));
-        assert_eq!(resolve("qwen3:8b"), ("a".to_owned(), "qwen3:8b"));
-        assert_eq!(resolve("b:x"), ("a".to_owned(), "b:x"));
+    fn default_must_be_a_backend() {
+        let backends = Backends::new(vec![spec("a", &[])], Some("a")).expect("known");
+        assert_eq!(backends.default().map(|b| b.name()), Some("a"));
         assert!(Backends::new(vec![], Some("zzz")).is_err());
     }
 

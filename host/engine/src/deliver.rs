@@ -3,7 +3,7 @@ use crate::backend::Backend;
 use crate::source::Source;
 use crate::stream::PassThrough;
 use crate::translated::{Reader, Translated};
-use crate::turn::{Failure, Reply, ReplyBody, Turn, What};
+use crate::turn::{Broken, Failure, Reply, ReplyBody, Turn, What};
 use crate::whole::{self, Whole};
 use crate::{gate, headers, redact, translate, wire};
 use base::{Fault, Kind, Retry};
@@ -18,6 +18,19 @@ use loader::run::Upstream;
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
 
+/// An answer that is known to be good so far.
+pub(crate) struct Delivered {
+    pub(crate) reply: Reply,
+    /// Where a stream says that it broke off later.
+    pub(crate) broken: Broken,
+}
+
+impl From<Reply> for Delivered {
+    fn from(reply: Reply) -> Self {
+        Self { reply, broken: Broken::default() }
+    }
+}
+
 /// Delivers one answer of `backend` for `turn`.
 pub(crate) struct Deliver<'a> {
     pub(crate) turn: &'a Turn,
@@ -26,7 +39,7 @@ pub(crate) struct Deliver<'a> {
 
 impl Deliver<'_> {
     /// An upstream's answer that the connector handed over.
-    pub(crate) async fn spliced(&self, upstream: Upstream, dialect: Dialect) -> Result<Reply, Failure> {
+    pub(crate) async fn spliced(&self, upstream: Upstream, dialect: Dialect) -> Result<Delivered, Failure> {
         if !(200..300).contains(&upstream.status) {
             return Err(self.refused(upstream, dialect).await);
         }
@@ -41,7 +54,8 @@ impl Deliver<'_> {
         match whole::read(upstream.body).await? {
             Whole::Complete(bytes) => self.complete(upstream.status, headers, bytes, dialect),
             Whole::Large(body) if self.is_as_wanted(dialect, Form::Whole) => {
-                Ok(Reply { status: upstream.status, headers, body: ReplyBody::Stream(Box::pin(body)) })
+                let body = ReplyBody::stream(body);
+                Ok(Reply { status: upstream.status, headers, body }.into())
             }
             Whole::Large(body) => {
                 let bytes = whole::read_all(body).await?;
@@ -51,12 +65,12 @@ impl Deliver<'_> {
     }
 
     /// A whole answer that the connector made.
-    pub(crate) fn full(&self, bytes: Bytes, dialect: Dialect) -> Result<Reply, Failure> {
+    pub(crate) fn full(&self, bytes: Bytes, dialect: Dialect) -> Result<Delivered, Failure> {
         self.complete(200, of_type(JSON), bytes, dialect)
     }
 
     /// A streamed answer that the connector makes.
-    pub(crate) async fn chunks(&self, source: Source, dialect: Dialect) -> Result<Reply, Failure> {
+    pub(crate) async fn chunks(&self, source: Source, dialect: Dialect) -> Result<Delivered, Failure> {
         self.streamed(source, of_type(EVENT_STREAM), dialect).await
     }
 
@@ -70,21 +84,23 @@ impl Deliver<'_> {
         mut source: Source,
         headers: HeaderMap,
         dialect: Dialect,
-    ) -> Result<Reply, Failure> {
+    ) -> Result<Delivered, Failure> {
         let held = gate::open(&mut source, dialect).await?;
+        let broken = Broken::default();
         if self.is_as_wanted(dialect, Form::Stream) {
-            let body = PassThrough::new(held, source, dialect);
-            return Ok(Reply { status: 200, headers, body: ReplyBody::Stream(Box::pin(body)) });
+            let body = PassThrough::new(held, source, dialect, Broken::clone(&broken));
+            let reply = Reply { status: 200, headers, body: ReplyBody::stream(body) };
+            return Ok(Delivered { reply, broken });
         }
-        let reader = Reader::new(held, source, dialect).map_err(unspoken)?;
+        let reader = Reader::new(held, source, dialect, Broken::clone(&broken)).map_err(unspoken)?;
         if self.turn.stream {
             let context = translate::context(self.turn);
             let body = Translated::new(reader, self.turn.dialect, context).map_err(unspoken)?;
-            let headers = of_type(EVENT_STREAM);
-            return Ok(Reply { status: 200, headers, body: ReplyBody::Stream(Box::pin(body)) });
+            let reply = Reply { status: 200, headers: of_type(EVENT_STREAM), body: ReplyBody::stream(body) };
+            return Ok(Delivered { reply, broken });
         }
         let bytes = translate::collected(self.turn, dialect, reader.collect().await)?;
-        Ok(Reply { status: 200, headers: of_type(JSON), body: ReplyBody::full(bytes) })
+        Ok(Reply { status: 200, headers: of_type(JSON), body: ReplyBody::full(bytes) }.into())
     }
 
     fn complete(
@@ -93,21 +109,21 @@ impl Deliver<'_> {
         headers: HeaderMap,
         bytes: Bytes,
         dialect: Dialect,
-    ) -> Result<Reply, Failure> {
+    ) -> Result<Delivered, Failure> {
         if self.turn.what == What::Generate
             && let Verdict::Error(error) = classify_body(dialect, &bytes)
         {
             return Err(wire::upstream(&error).retry(Retry::Elsewhere).into());
         }
         if self.is_as_wanted(dialect, Form::Whole) {
-            return Ok(Reply { status, headers, body: ReplyBody::full(bytes) });
+            return Ok(Reply { status, headers, body: ReplyBody::full(bytes) }.into());
         }
         let (kind, bytes) = if self.turn.stream {
             (EVENT_STREAM, translate::whole_as_stream(self.turn, dialect, &bytes)?)
         } else {
             (JSON, translate::whole(self.turn, dialect, &bytes)?)
         };
-        Ok(Reply { status: 200, headers: of_type(kind), body: ReplyBody::full(bytes) })
+        Ok(Reply { status: 200, headers: of_type(kind), body: ReplyBody::full(bytes) }.into())
     }
 
     /// An error status: the fault it stands for, and the answer itself where the client can read it.
@@ -115,7 +131,7 @@ impl Deliver<'_> {
         // A redirect is no answer to a turn: following it would take the key to another host.
         let status = if upstream.status < 400 { 502 } else { upstream.status };
         let bytes = whole::read_error(upstream.body).await;
-        let bytes = redact::secrets(bytes, self.backend.spec().secrets.values());
+        let bytes = redact::secrets(bytes, self.backend.secrets());
         let mut fault = wire::upstream(&parse(dialect, status, &bytes));
         let header = |name: &str| upstream.headers.get(name).and_then(|value| value.to_str().ok());
         if let Some(time) = retry::from_headers(header, std::time::SystemTime::now()) {

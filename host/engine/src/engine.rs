@@ -1,16 +1,32 @@
-//! The engine: all that a turn needs, and the turn itself.
-use crate::attempt::attempt;
+//! The engine: all that turns need, and the steps of a turn in their order.
 use crate::backend::{Backend, Backends};
+use crate::commit::Committed;
+use crate::conversation::{Conversation, Prepared, prepare};
+use crate::drive::Drive;
 use crate::loop_guard::next_hop;
 use crate::models::{Freshness, Model, ModelLists};
 use crate::scope::Scope;
 use crate::store::Values;
-use crate::turn::{Failure, Reply, Turn};
-use base::{Fault, Kind};
+use crate::trace::Traces;
+use crate::turn::{Failure, Reply, ReplyBody, Turn, What};
+use crate::{local, table};
+use arc_swap::ArcSwap;
+use base::{Fault, Kind, NamedRoute, Retry};
 use egress::{Egress, Identity};
 use futures_util::future::join_all;
 use http::HeaderValue;
+use http::header::{CONTENT_TYPE, HeaderMap};
+use lip_wire::Dialect;
+use lip_wire::lens::Edits;
+use parking_lot::Mutex;
+use routing::health::{Health, HealthRules};
+use routing::keys::Rotation;
+use routing::plan::{Aliases, Ask, Plan, Table};
+use routing::policy::Budgets;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::oneshot;
 
 /// What one backend offers.
 #[derive(Debug)]
@@ -23,21 +39,87 @@ pub struct Offer {
     pub freshness: Freshness,
 }
 
+/// The operator's rules for turns.
+#[derive(Debug)]
+pub struct Rules {
+    /// Are commands in chats carried out?
+    pub commands: bool,
+    /// What begins a command.
+    pub prefix: String,
+    /// Is only a message that is nothing but commands looked at?
+    pub strict: bool,
+    /// A selector that forces every turn; checked before.
+    pub static_route: Option<String>,
+    /// Rewrites of model names.
+    pub aliases: Aliases,
+    /// Failover routes by name.
+    pub named: BTreeMap<String, NamedRoute>,
+    /// What a turn may cost.
+    pub budgets: Budgets,
+    /// How many sessions are remembered, for how long, in how much memory.
+    pub sessions: sessions::Limits,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            commands: true,
+            prefix: commands::DEFAULT_PREFIX.to_owned(),
+            strict: false,
+            static_route: None,
+            aliases: Aliases::default(),
+            named: BTreeMap::new(),
+            budgets: Budgets::default(),
+            sessions: sessions::Limits::default(),
+        }
+    }
+}
+
 /// Serves turns. Shared by all frontends.
 #[derive(Debug)]
 pub struct Engine {
     backends: Backends,
+    pub(crate) rules: Rules,
+    pub(crate) table: ArcSwap<Table>,
+    pub(crate) health: Arc<Mutex<Health>>,
+    pub(crate) sessions: sessions::Memory,
+    pub(crate) traces: Traces,
     egress: Egress,
     user_agent: HeaderValue,
     host_id: String,
     values: Arc<Values>,
     models: ModelLists,
+    rotation: AtomicU64,
 }
 
 impl Engine {
     /// An engine over these backends. `host_id` is unique to this process.
-    pub fn new(backends: Backends, egress: Egress, user_agent: HeaderValue, host_id: String) -> Self {
-        Self { backends, egress, user_agent, host_id, values: Arc::default(), models: ModelLists::default() }
+    pub fn new(
+        backends: Backends,
+        rules: Rules,
+        egress: Egress,
+        user_agent: HeaderValue,
+        host_id: String,
+    ) -> Self {
+        let mut health = Health::new(HealthRules::default());
+        for backend in backends.iter() {
+            health.declare(backend.name(), backend.spec().keys.len().max(1), Rotation::default());
+        }
+        let table = ArcSwap::from_pointee(table::of(&backends, &rules, &HashMap::new()));
+        Self {
+            backends,
+            table,
+            health: Arc::new(Mutex::new(health)),
+            sessions: sessions::Memory::new(rules.sessions),
+            rules,
+            traces: Traces::default(),
+            egress,
+            user_agent,
+            host_id,
+            values: Arc::default(),
+            models: ModelLists::default(),
+            rotation: AtomicU64::new(0),
+        }
     }
 
     /// The backends.
@@ -49,11 +131,92 @@ impl Engine {
     ///
     /// # Errors
     /// The fault of the last attempt, with the upstream's own answer where the client can read it.
-    pub async fn turn(&self, turn: &Turn) -> Result<Reply, Failure> {
-        let loop_guard = next_hop(turn.hops.as_deref(), &self.host_id)?;
-        let (backend, model) = self.backends.resolve(&turn.model)?;
-        let scope = self.scope(backend, &loop_guard)?;
-        attempt(scope, turn, model).await
+    pub async fn turn(self: &Arc<Self>, turn: Turn) -> Result<Reply, Failure> {
+        let loop_guard = next_hop(turn.header(egress::LOOP_GUARD.as_str()), &self.host_id)?;
+        match prepare(self, &turn).await? {
+            Prepared::Local(text) => Ok(local::answer(&turn, text)?),
+            Prepared::Forward(conversation, edits) => {
+                self.forward(turn, conversation, edits, loop_guard).await
+            }
+        }
+    }
+
+    async fn forward(
+        self: &Arc<Self>,
+        turn: Turn,
+        conversation: Box<Conversation>,
+        edits: Edits,
+        loop_guard: String,
+    ) -> Result<Reply, Failure> {
+        let session = conversation.session();
+        let settings = &conversation.settings;
+        let ask = Ask {
+            header: turn.header("x-lip-route"),
+            turns: session.turns,
+            first_taken: session.first_taken,
+            thinker_rests: session.thinker_rests,
+            rotation: self.rotation.fetch_add(1, Ordering::Relaxed),
+            ..Ask::new(&turn.model, &settings.route, &settings.sampling)
+        };
+        self.discover_if_asked(&turn.model).await;
+        let plan = Arc::new(self.table.load().plan(&ask)?);
+        // A turn's head can only go out early where the dialect has something to keep the connection alive with.
+        let may_commit = turn.stream && turn.dialect != Dialect::Gemini && turn.what == What::Generate;
+        let is_alone = self.is_alone(&plan);
+        let budgets = Budgets {
+            commit_after: self.rules.budgets.commit_after.filter(|_| may_commit),
+            // With nowhere else to go, the client gets the fault at once: it knows best how to retry.
+            attempts_max: if is_alone { 1 } else { self.rules.budgets.attempts_max },
+            ..self.rules.budgets
+        };
+        let dialect = turn.dialect;
+        let (tell, mut told) = oneshot::channel();
+        let drive = Drive {
+            engine: Arc::clone(self),
+            turn: Arc::new(turn),
+            edits: Arc::new(edits),
+            plan,
+            budgets,
+            health: if is_alone { Arc::default() } else { Arc::clone(&self.health) },
+            loop_guard,
+            conversation,
+        };
+        if !may_commit {
+            return drive.run(tell).await;
+        }
+        let mut deciding = Box::pin(drive.run(tell));
+        let decided = tokio::select! {
+            biased;
+            decided = &mut deciding => Some(decided),
+            Ok(()) = &mut told => None,
+        };
+        match decided {
+            Some(decided) => decided,
+            None => {
+                let mut headers = HeaderMap::with_capacity(4);
+                headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+                Ok(Reply { status: 200, headers, body: ReplyBody::stream(Committed::new(deciding, dialect)) })
+            }
+        }
+    }
+
+    /// One leg with one key: resting it after a fault would only keep the client from its only backend.
+    fn is_alone(&self, plan: &Plan) -> bool {
+        match plan.legs.as_slice() {
+            [leg] => self.backends.get(&leg.backend).is_none_or(|backend| backend.spec().keys.len() < 2),
+            _ => false,
+        }
+    }
+
+    /// A bare model name needs the backends' lists to find its place, where no default says where it goes.
+    async fn discover_if_asked(&self, model: &str) {
+        if self.backends.default().is_some()
+            || model.contains(':')
+            || self.table.load().lists(None, model).is_some()
+        {
+            return;
+        }
+        self.offers(false).await;
     }
 
     /// The models of every backend that is ready, asked at the same time.
@@ -65,18 +228,27 @@ impl Engine {
     /// The models of one backend.
     pub async fn offer(&self, backend: &Arc<Backend>, refresh: bool) -> Offer {
         let backend = Arc::clone(backend);
-        let (models, freshness) = match self.scope(Arc::clone(&backend), &self.host_id) {
+        let (models, freshness) = match self.scope(Arc::clone(&backend), 0, &self.host_id) {
             Ok(scope) => self.models.get(scope, refresh).await,
             Err(fault) => (Vec::new(), Freshness::Fallback(fault)),
         };
+        if let Some(known) = self.models.news() {
+            self.table.store(Arc::new(table::of(&self.backends, &self.rules, &known)));
+        }
         Offer { backend, models, freshness }
     }
 
-    fn scope(&self, backend: Arc<Backend>, loop_guard: &str) -> Result<Scope, Fault> {
+    pub(crate) fn backend(&self, name: &str) -> Result<Arc<Backend>, Fault> {
+        let missing =
+            || Fault::host(Kind::NotFound, format!("there is no backend \"{name}\"")).retry(Retry::Elsewhere);
+        self.backends.get(name).map(Arc::clone).ok_or_else(missing)
+    }
+
+    pub(crate) fn scope(&self, backend: Arc<Backend>, key: usize, loop_guard: &str) -> Result<Scope, Fault> {
         let loop_guard = HeaderValue::from_str(loop_guard)
             .map_err(|e| Fault::client(Kind::BadRequest, "the loop guard header is malformed").source(e))?;
         let user_agent = backend.spec().user_agent.clone().unwrap_or_else(|| self.user_agent.clone());
         let identity = Identity { user_agent, loop_guard };
-        Ok(Scope { backend, identity, egress: self.egress.clone(), values: Arc::clone(&self.values) })
+        Ok(Scope { backend, key, identity, egress: self.egress.clone(), values: Arc::clone(&self.values) })
     }
 }

@@ -7,6 +7,7 @@ use loader::run::RunEvent;
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -52,9 +53,24 @@ struct Entry {
 #[derive(Debug, Default)]
 pub(crate) struct ModelLists {
     lists: parking_lot::Mutex<HashMap<String, Arc<tokio::sync::Mutex<Entry>>>>,
+    known: parking_lot::Mutex<HashMap<String, Vec<Model>>>,
+    changed: AtomicBool,
 }
 
 impl ModelLists {
+    /// Every list that is known, if any has changed since this was asked last.
+    pub(crate) fn news(&self) -> Option<HashMap<String, Vec<Model>>> {
+        self.changed.swap(false, Ordering::AcqRel).then(|| self.known.lock().clone())
+    }
+
+    fn learn(&self, backend: &str, models: &[Model]) {
+        let mut known = self.known.lock();
+        if known.get(backend).is_none_or(|before| before != models) {
+            known.insert(backend.to_owned(), models.to_vec());
+            self.changed.store(true, Ordering::Release);
+        }
+    }
+
     pub(crate) async fn get(&self, scope: Scope, refresh: bool) -> (Vec<Model>, Freshness) {
         let backend = Arc::clone(&scope.backend);
         let entry = Arc::clone(self.lists.lock().entry(backend.name().to_owned()).or_default());
@@ -70,11 +86,12 @@ impl ModelLists {
         });
         match asked {
             Ok(models) => {
+                self.learn(backend.name(), &models);
                 *entry = Entry { models: models.clone(), asked: Some(Instant::now()) };
                 (models, Freshness::Live)
             }
             Err(fault) => {
-                let fault = redact::fault(fault, backend.spec().secrets.values());
+                let fault = redact::fault(fault, backend.secrets());
                 tracing::info!(backend = backend.name(), %fault, "no live model list");
                 let hints = || {
                     backend

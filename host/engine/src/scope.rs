@@ -9,8 +9,11 @@ use loader::run::{Effect, EffectFuture, Effects, HttpCall, Outcome, Refusal, Ups
 use std::sync::Arc;
 
 /// What the effects of one attempt may touch.
+#[derive(Clone)]
 pub(crate) struct Scope {
     pub(crate) backend: Arc<Backend>,
+    /// Position of the API key in use.
+    pub(crate) key: usize,
     pub(crate) egress: Egress,
     pub(crate) identity: Identity,
     pub(crate) values: Arc<Values>,
@@ -30,7 +33,7 @@ impl Scope {
         }
         let mut headers = call.headers;
         for wanted in call.secret_headers {
-            let secret = self.backend.secret(&wanted.secret);
+            let secret = self.backend.secret(&wanted.secret, self.key);
             let secret = secret
                 .ok_or_else(|| denied(format!("backend \"{name}\" has no secret \"{}\"", wanted.secret)))?;
             let value = HeaderValue::from_str(&format!("{}{}", wanted.prefix, secret.expose()));
@@ -111,7 +114,7 @@ impl Scope {
         let spec = backend.spec();
         let manifest = spec.plugin.as_ref().and_then(|plugin| plugin.manifest().connector(&spec.connector));
         let allowed = manifest.is_some_and(|connector| connector.reads_secret);
-        match backend.secret(secret) {
+        match backend.secret(secret, self.key) {
             Some(value) if allowed => {
                 Outcome::Value(bytes::Bytes::copy_from_slice(value.expose().as_bytes()))
             }

@@ -1,6 +1,7 @@
 //! The body of a streamed answer: held chunks, then the rest as it comes, and an honest end.
 use crate::source::Source;
 use crate::tail::{Ending, Tail};
+use crate::turn::Broken;
 use crate::wire;
 use base::{Fault, Kind};
 use bytes::Bytes;
@@ -16,15 +17,16 @@ pub(crate) struct PassThrough {
     source: Option<Source>,
     tail: Tail,
     dialect: Dialect,
+    broken: Broken,
 }
 
 impl PassThrough {
-    pub(crate) fn new(held: VecDeque<Bytes>, source: Source, dialect: Dialect) -> Self {
+    pub(crate) fn new(held: VecDeque<Bytes>, source: Source, dialect: Dialect, broken: Broken) -> Self {
         let mut tail = Tail::default();
         for chunk in &held {
             tail.push(chunk);
         }
-        Self { held, source: Some(source), tail, dialect }
+        Self { held, source: Some(source), tail, dialect, broken }
     }
 
     /// The source is over: nothing more if it said so itself, else an error in the client's dialect and no terminator.
@@ -43,6 +45,7 @@ impl PassThrough {
         };
         tracing::warn!(%fault, "a stream broke off");
         let error = wire::stream_error(self.dialect, &fault);
+        let _ = self.broken.set(fault);
         if self.tail.is_between_frames() {
             return Some(error);
         }

@@ -16,13 +16,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// The client's fault, with the path of the field that cannot be read.
 pub(crate) fn request(
     turn: &Turn,
+    body: &Bytes,
     model: &str,
     dialect: Dialect,
     options: &RequestOptions,
 ) -> Result<Bytes, Fault> {
     let url = UrlParts { model: Some(&turn.model), stream: Some(turn.stream) };
     let (mut request, mut losses) =
-        codec::decode_request(turn.dialect, turn.lens.body(), &url).map_err(|e| unreadable(&e))?;
+        codec::decode_request(turn.dialect, body, &url).map_err(|e| unreadable(&e))?;
     model.clone_into(&mut request.model);
     request.stream = Some(turn.stream);
     if turn.stream {

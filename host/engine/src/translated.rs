@@ -2,6 +2,7 @@
 use crate::frames::{Frame, Frames};
 use crate::source::Source;
 use crate::translate;
+use crate::turn::Broken;
 use base::{Fault, Kind};
 use bytes::Bytes;
 use http_body::Frame as BodyFrame;
@@ -19,12 +20,18 @@ pub(crate) struct Reader {
     frames: Frames,
     decoder: StreamDecoder,
     is_over: bool,
+    broken: Broken,
 }
 
 impl Reader {
-    pub(crate) fn new(held: VecDeque<Bytes>, source: Source, dialect: Dialect) -> Result<Self, CodecError> {
+    pub(crate) fn new(
+        held: VecDeque<Bytes>,
+        source: Source,
+        dialect: Dialect,
+        broken: Broken,
+    ) -> Result<Self, CodecError> {
         let decoder = StreamDecoder::new(dialect)?;
-        Ok(Self { held, source, frames: Frames::of(dialect), decoder, is_over: false })
+        Ok(Self { held, source, frames: Frames::of(dialect), decoder, is_over: false, broken })
     }
 
     /// Appends the events of the next chunk. False when the stream is over; it then ends with `End` or `Failed`.
@@ -58,8 +65,15 @@ impl Reader {
                 self.is_over = true;
             }
         }
-        if events.iter().any(|event| matches!(event, Event::End | Event::Failed(_))) {
-            self.is_over = true;
+        for event in events.iter() {
+            match event {
+                Event::End => self.is_over = true,
+                Event::Failed(failure) => {
+                    self.is_over = true;
+                    let _ = self.broken.set(translate::of_failure(failure));
+                }
+                _ => {}
+            }
         }
         Poll::Ready(true)
     }

@@ -5,6 +5,7 @@ use http::HeaderMap;
 use http_body::{Frame, SizeHint};
 use lip_wire::{Dialect, lens::Lens};
 use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 /// What the client asks for.
@@ -38,11 +39,33 @@ pub struct Turn {
     pub stream: bool,
     /// The body and where its owned fields are.
     pub lens: Lens,
-    /// Headers of the dialect that go upstream.
-    pub headers: Vec<(String, String)>,
-    /// The loop guard's header as it came in.
-    pub hops: Option<String>,
+    /// The request's headers. Hold the client's key: never logged, never sent on.
+    pub headers: HeaderMap,
+    /// Names of the headers that belong to the dialect and go upstream.
+    pub forwarded: &'static [&'static str],
+    /// Whose request it is: no caller reaches another's sessions. Not a secret.
+    pub caller: String,
 }
+
+impl Turn {
+    /// A header's value, if it is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// The headers that go upstream; several of one name are joined.
+    pub(crate) fn forwarded(&self) -> Vec<(&'static str, String)> {
+        let joined = |name: &'static str| {
+            let mut values = self.headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+            let first = values.next()?.to_owned();
+            Some((name, values.fold(first, |all, next| format!("{all},{next}"))))
+        };
+        self.forwarded.iter().copied().filter_map(joined).collect()
+    }
+}
+
+/// Where a stream says that it broke off after its first output; empty while it runs and after a good end.
+pub(crate) type Broken = Arc<OnceLock<Fault>>;
 
 /// The answer of a turn.
 #[derive(Debug)]
@@ -67,6 +90,11 @@ impl ReplyBody {
     /// A complete body.
     pub fn full(bytes: impl Into<Bytes>) -> Self {
         Self::Full(Some(bytes.into()))
+    }
+
+    /// A body that is still coming.
+    pub fn stream(body: impl http_body::Body<Data = Bytes, Error = Fault> + Send + 'static) -> Self {
+        Self::Stream(Box::pin(body))
     }
 }
 

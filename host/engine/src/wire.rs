@@ -25,7 +25,16 @@ pub(crate) fn neutral(fault: &Fault) -> WireFault {
 
 /// The fault behind an error that an upstream told us of.
 pub(crate) fn upstream(error: &WireFault) -> Fault {
-    let mut fault = Fault::upstream(Kind::from_status(error.status), error.message.clone());
+    let kind = Kind::from_status(error.status);
+    let mut fault = Fault::upstream(kind, error.message.clone());
+    fault.retry = match kind {
+        // The request itself is at fault: nobody else would take it, unless it is only too long for this model.
+        Kind::BadRequest | Kind::Unprocessable | Kind::TooLarge if !error.is_context_length() => Retry::Never,
+        Kind::Internal | Kind::BadGateway | Kind::Unavailable | Kind::Timeout | Kind::Overloaded => {
+            Retry::Soon
+        }
+        _ => Retry::Elsewhere,
+    };
     fault.status = Some(error.status);
     fault.param.clone_from(&error.param);
     if let Some(time) = error.retry_after {

@@ -36,9 +36,9 @@ async fn count(State(app): State<Shared>, request: Request<Body>) -> Response<Bo
 }
 
 async fn answer(route: Route, app: &Shared, request: Request<Body>) -> Response<Body> {
-    let (parts, body) = request.into_parts();
-    match route.turn(app, &parts, body, InUrl::default()).await {
-        Ok(turn) => respond::turn(route.dialect, app.engine.turn(&turn).await),
+    let (mut parts, body) = request.into_parts();
+    match route.turn(app, &mut parts, body, InUrl::default()).await {
+        Ok(turn) => respond::turn(route.dialect, app.engine.turn(turn).await),
         Err(fault) => respond::error(route.dialect, &fault),
     }
 }

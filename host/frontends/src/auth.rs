@@ -57,6 +57,15 @@ impl ClientKeys {
         ))
     }
 
+    /// Whose request it is, for what is remembered: the key's own hash, not the key. One name for all on an open host.
+    pub(crate) fn caller(&self, parts: &Parts) -> String {
+        if self.is_open() {
+            return String::new();
+        }
+        let own = shown_keys(parts).find(|key| self.knows(key)).map(|key| hash(&key));
+        own.iter().flatten().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// Compares with every key, however early one matches.
     fn knows(&self, key: &[u8]) -> bool {
         let shown = hash(key);

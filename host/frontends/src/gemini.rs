@@ -30,7 +30,7 @@ pub(crate) async fn generate(
     Path(path): Path<String>,
     request: Request<Body>,
 ) -> Response<Body> {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let (model, verb, form) = match asked(&path, &parts) {
         Ok(asked) => asked,
         Err(fault) => {
@@ -41,15 +41,13 @@ pub(crate) async fn generate(
     let what = if verb == Verb::Count { What::CountTokens } else { What::Generate };
     let route = Route { dialect: DIALECT, what, forwarded: &[] };
     let url = InUrl { model: Some(model), stream: Some(verb == Verb::Stream) };
-    let turn = match route.turn(&app, &parts, body, url).await {
+    let turn = match route.turn(&app, &mut parts, body, url).await {
         Ok(turn) => turn,
         Err(fault) => return respond::error(DIALECT, &fault),
     };
-    let result = app.engine.turn(&turn).await;
-    respond::turn(
-        DIALECT,
-        result.map(|reply| if form == Form::Array && turn.stream { as_array(reply) } else { reply }),
-    )
+    let is_array = form == Form::Array && turn.stream;
+    let result = app.engine.turn(turn).await;
+    respond::turn(DIALECT, result.map(|reply| if is_array { as_array(reply) } else { reply }))
 }
 
 /// How a stream is framed.

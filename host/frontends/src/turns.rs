@@ -3,11 +3,8 @@ use crate::app::App;
 use axum::body::Body;
 use base::{Fault, Kind};
 use engine::{Turn, What};
-use http::header::HeaderMap;
 use http::request::Parts;
 use lip_wire::{Dialect, lens};
-
-const LOOP_GUARD: &str = "x-llmproxy-loop-guard";
 
 /// What a route says of its requests.
 #[derive(Clone, Copy)]
@@ -30,7 +27,13 @@ impl Route {
     ///
     /// # Errors
     /// The client's fault; the body has been read to its end, within bounds.
-    pub(crate) async fn turn(self, app: &App, parts: &Parts, body: Body, url: InUrl) -> Result<Turn, Fault> {
+    pub(crate) async fn turn(
+        self,
+        app: &App,
+        parts: &mut Parts,
+        body: Body,
+        url: InUrl,
+    ) -> Result<Turn, Fault> {
         let body = app.intake(parts, body).await?;
         let lens = lens::scan(self.dialect, &body).map_err(malformed)?;
         let in_body = || lens.model().map(std::borrow::Cow::into_owned);
@@ -42,27 +45,18 @@ impl Route {
                 .hint("GET /v1/models lists what can be named"));
         };
         let stream = url.stream.or_else(|| lens.stream()).unwrap_or(false);
-        let hops = header(&parts.headers, LOOP_GUARD);
-        let headers = self
-            .forwarded
-            .iter()
-            .filter_map(|name| Some(((*name).to_owned(), header(&parts.headers, name)?)));
+        let caller = app.keys.caller(parts);
         Ok(Turn {
             dialect: self.dialect,
             what: self.what,
             model,
             stream,
-            headers: headers.collect(),
-            hops,
             lens,
+            headers: std::mem::take(&mut parts.headers),
+            forwarded: self.forwarded,
+            caller,
         })
     }
-}
-
-fn header(headers: &HeaderMap, name: &str) -> Option<String> {
-    let mut values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-    let first = values.next()?.to_owned();
-    Some(values.fold(first, |all, next| format!("{all},{next}")))
 }
 
 fn malformed(error: lens::LensError) -> Fault {

@@ -1,6 +1,6 @@
 //! From settings, libraries and environment to the backends that turns can be sent to.
 use base::Secret;
-use engine::BackendSpec;
+use engine::{BackendSpec, ChatReasoning, Dialect, MaxTokensField, RequestOptions};
 use http::{HeaderValue, Uri};
 use loader::{Auth, ConnectorManifest, Plugin, Registry};
 use serde_json::{Map, Value};
@@ -51,10 +51,12 @@ fn spec(
     let found = registry.get(connector);
     let manifest = found.map(|(_, manifest)| manifest);
     let config = config(configured, manifest, env);
-    let secrets = secrets(configured, manifest, env);
-    let missing = missing(connector, configured, manifest, &secrets, registry);
+    let keys = keys(configured, manifest, env);
+    let missing = missing(connector, configured, manifest, keys.is_empty(), registry);
     let mut egress = manifest.map(|m| m.egress.clone()).unwrap_or_default();
     egress.extend(config.get(BASE_URL).and_then(Value::as_str).and_then(place));
+    let narrowed =
+        config.get("protocol").and_then(Value::as_str).and_then(protocol).map(|dialect| vec![dialect]);
     let own_models = configured.map(|b| b.values().models()).unwrap_or_default();
     let hints =
         manifest.iter().flat_map(|m| &m.models).filter(|hint| !hint.is_pattern()).map(|hint| hint.id.clone());
@@ -63,14 +65,38 @@ fn spec(
         connector: connector.to_owned(),
         plugin: found.map(|(plugin, _): (&Arc<Plugin>, _)| Arc::clone(plugin)),
         config: Value::Object(config),
-        secrets,
+        secrets: secrets(manifest, env),
+        keys,
         missing,
         egress,
-        dialects: manifest.map(|m| m.dialects.clone()).unwrap_or_default(),
+        dialects_are_set: narrowed.is_some(),
+        dialects: narrowed.or_else(|| manifest.map(|m| m.dialects.clone())).unwrap_or_default(),
         models: if own_models.is_empty() { hints.collect() } else { own_models.to_vec() },
-        translation: engine::RequestOptions::default(),
+        translation: translation(manifest),
         user_agent: configured.and_then(|b| HeaderValue::from_str(b.values().user_agent()?).ok()),
         configured: configured.is_some(),
+    }
+}
+
+/// How requests of other dialects are written for the connector: its manifest's `translate`.
+fn translation(manifest: Option<&Arc<ConnectorManifest>>) -> RequestOptions {
+    let told = manifest.and_then(|m| m.more.get("translate"));
+    let word = |key: &str| told.and_then(|t| t.get(key)).and_then(Value::as_str);
+    RequestOptions {
+        chat_reasoning: match word("chat_reasoning") {
+            Some("content") => ChatReasoning::Content,
+            Some("details") => ChatReasoning::Details,
+            Some("plain") => ChatReasoning::Plain,
+            Some("omit") => ChatReasoning::Omit,
+            _ => ChatReasoning::AsCame,
+        },
+        max_tokens_field: match word("max_tokens_field") {
+            Some("max_tokens") => MaxTokensField::MaxTokens,
+            Some("max_completion_tokens") => MaxTokensField::MaxCompletionTokens,
+            _ => MaxTokensField::AsCame,
+        },
+        chat_extras: told.and_then(|t| t.get("chat_extras")).and_then(Value::as_bool).unwrap_or(false),
+        ..RequestOptions::default()
     }
 }
 
@@ -92,19 +118,30 @@ fn config(
     config
 }
 
-fn secrets(
+/// The API keys in the order of use, each once: the config's, else those of the first variable that is set and its numbered
+/// companions.
+fn keys(
     configured: Option<&Backend>,
     manifest: Option<&Arc<ConnectorManifest>>,
     env: &Env,
-) -> HashMap<String, Secret<String>> {
-    let mut secrets = HashMap::new();
-    for (key, variables) in manifest.iter().flat_map(|m| &m.env).filter(|(key, _)| is_secret(key)) {
-        let found = variables.iter().flat_map(|name| api_keys_from_env(env, name)).next();
-        secrets.extend(found.map(|(_, secret)| (key.clone(), secret)));
+) -> Vec<Secret<String>> {
+    let own: Vec<_> =
+        configured.iter().flat_map(|b| b.api_keys()).filter_map(|key| key.secret().cloned()).collect();
+    if !own.is_empty() {
+        return own;
     }
-    let own = configured.and_then(|b| b.api_keys().first().and_then(|key| key.secret().cloned()));
-    secrets.extend(own.map(|secret| (API_KEY.to_owned(), secret)));
-    secrets
+    let variables = manifest.and_then(|m| m.env.get(API_KEY)).into_iter().flatten();
+    let found = variables.map(|name| api_keys_from_env(env, name)).find(|keys| !keys.is_empty());
+    found.into_iter().flatten().map(|(_, secret)| secret).collect()
+}
+
+/// Further secrets that the manifest takes from variables.
+fn secrets(manifest: Option<&Arc<ConnectorManifest>>, env: &Env) -> HashMap<String, Secret<String>> {
+    let named =
+        manifest.into_iter().flat_map(|m| &m.env).filter(|(key, _)| is_secret(key) && *key != API_KEY);
+    let first = named
+        .filter_map(|(key, variables)| Some((key.clone(), variables.iter().find_map(|name| env.get(name))?)));
+    first.map(|(key, value)| (key, Secret::new(value.to_owned()))).collect()
 }
 
 /// Names in a manifest's `env` that hold secrets; everything else is plain configuration.
@@ -118,7 +155,7 @@ fn missing(
     connector: &str,
     configured: Option<&Backend>,
     manifest: Option<&Arc<ConnectorManifest>>,
-    secrets: &HashMap<String, Secret<String>>,
+    has_no_key: bool,
     registry: &Registry,
 ) -> Option<String> {
     let Some(manifest) = manifest else {
@@ -128,7 +165,7 @@ fn missing(
             known.join(", ")
         ));
     };
-    if manifest.auth != Auth::ApiKey || secrets.contains_key(API_KEY) {
+    if manifest.auth != Auth::ApiKey || !has_no_key {
         return None;
     }
     let asked = configured.map(Backend::missing_env).unwrap_or_default();
@@ -139,6 +176,16 @@ fn missing(
         Some(variable) => format!("{variable} is not set; set it, or {key} in the config"),
         None => format!("it has no API key; set {key} in the config"),
     })
+}
+
+/// The dialect that a custom backend's `protocol` names.
+fn protocol(name: &str) -> Option<Dialect> {
+    match name {
+        "openai" => Some(Dialect::OpenAiChat),
+        "responses" => Some(Dialect::OpenAiResponses),
+        "anthropic" => Some(Dialect::AnthropicMessages),
+        other => other.parse().ok(),
+    }
 }
 
 /// `host` or `host:port` of a URL.

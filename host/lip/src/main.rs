@@ -7,6 +7,7 @@ mod list;
 mod log;
 mod out;
 mod plugins;
+mod rules;
 mod serve;
 mod setup;
 mod summary;

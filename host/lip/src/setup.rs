@@ -1,5 +1,5 @@
 //! From the command line to everything a subcommand needs: settings, libraries, backends.
-use crate::{backends, dirs};
+use crate::{backends, dirs, rules};
 use clap::ArgMatches;
 use engine::{Backends, Engine};
 use http::HeaderValue;
@@ -73,7 +73,13 @@ impl Setup {
             head: self.settings.head_timeout(),
             idle: self.settings.idle_timeout(),
         };
-        Ok(Engine::new(backends, egress::Egress::new(deadlines), user_agent, host_id()))
+        Ok(Engine::new(
+            backends,
+            rules::of(&self.settings)?,
+            egress::Egress::new(deadlines),
+            user_agent,
+            host_id(),
+        ))
     }
 }
 

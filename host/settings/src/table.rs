@@ -146,48 +146,46 @@ settings! {
 
     /// What begins a command in a chat.
     command_prefix: Prefix as &str = "!/".to_owned(),
-        { key: "command_prefix", flags: &[Flag::new("command-prefix", Value)], env: &["COMMAND_PREFIX"],
-          status: Status::Later("W3") }
+        { key: "command_prefix", flags: &[Flag::new("command-prefix", Value)], env: &["COMMAND_PREFIX"] }
 
     /// Whether a command counts only at the beginning of a message.
     strict_command_detection: Bool as bool = false,
         { key: "strict_command_detection", flags: &[Flag::new("strict-command-detection", MaybeBool)],
-          env: &["STRICT_COMMAND_DETECTION"], status: Status::Later("W3") }
+          env: &["STRICT_COMMAND_DETECTION"] }
 
     /// Whether commands in chats are passed on as plain text.
     disable_interactive_commands: Bool as bool = false,
         { key: "disable_interactive_commands", aliases: &["session.disable_interactive_commands"],
-          flags: &[Flag::new("disable-interactive-commands", MaybeBool)], env: &["DISABLE_INTERACTIVE_COMMANDS"],
-          status: Status::Later("W3") }
+          flags: &[Flag::new("disable-interactive-commands", MaybeBool)], env: &["DISABLE_INTERACTIVE_COMMANDS"] }
 
     /// How many sessions are remembered; the least recently used goes first.
     session_count_max: Whole as u64 = 10_000,
-        { key: "session.count_max", unit: "sessions", range: Some((1.0, 10_000_000.0)), status: Status::Later("W3") }
+        { key: "session.count_max", unit: "sessions", range: Some((1.0, 10_000_000.0)) }
 
     /// How long a session without a turn is remembered.
     session_ttl: Seconds as Duration = Duration::from_secs(86_400),
         { key: "session.ttl", aliases: &["session.max_age"], env: &["SESSION_MAX_AGE"], unit: "seconds",
-          range: Some((1.0, 366.0 * DAY_S)), status: Status::Later("W3") }
+          range: Some((1.0, 366.0 * DAY_S)) }
 
     /// The memory of all sessions together.
     session_bytes_max: Bytes as u64 = 256 << 20,
-        { key: "session.bytes_max", unit: "bytes", range: Some((65_536.0, 64.0 * GIB)), status: Status::Later("W3") }
+        { key: "session.bytes_max", unit: "bytes", range: Some((65_536.0, 64.0 * GIB)) }
 
     /// A selector that replaces the route of every turn.
     static_route: Opt<Text> as Option<&str> = None,
         { key: "static_route", aliases: &["backends.static_route"], flags: &[Flag::new("static-route", Value)],
-          env: &["STATIC_ROUTE"], example: "\"openai:gpt-5\"", status: Status::Later("W3") }
+          env: &["STATIC_ROUTE"], example: "\"openai:gpt-5\"" }
 
     /// Rewrites of model names; the first pattern that matches the beginning of the name wins and its
     /// replacement is the whole new selector. As a variable: JSON. As a flag: `PATTERN=REPLACEMENT`.
     model_aliases: Aliases as &[ModelAlias] = Vec::new(),
         { key: "model_aliases", aliases: &["model_rewrites"], flags: &[Flag::new("model-alias", Many)],
-          env: &["MODEL_ALIASES"], status: Status::Later("W3"),
+          env: &["MODEL_ALIASES"],
           example: "[{ pattern = '^gpt-(.*)', replacement = 'openrouter:openai/gpt-\\1' }]" }
 
     /// Named lists of legs that are tried in order; `default` and `*` are the fallback for every model.
     failover_routes: Routes as &[FailoverRoute] = Vec::new(),
-        { key: "failover_routes", status: Status::Later("W3"),
+        { key: "failover_routes",
           example: "{ best = [\"openai:gpt-5\", \"anthropic:claude-opus-4-1\"] }" }
 
     /// The Google Cloud project that pays for `gemini-cli-cloud-project`.

@@ -15,9 +15,9 @@ const ROUTE: Route = Route {
 };
 
 pub(super) async fn create(State(app): State<Shared>, request: Request<Body>) -> Response<Body> {
-    let (parts, body) = request.into_parts();
-    match ROUTE.turn(&app, &parts, body, InUrl::default()).await {
-        Ok(turn) => respond::turn(ROUTE.dialect, app.engine.turn(&turn).await),
+    let (mut parts, body) = request.into_parts();
+    match ROUTE.turn(&app, &mut parts, body, InUrl::default()).await {
+        Ok(turn) => respond::turn(ROUTE.dialect, app.engine.turn(turn).await),
         Err(fault) => respond::error(ROUTE.dialect, &fault),
     }
 }

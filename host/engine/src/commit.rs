@@ -1,0 +1,75 @@
+//! A streamed answer whose head went out before its first output: keep-alives until the turn is decided, then its answer or
+//! an error inside the stream.
+use crate::turn::{Failure, Reply, ReplyBody};
+use crate::wire;
+use base::Fault;
+use bytes::Bytes;
+use http_body::{Body, Frame};
+use lip_wire::Dialect;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+/// Time between two keep-alives.
+const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(10);
+
+type Deciding = Pin<Box<dyn Future<Output = Result<Reply, Failure>> + Send>>;
+
+enum State {
+    Deciding { turn: Deciding, ticks: Interval },
+    Answering(ReplyBody),
+    Over,
+}
+
+/// The body after an early head.
+pub(crate) struct Committed {
+    state: State,
+    dialect: Dialect,
+}
+
+impl Committed {
+    pub(crate) fn new(turn: Deciding, dialect: Dialect) -> Self {
+        let mut ticks = interval(KEEP_ALIVE_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self { state: State::Deciding { turn, ticks }, dialect }
+    }
+}
+
+/// What keeps a stream of this dialect alive: a comment, which every SSE parser drops, or the dialect's own ping.
+/// Source: WHATWG HTML, "Server-sent events"; Anthropic API reference, "Streaming messages", ping events.
+const fn keep_alive(dialect: Dialect) -> &'static [u8] {
+    match dialect {
+        Dialect::AnthropicMessages => b"event: ping\ndata: {\"type\": \"ping\"}\n\n",
+        _ => b": keep-alive\n\n",
+    }
+}
+
+impl Body for Committed {
+    type Data = Bytes;
+    type Error = Fault;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        let this = self.get_mut();
+        loop {
+            match &mut this.state {
+                State::Over => return Poll::Ready(None),
+                State::Answering(body) => return Pin::new(body).poll_frame(cx),
+                State::Deciding { turn, ticks } => match turn.as_mut().poll(cx) {
+                    Poll::Ready(Ok(reply)) => this.state = State::Answering(reply.body),
+                    Poll::Ready(Err(failure)) => {
+                        this.state = State::Over;
+                        let event = wire::stream_error(this.dialect, &failure.fault);
+                        return Poll::Ready(Some(Ok(Frame::data(event))));
+                    }
+                    Poll::Pending => {
+                        std::task::ready!(ticks.poll_tick(cx));
+                        let bytes = Bytes::from_static(keep_alive(this.dialect));
+                        return Poll::Ready(Some(Ok(Frame::data(bytes))));
+                    }
+                },
+            }
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! The session of a turn: found, asked for hidden messages, changed by commands, and updated when the turn has been answered.
+use crate::engine::Engine;
+use crate::turn::{Turn, What};
+use crate::view::SessionView;
+use base::{Fault, Kind, SessionSettings};
+use commands::{Scan, Syntax, reply_text, run, scan};
+use lip_wire::lens::{Edits, Field, Role, TextPart};
+use routing::plan::{Plan, Thinking};
+use sessions::{
+    AGENT_HEADERS, Hidden, Hints, MessageHash, Scope, Session, SessionId, Splice, Update, message_hash,
+    resolve, session_in_user_id, splices, turn_keys,
+};
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Turns for which a thinker rests after it has spoken.
+const THINKER_RESTS: u32 = 2;
+
+/// One turn's session.
+#[derive(Clone, Debug)]
+pub(crate) struct Conversation {
+    session: Arc<Session>,
+    /// The session's id, as it is shown.
+    pub(crate) name: String,
+    pub(crate) settings: SessionSettings,
+}
+
+/// What becomes of a turn before any backend is asked.
+pub(crate) enum Prepared {
+    /// It goes to a backend, with these edits.
+    Forward(Box<Conversation>, Edits),
+    /// It was nothing but commands: this is what the user is told.
+    Local(String),
+}
+
+pub(crate) fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or_default()
+}
+
+/// Finds the session, carries out commands, and says what must not go upstream.
+pub(crate) async fn prepare(engine: &Engine, turn: &Turn) -> Result<Prepared, Fault> {
+    let history = hashes(turn);
+    let user_id = turn.lens.text(Field::MetadataUserId);
+    let body = turn.lens.text(Field::SessionId).or_else(|| turn.lens.text(Field::ExtraBodySessionId));
+    let previous = turn.lens.text(Field::PreviousResponseId);
+    let client = client(turn);
+    let agent = AGENT_HEADERS.iter().find_map(|name| turn.header(name));
+    let hints = Hints {
+        scope: Scope::new(&turn.caller),
+        header: turn.header("x-session-id"),
+        echoed: turn.header("x-b2bua-session-id"),
+        agent: agent.or_else(|| user_id.as_deref().and_then(session_in_user_id)),
+        body: body.as_deref(),
+        previous_response: previous.as_deref(),
+        client: &client,
+        history: &history,
+    };
+    let now = now_ms();
+    let found = resolve(&engine.sessions, &hints, fresh_id()?, now).await?;
+    let mut conversation = Conversation {
+        settings: found.session.settings.clone(),
+        name: found.session.id.to_string(),
+        session: found.session,
+    };
+    let mut update = turn_keys(&hints, None);
+    let mut edits = turn.lens.edits();
+    conversation.hide_old(turn, &hints, &mut edits)?;
+    let local = match conversation.commands(engine, turn)? {
+        None => None,
+        Some(done) => {
+            done.hide(turn, &hints, &mut edits, &mut update)?;
+            update.changes = done.changes;
+            done.local
+        }
+    };
+    if turn.what == What::Generate {
+        engine.sessions.update_now(conversation.session.id, update, now);
+    }
+    Ok(match local {
+        Some(text) => Prepared::Local(text),
+        None => Prepared::Forward(Box::new(conversation), edits),
+    })
+}
+
+/// What the commands of one message did.
+struct Done {
+    changes: Vec<base::SessionChange>,
+    scan: Scan,
+    message: usize,
+    local: Option<String>,
+}
+
+impl Conversation {
+    pub(crate) fn id(&self) -> SessionId {
+        self.session.id
+    }
+
+    pub(crate) fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// The answer has come to its good end.
+    pub(crate) fn answered(&self, engine: &Engine, plan: &Plan) {
+        let update = Update {
+            used_oneoff: self.settings.route.oneoff.clone().filter(|_| plan.uses_oneoff),
+            counts_turn: true,
+            takes_first: plan.takes_first,
+            thinker_rests: (plan.thinking == Thinking::Thinker).then_some(THINKER_RESTS),
+            ..Update::default()
+        };
+        engine.sessions.update_now(self.session.id, update, now_ms());
+    }
+
+    /// Takes old commands and their local answers out of the replayed history.
+    fn hide_old(&self, turn: &Turn, hints: &Hints<'_>, edits: &mut Edits) -> Result<(), Fault> {
+        if self.session.hidden().next().is_none() {
+            return Ok(());
+        }
+        let places = history_places(turn);
+        let before = places.len().saturating_sub(1);
+        let drops = |hash: &MessageHash| {
+            self.session.hidden().any(|h| h.message == *hash && h.splice == Splice::Drop)
+        };
+        // A local answer is known by its text, for its JSON is the client's.
+        let known: Vec<MessageHash> = places
+            .iter()
+            .take(before)
+            .enumerate()
+            .map(|(n, place)| match n.checked_sub(1).and_then(|n| hints.history.get(n)) {
+                Some(previous) if drops(previous) => text_hash(turn, *place),
+                _ => hints.history.get(n).copied().unwrap_or_else(|| text_hash(turn, *place)),
+            })
+            .collect();
+        for (n, splice) in splices(&known, self.session.hidden()) {
+            let Some(place) = places.get(n).copied() else { continue };
+            match splice {
+                Splice::Drop | Splice::DropReply => edits.remove_message(place),
+                Splice::Cut(spans) => {
+                    let text = turn.lens.user_text(place);
+                    for (part, span) in spans {
+                        if let Some(part) = text.parts.get(*part) {
+                            cut(turn, edits, part, span.clone())?;
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn commands(&mut self, engine: &Engine, turn: &Turn) -> Result<Option<Done>, Fault> {
+        if !engine.rules.commands || turn.what != What::Generate {
+            return Ok(None);
+        }
+        let lens = &turn.lens;
+        let Some(message) = lens.newest_user().filter(|n| n + 1 == lens.messages().len()) else {
+            return Ok(None);
+        };
+        let prefix = self.settings.command_prefix.clone().unwrap_or_else(|| engine.rules.prefix.clone());
+        let content = lens.messages().get(message).and_then(|m| m.content);
+        // The prefix holds no character that JSON must escape, but a client may escape a slash.
+        let needle = prefix.as_bytes().get(..1).unwrap_or_default();
+        if content.is_none_or(|span| memchr::memmem::find(span.of(lens.body()), needle).is_none()) {
+            return Ok(None);
+        }
+        let text = lens.user_text(message);
+        let parts: Vec<&str> = text.parts.iter().map(|part| &*part.text).collect();
+        let found = scan(&parts, &Syntax { prefix: &prefix, strict: engine.rules.strict });
+        if found.calls.is_empty() {
+            return Ok(None);
+        }
+        let mut outcomes = Vec::new();
+        let mut changes = Vec::new();
+        for call in &found.calls {
+            let view = SessionView { engine, conversation: self, prefix: &prefix };
+            let outcome = run(call, &view);
+            for change in &outcome.changes {
+                self.settings.apply(change.clone());
+                changes.push(change.clone());
+            }
+            outcomes.push(outcome);
+        }
+        let has_more = text.n_tool_results > 0 || has_other_parts(turn, message, parts.len());
+        let local = (found.is_command_only && !has_more).then(|| reply_text(&outcomes));
+        Ok(Some(Done { changes, scan: found, message, local }))
+    }
+}
+
+impl Done {
+    /// The commands of this message, and a local answer to it, never go upstream, now or later.
+    fn hide(
+        &self,
+        turn: &Turn,
+        hints: &Hints<'_>,
+        edits: &mut Edits,
+        update: &mut Update,
+    ) -> Result<(), Fault> {
+        let Some(message) = hints.history.last().copied() else { return Ok(()) };
+        if let Some(reply) = &self.local {
+            update.hidden.push(Hidden { message, splice: Splice::Drop });
+            let reply = message_hash("assistant", [reply.trim().as_bytes()]);
+            update.hidden.push(Hidden { message: reply, splice: Splice::DropReply });
+            return Ok(());
+        }
+        let text = turn.lens.user_text(self.message);
+        for found in &self.scan.cuts {
+            if let Some(part) = text.parts.get(found.part) {
+                cut(turn, edits, part, found.span.clone())?;
+            }
+        }
+        let cuts = self.scan.cuts.iter().map(|cut| (cut.part, cut.span.clone())).collect();
+        update.hidden.push(Hidden { message, splice: Splice::Cut(cuts) });
+        Ok(())
+    }
+}
+
+fn cut(
+    turn: &Turn,
+    edits: &mut Edits,
+    part: &TextPart<'_>,
+    span: std::ops::Range<usize>,
+) -> Result<(), Fault> {
+    let result = edits.replace_in_text(&turn.lens, part, span, "");
+    result.map_err(|e| Fault::host(Kind::Internal, "a command could not be cut from the message").source(e))
+}
+
+/// Are there images, files or anything else beside the texts?
+fn has_other_parts(turn: &Turn, message: usize, n_texts: usize) -> bool {
+    let content = turn.lens.messages().get(message).and_then(|m| m.content);
+    let parts = content.and_then(|span| {
+        serde_json::from_slice::<Vec<&serde_json::value::RawValue>>(span.of(turn.lens.body())).ok()
+    });
+    parts.is_some_and(|parts| parts.len() > n_texts)
+}
+
+/// Positions of the messages that make up the history: all but prompts of system and developer.
+fn history_places(turn: &Turn) -> Vec<usize> {
+    let messages = turn.lens.messages().iter().enumerate();
+    messages.filter(|(_, m)| !matches!(m.role, Role::System | Role::Developer)).map(|(n, _)| n).collect()
+}
+
+fn hashes(turn: &Turn) -> Vec<MessageHash> {
+    history_places(turn).into_iter().map(|place| hash(turn, place)).collect()
+}
+
+fn role(role: Role) -> &'static str {
+    match role {
+        Role::User => "user",
+        Role::Assistant => "assistant",
+        Role::System => "system",
+        Role::Developer => "developer",
+        Role::Tool => "tool",
+        Role::Other => "other",
+    }
+}
+
+/// A message as the client's own JSON says it. Cache marks move from turn to turn, so marked messages count by their texts.
+fn hash(turn: &Turn, place: usize) -> MessageHash {
+    let Some(message) = turn.lens.messages().get(place) else { return text_hash(turn, place) };
+    let bytes = message.content.unwrap_or(message.span).of(turn.lens.body());
+    if memchr::memmem::find(bytes, b"\"cache_control\"").is_some() {
+        return text_hash(turn, place);
+    }
+    message_hash(role(message.role), [bytes])
+}
+
+/// A message by its texts alone.
+fn text_hash(turn: &Turn, place: usize) -> MessageHash {
+    let speaker = turn.lens.messages().get(place).map_or("other", |m| role(m.role));
+    let text = turn.lens.user_text(place);
+    if let [only] = text.parts.as_slice() {
+        return message_hash(speaker, [only.text.trim().as_bytes()]);
+    }
+    message_hash(speaker, text.parts.iter().map(|part| part.text.as_bytes()))
+}
+
+/// What tells clients apart that send no session id.
+fn client(turn: &Turn) -> Cow<'_, str> {
+    let agent = turn.header("user-agent").unwrap_or_default();
+    match turn.lens.text(Field::PromptCacheKey) {
+        Some(key) => Cow::Owned(format!("{agent}\n{key}")),
+        None => Cow::Borrowed(agent),
+    }
+}
+
+fn fresh_id() -> Result<SessionId, Fault> {
+    let mut bits = [0; 16];
+    getrandom::fill(&mut bits).map_err(|e| {
+        Fault::host(Kind::Internal, "the system gave no random numbers")
+            .source(std::io::Error::other(e.to_string()))
+    })?;
+    Ok(SessionId::from_random(bits))
+}

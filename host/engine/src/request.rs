@@ -1,0 +1,160 @@
+//! The request as it goes upstream: the client's bytes with only the owned fields edited.
+use crate::turn::Turn;
+use base::{Fault, Kind, Sampling};
+use bytes::Bytes;
+use lip_wire::Dialect;
+use lip_wire::lens::{EditError, Edits, Field, JsonType};
+use serde_json::{Value, json};
+
+/// The body for `model` with these options, on top of the `edits` that the session asks for.
+///
+/// # Errors
+/// The client's fault when the dialect has no place for an edit.
+pub(crate) fn body(turn: &Turn, edits: &Edits, model: &str, options: &Sampling) -> Result<Bytes, Fault> {
+    let lens = &turn.lens;
+    let names_model = lens.model().is_some_and(|own| own != model);
+    if !names_model && options.is_empty() && edits.is_empty() {
+        return Ok(lens.body().clone());
+    }
+    let mut edits = edits.clone();
+    if names_model {
+        edits.set_model(model).map_err(refused)?;
+    }
+    sampling(turn, &mut edits, options).map_err(refused)?;
+    Ok(lens.splice(&edits))
+}
+
+fn refused(error: EditError) -> Fault {
+    Fault::client(Kind::BadRequest, error.to_string()).code("invalid_body")
+}
+
+/// Sets the options that the dialect has; one that it does not have is left out, as the log says.
+fn sampling(turn: &Turn, edits: &mut Edits, options: &Sampling) -> Result<(), EditError> {
+    let mut set = |field: Field, value: Option<Value>| match value {
+        Some(value) if field.path(turn.dialect).is_some() => edits.set(field, value),
+        Some(_) => {
+            tracing::debug!(?field, dialect = %turn.dialect, "the dialect has no such option");
+            Ok(())
+        }
+        None => Ok(()),
+    };
+    set(Field::Temperature, options.temperature.map(Value::from))?;
+    set(Field::TopP, options.top_p.map(Value::from))?;
+    set(Field::TopK, options.top_k.map(Value::from))?;
+    set(Field::Verbosity, options.verbosity.map(|level| json!(level.name())))?;
+    let effort = options.reasoning_effort.map(|level| level.name());
+    if turn.dialect == Dialect::Gemini {
+        return gemini(turn, edits, options);
+    }
+    set(Field::ReasoningEffort, effort.map(Value::from))?;
+    if turn.dialect == Dialect::AnthropicMessages {
+        let thinking =
+            options.thinking_budget.map(|tokens| json!({"type": "enabled", "budget_tokens": tokens}));
+        set(Field::Thinking, thinking)?;
+    }
+    Ok(())
+}
+
+/// Gemini keeps thinking options in one object, which is merged with the request's own.
+fn gemini(turn: &Turn, edits: &mut Edits, options: &Sampling) -> Result<(), EditError> {
+    let own = |field: Field| match turn.lens.json_type(field) {
+        Some(JsonType::Object) => {
+            turn.lens.raw(field).and_then(|raw| serde_json::from_slice::<Value>(raw).ok())
+        }
+        _ => None,
+    };
+    if let Some(config) =
+        options.gemini_generation_config.as_deref().and_then(|text| serde_json::from_str(text).ok())
+    {
+        let mut merged = own(Field::Options).unwrap_or_else(|| json!({}));
+        merge(&mut merged, config);
+        thinking(&mut merged["thinkingConfig"], options);
+        return edits.set(Field::Options, merged);
+    }
+    if options.thinking_budget.is_some() || options.reasoning_effort.is_some() {
+        let mut config = own(Field::Thinking).unwrap_or_else(|| json!({}));
+        thinking(&mut config, options);
+        edits.set(Field::Thinking, config)?;
+    }
+    Ok(())
+}
+
+fn thinking(config: &mut Value, options: &Sampling) {
+    if let Some(tokens) = options.thinking_budget {
+        config["thinkingBudget"] = json!(tokens);
+    } else if let Some(effort) = options.reasoning_effort {
+        // Gemini API reference, ThinkingConfig.thinkingLevel: MINIMAL, LOW, MEDIUM, HIGH.
+        let level = match effort.name() {
+            "none" | "minimal" => "MINIMAL",
+            "low" => "LOW",
+            "medium" => "MEDIUM",
+            _ => "HIGH",
+        };
+        config["thinkingLevel"] = json!(level);
+    }
+}
+
+fn merge(into: &mut Value, from: Value) {
+    match (into, from) {
+        (Value::Object(into), Value::Object(from)) => {
+            for (key, value) in from {
+                merge(into.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (into, from) => *into = from,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::turn::What;
+    use lip_wire::lens;
+
+    fn turn(dialect: Dialect, body: &'static str) -> Turn {
+        Turn {
+            dialect,
+            what: What::Generate,
+            model: "m".to_owned(),
+            stream: false,
+            lens: lens::scan(dialect, &Bytes::from_static(body.as_bytes())).expect("a body"),
+            headers: http::HeaderMap::new(),
+            forwarded: &[],
+            caller: String::new(),
+        }
+    }
+
+    fn edited(dialect: Dialect, text: &'static str, model: &str, options: &Sampling) -> String {
+        let turn = turn(dialect, text);
+        let bytes = body(&turn, &turn.lens.edits(), model, options).expect("edited");
+        String::from_utf8(bytes.to_vec()).expect("UTF-8")
+    }
+
+    #[test]
+    fn nothing_to_edit_is_the_same_memory() {
+        let turn = turn(Dialect::OpenAiChat, r#"{"model":"m","x":1e400}"#);
+        let bytes = body(&turn, &turn.lens.edits(), "m", &Sampling::default()).expect("edited");
+        assert_eq!(bytes.as_ptr(), turn.lens.body().as_ptr());
+    }
+
+    #[test]
+    fn only_owned_fields_change() {
+        let options = Sampling { temperature: Some(0.5), ..Sampling::default() };
+        let text =
+            edited(Dialect::OpenAiChat, r#"{ "x" : 1e400, "model":"a:m", "temperature" :1 }"#, "m", &options);
+        assert_eq!(text, r#"{ "x" : 1e400, "model":"m", "temperature" :0.5 }"#);
+    }
+
+    #[test]
+    fn thinking_goes_where_the_dialect_keeps_it() {
+        let options = Sampling { thinking_budget: Some(1024), ..Sampling::default() };
+        let text = edited(Dialect::AnthropicMessages, r#"{"model":"m"}"#, "m", &options);
+        assert_eq!(text, r#"{"thinking":{"budget_tokens":1024,"type":"enabled"},"model":"m"}"#);
+        let text = edited(Dialect::Gemini, r#"{"generationConfig":{"topK":3}}"#, "m", &options);
+        let value: Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(
+            value,
+            json!({"generationConfig": {"topK": 3, "thinkingConfig": {"thinkingBudget": 1024}}})
+        );
+    }
+}

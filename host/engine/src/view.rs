@@ -1,0 +1,103 @@
+//! What in-chat commands may ask: the session, the backends, the planner.
+use crate::conversation::Conversation;
+use crate::engine::Engine;
+use base::SessionSettings;
+use commands::{BackendLine, Target, View};
+use routing::plan::{Ask, Named};
+use std::path::Path;
+
+pub(crate) struct SessionView<'a> {
+    pub(crate) engine: &'a Engine,
+    pub(crate) conversation: &'a Conversation,
+    pub(crate) prefix: &'a str,
+}
+
+impl View for SessionView<'_> {
+    fn version(&self) -> &str {
+        env!("CARGO_PKG_VERSION")
+    }
+
+    fn session_id(&self) -> &str {
+        &self.conversation.name
+    }
+
+    fn prefix(&self) -> &str {
+        self.prefix
+    }
+
+    fn is_interactive(&self) -> bool {
+        self.conversation.settings.interactive_mode.unwrap_or(true)
+    }
+
+    fn settings(&self) -> &SessionSettings {
+        &self.conversation.settings
+    }
+
+    fn backends(&self) -> Vec<BackendLine> {
+        let table = self.engine.table.load();
+        let line = |backend: &std::sync::Arc<crate::Backend>| BackendLine {
+            name: backend.name().to_owned(),
+            problem: backend.spec().missing.clone(),
+            n_keys: backend.spec().keys.len(),
+            n_models: table.backend(backend.name()).map_or(0, |b| b.models.len()),
+        };
+        self.engine.backends().iter().map(line).collect()
+    }
+
+    fn static_route(&self) -> Option<String> {
+        self.engine.rules.static_route.clone()
+    }
+
+    fn read_selector(&self, text: &str) -> Result<Target, String> {
+        match self.engine.table.load().check(text).map_err(|fault| fault.public())? {
+            Named::Model => Ok(Target::Model),
+            Named::Leg { backend, model } => Ok(Target::Leg { backend, model }),
+            Named::Route => Ok(Target::Route),
+        }
+    }
+
+    fn lists_model(&self, backend: Option<&str>, model: &str) -> Option<bool> {
+        self.engine.table.load().lists(backend, model)
+    }
+
+    fn resolve_dir(&self, path: &str) -> Result<String, String> {
+        let path = Path::new(path);
+        if !path.is_absolute() {
+            return Err(format!("{} is not an absolute path", path.display()));
+        }
+        let real = path.canonicalize().map_err(|e| format!("{} cannot be used: {e}", path.display()))?;
+        if !real.is_dir() {
+            return Err(format!("{} is not a directory", real.display()));
+        }
+        std::fs::read_dir(&real).map_err(|e| format!("{} cannot be read: {e}", real.display()))?;
+        Ok(real.display().to_string())
+    }
+
+    fn route_lines(&self) -> Vec<String> {
+        let settings = &self.conversation.settings;
+        let table = self.engine.table.load();
+        let default = table.default_backend.as_deref().unwrap_or("none");
+        let mut lines = vec![format!("default backend: {default}")];
+        let model = settings.route.model.clone().unwrap_or_default();
+        if !model.is_empty() || settings.route.route.is_some() || settings.route.oneoff.is_some() {
+            match table.plan(&Ask::new(&model, &settings.route, &settings.sampling)) {
+                Ok(plan) => {
+                    let legs: Vec<String> = plan.legs.iter().map(ToString::to_string).collect();
+                    lines.push(format!("next turn: {}", legs.join(", then ")));
+                }
+                Err(fault) => lines.push(format!("next turn: {}", fault.public())),
+            }
+        }
+        lines
+    }
+
+    fn usage_lines(&self) -> Vec<String> {
+        let trace = self.engine.traces.get(self.conversation.id());
+        let (turns, failed) = trace.map_or((0, 0), |trace| (trace.turns, trace.failed));
+        vec![format!("turns: {turns}, of which failed: {failed}")]
+    }
+
+    fn why_lines(&self) -> Vec<String> {
+        self.engine.traces.get(self.conversation.id()).map(|trace| trace.lines()).unwrap_or_default()
+    }
+}

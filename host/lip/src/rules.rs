@@ -1,0 +1,55 @@
+//! From settings to the rules by which the engine serves turns.
+use base::NamedRoute;
+use engine::Rules;
+use routing::plan::{Alias, Aliases, StaticRoute};
+use routing::policy::Budgets;
+use settings::{FailoverRoute, Resolved};
+
+/// The rules.
+///
+/// # Errors
+/// A selector, alias or prefix that cannot be read, with its place in the configuration.
+pub(crate) fn of(settings: &Resolved) -> Result<Rules, String> {
+    let place =
+        |key: &str| settings.source(key).map(|source| format!("{source}: {key}: ")).unwrap_or_default();
+    if let Some(route) = settings.static_route() {
+        StaticRoute::parse(route).map_err(|e| format!("{}{e}", place("static_route")))?;
+    }
+    commands::check_prefix(settings.command_prefix())
+        .map_err(|e| format!("{}{e}", place("command_prefix")))?;
+    let alias = |alias: &settings::ModelAlias| Alias::new(&alias.pattern, &alias.replacement);
+    let aliases: Result<Vec<Alias>, _> = settings.model_aliases().iter().map(alias).collect();
+    let aliases = aliases.map_err(|e| format!("{}{}", place("model_aliases"), e.message))?;
+    let named = settings.failover_routes().iter().map(named).collect::<Result<_, _>>();
+    Ok(Rules {
+        commands: !settings.disable_interactive_commands(),
+        prefix: settings.command_prefix().to_owned(),
+        strict: settings.strict_command_detection(),
+        static_route: settings.static_route().map(str::to_owned),
+        aliases: Aliases::new(aliases),
+        named: named.map_err(|e: String| format!("{}{e}", place("failover_routes")))?,
+        budgets: Budgets {
+            turn: settings.total_timeout(),
+            first_output: settings.first_output_timeout(),
+            commit_after: Some(settings.stream_commit_after()),
+            ..Budgets::default()
+        },
+        sessions: sessions::Limits {
+            sessions_max: usize::try_from(settings.session_count_max()).unwrap_or(usize::MAX),
+            bytes_max: usize::try_from(settings.session_bytes_max()).unwrap_or(usize::MAX),
+            ttl_ms: u64::try_from(settings.session_ttl().as_millis()).unwrap_or(u64::MAX),
+            ..sessions::Limits::default()
+        },
+    })
+}
+
+fn named(route: &FailoverRoute) -> Result<(String, NamedRoute), String> {
+    let policy = match route.policy.as_deref() {
+        None | Some("ordered") => base::RoutePolicy::default(),
+        Some(word) => word.parse().map_err(|e| format!("{}: {e}", route.name))?,
+    };
+    for element in &route.elements {
+        routing::selector::Selector::parse(element).map_err(|e| format!("{}: {e}", route.name))?;
+    }
+    Ok((route.name.clone(), NamedRoute { policy, elements: route.elements.clone() }))
+}
