@@ -61,8 +61,16 @@ fn connector(profile: &Profile, raw: &Value) -> Value {
     if !narrow.is_empty() {
         entry["narrow"] = Value::Array(narrow);
     }
-    let optional =
-        ["docs", "strip_prefixes", "aliases", "translate", "error_in_200", "http1_only", "disclaimers"];
+    let optional = [
+        "docs",
+        "strip_prefixes",
+        "aliases",
+        "translate",
+        "error_in_200",
+        "http1_only",
+        "loop_guard",
+        "disclaimers",
+    ];
     for key in optional {
         if let Some(value) = raw.get(key) {
             entry[key] = value.clone();

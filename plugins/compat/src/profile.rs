@@ -47,6 +47,9 @@ pub(crate) struct Profile {
     /// How the host translates for it; for the host.
     #[serde(default)]
     pub(crate) translate: Map<String, Value>,
+    /// Does it take the header by which LIP notices that it calls itself? For the host.
+    #[serde(default)]
+    pub(crate) loop_guard: Option<bool>,
     /// HTTP/2 is not to be used; for the host.
     #[serde(default)]
     pub(crate) http1_only: bool,
