@@ -57,10 +57,13 @@ impl<'a> Object<'a> {
         serde_json::from_str(self.get(key)?).ok()
     }
 
-    /// The names of all members, in their order.
-    pub(crate) fn keys(&self) -> Vec<String> {
-        let own = self.members.iter().filter(|member| !member.is_gone).map(|member| member.name().to_owned());
-        own.chain(self.added.iter().map(|(key, _)| key.clone())).collect()
+    /// Takes every member away that `stays` does not want.
+    pub(crate) fn retain(&mut self, stays: impl Fn(&str) -> bool) {
+        for member in self.members.iter_mut().filter(|member| !member.is_gone) {
+            member.is_gone = !stays(member.name());
+            self.is_changed |= member.is_gone;
+        }
+        self.added.retain(|(key, _)| stays(key));
     }
 
     /// Gives `key` the value `json`, in its place or at the end.

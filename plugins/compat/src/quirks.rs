@@ -10,7 +10,7 @@ impl Quirks {
             body.rename(from, to);
         }
         if !self.allow.is_empty() {
-            body.keys().iter().filter(|key| !self.allow.contains(key)).for_each(|key| body.remove(key));
+            body.retain(|key| self.allow.iter().any(|allowed| allowed == key));
         }
         for key in &self.drop {
             body.remove(key);

@@ -362,3 +362,15 @@ fn manifest_tells_which_config_narrows_the_dialects() {
         }
     }
 }
+
+#[test]
+fn many_members_and_messages_take_one_pass() {
+    // Twenty thousand of each: squares of it would take minutes.
+    let members: String = (0..20_000).map(|n| format!("\"k{n}\":{n},")).collect();
+    let messages = vec![r#"{"role":"developer","content":"x"}"#; 20_000].join(",");
+    let body = format!("{{{members}\"messages\":[{messages}]}}");
+    for row in rows() {
+        let seen = asked(&row, &body);
+        assert!(seen.requests[0].body.len() > 500_000, "{row}");
+    }
+}
