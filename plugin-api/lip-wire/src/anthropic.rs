@@ -33,8 +33,10 @@ mod wire;
 
 use crate::{
     Dialect,
-    canon::{Reply, Request},
-    codec::{CodecError, Coded, DecodeStream, EncodeCtx, EncodeStream, RequestOptions, UrlParts, WireCodec},
+    canon::{Extensions, Json, Reply, Request},
+    codec::{
+        CodecError, Coded, DecodeStream, EncodeCtx, EncodeStream, RequestOptions, Rest, UrlParts, WireCodec,
+    },
 };
 
 const ANTHROPIC: Dialect = Dialect::AnthropicMessages;
@@ -51,6 +53,12 @@ const OUTPUT_CONFIG: &str = "output_config";
 const OUTPUT_FORMAT: &str = "lip_output_format";
 /// The event of a block's delta.
 const DELTA: &str = "content_block_delta";
+
+/// Unknown fields as extensions. `null` says as much as absence in this API, and its answers are full of it.
+fn extensions(rest: Rest<'_>) -> Extensions {
+    let said = rest.0.into_iter().filter(|(_, raw)| raw.get() != "null");
+    Extensions::of(ANTHROPIC, said.map(|(name, raw)| (name.into_owned(), Json::from(raw))).collect())
+}
 
 /// The codec of this dialect.
 pub(crate) struct Codec;

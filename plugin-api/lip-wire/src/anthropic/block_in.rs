@@ -80,7 +80,7 @@ fn native(raw: &RawValue) -> Part {
 }
 
 fn part(content: Content, mark: Option<wire::CacheControl<'_>>, rest: crate::codec::Rest<'_>) -> Part {
-    Part { content, cache: cache(mark), extensions: rest.into_extensions(ANTHROPIC), ..Part::default() }
+    Part { content, cache: cache(mark), extensions: super::extensions(rest), ..Part::default() }
 }
 
 fn text(block: wire::Block<'_>) -> Result<Part, CodecError> {

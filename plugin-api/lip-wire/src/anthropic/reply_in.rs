@@ -32,6 +32,6 @@ pub(super) fn decode(body: &[u8]) -> Result<Coded<Reply>, CodecError> {
         reply.service_tier = tally.add(usage);
         reply.usage = Some(tally.total());
     }
-    reply.extensions = wire.rest.into_extensions(ANTHROPIC);
+    reply.extensions = super::extensions(wire.rest);
     Ok((reply, Losses::new()))
 }

@@ -26,7 +26,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Coded<Request>, CodecError> {
     if let Some(system) = wire.system.take() {
         request.instructions = block_in::decode_all(system, "system")?;
     }
-    request.extensions = std::mem::take(&mut wire.rest).into_extensions(ANTHROPIC);
+    request.extensions = super::extensions(std::mem::take(&mut wire.rest));
     decode_tools(&mut wire, &mut request)?;
     decode_output(&mut wire, &mut request)?;
     if let Some(metadata) = wire.metadata {
@@ -63,7 +63,7 @@ fn decode_message(message: wire::Message<'_>) -> Result<Turn, CodecError> {
     Ok(Turn {
         role,
         parts: block_in::decode_all(content, "content")?,
-        extensions: message.rest.into_extensions(ANTHROPIC),
+        extensions: super::extensions(message.rest),
         ..Turn::default()
     })
 }

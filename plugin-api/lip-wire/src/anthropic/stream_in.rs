@@ -3,8 +3,8 @@ use serde_json::value::RawValue;
 
 use super::{ANTHROPIC, failure, stop, stream_block::Block, usage::Tally, wire};
 use crate::{
-    canon::{Event, Failure, Json, Start},
-    codec::{CodecError, Count, DecodeStream, Id, Str, parse, parse_frame},
+    canon::{Event, Failure, Start},
+    codec::{CodecError, Count, DecodeStream, Id, Rest, Str, parse, parse_frame},
     loss::Losses,
 };
 
@@ -113,7 +113,7 @@ impl Decoder {
             model: message.model.map(Str::into_owned),
             service_tier: tier,
             usage: if told { Some(self.tally.total()) } else { None },
-            extensions: message.rest.into_extensions(ANTHROPIC),
+            extensions: super::extensions(message.rest),
             ..Start::default()
         })));
     }
@@ -189,14 +189,9 @@ impl Decoder {
             Some(raw) => parse(ANTHROPIC, raw.get().as_bytes()).map_err(|error| error.under("delta"))?,
             None => wire::MessageDelta::default(),
         };
-        // Of the whole message (`container`, `context_management` …); `null` says nothing new.
-        let mut extensions = crate::canon::Extensions::new();
-        for (name, raw) in delta.rest.0.into_iter().chain(frame.rest.0) {
-            let value = Json::from(raw);
-            if !value.is_null() {
-                extensions.set(ANTHROPIC, name.into_owned(), value);
-            }
-        }
+        // Of the whole message: `container`, `context_management` ….
+        let beside = delta.rest.0.into_iter().chain(frame.rest.0).collect();
+        let extensions = super::extensions(Rest(beside));
         if !extensions.is_empty() {
             out.push(Event::Extra { choice: None, extensions: Box::new(extensions) });
         }

@@ -20,7 +20,7 @@ pub(super) fn decode(
         return None;
     }
     let thinking = thinking.unwrap_or_default();
-    let mut extensions: Extensions = thinking.rest.into_extensions(ANTHROPIC);
+    let mut extensions: Extensions = super::extensions(thinking.rest);
     let mode = match thinking.kind.as_ref().map(Str::as_str) {
         None => None,
         Some("enabled") => Some(ReasoningMode::Enabled),

@@ -31,7 +31,7 @@ pub(super) fn decode(raw: &RawValue) -> Result<Tool, CodecError> {
     Ok(Tool {
         kind: ToolKind::Function(function),
         cache: block_in::cache(tool.cache_control),
-        extensions: tool.rest.into_extensions(ANTHROPIC),
+        extensions: super::extensions(tool.rest),
     })
 }
 

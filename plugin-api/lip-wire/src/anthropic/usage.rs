@@ -21,7 +21,7 @@ impl Tally {
         let n = |count: Option<Count>| count.map(|n| n.0);
         let creation = usage.cache_creation.unwrap_or_default();
         let details = usage.details.unwrap_or_default();
-        let mut extensions = usage.rest.into_extensions(ANTHROPIC);
+        let mut extensions = super::extensions(usage.rest);
         for (name, rest) in [("cache_creation", creation.rest), ("output_tokens_details", details.rest)] {
             if !rest.is_empty() {
                 extensions.set(ANTHROPIC, name, Json::of(&rest.into_fields()));

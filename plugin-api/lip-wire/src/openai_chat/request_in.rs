@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Says in which field the client limited the output, if in the deprecated one.
-pub(super) const MAX_TOKENS: &str = "max_tokens";
+pub(super) const MAX_TOKENS: &str = "lip_max_tokens";
 /// Says that effort came in the object `reasoning`.
 pub(super) const REASONING_OBJECT: &str = "lip_reasoning_object";
 

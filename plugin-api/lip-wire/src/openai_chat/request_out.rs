@@ -91,7 +91,7 @@ fn encode_sampling(request: &Request, options: &RequestOptions, body: &mut Objec
         MaxTokensField::MaxCompletionTokens => false,
     };
     body.opt(
-        if old { MAX_TOKENS } else { "max_completion_tokens" },
+        if old { "max_tokens" } else { "max_completion_tokens" },
         *max_output_tokens,
     );
     body.list("stop", stop);
