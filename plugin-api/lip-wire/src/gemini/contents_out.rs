@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     canon::{
-        CallIds, CallKind, Content, Part, Request, Role, ToolResult, Turn,
+        CallIds, CallKind, Content, Media, Part, Request, Role, ToolResult, Turn,
         shape::{alternate, hoist},
     },
     codec::{Array, Object},
@@ -29,6 +29,8 @@ struct Contents<'a, 'l> {
     /// The model is of Gemini 3 or later.
     third: bool,
     ids: CallIds<'a>,
+    /// Media of tool results that the model only takes behind them; with their paths.
+    behind: Vec<(String, &'a Part, &'a Media)>,
     losses: &'l mut Losses,
 }
 
@@ -43,6 +45,7 @@ pub(super) fn encode(request: &Request, body: &mut Object<'_>, losses: &mut Loss
         own,
         third: is_third(&request.model),
         ids: if own { CallIds::default() } else { CallIds::of(request) },
+        behind: Vec::new(),
         losses,
     };
     contents.instructions(&hoisted.instructions, body);
@@ -126,8 +129,12 @@ impl<'a> Contents<'a, '_> {
                     let is_call = placed.2.as_call().is_some();
                     let first = is_call && std::mem::take(&mut unsigned);
                     let marker = (first && own_seal(placed.2).is_none()).then_some(FOREIGN_CALL);
+                    if !matches!(placed.2.content, Content::ToolResult(_)) {
+                        self.media_behind(list);
+                    }
                     self.part(*placed, marker, list);
                 }
+                self.media_behind(list);
             });
         });
     }
@@ -249,10 +256,15 @@ impl<'a> Contents<'a, '_> {
             object.opt("thoughtSignature", own_seal(part).map(|sealed| &sealed.data));
         });
         if !inside {
-            for (path, inner, medium) in &media {
-                self.losses.changed(path, "media of a tool result stand behind it for this model");
-                part_out::media(inner, medium, own, (path, self.losses), list);
-            }
+            self.behind.append(&mut media);
+        }
+    }
+
+    /// Results of one round must stand together: their media follow the last of them.
+    fn media_behind(&mut self, list: &mut Array<'_>) {
+        for (path, part, medium) in std::mem::take(&mut self.behind) {
+            self.losses.changed(&path, "media of a tool result stand behind it for this model");
+            part_out::media(part, medium, self.own, (&path, self.losses), list);
         }
     }
 }

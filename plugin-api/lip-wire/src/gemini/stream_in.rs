@@ -79,7 +79,8 @@ impl Decoder {
             self.fail(failure::decode(error), out);
             return Ok(());
         }
-        self.head(&mut frame, out);
+        let usage = frame.usage.take().map(usage::decode);
+        self.head(&mut frame, usage.as_ref(), out);
         if let Some(stop) = frame.feedback.and_then(stop::blocked) {
             self.blocked = Some(stop);
         }
@@ -90,7 +91,7 @@ impl Decoder {
                 return Ok(());
             }
         }
-        if let Some(usage) = frame.usage.map(usage::decode)
+        if let Some(usage) = usage
             && self.usage.as_ref() != Some(&usage)
         {
             out.push(Event::Usage(Box::new(usage.clone())));
@@ -104,7 +105,7 @@ impl Decoder {
         out.push(Event::Failed(Box::new(failure)));
     }
 
-    fn head(&mut self, frame: &mut wire::Response<'_>, out: &mut Vec<Event>) {
+    fn head(&mut self, frame: &mut wire::Response<'_>, usage: Option<&Usage>, out: &mut Vec<Event>) {
         let told =
             head_extensions(std::mem::take(&mut frame.rest), frame.feedback, frame.create_time.as_ref());
         let news = news(&mut self.seen, &told);
@@ -115,11 +116,13 @@ impl Decoder {
             return;
         }
         self.started = true;
+        self.usage = usage.cloned();
         out.push(Event::Start(Box::new(Start {
             origin: Some(GEMINI),
             id: frame.id.take().map(Str::into_owned).filter(|id| !id.is_empty()),
             model: frame.model.take().map(Str::into_owned),
             created: frame.create_time.as_ref().and_then(|text| time::parse(text.as_str())),
+            usage: usage.cloned(),
             extensions: news.map(|news| *news).unwrap_or_default(),
             ..Start::default()
         })));

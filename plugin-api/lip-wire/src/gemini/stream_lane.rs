@@ -150,7 +150,9 @@ impl Lane {
             Content::Reasoning(inner) => thought = std::mem::take(&mut inner.summary),
             _ => {}
         }
-        let signature = part.signature.take();
+        // What text is signed with follows it; of anything else it is known from the start.
+        let is_prose = matches!(part.content, Content::Text(_) | Content::Reasoning(_));
+        let signature = if is_prose { part.signature.take() } else { None };
         let at = self.start(part, out);
         if !text.is_empty() {
             out.push(Event::Text { at, text });
