@@ -24,6 +24,7 @@ mod sequence;
 pub mod shape;
 mod tool;
 
+pub(crate) use collect::split_part;
 pub use collect::{Collector, split};
 pub use event::{At, Event, ReasoningKind, Start};
 pub use json::{Extensions, Fields, Json};

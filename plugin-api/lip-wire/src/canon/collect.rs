@@ -218,7 +218,8 @@ pub fn split(reply: Reply, out: &mut Vec<Event>) {
     });
 }
 
-fn split_part(at: At, mut whole: Part, out: &mut Vec<Event>) {
+/// Plays one whole part, `PartEnd` included.
+pub(crate) fn split_part(at: At, mut whole: Part, out: &mut Vec<Event>) {
     let begin = out.len();
     match &mut whole.content {
         Content::Text(text) => {
