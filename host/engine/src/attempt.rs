@@ -60,7 +60,8 @@ impl Attempt<'_> {
             Fault::plugin(Kind::Unsupported, format!("backend \"{name}\" declares no dialect"))
         })?;
         let is_native = dialect == turn.dialect;
-        let own = request::body(turn, &what.edits, &what.model, &what.options)?;
+        let lens = if is_native { turn.lens_for(name, &what.edits) } else { &turn.lens };
+        let own = request::body(lens, &what.edits, &what.model, &what.options)?;
         let body = if is_native { own } else { self.translated(&own, &what.model, dialect)? };
         // Headers of the client's dialect mean nothing in another.
         let headers = if is_native { turn.forwarded() } else { Vec::new() };

@@ -34,5 +34,5 @@ pub use engine::{Engine, Offer, Rules};
 pub use lip_wire::Dialect;
 pub use lip_wire::codec::{ChatReasoning, MaxTokensField, RequestOptions};
 pub use models::{Freshness, Model};
-pub use turn::{Failure, Reply, ReplyBody, Turn, What};
+pub use turn::{Failure, Reply, ReplyBody, Shorthand, Turn, What};
 pub use wire::error_reply;

@@ -1,17 +1,15 @@
 //! The request as it goes upstream: the client's bytes with only the owned fields edited.
-use crate::turn::Turn;
 use base::{Fault, Kind, Sampling};
 use bytes::Bytes;
 use lip_wire::Dialect;
-use lip_wire::lens::{EditError, Edits, Field, JsonType};
+use lip_wire::lens::{EditError, Edits, Field, JsonType, Lens};
 use serde_json::{Value, json};
 
 /// The body for `model` with these options, on top of the `edits` that the session asks for.
 ///
 /// # Errors
 /// The client's fault when the dialect has no place for an edit.
-pub(crate) fn body(turn: &Turn, edits: &Edits, model: &str, options: &Sampling) -> Result<Bytes, Fault> {
-    let lens = &turn.lens;
+pub(crate) fn body(lens: &Lens, edits: &Edits, model: &str, options: &Sampling) -> Result<Bytes, Fault> {
     let names_model = lens.model().is_some_and(|own| own != model);
     if !names_model && options.is_empty() && edits.is_empty() {
         return Ok(lens.body().clone());
@@ -20,7 +18,7 @@ pub(crate) fn body(turn: &Turn, edits: &Edits, model: &str, options: &Sampling) 
     if names_model {
         edits.set_model(model).map_err(refused)?;
     }
-    sampling(turn, &mut edits, options).map_err(refused)?;
+    sampling(lens, &mut edits, options).map_err(refused)?;
     Ok(lens.splice(&edits))
 }
 
@@ -29,11 +27,11 @@ fn refused(error: EditError) -> Fault {
 }
 
 /// Sets the options that the dialect has; one that it does not have is left out, as the log says.
-fn sampling(turn: &Turn, edits: &mut Edits, options: &Sampling) -> Result<(), EditError> {
+fn sampling(lens: &Lens, edits: &mut Edits, options: &Sampling) -> Result<(), EditError> {
     let mut set = |field: Field, value: Option<Value>| match value {
-        Some(value) if field.path(turn.dialect).is_some() => edits.set(field, value),
+        Some(value) if field.path(lens.dialect()).is_some() => edits.set(field, value),
         Some(_) => {
-            tracing::debug!(?field, dialect = %turn.dialect, "the dialect has no such option");
+            tracing::debug!(?field, dialect = %lens.dialect(), "the dialect has no such option");
             Ok(())
         }
         None => Ok(()),
@@ -43,11 +41,11 @@ fn sampling(turn: &Turn, edits: &mut Edits, options: &Sampling) -> Result<(), Ed
     set(Field::TopK, options.top_k.map(Value::from))?;
     set(Field::Verbosity, options.verbosity.map(|level| json!(level.name())))?;
     let effort = options.reasoning_effort.map(|level| level.name());
-    if turn.dialect == Dialect::Gemini {
-        return gemini(turn, edits, options);
+    if lens.dialect() == Dialect::Gemini {
+        return gemini(lens, edits, options);
     }
     set(Field::ReasoningEffort, effort.map(Value::from))?;
-    if turn.dialect == Dialect::AnthropicMessages {
+    if lens.dialect() == Dialect::AnthropicMessages {
         let thinking =
             options.thinking_budget.map(|tokens| json!({"type": "enabled", "budget_tokens": tokens}));
         set(Field::Thinking, thinking)?;
@@ -56,10 +54,10 @@ fn sampling(turn: &Turn, edits: &mut Edits, options: &Sampling) -> Result<(), Ed
 }
 
 /// Gemini keeps thinking options in one object, which is merged with the request's own.
-fn gemini(turn: &Turn, edits: &mut Edits, options: &Sampling) -> Result<(), EditError> {
-    let own = |field: Field| match turn.lens.json_type(field) {
+fn gemini(lens: &Lens, edits: &mut Edits, options: &Sampling) -> Result<(), EditError> {
+    let own = |field: Field| match lens.json_type(field) {
         Some(JsonType::Object) => {
-            turn.lens.raw(field).and_then(|raw| serde_json::from_slice::<Value>(raw).ok())
+            lens.raw(field).and_then(|raw| serde_json::from_slice::<Value>(raw).ok())
         }
         _ => None,
     };
@@ -108,33 +106,23 @@ fn merge(into: &mut Value, from: Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::turn::What;
     use lip_wire::lens;
 
-    fn turn(dialect: Dialect, body: &'static str) -> Turn {
-        Turn {
-            dialect,
-            what: What::Generate,
-            model: "m".to_owned(),
-            stream: false,
-            lens: lens::scan(dialect, &Bytes::from_static(body.as_bytes())).expect("a body"),
-            headers: http::HeaderMap::new(),
-            forwarded: &[],
-            caller: String::new(),
-        }
+    fn lens(dialect: Dialect, body: &'static str) -> Lens {
+        lens::scan(dialect, &Bytes::from_static(body.as_bytes())).expect("a body")
     }
 
     fn edited(dialect: Dialect, text: &'static str, model: &str, options: &Sampling) -> String {
-        let turn = turn(dialect, text);
-        let bytes = body(&turn, &turn.lens.edits(), model, options).expect("edited");
+        let lens = lens(dialect, text);
+        let bytes = body(&lens, &lens.edits(), model, options).expect("edited");
         String::from_utf8(bytes.to_vec()).expect("UTF-8")
     }
 
     #[test]
     fn nothing_to_edit_is_the_same_memory() {
-        let turn = turn(Dialect::OpenAiChat, r#"{"model":"m","x":1e400}"#);
-        let bytes = body(&turn, &turn.lens.edits(), "m", &Sampling::default()).expect("edited");
-        assert_eq!(bytes.as_ptr(), turn.lens.body().as_ptr());
+        let lens = lens(Dialect::OpenAiChat, r#"{"model":"m","x":1e400}"#);
+        let bytes = body(&lens, &lens.edits(), "m", &Sampling::default()).expect("edited");
+        assert_eq!(bytes.as_ptr(), lens.body().as_ptr());
     }
 
     #[test]

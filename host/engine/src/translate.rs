@@ -6,6 +6,7 @@ use bytes::Bytes;
 use lip_wire::Dialect;
 use lip_wire::canon::{Collector, Event, Failure, Reply, split};
 use lip_wire::codec::{self, CodecError, EncodeCtx, RequestOptions, StreamEncoder, UrlParts};
+use lip_wire::lens::Field;
 use lip_wire::loss::Losses;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -21,6 +22,7 @@ pub(crate) fn request(
     dialect: Dialect,
     options: &RequestOptions,
 ) -> Result<Bytes, Fault> {
+    self_contained(turn)?;
     let url = UrlParts { model: Some(&turn.model), stream: Some(turn.stream) };
     let (mut request, mut losses) =
         codec::decode_request(turn.dialect, body, &url).map_err(|e| unreadable(&e))?;
@@ -34,6 +36,14 @@ pub(crate) fn request(
     losses.append(more);
     report(&losses, turn.dialect, dialect);
     Ok(body.into())
+}
+
+/// A body that points at an answer which only an upstream of its own dialect could know must not lose its conversation.
+fn self_contained(turn: &Turn) -> Result<(), Fault> {
+    let Some(id) = turn.lens.text(Field::PreviousResponseId) else { return Ok(()) };
+    let fault = Fault::client(Kind::BadRequest, format!("Previous response with id '{id}' not found"));
+    let fault = fault.code("previous_response_not_found").param("previous_response_id");
+    Err(fault.hint("Send the whole conversation as input").retry(Retry::Elsewhere))
 }
 
 /// What the encoder of the client's dialect must know.

@@ -3,7 +3,8 @@ use base::Fault;
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Frame, SizeHint};
-use lip_wire::{Dialect, lens::Lens};
+use lip_wire::Dialect;
+use lip_wire::lens::{Edits, Lens};
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
@@ -45,12 +46,31 @@ pub struct Turn {
     pub forwarded: &'static [&'static str],
     /// Whose request it is: no caller reaches another's sessions. Not a secret.
     pub caller: String,
+    /// Where one backend has itself the conversation that the body repeats: the shorter body for that one.
+    pub shorthand: Option<Shorthand>,
+}
+
+/// A body that points at an earlier answer instead of repeating the conversation.
+#[derive(Debug)]
+pub struct Shorthand {
+    /// The backend that has the answer.
+    pub backend: String,
+    /// The body as the client sent it.
+    pub lens: Lens,
 }
 
 impl Turn {
     /// A header's value, if it is text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// The body that `backend` gets, which speaks the client's dialect. Edits fit the full body only.
+    pub(crate) fn lens_for(&self, backend: &str, edits: &Edits) -> &Lens {
+        match &self.shorthand {
+            Some(short) if short.backend == backend && edits.is_empty() => &short.lens,
+            _ => &self.lens,
+        }
     }
 
     /// The headers that go upstream; several of one name are joined.
