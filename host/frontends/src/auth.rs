@@ -31,6 +31,11 @@ impl ClientKeys {
         self.0.is_empty()
     }
 
+    /// Are there several, so that one client must not see what is another's?
+    pub(crate) const fn tells_apart(&self) -> bool {
+        self.0.len() > 1
+    }
+
     /// Lets a request in if it shows one of the keys.
     ///
     /// # Errors

@@ -28,7 +28,12 @@ pub(crate) fn error(dialect: Dialect, fault: &Fault) -> Response<Body> {
 
 /// A JSON answer of the host's own.
 pub(crate) fn json(value: &serde_json::Value) -> Response<Body> {
-    let mut response = Response::new(Body::from(value.to_string()));
+    raw_json(value.to_string())
+}
+
+/// A JSON answer of the host's own that is text already.
+pub(crate) fn raw_json(json: String) -> Response<Body> {
+    let mut response = Response::new(Body::from(json));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     finish(&mut response);
     response

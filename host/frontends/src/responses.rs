@@ -1,29 +1,73 @@
-//! OpenAI Responses: `POST /v1/responses`. Source: OpenAI API reference, "Create a model response".
+//! OpenAI Responses: `/v1/responses` by HTTP and WebSocket, and what is stored of its answers.
+//! Source: OpenAI API reference, "Responses"; OpenAI guide "WebSocket mode".
+mod desk;
+mod expand;
+mod history;
+mod items;
+mod record;
+mod remembered;
+mod socket;
+mod stored;
+mod tap;
+
 use crate::app::Shared;
 use crate::respond;
 use crate::turns::{InUrl, Route};
-use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
-use axum::routing::post;
+use axum::routing::{get, post};
+use axum::{Extension, Router};
+use desk::{DIALECT, Desk, Recent};
 use engine::What;
+use history::{Bounds, History, Memory};
 use http::{Request, Response};
-use lip_wire::Dialect;
+use record::Unstored;
+use std::sync::Arc;
 
-const ROUTE: Route = Route {
-    dialect: Dialect::OpenAiResponses,
-    what: What::Generate,
-    forwarded: &["openai-beta", "idempotency-key"],
-};
+const CREATE: Route =
+    Route { dialect: DIALECT, what: What::Generate, forwarded: &["openai-beta", "idempotency-key"] };
+const COUNT: Route = Route { what: What::CountTokens, ..CREATE };
 
 pub(crate) fn routes() -> Router<Shared> {
-    Router::new().route("/v1/responses", post(create)).route("/responses", post(create))
+    let mut router = Router::new();
+    for base in ["/v1/responses", "/responses"] {
+        router = router
+            .route(base, post(create).get(socket::upgrade))
+            .route(&format!("{base}/input_tokens"), post(count))
+            .route(&format!("{base}/{{id}}"), get(stored::get).delete(stored::delete))
+            .route(&format!("{base}/{{id}}/input_items"), get(stored::input_items))
+            .route(&format!("{base}/{{id}}/cancel"), post(stored::cancel));
+    }
+    let history: Arc<dyn History> = Arc::new(Memory::new(Bounds::USUAL));
+    router.layer(Extension(history))
 }
 
-async fn create(State(app): State<Shared>, request: Request<Body>) -> Response<Body> {
+type Remembering = Extension<Arc<dyn History>>;
+
+async fn create(state: State<Shared>, history: Remembering, request: Request<Body>) -> Response<Body> {
+    answer(CREATE, state, history, request).await
+}
+
+async fn count(state: State<Shared>, history: Remembering, request: Request<Body>) -> Response<Body> {
+    answer(COUNT, state, history, request).await
+}
+
+async fn answer(
+    route: Route,
+    State(app): State<Shared>,
+    Extension(history): Remembering,
+    request: Request<Body>,
+) -> Response<Body> {
     let (mut parts, body) = request.into_parts();
-    match ROUTE.turn(&app, &mut parts, body, InUrl::default()).await {
-        Ok(turn) => respond::turn(ROUTE.dialect, app.engine.turn(turn).await),
-        Err(fault) => respond::error(ROUTE.dialect, &fault),
+    let desk = Desk { app, history };
+    let turn = match route.turn(&desk.app, &mut parts, body, InUrl::default()).await {
+        Ok(turn) => turn,
+        Err(fault) => return respond::error(DIALECT, &fault),
+    };
+    let is_answer = turn.what == What::Generate;
+    match desk.ready(turn, &Recent::default(), Unstored::Hidden).await {
+        Ok(ready) if is_answer => respond::turn(DIALECT, desk.answer(ready).await),
+        Ok(ready) => respond::turn(DIALECT, desk.app.engine.turn(ready.turn).await),
+        Err(fault) => respond::error(DIALECT, &fault),
     }
 }

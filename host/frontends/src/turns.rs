@@ -2,6 +2,7 @@
 use crate::app::App;
 use axum::body::Body;
 use base::{Fault, Kind};
+use bytes::Bytes;
 use engine::{Turn, What};
 use http::request::Parts;
 use lip_wire::{Dialect, lens};
@@ -35,7 +36,21 @@ impl Route {
         url: InUrl,
     ) -> Result<Turn, Fault> {
         let body = app.intake(parts, body).await?;
-        let lens = lens::scan(self.dialect, &body).map_err(malformed)?;
+        self.turn_of(app, parts, &body, url)
+    }
+
+    /// Makes the turn of a body that has been read.
+    ///
+    /// # Errors
+    /// The client's fault.
+    pub(crate) fn turn_of(
+        self,
+        app: &App,
+        parts: &mut Parts,
+        body: &Bytes,
+        url: InUrl,
+    ) -> Result<Turn, Fault> {
+        let lens = scanned(self.dialect, body)?;
         let in_body = || lens.model().map(std::borrow::Cow::into_owned);
         let Some(model) = url.model.or_else(in_body).filter(|model| !model.is_empty()) else {
             let fault =
@@ -55,8 +70,17 @@ impl Route {
             headers: std::mem::take(&mut parts.headers),
             forwarded: self.forwarded,
             caller,
+            shorthand: None,
         })
     }
+}
+
+/// A lens over a body.
+///
+/// # Errors
+/// The client's fault, with the path of what is wrong.
+pub(crate) fn scanned(dialect: Dialect, body: &Bytes) -> Result<lens::Lens, Fault> {
+    lens::scan(dialect, body).map_err(malformed)
 }
 
 fn malformed(error: lens::LensError) -> Fault {

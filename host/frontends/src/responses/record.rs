@@ -1,0 +1,175 @@
+//! From an answer on its way to the client to what is remembered of it.
+use super::expand::own_items;
+use super::history::History;
+use super::remembered::{Meter, Remembered, Text};
+use bytes::Bytes;
+use lip_wire::lens::{Field, Lens};
+use memchr::memmem;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// What a request adds to the conversation, and where its answer is to be kept.
+#[derive(Debug)]
+pub(crate) struct Record {
+    /// The request as the client sent it.
+    pub(crate) lens: Lens,
+    /// The answer that it continues.
+    pub(crate) continues: Option<Arc<Remembered>>,
+    /// The backend that answers, if it speaks this dialect itself.
+    pub(crate) native: Option<String>,
+    /// The session of the turn, as it is shown.
+    pub(crate) session: Option<String>,
+    pub(crate) caller: String,
+    pub(crate) history: Arc<dyn History>,
+    /// Answers that must not be stored: kept elsewhere than in the history.
+    pub(crate) unstored: Unstored,
+}
+
+/// Where an answer goes that the client wants not to be stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unstored {
+    /// To the history, to be continued but not to be fetched.
+    Hidden,
+    /// Nowhere: the connection itself remembers it.
+    Nowhere,
+}
+
+/// The parts of a response object that matter here.
+#[derive(Deserialize)]
+struct Response<'a> {
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    #[serde(borrow)]
+    output: Option<&'a RawValue>,
+    store: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct Item<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    encrypted_content: Option<&'a RawValue>,
+    #[serde(borrow)]
+    content: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Wish<'a> {
+    #[serde(borrow)]
+    store: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Event<'a> {
+    #[serde(borrow)]
+    response: &'a RawValue,
+}
+
+/// Is this the event that ends an answer with its response object?
+/// Source: OpenAI API reference, "Streaming events", response.completed and response.incomplete.
+pub(crate) fn is_terminal(name: Option<&str>, data: &[u8]) -> bool {
+    const TERMINAL: [&str; 2] = ["response.completed", "response.incomplete"];
+    match name {
+        Some(name) => TERMINAL.contains(&name),
+        None => {
+            let head = data.get(..data.len().min(256)).unwrap_or_default();
+            TERMINAL.iter().any(|name| memmem::find(head, name.as_bytes()).is_some())
+        }
+    }
+}
+
+impl Record {
+    /// Remembers the response object that a terminal event carries.
+    pub(crate) fn event(&self, data: &[u8]) -> Option<Arc<Remembered>> {
+        let event: Event<'_> = serde_json::from_slice(data).ok()?;
+        self.response(event.response.get())
+    }
+
+    /// Remembers a response object.
+    pub(crate) fn body(&self, body: &[u8]) -> Option<Arc<Remembered>> {
+        self.response(std::str::from_utf8(body).ok()?)
+    }
+
+    fn response(&self, json: &str) -> Option<Arc<Remembered>> {
+        let response: Response<'_> = serde_json::from_str(json).ok()?;
+        let is_stored = response.store != Some(false) && !asks_not_to_store(self.lens.body());
+        let goes_nowhere = !is_stored && self.unstored == Unstored::Nowhere;
+        let own = Meter::default();
+        let meter = if goes_nowhere { &own } else { self.history.meter() };
+        let output = response.output.map_or_else(String::new, |output| self.kept_items(output.get()));
+        let answer = Arc::new(Remembered {
+            id: response.id.into_owned(),
+            input: self.input(meter),
+            output: Text::new(output, meter),
+            instructions: self.instructions(meter),
+            response: is_stored.then(|| Text::new(json.trim(), meter)),
+            // Only a server that says so has stored it: many that speak the dialect store nothing.
+            session: self.session.clone(),
+            upstream: self.native.clone().filter(|_| is_stored && response.store == Some(true)),
+        });
+        if !goes_nowhere {
+            self.history.keep(&self.caller, Arc::clone(&answer), Instant::now());
+        }
+        Some(answer)
+    }
+
+    /// What is remembered of a request that has no answer of its own.
+    pub(crate) fn request_alone(&self, id: String) -> Arc<Remembered> {
+        let meter = Meter::default();
+        Arc::new(Remembered {
+            id,
+            input: self.input(&meter),
+            output: Text::new("", &meter),
+            instructions: self.instructions(&meter),
+            response: None,
+            session: None,
+            upstream: None,
+        })
+    }
+
+    fn input(&self, meter: &Meter) -> Vec<Arc<Text>> {
+        let earlier = self.continues.iter().flat_map(|earlier| earlier.history());
+        let mut input: Vec<_> = earlier.cloned().collect();
+        let own = own_items(&self.lens);
+        if !own.is_empty() {
+            input.push(Text::new(own, meter));
+        }
+        input
+    }
+
+    fn instructions(&self, meter: &Meter) -> Option<Arc<Text>> {
+        match self.lens.raw(Field::System) {
+            None => self.continues.as_ref()?.instructions.clone(),
+            Some(b"null") => None,
+            Some(raw) => Some(Text::new(std::str::from_utf8(raw).ok()?, meter)),
+        }
+    }
+
+    /// The items of an `output` that a continuation repeats.
+    fn kept_items(&self, output: &str) -> String {
+        let items: Vec<&RawValue> = serde_json::from_str(output).unwrap_or_default();
+        let kept =
+            items.iter().map(|item| item.get()).filter(|item| self.native.is_none() || !is_hollow(item));
+        kept.collect::<Vec<_>>().join(",")
+    }
+}
+
+/// Reasoning of which only the id and a summary came. A native upstream refuses it unless it has stored the item, and then
+/// no continuation is written out. Source: OpenAI guide "Reasoning models", encrypted reasoning items.
+fn is_hollow(item: &str) -> bool {
+    let Ok(item) = serde_json::from_str::<Item<'_>>(item) else { return false };
+    let has = |value: Option<&RawValue>| value.is_some_and(|v| !matches!(v.get(), "null" | "[]" | "\"\""));
+    item.kind.as_deref() == Some("reasoning") && !has(item.encrypted_content) && !has(item.content)
+}
+
+fn asks_not_to_store(body: &Bytes) -> bool {
+    if memmem::find(body, b"\"store\"").is_none() {
+        return false;
+    }
+    let wish = serde_json::from_slice::<Wish<'_>>(body);
+    wish.is_ok_and(|wish| wish.store.is_some_and(|store| store.get() == "false"))
+}

@@ -1,0 +1,231 @@
+//! Responses over a WebSocket: `GET /v1/responses`, one answer after the other on one connection.
+//! Source: OpenAI guide "WebSocket mode"; OpenAI API reference, "WebSocket events".
+mod clock;
+mod events;
+mod line;
+mod message;
+mod warmup;
+
+use super::desk::{DIALECT, Desk, Ready, Recent};
+use super::record::{Record, Unstored, is_terminal};
+use super::{CREATE, Remembering};
+use crate::app::Shared;
+use crate::turns::InUrl;
+use crate::{intake, respond};
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::ws::{Utf8Bytes, WebSocketUpgrade};
+use axum::extract::{FromRequestParts, State};
+use base::{Fault, Kind};
+use engine::{Failure, Reply, error_reply};
+use events::Lane;
+use http::header::{HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, UPGRADE};
+use http::request::Parts;
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use line::{Gone, Line};
+use lip_wire::frame::sse::Decoder;
+use message::Create;
+use std::time::Instant;
+
+const BETA: HeaderName = HeaderName::from_static("openai-beta");
+
+pub(super) async fn upgrade(
+    State(app): State<Shared>,
+    Extension(history): Remembering,
+    request: Request<Body>,
+) -> Response<Body> {
+    let (mut parts, body) = request.into_parts();
+    intake::drain(body).await;
+    if let Err(fault) = app.keys.admit(&parts).and_then(|()| wanted(&parts, app.keys.is_open())) {
+        return respond::error(DIALECT, &fault);
+    }
+    let upgrade = match WebSocketUpgrade::from_request_parts(&mut parts, &app).await {
+        Ok(upgrade) => upgrade,
+        Err(rejection) => {
+            let sentence = format!("the WebSocket handshake failed: {}", rejection.body_text());
+            return respond::error(DIALECT, &Fault::client(Kind::BadRequest, sentence));
+        }
+    };
+    let message_bytes = app.limits.body_bytes;
+    parts.headers = without_socket_betas(parts.headers);
+    let connection = Connection { desk: Desk { app, history }, parts, recent: Recent::default() };
+    let upgrade = upgrade.max_message_size(message_bytes).max_frame_size(message_bytes);
+    upgrade.on_upgrade(move |socket| connection.serve(Line::new(socket, message_bytes, Instant::now())))
+}
+
+/// Is this a WebSocket that the host wants?
+fn wanted(parts: &Parts, is_open: bool) -> Result<(), Fault> {
+    let is_upgrade =
+        parts.headers.get(UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"));
+    if !is_upgrade {
+        let sentence = format!("{} takes GET for WebSockets only", parts.uri.path());
+        return Err(Fault::client(Kind::MethodNotAllowed, sentence).hint("POST makes a response"));
+    }
+    // A browser sends WebSockets from any page to any host: without a key, the page's own host is all there is to go by.
+    if is_open && is_foreign(&parts.headers) {
+        let fault = Fault::client(Kind::Forbidden, "a page of another origin may not open a WebSocket here");
+        return Err(fault.hint("Set a client key, and send it"));
+    }
+    Ok(())
+}
+
+fn is_foreign(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let Some(origin) = headers.get(ORIGIN) else { return false };
+    let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
+    match (origin, text(HOST)) {
+        (Some((_, from)), Some(host)) => !from.eq_ignore_ascii_case(host),
+        _ => true,
+    }
+}
+
+/// Upstreams are asked by HTTP: what a client says of its WebSocket is not for them.
+fn without_socket_betas(mut headers: HeaderMap) -> HeaderMap {
+    let kept: Vec<HeaderValue> = headers
+        .get_all(&BETA)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .map(|list| list.split(',').map(str::trim).filter(|beta| !beta.starts_with("responses_websockets")))
+        .map(|betas| betas.collect::<Vec<_>>().join(","))
+        .filter(|list| !list.is_empty())
+        .filter_map(|list| list.parse().ok())
+        .collect();
+    headers.remove(&BETA);
+    for value in kept {
+        headers.append(BETA, value);
+    }
+    headers
+}
+
+struct Connection {
+    desk: Desk,
+    /// The request that opened it: its headers are those of every turn.
+    parts: Parts,
+    recent: Recent,
+}
+
+impl Connection {
+    async fn serve(mut self, mut line: Line) {
+        while let Some(message) = line.message().await {
+            if self.answer(&mut line, &message).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Answers one message. An answer that cannot be given is an `error` event; the connection goes on.
+    async fn answer(&mut self, line: &mut Line, message: &Utf8Bytes) -> Result<(), Gone> {
+        let create = match Create::read(message) {
+            Ok(create) => create,
+            Err(fault) => return line.send(Lane::default().fault(&fault)).await,
+        };
+        let lane = Lane::of(create.stream_id.as_deref());
+        let ready = match self.ready(&create).await {
+            Ok(ready) => ready,
+            Err(fault) => return line.send(lane.fault(&fault)).await,
+        };
+        if !create.generate {
+            return self.warm_up(line, &lane, &ready).await;
+        }
+        let desk = self.desk.clone();
+        match line.meanwhile(desk.send(ready)).await? {
+            Ok((reply, record)) => self.forward(line, &lane, reply, record).await,
+            Err(Failure { raw: Some(raw), .. }) => line.send(lane.refusal(*raw)).await,
+            Err(Failure { fault, raw: None }) => line.send(lane.refusal(error_reply(DIALECT, &fault))).await,
+        }
+    }
+
+    async fn ready(&self, create: &Create) -> Result<Ready, Fault> {
+        let mut parts = self.parts.clone();
+        let turn = CREATE.turn_of(&self.desk.app, &mut parts, &create.body, InUrl::default())?;
+        self.desk.ready(turn, &self.recent, Unstored::Nowhere).await
+    }
+
+    /// Nothing is generated: what came is remembered, so that the next turn has to bring only what is new.
+    async fn warm_up(&mut self, line: &mut Line, lane: &Lane, ready: &Ready) -> Result<(), Gone> {
+        let warm = warmup::warm(&ready.record.lens);
+        self.recent.push(ready.record.request_alone(warm.id));
+        for event in warm.events {
+            line.send(lane.event(event.into())).await?;
+        }
+        Ok(())
+    }
+
+    /// Sends the events of a stream as messages. If the client goes away, dropping the body ends the upstream's work.
+    async fn forward(
+        &mut self,
+        line: &mut Line,
+        lane: &Lane,
+        reply: Reply,
+        record: Record,
+    ) -> Result<(), Gone> {
+        let mut body = reply.body;
+        let mut events = Decoder::default();
+        loop {
+            let chunk = match line.meanwhile(body.frame()).await? {
+                None => None,
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(chunk) => Some(chunk),
+                    Err(_) => continue,
+                },
+                Some(Err(fault)) => return line.send(lane.fault(&fault)).await,
+            };
+            let is_over = chunk.is_none();
+            if let Some(chunk) = chunk {
+                events.push(chunk);
+            }
+            while let Some(event) = events.next_event() {
+                let Ok(event) = event else { return line.send(lane.fault(&too_large())).await };
+                if is_terminal(event.name(), &event.data) {
+                    // First of all: the client may continue it as soon as it has it.
+                    self.recent.extend(record.event(&event.data));
+                }
+                if let Some(message) = lane.of_stream(event.name(), &event.data) {
+                    line.send(message).await?;
+                }
+            }
+            if is_over {
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn too_large() -> Fault {
+    Fault::upstream(Kind::BadGateway, "the upstream sent an event that is too large")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(list: &[(HeaderName, &str)]) -> HeaderMap {
+        list.iter().map(|(name, value)| (name.clone(), value.parse().expect("a value"))).collect()
+    }
+
+    #[test]
+    fn pages_of_other_hosts_are_foreign() {
+        for (list, foreign) in [
+            (&[(HOST, "127.0.0.1:8000")][..], false),
+            (&[(HOST, "127.0.0.1:8000"), (ORIGIN, "http://127.0.0.1:8000")], false),
+            (&[(HOST, "127.0.0.1:8000"), (ORIGIN, "https://evil.test")], true),
+            (&[(HOST, "127.0.0.1:8000"), (ORIGIN, "http://127.0.0.1:9000")], true),
+            (&[(HOST, "127.0.0.1:8000"), (ORIGIN, "null")], true),
+            (&[(ORIGIN, "http://127.0.0.1:8000")], true),
+        ] {
+            assert_eq!(is_foreign(&headers(list)), foreign, "{list:?}");
+        }
+    }
+
+    #[test]
+    fn only_betas_that_are_not_about_the_socket_go_on() {
+        let kept = |value: &str| {
+            let kept = without_socket_betas(headers(&[(BETA, value)]));
+            kept.get(&BETA).map(|value| value.to_str().expect("text").to_owned())
+        };
+        assert_eq!(kept("responses_websockets=2026-02-06"), None);
+        assert_eq!(kept("responses_websockets=2026-02-06, other=1").as_deref(), Some("other=1"));
+        assert_eq!(kept("other=1").as_deref(), Some("other=1"));
+    }
+}
