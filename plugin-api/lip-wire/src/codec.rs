@@ -8,6 +8,7 @@ mod object;
 mod options;
 mod sse;
 mod text;
+mod time;
 mod write;
 
 pub use error::CodecError;
@@ -19,6 +20,7 @@ pub(crate) use media::{data_url, split_data_url};
 pub(crate) use object::{Rest, json_object};
 pub(crate) use sse::{sse_begin, sse_data, sse_end};
 pub(crate) use text::{Count, Id, Key, Str, StrOrSeq, Wtf8};
+pub(crate) use time::{format_rfc3339, parse_rfc3339};
 pub(crate) use write::{Array, Object, array, object};
 
 use crate::{
@@ -26,7 +28,7 @@ use crate::{
     canon::{Event, Reply, Request},
     gemini,
     loss::Losses,
-    openai_chat, openai_responses,
+    ollama, openai_chat, openai_responses,
 };
 
 /// A value and what was lost on the way to it.
@@ -104,7 +106,7 @@ pub fn codec(dialect: Dialect) -> &'static dyn WireCodec {
         Dialect::OpenAiResponses => &openai_responses::Codec,
         Dialect::AnthropicMessages => &anthropic::Codec,
         Dialect::Gemini => &gemini::Codec,
-        Dialect::Ollama => &Ollama,
+        Dialect::Ollama => &ollama::Codec,
         Dialect::Lip => &lip::Codec,
     }
 }
@@ -184,14 +186,5 @@ impl StreamEncoder {
     /// What was lost so far.
     pub fn losses(&self) -> &Losses {
         self.0.losses()
-    }
-}
-
-/// Upstream-only, and not spoken yet.
-struct Ollama;
-
-impl WireCodec for Ollama {
-    fn dialect(&self) -> Dialect {
-        Dialect::Ollama
     }
 }

@@ -25,7 +25,6 @@ mod stream_in;
 mod stream_lane;
 mod stream_out;
 mod thinking;
-mod time;
 mod tools;
 mod usage;
 mod wire;

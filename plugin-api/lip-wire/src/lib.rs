@@ -9,6 +9,7 @@ pub mod gate;
 mod gemini;
 pub mod lens;
 pub mod loss;
+mod ollama;
 mod openai_chat;
 mod openai_responses;
 

@@ -1,10 +1,10 @@
 //! A whole `GenerateContentResponse` to a canonical answer.
 use serde_json::value::RawValue;
 
-use super::{GEMINI, failure, grounding, logprobs, part_in, stop, time, usage, wire};
+use super::{GEMINI, failure, grounding, logprobs, part_in, stop, usage, wire};
 use crate::{
     canon::{Choice, Content, Extensions, Json, Part, Reply},
-    codec::{CodecError, Coded, Count, Rest, Str, parse},
+    codec::{CodecError, Coded, Count, Rest, Str, parse, parse_rfc3339},
     loss::Losses,
 };
 
@@ -36,7 +36,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Coded<Reply>, CodecError> {
         origin: Some(GEMINI),
         id: wire.id.map(Str::into_owned).filter(|id| !id.is_empty()),
         model: wire.model.map(Str::into_owned),
-        created: wire.create_time.as_ref().and_then(|text| time::parse(text.as_str())),
+        created: wire.create_time.as_ref().and_then(|text| parse_rfc3339(text.as_str())),
         usage: wire.usage.map(usage::decode),
         failure: wire.error.map(failure::decode),
         extensions: head_extensions(wire.rest, wire.feedback, wire.create_time.as_ref()),

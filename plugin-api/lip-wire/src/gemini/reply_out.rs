@@ -2,11 +2,11 @@
 use super::{
     GEMINI, failure, grounding, logprobs, part_out,
     reply_in::{CREATED, LOGPROBS},
-    stop, time, usage,
+    stop, usage,
 };
 use crate::{
     canon::{Annotation, Choice, Content, Fields, Json, Part, Reply},
-    codec::{Coded, EncodeCtx, Object, object},
+    codec::{Coded, EncodeCtx, Object, format_rfc3339, object},
     loss::Losses,
 };
 
@@ -40,7 +40,7 @@ pub(super) fn encode(reply: &Reply, ctx: &EncodeCtx) -> Coded<Vec<u8>> {
         body.put("responseId", reply.id.as_deref().unwrap_or(&ctx.reply_id));
         let fields = reply.extensions.fields(GEMINI);
         if fields.is_none_or(|fields| fields.get(CREATED).is_none()) {
-            body.opt(CREATED, reply.created.and_then(time::format));
+            body.opt(CREATED, reply.created.and_then(format_rfc3339));
         }
         body.fields(fields);
     });

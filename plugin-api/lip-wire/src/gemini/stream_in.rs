@@ -6,11 +6,11 @@ use super::{
     reply_in::{CANDIDATES_MAX, candidate_extensions, head_extensions},
     stop,
     stream_lane::Lane,
-    time, usage, wire,
+    usage, wire,
 };
 use crate::{
     canon::{Event, Extensions, Failure, Fields, Start, Stop, Usage},
-    codec::{CodecError, DecodeStream, Str, parse, parse_frame},
+    codec::{CodecError, DecodeStream, Str, parse, parse_frame, parse_rfc3339},
     loss::Losses,
 };
 
@@ -121,7 +121,7 @@ impl Decoder {
             origin: Some(GEMINI),
             id: frame.id.take().map(Str::into_owned).filter(|id| !id.is_empty()),
             model: frame.model.take().map(Str::into_owned),
-            created: frame.create_time.as_ref().and_then(|text| time::parse(text.as_str())),
+            created: frame.create_time.as_ref().and_then(|text| parse_rfc3339(text.as_str())),
             usage: usage.cloned(),
             extensions: news.map(|news| *news).unwrap_or_default(),
             ..Start::default()

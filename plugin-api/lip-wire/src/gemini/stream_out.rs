@@ -5,14 +5,14 @@ use super::{
     GEMINI, failure, grounding, logprobs, part_out,
     reply_in::{CREATED, LOGPROBS},
     reply_out::{note_citations, note_head},
-    stop, time, usage,
+    stop, usage,
 };
 use crate::{
     canon::{
         Annotation, At, Content, Event, Extensions, Fields, Json, Part, ReasoningKind, Sequencer, Source,
         Start, Stop, TokenLogprob, Usage,
     },
-    codec::{Array, EncodeCtx, EncodeStream, Object, object, sse_begin, sse_end},
+    codec::{Array, EncodeCtx, EncodeStream, Object, format_rfc3339, object, sse_begin, sse_end},
     loss::Losses,
 };
 
@@ -140,7 +140,7 @@ impl Writer {
         if self.model.is_none() {
             self.model.clone_from(&start.model);
         }
-        self.created = start.created.and_then(time::format);
+        self.created = start.created.and_then(format_rfc3339);
         self.extra(None, &start.extensions);
         note_head(start.service_tier.as_ref(), start.fingerprint.as_ref(), &mut self.losses);
     }

@@ -1,4 +1,4 @@
-//! `createTime`: RFC 3339 in UTC ⇄ seconds since 1970. Knows no clock.
+//! Times in bodies: RFC 3339 in UTC ⇄ seconds since 1970. Knows no clock.
 
 /// Days since 1970 of a date, by the usual count of eras of 400 years.
 fn days(year: i64, month: i64, day: i64) -> i64 {
@@ -10,7 +10,7 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
 }
 
 /// Seconds since 1970; `None` if it is no time in UTC. Fractions are cut.
-pub(super) fn parse(text: &str) -> Option<i64> {
+pub(crate) fn parse_rfc3339(text: &str) -> Option<i64> {
     let text = text.strip_suffix('Z')?;
     let text = text.split('.').next()?;
     let (date, time) = text.split_once('T')?;
@@ -28,7 +28,7 @@ pub(super) fn parse(text: &str) -> Option<i64> {
 }
 
 /// The same backwards; `None` outside of years 1 to 9999.
-pub(super) fn format(unix: i64) -> Option<String> {
+pub(crate) fn format_rfc3339(unix: i64) -> Option<String> {
     let (day, second) = (unix.div_euclid(86_400) + 719_468, unix.rem_euclid(86_400));
     let (era, day_of_era) = (day.div_euclid(146_097), day.rem_euclid(146_097));
     let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
@@ -60,12 +60,12 @@ mod tests {
             ("2026-03-01T12:30:05Z", 1_772_368_205),
             ("0001-01-01T00:00:00Z", -62_135_596_800),
         ] {
-            assert_eq!((parse(text), format(unix).as_deref()), (Some(unix), Some(text)));
+            assert_eq!((parse_rfc3339(text), format_rfc3339(unix).as_deref()), (Some(unix), Some(text)));
         }
-        assert_eq!(parse("2024-02-29T23:59:59.123456Z"), Some(1_709_251_199));
+        assert_eq!(parse_rfc3339("2024-02-29T23:59:59.123456Z"), Some(1_709_251_199));
         for bad in ["", "2024", "2024-13-01T00:00:00Z", "2024-01-01T00:00:00+01:00", "aZ"] {
-            assert_eq!(parse(bad), None, "{bad}");
+            assert_eq!(parse_rfc3339(bad), None, "{bad}");
         }
-        assert_eq!(format(i64::MAX / 4), None);
+        assert_eq!(format_rfc3339(i64::MAX / 4), None);
     }
 }
