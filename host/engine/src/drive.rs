@@ -1,10 +1,11 @@
 //! Carries out a plan: starts, races, retries and cancels attempts as the policy says, until one of them answers.
 use crate::attempt::{Try, attempt};
+use crate::conversation::Conversation;
 use crate::deliver::Delivered;
 use crate::engine::Engine;
+use crate::settle::{Form, Settling};
 use crate::trace::Trace;
 use crate::turn::{Failure, Reply, ReplyBody, Turn};
-use crate::{conversation::Conversation, settle::Settling};
 use base::{Fault, Kind};
 use http::HeaderValue;
 use http::header::HeaderName;
@@ -31,6 +32,7 @@ pub(crate) struct Drive {
     pub(crate) edits: Arc<Edits>,
     pub(crate) plan: Arc<Plan>,
     pub(crate) budgets: Budgets,
+    pub(crate) began: Instant,
     pub(crate) health: Arc<Mutex<Health>>,
     pub(crate) loop_guard: String,
     pub(crate) conversation: Box<Conversation>,
@@ -85,7 +87,7 @@ pub(crate) fn tick() -> Tick {
 impl Drive {
     /// Runs the plan. Says through `committed` that the client has waited long enough for a head.
     pub(crate) async fn run(self, committed: oneshot::Sender<()>) -> Result<Reply, Failure> {
-        let mut attempts = Attempts::new(Arc::clone(&self.plan), self.budgets, Instant::now());
+        let mut attempts = Attempts::new(Arc::clone(&self.plan), self.budgets, self.began);
         let mut running: Vec<(AttemptId, String, Running)> = Vec::new();
         let mut committed = Some(committed);
         let mut last_failure: Option<Failure> = None;
@@ -141,7 +143,7 @@ impl Drive {
         if let Ok(leg) = HeaderValue::from_str(leg) {
             reply.headers.insert(ROUTE_HEADER, leg);
         }
-        let Self { engine, health, plan, conversation, .. } = self;
+        let Self { engine, turn, health, plan, budgets, began, conversation, .. } = self;
         let ledger = Ledger { engine, health, attempts, attempt: id, plan, conversation };
         match reply.body {
             ReplyBody::Full(bytes) => {
@@ -149,7 +151,9 @@ impl Drive {
                 Reply { body: ReplyBody::Full(bytes), ..reply }
             }
             ReplyBody::Stream(body) => {
-                let body = ReplyBody::stream(Settling::new(body, broken, ledger));
+                let form = if turn.stream { Form::Stream(turn.dialect) } else { Form::Whole };
+                let end_by = (began + budgets.turn).into();
+                let body = ReplyBody::stream(Settling::new(body, broken, ledger, form, end_by));
                 Reply { body, ..reply }
             }
         }

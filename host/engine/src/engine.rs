@@ -26,6 +26,7 @@ use routing::policy::Budgets;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 use tokio::sync::oneshot;
 
 /// What one backend offers.
@@ -177,6 +178,7 @@ impl Engine {
             edits: Arc::new(edits),
             plan,
             budgets,
+            began: Instant::now(),
             health: if is_alone { Arc::default() } else { Arc::clone(&self.health) },
             loop_guard,
             conversation,

@@ -56,9 +56,7 @@ fn sampling(lens: &Lens, edits: &mut Edits, options: &Sampling) -> Result<(), Ed
 /// Gemini keeps thinking options in one object, which is merged with the request's own.
 fn gemini(lens: &Lens, edits: &mut Edits, options: &Sampling) -> Result<(), EditError> {
     let own = |field: Field| match lens.json_type(field) {
-        Some(JsonType::Object) => {
-            lens.raw(field).and_then(|raw| serde_json::from_slice::<Value>(raw).ok())
-        }
+        Some(JsonType::Object) => lens.raw(field).and_then(|raw| serde_json::from_slice::<Value>(raw).ok()),
         _ => None,
     };
     if let Some(config) =

@@ -1,26 +1,59 @@
 //! Watches an answer to its end, so that every turn is settled exactly once: answered, broken off, or left by its client.
 use crate::drive::Ledger;
 use crate::turn::Broken;
-use base::Fault;
+use crate::wire;
+use base::{Fault, Kind};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
+use lip_wire::Dialect;
+use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use tokio::time::{Instant, Sleep, sleep_until};
 
-/// A body that settles its turn when it ends or is dropped.
+type Inner = Pin<Box<dyn Body<Data = Bytes, Error = Fault> + Send>>;
+
+/// A body that settles its turn when it ends or is dropped, and that ends at the turn's deadline.
 pub(crate) struct Settling {
-    body: Pin<Box<dyn Body<Data = Bytes, Error = Fault> + Send>>,
+    body: Inner,
     broken: Broken,
     ledger: Option<Ledger>,
+    end_by: Instant,
+    timer: Option<Pin<Box<Sleep>>>,
+    /// How a stream is told that its time is over; a whole answer just breaks off.
+    form: Form,
+}
+
+/// What kind of answer it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// A stream in this dialect.
+    Stream(Dialect),
+    /// The rest of a large whole answer.
+    Whole,
 }
 
 impl Settling {
-    pub(crate) fn new(
-        body: Pin<Box<dyn Body<Data = Bytes, Error = Fault> + Send>>,
-        broken: Broken,
-        ledger: Ledger,
-    ) -> Self {
-        Self { body, broken, ledger: Some(ledger) }
+    pub(crate) fn new(body: Inner, broken: Broken, ledger: Ledger, form: Form, end_by: Instant) -> Self {
+        Self { body, broken, ledger: Some(ledger), end_by, timer: None, form }
+    }
+
+    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        let end_by = self.end_by;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(end_by)));
+        std::task::ready!(timer.as_mut().poll(cx));
+        let fault = Fault::host(Kind::Timeout, "the turn took longer than it may").code("turn_timeout");
+        let fault = fault.hint("timeouts.total says how long a turn may take");
+        self.settle(Some(&fault));
+        // What is dropped lets its upstream go.
+        self.body = Box::pin(http_body_util::Empty::new().map_err(|never| match never {}));
+        Poll::Ready(Some(match self.form {
+            Form::Stream(dialect) => {
+                Ok(Frame::data([b"\n\n", &wire::stream_error(dialect, &fault)[..]].concat().into()))
+            }
+            Form::Whole => Err(fault),
+        }))
     }
 
     fn settle(&mut self, fault: Option<&Fault>) {
@@ -38,7 +71,9 @@ impl Body for Settling {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
-        let frame = std::task::ready!(self.body.as_mut().poll_frame(cx));
+        let Poll::Ready(frame) = self.body.as_mut().poll_frame(cx) else {
+            return self.poll_deadline(cx);
+        };
         match &frame {
             None => self.settle(None),
             Some(Err(fault)) => self.settle(Some(fault)),

@@ -50,13 +50,16 @@ fn spec(
 ) -> BackendSpec {
     let found = registry.get(connector);
     let manifest = found.map(|(_, manifest)| manifest);
-    let config = config(configured, manifest, env);
+    let mut config = config(configured, manifest, env);
     let keys = keys(configured, manifest, env);
+    let secrets = secrets(manifest, env);
+    // A connector whose key is optional must know whether there is one; never its value.
+    let named = secrets.keys().map(String::as_str).chain((!keys.is_empty()).then_some(API_KEY));
+    config.insert("secrets".to_owned(), named.collect());
     let missing = missing(connector, configured, manifest, keys.is_empty(), registry);
     let mut egress = manifest.map(|m| m.egress.clone()).unwrap_or_default();
     egress.extend(config.get(BASE_URL).and_then(Value::as_str).and_then(place));
-    let narrowed =
-        config.get("protocol").and_then(Value::as_str).and_then(protocol).map(|dialect| vec![dialect]);
+    let narrowed = narrowed(manifest, &config);
     let own_models = configured.map(|b| b.values().models()).unwrap_or_default();
     let hints =
         manifest.iter().flat_map(|m| &m.models).filter(|hint| !hint.is_pattern()).map(|hint| hint.id.clone());
@@ -65,7 +68,7 @@ fn spec(
         connector: connector.to_owned(),
         plugin: found.map(|(plugin, _): (&Arc<Plugin>, _)| Arc::clone(plugin)),
         config: Value::Object(config),
-        secrets: secrets(manifest, env),
+        secrets,
         keys,
         missing,
         egress,
@@ -91,10 +94,11 @@ fn translation(manifest: Option<&Arc<ConnectorManifest>>) -> RequestOptions {
             _ => ChatReasoning::AsCame,
         },
         max_tokens_field: match word("max_tokens_field") {
-            Some("max_tokens") => MaxTokensField::MaxTokens,
-            Some("max_completion_tokens") => MaxTokensField::MaxCompletionTokens,
+            Some("max-tokens") => MaxTokensField::MaxTokens,
+            Some("max-completion-tokens") => MaxTokensField::MaxCompletionTokens,
             _ => MaxTokensField::AsCame,
         },
+        max_tokens_default: told.and_then(|t| t.get("max_tokens_default")).and_then(Value::as_u64),
         chat_extras: told.and_then(|t| t.get("chat_extras")).and_then(Value::as_bool).unwrap_or(false),
         ..RequestOptions::default()
     }
@@ -178,14 +182,22 @@ fn missing(
     })
 }
 
-/// The dialect that a custom backend's `protocol` names.
-fn protocol(name: &str) -> Option<Dialect> {
-    match name {
-        "openai" => Some(Dialect::OpenAiChat),
-        "responses" => Some(Dialect::OpenAiResponses),
-        "anthropic" => Some(Dialect::AnthropicMessages),
-        other => other.parse().ok(),
-    }
+/// The dialects that this configuration leaves of the manifest's: the first rule of its `narrow` whose key has the rule's
+/// value (`is` false: is not set; none: is set; no key: always).
+fn narrowed(manifest: Option<&Arc<ConnectorManifest>>, config: &Map<String, Value>) -> Option<Vec<Dialect>> {
+    let rules = manifest?.more.get("narrow")?.as_array()?;
+    let applies = |rule: &&Value| {
+        let Some(key) = rule.get("key").and_then(Value::as_str) else { return true };
+        let set = config.get(key).filter(|value| !value.is_null());
+        match rule.get("is") {
+            None => set.is_some(),
+            Some(Value::Bool(false)) => set.is_none_or(|value| *value == false),
+            Some(is) => set == Some(is),
+        }
+    };
+    let rule = rules.iter().find(applies)?;
+    let ids = rule.get("dialects").and_then(Value::as_array)?;
+    Some(ids.iter().filter_map(|id| id.as_str()?.parse().ok()).collect())
 }
 
 /// `host` or `host:port` of a URL.

@@ -7,6 +7,7 @@ mod cancel;
 mod client_wire;
 mod command_line;
 mod cuts;
+mod deadlines;
 mod first_run;
 mod golden;
 mod headers;
