@@ -33,6 +33,8 @@ const RESPONSES: Dialect = Dialect::OpenAiResponses;
 
 /// Extension of a part of an answer: unknown fields of the message it belongs to.
 const ITEM: &str = "item";
+/// Extension of a turn or part: the `status` of an item that says nothing special.
+const PLAIN_STATUS: &str = "lip_status";
 /// Extension that marks a native part as a content part of a message, not an item.
 const CONTENT: &str = "lip_content_part";
 

@@ -85,6 +85,12 @@ impl<'a> Messages<'a, '_> {
                 .foreign(&turn.extensions, CHAT, &format!("turns[{index}]."));
             parts.extend(turn.parts.iter().enumerate().map(|(at, part)| (index, at, part)));
         }
+        if !parts.is_empty() && parts.iter().all(|(_, _, part)| self.is_silent(part)) {
+            for (turn, at, _) in parts {
+                self.losses.dropped(path(turn, at), "nothing that chat can say");
+            }
+            return;
+        }
         let first = &self.request.turns[turns.start];
         let own = first.extensions.fields(CHAT);
         match role {
@@ -118,6 +124,18 @@ impl<'a> Messages<'a, '_> {
             }
             Role::System => self.plain("system", first.name.as_deref(), &parts, own, list),
             Role::Developer => self.plain("developer", first.name.as_deref(), &parts, own, list),
+        }
+    }
+
+    /// Whether nothing of a part of another dialect would be left in a message.
+    fn is_silent(&self, part: &Part) -> bool {
+        match &part.content {
+            Content::Native(_) => !self.own,
+            Content::Reasoning(thought) => {
+                let unnamed = self.reasoning == ChatReasoning::AsCame && thought.carrier.is_none();
+                !self.own && (unnamed || self.reasoning == ChatReasoning::Omit)
+            }
+            _ => false,
         }
     }
 

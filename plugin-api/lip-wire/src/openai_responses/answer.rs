@@ -1,7 +1,7 @@
 //! Items of `output`, complete: what a whole answer holds and what `response.output_item.done` tells.
 use std::borrow::Cow;
 
-use super::{CONTENT, ITEM, RESPONSES, content, item_out::segments, seal};
+use super::{CONTENT, ITEM, PLAIN_STATUS, RESPONSES, content, item_out::segments, seal};
 use crate::{
     canon::{CallKind, Content, Fields, Json, Part, Reasoning, Sealed, ToolCall, derived_call_id},
     codec::Object,
@@ -89,7 +89,7 @@ impl Answer<'_> {
         if own.and_then(|fields| fields.get("status")).is_none() {
             item.put("status", COMPLETED);
         }
-        item.fields(own);
+        item.fields_except(own, &[PLAIN_STATUS]);
     }
 
     /// The fields of a call that are known when it begins.
@@ -127,7 +127,7 @@ impl Answer<'_> {
             }
         }
         item.opt("encrypted_content", sealed(part, reasoning));
-        item.fields(part.extensions.fields(RESPONSES));
+        item.fields_except(part.extensions.fields(RESPONSES), &[PLAIN_STATUS]);
         losses.foreign(&part.extensions, RESPONSES, "part.");
     }
 

@@ -1,14 +1,14 @@
 //! Items of `input` to canonical turns, and items of `output` to canonical parts.
 use serde_json::value::RawValue;
 
-use super::{ITEM, RESPONSES, content, seal, wire};
+use super::{ITEM, PLAIN_STATUS, RESPONSES, content, seal, wire};
 use crate::{
     Dialect,
     canon::{
         CallKind, Content, Extensions, Fields, Json, Native, Part, Reasoning, Role, Sealed, ToolCall,
         ToolResult, Turn,
     },
-    codec::{CodecError, Id, Str, StrOrSeq, parse, replace_surrogates},
+    codec::{CodecError, Id, Rest, Str, StrOrSeq, parse, replace_surrogates},
 };
 
 /// Reads an item of a request. Each is a turn of its own, but for one that carries the seal of the turn before it.
@@ -107,6 +107,16 @@ fn is_plain_status(key: &str, raw: &RawValue) -> bool {
     key == "status" && matches!(raw.get(), "\"completed\"" | "\"in_progress\"" | "null")
 }
 
+/// Unknown fields of an item. A plain status is only a way of spelling.
+fn rest_of(rest: Rest<'_>) -> Extensions {
+    let mut extensions = Extensions::new();
+    for (key, raw) in rest.0 {
+        let plain = is_plain_status(key.as_str(), raw);
+        extensions.set(RESPONSES, if plain { PLAIN_STATUS } else { key.as_str() }, Json::from(raw));
+    }
+    extensions
+}
+
 /// Unknown fields of an answer's item, without its plain status.
 pub(super) fn item_fields(item: &mut wire::Item<'_>) -> Fields {
     let rest = std::mem::take(&mut item.rest).0.into_iter();
@@ -141,7 +151,7 @@ fn message(item: wire::Item<'_>) -> Result<Turn, CodecError> {
         name: item.name.map(Str::into_owned),
         id: item.id.map(Id::into_owned),
         parts,
-        extensions: item.rest.into_extensions(RESPONSES),
+        extensions: rest_of(item.rest),
     })
 }
 
@@ -171,7 +181,7 @@ pub(super) fn call(item: wire::Item<'_>, kind: CallKind) -> Result<Part, CodecEr
         arguments: text.map(text_of).unwrap_or_default(),
         kind,
     };
-    Ok(Part { id, extensions: item.rest.into_extensions(RESPONSES), ..Part::new(Content::ToolCall(call)) })
+    Ok(Part { id, extensions: rest_of(item.rest), ..Part::new(Content::ToolCall(call)) })
 }
 
 /// A string's text; of any other value its JSON.
@@ -190,7 +200,7 @@ fn result(item: wire::Item<'_>, kind: CallKind) -> Result<Part, CodecError> {
     } else {
         vec![Part::text(text_of(raw))]
     };
-    let mut extensions: Extensions = item.rest.into_extensions(RESPONSES);
+    let mut extensions: Extensions = rest_of(item.rest);
     if let Some(namespace) = item.namespace {
         extensions.set(RESPONSES, "namespace", Json::of(namespace.as_str()));
     }
@@ -232,7 +242,7 @@ pub(super) fn reasoning(item: wire::Item<'_>) -> Result<Thought, CodecError> {
     }
     let mut part = Part {
         id: item.id.map(Id::into_owned).filter(|id| !id.is_empty()),
-        extensions: item.rest.into_extensions(RESPONSES),
+        extensions: rest_of(item.rest),
         ..Part::default()
     };
     if let Some(data) = item.encrypted_content {

@@ -1,7 +1,7 @@
 //! Canonical turns to items of `input`.
 use std::collections::HashSet;
 
-use super::{CONTENT, ITEM, RESPONSES, content};
+use super::{CONTENT, ITEM, PLAIN_STATUS, RESPONSES, content};
 use crate::{
     canon::{
         CallIds, CallKind, Content, Fields, Json, Part, Reasoning, Request, Role, ToolCall, ToolResult, Turn,
@@ -109,7 +109,7 @@ impl<'a> Items<'a, '_> {
             for (_, _, part) in &said {
                 item.fields(part.extensions.get(RESPONSES, ITEM).and_then(Json::read::<Fields>).as_ref());
             }
-            item.fields(turn.extensions.fields(RESPONSES));
+            put_rest(turn.extensions.fields(RESPONSES), item);
         });
     }
 
@@ -193,7 +193,7 @@ impl<'a> Items<'a, '_> {
             let empty = !self.own && call.arguments.trim().is_empty();
             item.put("arguments", if empty { "{}" } else { &call.arguments });
         }
-        item.fields(part.extensions.fields(RESPONSES));
+        put_rest(part.extensions.fields(RESPONSES), item);
     }
 
     fn result(&mut self, placed: &Placed<'a>, result: &'a ToolResult, item: &mut Object<'_>) {
@@ -212,7 +212,7 @@ impl<'a> Items<'a, '_> {
             self.losses.dropped(path(turn, at) + ".is_error", "no error flag in this dialect");
         }
         self.output(turn, result, item);
-        item.fields(part.extensions.fields(RESPONSES));
+        put_rest(part.extensions.fields(RESPONSES), item);
     }
 
     /// `output`: a string if it is nothing or one text, else a list of parts.
@@ -258,7 +258,7 @@ impl<'a> Items<'a, '_> {
                 item.array("content", |list| segments("reasoning_text", &reasoning.text, list));
             }
             item.opt("encrypted_content", reasoning.encrypted.as_ref().map(|seal| &seal.data));
-            item.fields(part.extensions.fields(RESPONSES));
+            put_rest(part.extensions.fields(RESPONSES), item);
         });
     }
 
@@ -272,6 +272,14 @@ impl<'a> Items<'a, '_> {
             self.losses.dropped(path(*turn, *at) + ".signature", "no place for signatures");
         }
         self.losses.foreign(&part.extensions, RESPONSES, &(path(*turn, *at) + "."));
+    }
+}
+
+/// Writes the unknown fields of an item.
+fn put_rest(fields: Option<&Fields>, item: &mut Object<'_>) {
+    item.fields_except(fields, &[PLAIN_STATUS]);
+    if let Some(status) = fields.and_then(|fields| fields.get(PLAIN_STATUS)) {
+        item.raw("status", status.get());
     }
 }
 

@@ -141,12 +141,17 @@ fn encode_text(request: &Request, body: &mut Object<'_>, losses: &mut Losses) {
         losses.dropped("format", "format of another dialect");
     }
     if request.format.is_some() || request.verbosity.is_some() || rest.is_some() {
-        body.object("text", |text| text_fields(request, rest.as_ref(), text));
+        body.object("text", |text| text_fields(request, Spelling::AsCame, rest.as_ref(), text));
     }
 }
 
 /// Writes the fields of `text`; `rest` are its unknown fields.
-pub(super) fn text_fields(request: &Request, rest: Option<&Fields>, text: &mut Object<'_>) {
+pub(super) fn text_fields(
+    request: &Request,
+    spelling: Spelling,
+    rest: Option<&Fields>,
+    text: &mut Object<'_>,
+) {
     let unknown = rest.and_then(|rest| rest.get(FORMAT)).and_then(Json::read::<Fields>);
     let mut plain = |kind: &str| {
         text.object("format", |format| {

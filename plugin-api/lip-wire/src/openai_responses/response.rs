@@ -269,7 +269,7 @@ fn echo_field(name: &str, request: &Request, response: &mut Object<'_>) {
                 text.object("format", |format| format.put("type", "text"));
             }
             let rest = unknown(TEXT).and_then(Json::read::<Fields>);
-            text_fields(request, rest.as_ref(), text);
+            text_fields(request, Spelling::Echo, rest.as_ref(), text);
         }),
         "tool_choice" => match &request.tool_choice {
             None => response.put(name, "auto"),

@@ -45,7 +45,7 @@ fn decode_grammar(format: wire::CustomFormat<'_>) -> Option<Grammar> {
     })
 }
 
-/// How a tool is written.
+/// How a tool or a format is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Spelling {
     /// As the client said it.
