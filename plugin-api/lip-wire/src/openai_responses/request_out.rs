@@ -168,9 +168,14 @@ pub(super) fn text_fields(
                 format.put("type", "json_schema");
                 // The API demands a name; it only labels the schema.
                 format.put("name", name.as_deref().unwrap_or("response"));
-                format.opt("description", description.as_deref());
+                if spelling == Spelling::Echo {
+                    format.put("description", description);
+                    format.put("strict", &strict.unwrap_or(false));
+                } else {
+                    format.opt("description", description.as_deref());
+                    format.opt("strict", *strict);
+                }
                 format.opt("schema", schema.as_ref());
-                format.opt("strict", *strict);
                 format.fields(unknown.as_ref());
             })
         }
