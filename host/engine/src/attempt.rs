@@ -8,6 +8,7 @@ use crate::{redact, request, translate, wire};
 use base::{Fault, Kind, Sampling};
 use bytes::Bytes;
 use lip_wire::Dialect;
+use lip_wire::canon::Request;
 use lip_wire::lens::Edits;
 use loader::run::{Run, RunEvent};
 use serde::Serialize;
@@ -62,7 +63,12 @@ impl Attempt<'_> {
         let is_native = dialect == turn.dialect;
         let lens = if is_native { turn.lens_for(name, &what.edits) } else { &turn.lens };
         let own = request::body(lens, &what.edits, &what.model, &what.options)?;
-        let body = if is_native { own } else { self.translated(&own, &what.model, dialect)? };
+        let (body, request) = if is_native {
+            (own, None)
+        } else {
+            let (body, request) = self.translated(&own, &what.model, dialect)?;
+            (body, Some(request))
+        };
         // Headers of the client's dialect mean nothing in another.
         let headers = if is_native { turn.forwarded() } else { Vec::new() };
         let (model, session) = (&*what.model, &*what.session);
@@ -70,15 +76,25 @@ impl Attempt<'_> {
         let meta =
             serde_json::to_vec(&meta).map_err(|e| Fault::host(Kind::Internal, "internal error").source(e))?;
         let run = instance.run(Arc::new(what.scope.clone()), turn.what.task(), meta, body)?;
-        self.answer(run, dialect).await
+        let deliver = Deliver { turn, backend: self.backend, request };
+        self.answer(run, dialect, deliver).await
     }
 
-    fn translated(&self, body: &Bytes, model: &str, dialect: Dialect) -> Result<Bytes, Fault> {
+    fn translated(
+        &self,
+        body: &Bytes,
+        model: &str,
+        dialect: Dialect,
+    ) -> Result<(Bytes, Arc<Request>), Fault> {
         translate::request(self.turn, body, model, dialect, &self.backend.spec().translation)
     }
 
-    async fn answer(&self, mut run: Run, dialect: Dialect) -> Result<Delivered, Failure> {
-        let deliver = Deliver { turn: self.turn, backend: self.backend };
+    async fn answer(
+        &self,
+        mut run: Run,
+        dialect: Dialect,
+        deliver: Deliver<'_>,
+    ) -> Result<Delivered, Failure> {
         loop {
             return match run.next().await {
                 None => {

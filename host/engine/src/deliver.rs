@@ -10,10 +10,12 @@ use base::{Fault, Kind, Retry};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use lip_wire::Dialect;
-use lip_wire::codec::CodecError;
+use lip_wire::canon::Request;
+use lip_wire::codec::{CodecError, EncodeCtx};
 use lip_wire::fault::{parse, retry};
 use lip_wire::gate::{Verdict, classify_body};
 use loader::run::Upstream;
+use std::sync::Arc;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
@@ -35,6 +37,8 @@ impl From<Reply> for Delivered {
 pub(crate) struct Deliver<'a> {
     pub(crate) turn: &'a Turn,
     pub(crate) backend: &'a Backend,
+    /// The decoded request, if it was translated.
+    pub(crate) request: Option<Arc<Request>>,
 }
 
 impl Deliver<'_> {
@@ -74,6 +78,10 @@ impl Deliver<'_> {
         self.streamed(source, of_type(EVENT_STREAM), dialect).await
     }
 
+    fn context(&self) -> EncodeCtx {
+        translate::context(self.turn, self.request.as_ref())
+    }
+
     fn is_as_wanted(&self, dialect: Dialect, form: Form) -> bool {
         let wanted = if self.turn.stream { Form::Stream } else { Form::Whole };
         dialect == self.turn.dialect && (form == wanted || self.turn.what == What::CountTokens)
@@ -94,12 +102,12 @@ impl Deliver<'_> {
         }
         let reader = Reader::new(held, source, dialect, Broken::clone(&broken)).map_err(unspoken)?;
         if self.turn.stream {
-            let context = translate::context(self.turn);
+            let context = self.context();
             let body = Translated::new(reader, self.turn.dialect, context).map_err(unspoken)?;
             let reply = Reply { status: 200, headers: of_type(EVENT_STREAM), body: ReplyBody::stream(body) };
             return Ok(Delivered { reply, broken });
         }
-        let bytes = translate::collected(self.turn, dialect, reader.collect().await)?;
+        let bytes = translate::collected(self.turn, &self.context(), dialect, reader.collect().await)?;
         Ok(Reply { status: 200, headers: of_type(JSON), body: ReplyBody::full(bytes) }.into())
     }
 
@@ -119,9 +127,9 @@ impl Deliver<'_> {
             return Ok(Reply { status, headers, body: ReplyBody::full(bytes) }.into());
         }
         let (kind, bytes) = if self.turn.stream {
-            (EVENT_STREAM, translate::whole_as_stream(self.turn, dialect, &bytes)?)
+            (EVENT_STREAM, translate::whole_as_stream(self.turn, self.context(), dialect, &bytes)?)
         } else {
-            (JSON, translate::whole(self.turn, dialect, &bytes)?)
+            (JSON, translate::whole(self.turn, &self.context(), dialect, &bytes)?)
         };
         Ok(Reply { status: 200, headers: of_type(kind), body: ReplyBody::full(bytes) }.into())
     }

@@ -9,7 +9,7 @@ use crate::scope::Scope;
 use crate::store::Values;
 use crate::trace::Traces;
 use crate::turn::{Failure, Reply, ReplyBody, Turn, What};
-use crate::{local, table};
+use crate::{count, local, table};
 use arc_swap::ArcSwap;
 use base::{Fault, Kind, NamedRoute, Retry};
 use egress::{Egress, Identity};
@@ -55,6 +55,8 @@ pub struct Rules {
     pub aliases: Aliases,
     /// Failover routes by name.
     pub named: BTreeMap<String, NamedRoute>,
+    /// Do backends count tokens, where they can? Else this host estimates.
+    pub count_upstream: bool,
     /// What a turn may cost.
     pub budgets: Budgets,
     /// How many sessions are remembered, for how long, in how much memory.
@@ -70,6 +72,7 @@ impl Default for Rules {
             static_route: None,
             aliases: Aliases::default(),
             named: BTreeMap::new(),
+            count_upstream: false,
             budgets: Budgets::default(),
             sessions: sessions::Limits::default(),
         }
@@ -133,6 +136,9 @@ impl Engine {
     /// # Errors
     /// The fault of the last attempt, with the upstream's own answer where the client can read it.
     pub async fn turn(self: &Arc<Self>, turn: Turn) -> Result<Reply, Failure> {
+        if turn.what == What::CountTokens && !self.rules.count_upstream {
+            return Ok(count::answer(Arc::new(turn)).await?);
+        }
         let loop_guard = next_hop(turn.header(egress::LOOP_GUARD.as_str()), &self.host_id)?;
         match prepare(self, &turn).await? {
             Prepared::Local(text) => Ok(local::answer(&turn, text)?),

@@ -3,6 +3,7 @@ mod attempt;
 mod backend;
 mod commit;
 mod conversation;
+mod count;
 mod deliver;
 mod drive;
 mod engine;

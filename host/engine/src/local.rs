@@ -15,7 +15,7 @@ pub(crate) fn answer(turn: &Turn, text: String) -> Result<Reply, Fault> {
     let choice =
         canon::Choice { parts: vec![canon::Part::text(text)], stop: Some(stop), ..Default::default() };
     let reply = canon::Reply { choices: vec![choice], ..canon::Reply::default() };
-    let context = translate::context(turn);
+    let context = translate::context(turn, None);
     let (kind, bytes) = if turn.stream {
         let mut events = Vec::new();
         canon::split(reply, &mut events);

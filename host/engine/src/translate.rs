@@ -4,10 +4,11 @@ use crate::wire;
 use base::{Fault, Kind, Retry};
 use bytes::Bytes;
 use lip_wire::Dialect;
-use lip_wire::canon::{Collector, Event, Failure, Reply, split};
+use lip_wire::canon::{Collector, Event, Failure, Reply, Request, split};
 use lip_wire::codec::{self, CodecError, EncodeCtx, RequestOptions, StreamEncoder, UrlParts};
 use lip_wire::lens::Field;
 use lip_wire::loss::Losses;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -21,7 +22,7 @@ pub(crate) fn request(
     model: &str,
     dialect: Dialect,
     options: &RequestOptions,
-) -> Result<Bytes, Fault> {
+) -> Result<(Bytes, Arc<Request>), Fault> {
     self_contained(turn)?;
     let url = UrlParts { model: Some(&turn.model), stream: Some(turn.stream) };
     let (mut request, mut losses) =
@@ -35,7 +36,7 @@ pub(crate) fn request(
     let (body, more) = codec::encode_request(dialect, &request, options).map_err(|e| unreadable(&e))?;
     losses.append(more);
     report(&losses, turn.dialect, dialect);
-    Ok(body.into())
+    Ok((body.into(), Arc::new(request)))
 }
 
 /// A body that points at an answer which only an upstream of its own dialect could know must not lose its conversation.
@@ -47,7 +48,8 @@ fn self_contained(turn: &Turn) -> Result<(), Fault> {
 }
 
 /// What the encoder of the client's dialect must know.
-pub(crate) fn context(turn: &Turn) -> EncodeCtx {
+/// `request` is the decoded request where it is at hand: answers of OpenAI Responses repeat it.
+pub(crate) fn context(turn: &Turn, request: Option<&Arc<Request>>) -> EncodeCtx {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     // Unique per answer: the clock tells hosts and restarts apart, the count answers of one moment.
@@ -57,31 +59,46 @@ pub(crate) fn context(turn: &Turn) -> EncodeCtx {
         reply_id: id,
         created_unix: i64::try_from(now.as_secs()).unwrap_or_default(),
         model: Some(turn.model.clone()),
+        request: request.map(Arc::clone).or_else(|| decoded(turn)),
         include_usage: turn.lens.include_usage().unwrap_or(false),
         ..EncodeCtx::default()
     }
+}
+
+/// The request, for the one dialect whose answers repeat it.
+fn decoded(turn: &Turn) -> Option<Arc<Request>> {
+    if turn.dialect != Dialect::OpenAiResponses {
+        return None;
+    }
+    let url = UrlParts { model: Some(&turn.model), stream: Some(turn.stream) };
+    codec::decode_request(turn.dialect, turn.lens.body(), &url).ok().map(|(request, _)| Arc::new(request))
 }
 
 /// A whole upstream answer for a client that wants it whole.
 ///
 /// # Errors
 /// The upstream's fault when its answer cannot be read.
-pub(crate) fn whole(turn: &Turn, from: Dialect, body: &[u8]) -> Result<Bytes, Fault> {
+pub(crate) fn whole(turn: &Turn, ctx: &EncodeCtx, from: Dialect, body: &[u8]) -> Result<Bytes, Fault> {
     let (reply, losses) = codec::decode_reply(from, body).map_err(|e| nonsense(&e))?;
     report(&losses, from, turn.dialect);
-    encode_whole(turn, from, &reply)
+    encode_whole(turn, ctx, from, &reply)
 }
 
 /// A whole upstream answer for a client that wants a stream.
 ///
 /// # Errors
 /// The upstream's fault when its answer cannot be read.
-pub(crate) fn whole_as_stream(turn: &Turn, from: Dialect, body: &[u8]) -> Result<Bytes, Fault> {
+pub(crate) fn whole_as_stream(
+    turn: &Turn,
+    ctx: EncodeCtx,
+    from: Dialect,
+    body: &[u8],
+) -> Result<Bytes, Fault> {
     let (reply, losses) = codec::decode_reply(from, body).map_err(|e| nonsense(&e))?;
     report(&losses, from, turn.dialect);
     let mut events = Vec::new();
     split(reply, &mut events);
-    let mut encoder = StreamEncoder::new(turn.dialect, context(turn)).map_err(|e| nonsense(&e))?;
+    let mut encoder = StreamEncoder::new(turn.dialect, ctx).map_err(|e| nonsense(&e))?;
     let mut out = Vec::with_capacity(body.len());
     for event in &events {
         encoder.encode(event, &mut out);
@@ -93,14 +110,18 @@ pub(crate) fn whole_as_stream(turn: &Turn, from: Dialect, body: &[u8]) -> Result
 ///
 /// # Errors
 /// The failure that the stream told of or its cut.
-pub(crate) fn collected(turn: &Turn, from: Dialect, collector: Collector) -> Result<Bytes, Fault> {
+pub(crate) fn collected(
+    turn: &Turn,
+    ctx: &EncodeCtx,
+    from: Dialect,
+    collector: Collector,
+) -> Result<Bytes, Fault> {
     let reply = collector.finish().map_err(|failure| of_failure(&failure))?;
-    encode_whole(turn, from, &reply)
+    encode_whole(turn, ctx, from, &reply)
 }
 
-fn encode_whole(turn: &Turn, from: Dialect, reply: &Reply) -> Result<Bytes, Fault> {
-    let (body, losses) =
-        codec::encode_reply(turn.dialect, reply, &context(turn)).map_err(|e| nonsense(&e))?;
+fn encode_whole(turn: &Turn, ctx: &EncodeCtx, from: Dialect, reply: &Reply) -> Result<Bytes, Fault> {
+    let (body, losses) = codec::encode_reply(turn.dialect, reply, ctx).map_err(|e| nonsense(&e))?;
     report(&losses, from, turn.dialect);
     Ok(body.into())
 }

@@ -1,5 +1,5 @@
 //! The command line.
-use crate::{config, list, out, plugins, serve};
+use crate::{config, inspect, list, out, plugins, serve};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use clap_complete::Shell;
 
@@ -15,7 +15,16 @@ pub(crate) fn command() -> Command {
                 .about("Connector libraries")
                 .subcommand_required(true)
                 .arg_required_else_help(true)
-                .subcommand(Command::new("list").about("List loaded and refused libraries").arg(json_flag())),
+                .subcommand(Command::new("list").about("List loaded and refused libraries").arg(json_flag()))
+                .subcommand(
+                    Command::new("inspect")
+                        .about("Show what connectors say of themselves")
+                        .arg(json_flag())
+                        .arg(
+                            Arg::new("which")
+                                .help("A backend id, or a library's file name or path; all if left out"),
+                        ),
+                ),
         )
         .subcommand(Command::new("backends").about("List backends and what they lack").arg(json_flag()))
         .subcommand(
@@ -56,6 +65,7 @@ pub(crate) fn run(matches: ArgMatches) -> Result<(), String> {
         Some(("models", own)) => list::models(own),
         Some(("plugin", own)) => match own.subcommand() {
             Some(("list", own)) => plugins::list(own),
+            Some(("inspect", own)) => inspect::run(own),
             _ => Err("unknown subcommand of plugin".to_owned()),
         },
         Some(("config", own)) => match own.subcommand() {

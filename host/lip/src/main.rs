@@ -3,6 +3,7 @@ mod backends;
 mod cli;
 mod config;
 mod dirs;
+mod inspect;
 mod list;
 mod log;
 mod out;

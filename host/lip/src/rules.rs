@@ -28,6 +28,7 @@ pub(crate) fn of(settings: &Resolved) -> Result<Rules, String> {
         static_route: settings.static_route().map(str::to_owned),
         aliases: Aliases::new(aliases),
         named: named.map_err(|e: String| format!("{}{e}", place("failover_routes")))?,
+        count_upstream: settings.count_upstream(),
         budgets: Budgets {
             turn: settings.total_timeout(),
             first_output: settings.first_output_timeout(),

@@ -134,6 +134,11 @@ settings! {
     usage_ask_upstream: Bool as bool = false,
         { key: "usage.ask_upstream" }
 
+    /// Whether token counts that clients ask for come from the provider, where it has an endpoint for
+    /// them. Else they are estimated here, without a call, and marked by the header `x-lip-token-count`.
+    count_upstream: Bool as bool = false,
+        { key: "usage.count_upstream" }
+
     /// Whether outgoing connections go through the proxies named by `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`.
     proxy_use_environment: Bool as bool = false,
         { key: "proxy.use_environment" }
