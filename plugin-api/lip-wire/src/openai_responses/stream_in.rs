@@ -48,8 +48,8 @@ impl DecodeStream for Decoder {
             return Ok(());
         }
         let frame: wire::Frame<'_> = parse_frame(RESPONSES, data)?;
-        let kind = frame.kind.as_ref().map(Str::as_str).or(name).unwrap_or_default().to_owned();
-        match kind.as_str() {
+        let kind = frame.kind.as_ref().map(Str::as_str).or(name).unwrap_or_default();
+        match kind {
             "error" => self.error(&frame, data, out),
             "" if frame.error.is_some() => self.error(&frame, data, out),
             "keepalive" | "ping" => out.push(Event::Ping),
@@ -60,7 +60,7 @@ impl DecodeStream for Decoder {
             "response.created" | "response.queued" | "response.in_progress" => self.head(&frame, out)?,
             _ => {
                 self.start(wire::Response::default(), out);
-                self.progress(&kind, &frame, data, out)?;
+                self.progress(kind, &frame, data, out)?;
             }
         }
         Ok(())
@@ -136,7 +136,7 @@ impl Decoder {
             Some(at) => at,
             None if self.items.len() < ITEMS_MAX => {
                 self.any = true;
-                let id = frame.item_id.as_ref().map(|id| id.0.clone().into_owned());
+                let id = item_id(frame);
                 self.items.push(Item::new(frame.output_index.map(|n| n.0), id, kind()));
                 self.items.len() - 1
             }
@@ -149,8 +149,7 @@ impl Decoder {
     }
 
     fn message(&mut self, frame: &wire::Frame<'_>) -> Option<&mut Message> {
-        let id = frame.item_id.as_ref().map(|id| id.0.clone().into_owned());
-        self.find_or_begin(frame, || Kind::message(id)).and_then(Item::as_message)
+        self.find_or_begin(frame, || Kind::message(item_id(frame))).and_then(Item::as_message)
     }
 
     fn added(
@@ -289,9 +288,8 @@ impl Decoder {
             ReasoningKind::Text => frame.content_index,
         };
         let index = index.map_or(0, |n| n.0);
-        let id = frame.item_id.as_ref().map(|id| id.0.clone().into_owned());
         let mut parts = std::mem::take(&mut self.parts);
-        let begin = || Kind::reasoning(id, &mut parts, out);
+        let begin = || Kind::reasoning(item_id(frame), &mut parts, out);
         let text: Option<Wtf8<'_>> = raw.and_then(wire::string);
         // The item is looked up before `out` is needed again.
         let found = self.find_or_begin(frame, begin).is_some();
@@ -319,6 +317,10 @@ impl Decoder {
             (Some(_), None) => {}
         }
     }
+}
+
+fn item_id(frame: &wire::Frame<'_>) -> Option<String> {
+    frame.item_id.as_ref().map(|id| id.0.clone().into_owned())
 }
 
 fn logprobs(frame: &wire::Frame<'_>) -> Vec<crate::canon::TokenLogprob> {
