@@ -15,6 +15,7 @@ mod purity;
 mod ratchet;
 mod repo;
 mod table;
+mod test_modules;
 mod unsafe_code;
 mod walls;
 mod zero_edit;

@@ -26,6 +26,8 @@ pub(crate) struct Need {
     pub(crate) ours: bool,
     /// Whether only tests see it.
     pub(crate) dev: bool,
+    /// Whether only the build script sees it.
+    pub(crate) build: bool,
 }
 
 /// Members of the workspace at `root`.
@@ -63,6 +65,7 @@ fn member(package: &Value, root: &Path) -> Member {
         name: string(&need["name"]).to_owned(),
         ours: need["path"].is_string(),
         dev: need["kind"] == "dev",
+        build: need["kind"] == "build",
     });
     Member {
         name: string(&package["name"]).to_owned(),

@@ -3,8 +3,9 @@ use crate::mask::{self, Keep};
 use crate::metadata::{self, Member};
 use crate::repo::{self, Report};
 
-/// What a plugin may depend on, and what its tests may see besides.
+/// What a plugin, its build script and its tests may depend on.
 const NEEDS: [&str; 3] = ["lip-plugin", "serde", "serde_json"];
+const BUILD_NEEDS: [&str; 3] = ["serde", "serde_json", "toml"];
 const TEST_NEEDS: [&str; 4] = ["lip-testkit", "lip-plugin", "serde_json", "insta"];
 
 /// The one provider that the host knows by name: its answer of last resort.
@@ -25,12 +26,12 @@ fn plugins_import_the_authors_face_only() {
     );
     for plugin in plugins() {
         for need in &plugin.needs {
-            let allowed = if need.dev {
-                TEST_NEEDS.contains(&need.name.as_str())
-            } else {
-                NEEDS.contains(&need.name.as_str())
+            let allowed: &[&str] = match need {
+                need if need.dev => &TEST_NEEDS,
+                need if need.build => &BUILD_NEEDS,
+                _ => &NEEDS,
             };
-            if !allowed {
+            if !allowed.contains(&need.name.as_str()) {
                 report.note(
                     &plugin.room,
                     format!("depends on {}; what every provider needs belongs into lip-plugin", need.name),
@@ -81,8 +82,9 @@ fn host_holds_no_list_of_providers() {
             }
             _ => continue,
         };
+        let code = mask::mask(&repo::page(&file), Keep::Code);
         for (id, spelled) in ids.iter().flat_map(|id| spellings(id).map(move |s| (id, s))) {
-            for at in mask::words(&text, &spelled) {
+            for at in mask::words(&text, &spelled).filter(|at| !in_example(&code, *at)) {
                 report.note(
                     format!("{file}:{}", mask::line_of(&text, at)),
                     format!("names the provider `{id}`"),
@@ -98,4 +100,24 @@ fn spellings(id: &str) -> impl Iterator<Item = String> {
     let variable = id.to_uppercase().replace('-', "_");
     [format!("\"{id}\""), format!("lip-{id}"), format!("plugins/{id}"), format!("{variable}_API_KEY")]
         .into_iter()
+}
+
+/// Whether the literal at `at` belongs to a field `example` or `examples`: that is told to readers and decides nothing.
+fn in_example(code: &str, at: usize) -> bool {
+    let before = code.get(..at).unwrap_or_default();
+    let Some(field) = before.rfind([':', ';', '{', '}', '(', ')']) else {
+        return false;
+    };
+    let name = before[..field].trim_end();
+    before[field..].starts_with(':') && (name.ends_with("example") || name.ends_with("examples"))
+}
+
+#[test]
+fn example_is_the_field_of_that_name_only() {
+    let hit = |src: &str| in_example(&mask::mask(src, Keep::Code), src.find("acme").expect("it is there"));
+    assert!(hit(r#"{ key: "k", example: "\"acme\"" }"#));
+    assert!(hit("Spec { examples: &[\n  \"one\",\n  \"acme\",\n] }"));
+    assert!(!hit(r#"Spec { names: &["acme"] }"#));
+    assert!(!hit(r#"Spec { examples: &["x"], other: "acme" }"#));
+    assert!(!hit(r#"fn f() { g("acme") }"#));
 }

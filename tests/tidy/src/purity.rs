@@ -4,6 +4,7 @@ use crate::mask::{self, Keep};
 use crate::metadata;
 use crate::repo::{self, Report};
 use crate::table;
+use crate::test_modules::TestModules;
 
 /// Pure room (folder) and the outside crates it may use.
 fn pure_rooms() -> Vec<(String, Vec<String>)> {
@@ -50,11 +51,12 @@ fn pure_rooms_touch_no_world() {
         "pure rooms hold no IO, clock or randomness; `now` and random numbers are arguments: docs/ARCHITECTURE.md, Pure rooms",
     );
     let rooms = pure_rooms();
+    let tests = TestModules::read();
     for file in repo::rust_files() {
         let Some((room, _)) = rooms.iter().find(|(room, _)| repo::inside(&file, room)) else {
             continue;
         };
-        let test_only = file.contains("/tests/") || file.ends_with("/tests.rs") || file.contains("/benches/");
+        let test_only = file.contains("/tests/") || file.contains("/benches/") || tests.contain(&file);
         if !repo::inside(&file, &format!("{room}/src")) || test_only {
             continue;
         }
