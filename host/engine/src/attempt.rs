@@ -76,7 +76,7 @@ impl Attempt<'_> {
         let meta =
             serde_json::to_vec(&meta).map_err(|e| Fault::host(Kind::Internal, "internal error").source(e))?;
         let run = instance.run(Arc::new(what.scope.clone()), turn.what.task(), meta, body)?;
-        let deliver = Deliver { turn, backend: self.backend, request };
+        let deliver = Deliver { turn, backend: self.backend, gates: &what.scope.gates, request };
         self.answer(run, dialect, deliver).await
     }
 

@@ -1,5 +1,6 @@
 //! From a connector's answer to the client's: as it came where dialect and form fit, else translated.
 use crate::backend::Backend;
+use crate::gate::Gates;
 use crate::source::Source;
 use crate::stream::PassThrough;
 use crate::translated::{Reader, Translated};
@@ -37,6 +38,7 @@ impl From<Reply> for Delivered {
 pub(crate) struct Deliver<'a> {
     pub(crate) turn: &'a Turn,
     pub(crate) backend: &'a Backend,
+    pub(crate) gates: &'a Gates,
     /// The decoded request, if it was translated.
     pub(crate) request: Option<Arc<Request>>,
 }
@@ -93,7 +95,7 @@ impl Deliver<'_> {
         headers: HeaderMap,
         dialect: Dialect,
     ) -> Result<Delivered, Failure> {
-        let held = gate::open(&mut source, dialect).await?;
+        let held = gate::open(&mut source, dialect, self.gates).await?;
         let broken = Broken::default();
         if self.is_as_wanted(dialect, Form::Stream) {
             let body = PassThrough::new(held, source, dialect, Broken::clone(&broken));

@@ -19,7 +19,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 const ROUTE_HEADER: HeaderName = HeaderName::from_static("x-lip-route");
 
@@ -33,6 +33,8 @@ pub(crate) struct Drive {
     pub(crate) plan: Arc<Plan>,
     pub(crate) budgets: Budgets,
     pub(crate) began: Instant,
+    /// Its place among the open turns.
+    pub(crate) permit: OwnedSemaphorePermit,
     pub(crate) health: Arc<Mutex<Health>>,
     pub(crate) loop_guard: String,
     pub(crate) conversation: Box<Conversation>,
@@ -46,6 +48,7 @@ pub(crate) struct Ledger {
     attempt: AttemptId,
     plan: Arc<Plan>,
     conversation: Box<Conversation>,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl Ledger {
@@ -143,8 +146,8 @@ impl Drive {
         if let Ok(leg) = HeaderValue::from_str(leg) {
             reply.headers.insert(ROUTE_HEADER, leg);
         }
-        let Self { engine, turn, health, plan, budgets, began, conversation, .. } = self;
-        let ledger = Ledger { engine, health, attempts, attempt: id, plan, conversation };
+        let Self { engine, turn, health, plan, budgets, began, conversation, permit, .. } = self;
+        let ledger = Ledger { engine, health, attempts, attempt: id, plan, conversation, _permit: permit };
         match reply.body {
             ReplyBody::Full(bytes) => {
                 ledger.ended(None);

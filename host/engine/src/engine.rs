@@ -3,6 +3,7 @@ use crate::backend::{Backend, Backends};
 use crate::commit::Committed;
 use crate::conversation::{Conversation, Prepared, prepare};
 use crate::drive::Drive;
+use crate::gate::Gates;
 use crate::loop_guard::next_hop;
 use crate::models::{Freshness, Model, ModelLists};
 use crate::scope::Scope;
@@ -26,8 +27,8 @@ use routing::policy::Budgets;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
-use tokio::sync::oneshot;
+use std::time::{Duration, Instant};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 /// What one backend offers.
 #[derive(Debug)]
@@ -57,6 +58,10 @@ pub struct Rules {
     pub named: BTreeMap<String, NamedRoute>,
     /// Do backends count tokens, where they can? Else this host estimates.
     pub count_upstream: bool,
+    /// Turns that may be open at the same time.
+    pub turns_max: usize,
+    /// Bytes that all streams together may hold back before their first output.
+    pub gate_bytes: usize,
     /// What a turn may cost.
     pub budgets: Budgets,
     /// How many sessions are remembered, for how long, in how much memory.
@@ -73,6 +78,8 @@ impl Default for Rules {
             aliases: Aliases::default(),
             named: BTreeMap::new(),
             count_upstream: false,
+            turns_max: 1024,
+            gate_bytes: 64 << 20,
             budgets: Budgets::default(),
             sessions: sessions::Limits::default(),
         }
@@ -94,6 +101,8 @@ pub struct Engine {
     values: Arc<Values>,
     models: ModelLists,
     rotation: AtomicU64,
+    gates: Arc<Gates>,
+    open_turns: Arc<Semaphore>,
 }
 
 impl Engine {
@@ -115,7 +124,6 @@ impl Engine {
             table,
             health: Arc::new(Mutex::new(health)),
             sessions: sessions::Memory::new(rules.sessions),
-            rules,
             traces: Traces::default(),
             egress,
             user_agent,
@@ -123,6 +131,9 @@ impl Engine {
             values: Arc::default(),
             models: ModelLists::default(),
             rotation: AtomicU64::new(0),
+            gates: Arc::new(Gates::new(rules.gate_bytes)),
+            open_turns: Arc::new(Semaphore::new(rules.turns_max.min(Semaphore::MAX_PERMITS))),
+            rules,
         }
     }
 
@@ -139,11 +150,12 @@ impl Engine {
         if turn.what == What::CountTokens && !self.rules.count_upstream {
             return Ok(count::answer(Arc::new(turn)).await?);
         }
+        let permit = self.admit()?;
         let loop_guard = next_hop(turn.header(egress::LOOP_GUARD.as_str()), &self.host_id)?;
         match prepare(self, &turn).await? {
             Prepared::Local(text) => Ok(local::answer(&turn, text)?),
             Prepared::Forward(conversation, edits) => {
-                self.forward(turn, conversation, edits, loop_guard).await
+                self.forward(turn, conversation, edits, loop_guard, permit).await
             }
         }
     }
@@ -154,6 +166,7 @@ impl Engine {
         conversation: Box<Conversation>,
         edits: Edits,
         loop_guard: String,
+        permit: OwnedSemaphorePermit,
     ) -> Result<Reply, Failure> {
         let session = conversation.session();
         let settings = &conversation.settings;
@@ -185,6 +198,7 @@ impl Engine {
             plan,
             budgets,
             began: Instant::now(),
+            permit,
             health: if is_alone { Arc::default() } else { Arc::clone(&self.health) },
             loop_guard,
             conversation,
@@ -206,6 +220,16 @@ impl Engine {
                 Ok(Reply { status: 200, headers, body: ReplyBody::stream(Committed::new(deciding, dialect)) })
             }
         }
+    }
+
+    fn admit(&self) -> Result<OwnedSemaphorePermit, Fault> {
+        Arc::clone(&self.open_turns).try_acquire_owned().map_err(|_| {
+            let fault = Fault::host(Kind::Unavailable, "as many turns as this host serves are open")
+                .code("too_many_turns");
+            fault
+                .retry(Retry::After(Duration::from_secs(1)))
+                .hint("limits.concurrent_turns says how many may be")
+        })
     }
 
     /// One leg with one key: resting it after a fault would only keep the client from its only backend.
@@ -257,6 +281,7 @@ impl Engine {
             .map_err(|e| Fault::client(Kind::BadRequest, "the loop guard header is malformed").source(e))?;
         let user_agent = backend.spec().user_agent.clone().unwrap_or_else(|| self.user_agent.clone());
         let identity = Identity { user_agent, loop_guard };
-        Ok(Scope { backend, key, identity, egress: self.egress.clone(), values: Arc::clone(&self.values) })
+        let (values, gates) = (Arc::clone(&self.values), Arc::clone(&self.gates));
+        Ok(Scope { backend, key, identity, egress: self.egress.clone(), gates, values })
     }
 }

@@ -7,19 +7,59 @@ use bytes::Bytes;
 use lip_wire::Dialect;
 use lip_wire::gate::{Verdict, classify};
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Bytes of one stream that are held at the most.
 const HELD_BYTES_MAX: usize = 64 << 10;
+
+/// The memory of all gates together.
+#[derive(Debug)]
+pub(crate) struct Gates {
+    held: AtomicUsize,
+    max: usize,
+}
+
+impl Gates {
+    pub(crate) const fn new(max: usize) -> Self {
+        Self { held: AtomicUsize::new(0), max }
+    }
+}
+
+/// What one gate holds of it.
+struct Share<'a> {
+    gates: &'a Gates,
+    bytes: usize,
+}
+
+impl Share<'_> {
+    /// Takes more. False when this gate or all together hold enough: then it opens as it is.
+    fn grow(&mut self, bytes: usize) -> bool {
+        self.bytes += bytes;
+        let all = self.gates.held.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        self.bytes < HELD_BYTES_MAX && all < self.gates.max
+    }
+}
+
+impl Drop for Share<'_> {
+    fn drop(&mut self) {
+        self.gates.held.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
 
 /// Reads `source` until its first output. The held chunks are to be released unchanged.
 ///
 /// # Errors
 /// The upstream's own error event, or its end before any output.
-pub(crate) async fn open(source: &mut Source, dialect: Dialect) -> Result<VecDeque<Bytes>, Fault> {
+pub(crate) async fn open(
+    source: &mut Source,
+    dialect: Dialect,
+    gates: &Gates,
+) -> Result<VecDeque<Bytes>, Fault> {
     let mut held = VecDeque::new();
-    let mut held_bytes = 0;
+    let mut share = Share { gates, bytes: 0 };
+    let mut has_room = true;
     let mut frames = Frames::of(dialect);
-    while held_bytes < HELD_BYTES_MAX {
+    while has_room {
         let chunk = match source.chunk().await {
             Some(Ok(chunk)) => chunk,
             Some(Err(fault)) => return Err(fault),
@@ -29,7 +69,7 @@ pub(crate) async fn open(source: &mut Source, dialect: Dialect) -> Result<VecDeq
                 return Err(fault.code("upstream_empty").retry(Retry::Soon));
             }
         };
-        held_bytes += chunk.len();
+        has_room = share.grow(chunk.len());
         held.push_back(chunk.clone());
         frames.push(chunk);
         while let Some(frame) = frames.next() {

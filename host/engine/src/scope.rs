@@ -1,5 +1,6 @@
 //! Carries out the effects of one attempt: its backend's secrets, its egress list, the host's pool.
 use crate::backend::Backend;
+use crate::gate::Gates;
 use crate::store::Values;
 use base::{Fault, Kind};
 use egress::{Call, Egress, Identity};
@@ -15,6 +16,7 @@ pub(crate) struct Scope {
     /// Position of the API key in use.
     pub(crate) key: usize,
     pub(crate) egress: Egress,
+    pub(crate) gates: Arc<Gates>,
     pub(crate) identity: Identity,
     pub(crate) values: Arc<Values>,
 }

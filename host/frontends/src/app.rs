@@ -20,11 +20,13 @@ pub struct Limits {
     pub body_bytes: usize,
     /// Time for a request body to arrive.
     pub body_time: Duration,
+    /// Bytes of a request's head.
+    pub head_bytes: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body_bytes: 100 << 20, body_time: Duration::from_secs(120) }
+        Self { body_bytes: 100 << 20, body_time: Duration::from_secs(120), head_bytes: 64 << 10 }
     }
 }
 
@@ -37,6 +39,8 @@ pub struct App {
     pub keys: ClientKeys,
     /// Bounds of a request.
     pub limits: Limits,
+    /// Whose model list `GET /v1/models` is when the request's headers do not tell.
+    pub home: Dialect,
 }
 
 pub(crate) type Shared = Arc<App>;

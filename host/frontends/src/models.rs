@@ -35,7 +35,7 @@ pub(crate) struct Named {
 
 async fn list(State(app): State<Shared>, request: Request<Body>) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    let dialect = dialect_of(&parts);
+    let dialect = dialect_of(&parts, app.home);
     if let Err(fault) = admit(&app, &parts, body).await {
         return respond::error(dialect, &fault);
     }
@@ -49,7 +49,7 @@ async fn list(State(app): State<Shared>, request: Request<Body>) -> Response<Bod
 
 async fn one(State(app): State<Shared>, Path(id): Path<String>, request: Request<Body>) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    let dialect = dialect_of(&parts);
+    let dialect = dialect_of(&parts, app.home);
     if let Err(fault) = admit(&app, &parts, body).await {
         return respond::error(dialect, &fault);
     }
@@ -72,7 +72,7 @@ async fn admit(app: &App, parts: &Parts, body: Body) -> Result<(), Fault> {
 }
 
 /// Which SDK asks: by the path where it says so, else by the headers that only one vendor's SDKs send.
-fn dialect_of(parts: &Parts) -> Dialect {
+fn dialect_of(parts: &Parts, home: Dialect) -> Dialect {
     let path = parts.uri.path();
     if path.starts_with("/v1beta/") {
         return Dialect::Gemini;
@@ -80,16 +80,14 @@ fn dialect_of(parts: &Parts) -> Dialect {
     if path.starts_with("/anthropic/") {
         return Dialect::AnthropicMessages;
     }
-    by_headers(&parts.headers)
+    by_headers(&parts.headers).unwrap_or(home)
 }
 
-fn by_headers(headers: &HeaderMap) -> Dialect {
+fn by_headers(headers: &HeaderMap) -> Option<Dialect> {
     if headers.contains_key("x-goog-api-key") || headers.contains_key("x-goog-api-client") {
-        Dialect::Gemini
-    } else if headers.contains_key("anthropic-version") {
-        Dialect::AnthropicMessages
+        Some(Dialect::Gemini)
     } else {
-        Dialect::OpenAiChat
+        headers.contains_key("anthropic-version").then_some(Dialect::AnthropicMessages)
     }
 }
 
@@ -131,7 +129,7 @@ mod tests {
             if let Some(name) = header {
                 request = request.header(name, "x");
             }
-            dialect_of(&request.body(()).expect("a request").into_parts().0)
+            dialect_of(&request.body(()).expect("a request").into_parts().0, Dialect::OpenAiChat)
         };
         assert_eq!(dialect("/v1/models", None), Dialect::OpenAiChat);
         assert_eq!(dialect("/v1/models", Some("x-goog-api-key")), Dialect::Gemini);

@@ -11,20 +11,29 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// Time for a client to send the head of a request.
 const HEAD_TIME: Duration = Duration::from_secs(30);
-/// Bytes of the head of a request.
-const HEAD_BYTES: usize = 64 << 10;
+/// The least that hyper takes as the limit of its read buffer.
+const HEAD_BYTES_MIN: usize = 8 << 10;
 /// Time for open turns to end after a shutdown was asked for.
 const DRAIN_TIME: Duration = Duration::from_secs(30);
 
-/// Serves `router` on `listener` until `shutdown` resolves, then lets open turns end for up to 30 s.
-pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()>) {
+/// Serves `router` on `listener` until `shutdown` resolves, then lets open turns end for up to 30 s. `head_bytes` bounds the head
+/// of a request.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    head_bytes: usize,
+    shutdown: impl Future<Output = ()>,
+) {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)
-        .max_buf_size(HEAD_BYTES.max(400 << 10));
-    builder.http2().timer(TokioTimer::new()).max_header_list_size(HEAD_BYTES as u32);
+        .max_buf_size(head_bytes.max(HEAD_BYTES_MIN));
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(u32::try_from(head_bytes).unwrap_or(u32::MAX));
     let graceful = GracefulShutdown::new();
     let mut shutdown = std::pin::pin!(shutdown);
     loop {

@@ -29,6 +29,8 @@ pub(crate) fn of(settings: &Resolved) -> Result<Rules, String> {
         aliases: Aliases::new(aliases),
         named: named.map_err(|e: String| format!("{}{e}", place("failover_routes")))?,
         count_upstream: settings.count_upstream(),
+        turns_max: usize::try_from(settings.concurrent_turns()).unwrap_or(usize::MAX),
+        gate_bytes: usize::try_from(settings.gate_bytes()).unwrap_or(usize::MAX),
         budgets: Budgets {
             turn: settings.total_timeout(),
             first_output: settings.first_output_timeout(),

@@ -1,9 +1,10 @@
 //! `lip serve`: everything is read, found and bound before the first client is let in.
 use crate::{out, setup, summary};
 use clap::ArgMatches;
+use engine::Dialect;
 use frontends::{App, ClientKeys, Limits, router, serve};
+use settings::Resolved;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::net::TcpListener;
 
 /// Serves until SIGTERM or SIGINT.
@@ -15,25 +16,37 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), String> {
     let engine = Arc::new(found.engine()?);
     let limits = Limits {
         body_bytes: usize::try_from(found.settings.request_body_bytes()).unwrap_or(usize::MAX),
-        body_time: Duration::from_secs(120),
+        head_bytes: usize::try_from(found.settings.request_header_bytes()).unwrap_or(usize::MAX),
+        ..Limits::default()
     };
     let keys = ClientKeys::new(&found.settings.client_keys());
-    let app = Arc::new(App { engine: Arc::clone(&engine), keys, limits });
+    let app = |home| Arc::new(App { engine: Arc::clone(&engine), keys: keys.clone(), limits, home });
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| e.to_string())?;
     runtime.block_on(async {
-        let address = (found.settings.host(), found.settings.port());
-        let listener = TcpListener::bind(address).await.map_err(|error| {
-            format!(
-                "{}:{} cannot be listened on: {error}; choose another with --host and --port",
-                address.0, address.1
-            )
-        })?;
+        let listener = listen(&found.settings, found.settings.port()).await?;
         let bound = listener.local_addr().map_err(|e| e.to_string())?;
-        let shutdown = shutdown_signal()?;
+        let anthropic = match found.settings.anthropic_port() {
+            Some(port) => Some(listen(&found.settings, port).await?),
+            None => None,
+        };
+        let (shutdown, second_shutdown) = (shutdown_signal()?, shutdown_signal()?);
         out::line(summary::text(&found, engine.backends(), bound));
-        serve(listener, router(app), shutdown).await;
+        let second = async {
+            if let Some(listener) = anthropic {
+                let router = router(app(Dialect::AnthropicMessages));
+                serve(listener, router, limits.head_bytes, second_shutdown).await;
+            }
+        };
+        tokio::join!(serve(listener, router(app(Dialect::OpenAiChat)), limits.head_bytes, shutdown), second);
         Ok(())
+    })
+}
+
+async fn listen(settings: &Resolved, port: u16) -> Result<TcpListener, String> {
+    let host = settings.host();
+    TcpListener::bind((host, port)).await.map_err(|error| {
+        format!("{host}:{port} cannot be listened on: {error}; choose another with --host and --port")
     })
 }
 

@@ -1,19 +1,18 @@
 //! Fingerprints: of messages, of histories, of whatever names a session. Nothing readable is kept.
-use sha2::{Digest, Sha256};
 use std::fmt;
+use twox_hash::xxhash3_128::Hasher;
 
+/// Not a cryptographic hash, for every byte of every request passes through it: a collision can only be had within one
+/// caller's own sessions, which every key is scoped by.
 fn digest<'a>(kind: &str, parts: impl IntoIterator<Item = &'a [u8]>) -> [u8; 16] {
-    let mut hasher = Sha256::new();
-    hasher.update(kind.as_bytes());
+    let mut hasher = Hasher::new();
+    hasher.write(kind.as_bytes());
     for part in parts {
         // The length keeps ("ab", "c") apart from ("a", "bc").
-        hasher.update((part.len() as u64).to_le_bytes());
-        hasher.update(part);
+        hasher.write(&(part.len() as u64).to_le_bytes());
+        hasher.write(part);
     }
-    let full = hasher.finalize();
-    let mut short = [0; 16];
-    short.copy_from_slice(&full[..16]);
-    short
+    hasher.finish_128().to_le_bytes()
 }
 
 /// A session's name: 128 random bits, shown as `lip-` and 32 hex digits.

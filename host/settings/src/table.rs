@@ -39,7 +39,7 @@ settings! {
     /// A second port that serves the Anthropic frontend alone.
     anthropic_port: Opt<Port> as Option<u16> = None,
         { key: "anthropic_port", flags: &[Flag::new("anthropic-port", Value)], env: &["ANTHROPIC_PORT"],
-          range: Some((0.0, 65_535.0)), example: "8001", status: Status::Later("W2") }
+          range: Some((0.0, 65_535.0)), example: "8001" }
 
     /// Who may use the host: `single_user` listens on loopback only and needs no client key;
     /// `multi_user` listens anywhere and needs at least one.
@@ -132,7 +132,7 @@ settings! {
     /// Whether providers are asked for token counts that the client did not ask for. The extra frame is
     /// removed from the answer.
     usage_ask_upstream: Bool as bool = false,
-        { key: "usage.ask_upstream" }
+        { key: "usage.ask_upstream", status: Status::Later("W9") }
 
     /// Whether token counts that clients ask for come from the provider, where it has an endpoint for
     /// them. Else they are estimated here, without a call, and marked by the header `x-lip-token-count`.
@@ -141,7 +141,7 @@ settings! {
 
     /// Whether outgoing connections go through the proxies named by `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`.
     proxy_use_environment: Bool as bool = false,
-        { key: "proxy.use_environment" }
+        { key: "proxy.use_environment", status: Status::Later("W9") }
 
     /// The `User-Agent` that providers see. A backend may have its own.
     user_agent: Text as &str = concat!("lip/", env!("CARGO_PKG_VERSION")).to_owned(),

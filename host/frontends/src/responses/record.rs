@@ -96,7 +96,9 @@ impl Record {
 
     fn response(&self, json: &str) -> Option<Arc<Remembered>> {
         let response: Response<'_> = serde_json::from_str(json).ok()?;
-        let is_stored = response.store != Some(false) && !asks_not_to_store(self.lens.body());
+        // What an upstream of this dialect says of storing is true of its own store, and a reason not to show more than it.
+        let is_stored =
+            !asks_not_to_store(self.lens.body()) && (self.native.is_none() || response.store != Some(false));
         let goes_nowhere = !is_stored && self.unstored == Unstored::Nowhere;
         let own = Meter::default();
         let meter = if goes_nowhere { &own } else { self.history.meter() };
