@@ -14,6 +14,7 @@ mod headers;
 mod limits;
 mod pass_through;
 mod plugins;
+mod responses;
 mod secrets;
 mod silence;
 mod streams;
