@@ -2,13 +2,19 @@
 //!
 //! `cargo xtask stage [--profile dev|release] [--out DIR]` builds the host and every connector library and
 //! lays them out as an installation: `DIR/lip`, `DIR/plugins/*.so`. The last line it prints is `DIR`.
+//!
+//! `cargo xtask gen [--check]` writes what is generated from code and manifests, or compares it. It asks the
+//! installation in `LIP_STAGE_DIR`, and stages one if there is none.
 
+mod generate;
 mod stage;
 mod workspace;
 
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: cargo xtask stage [--profile dev|release] [--out DIR]";
+const USAGE: &str = "\
+usage: cargo xtask stage [--profile dev|release] [--out DIR]
+       cargo xtask gen [--check]";
 
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool speaks on its streams")]
 fn main() -> ExitCode {
@@ -31,6 +37,7 @@ fn run(words: &[String]) -> Result<String, String> {
             let staged = stage::run(&stage::Options::parse(options)?)?;
             Ok(staged.display().to_string())
         }
+        Some((command, options)) if command == "gen" => generate::run(options),
         _ => Err(format!("no such command\n{USAGE}")),
     }
 }
