@@ -44,6 +44,8 @@ pub struct Offer {
 /// The operator's rules for turns.
 #[derive(Debug)]
 pub struct Rules {
+    /// What LIP says it is.
+    pub version: &'static str,
     /// Are commands in chats carried out?
     pub commands: bool,
     /// What begins a command.
@@ -71,6 +73,7 @@ pub struct Rules {
 impl Default for Rules {
     fn default() -> Self {
         Self {
+            version: "unknown",
             commands: true,
             prefix: commands::DEFAULT_PREFIX.to_owned(),
             strict: false,

@@ -65,6 +65,16 @@ pub(crate) fn context(turn: &Turn, request: Option<&Arc<Request>>) -> EncodeCtx 
     }
 }
 
+/// How answers of a dialect are named.
+const fn prefix(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::OpenAiChat => "chatcmpl-",
+        Dialect::OpenAiResponses => "resp_",
+        Dialect::AnthropicMessages => "msg_",
+        Dialect::Gemini | Dialect::Ollama | Dialect::Lip => "",
+    }
+}
+
 /// The request, for the one dialect whose answers repeat it.
 fn decoded(turn: &Turn) -> Option<Arc<Request>> {
     if turn.dialect != Dialect::OpenAiResponses {

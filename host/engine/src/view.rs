@@ -14,7 +14,7 @@ pub(crate) struct SessionView<'a> {
 
 impl View for SessionView<'_> {
     fn version(&self) -> &str {
-        env!("CARGO_PKG_VERSION")
+        self.engine.rules.version
     }
 
     fn session_id(&self) -> &str {

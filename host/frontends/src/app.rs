@@ -74,7 +74,7 @@ pub fn router(app: Arc<App>) -> Router {
 }
 
 pub(crate) async fn health() -> Response<Body> {
-    respond::json(&serde_json::json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")}))
+    respond::json(&serde_json::json!({"status": "ok", "service": "lip"}))
 }
 
 async fn no_route(request: Request<Body>) -> Response<Body> {

@@ -22,6 +22,7 @@ pub(crate) fn of(settings: &Resolved) -> Result<Rules, String> {
     let aliases = aliases.map_err(|e| format!("{}{}", place("model_aliases"), e.message))?;
     let named = settings.failover_routes().iter().map(named).collect::<Result<_, _>>();
     Ok(Rules {
+        version: env!("CARGO_PKG_VERSION"),
         commands: !settings.disable_interactive_commands(),
         prefix: settings.command_prefix().to_owned(),
         strict: settings.strict_command_detection(),
