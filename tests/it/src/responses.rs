@@ -89,6 +89,19 @@ async fn conversation_goes_on_over_a_backend_of_another_dialect() {
 }
 
 #[tokio::test]
+async fn command_of_an_earlier_turn_stays_hidden() {
+    let upstream = Upstream::by(counting).await;
+    let lip = Lip::builder().openai(&upstream.url()).start().await;
+    let told = created(&lip, &json!({"model": "m", "input": "!/hello"})).await;
+    assert!(upstream.requests().is_empty());
+    let second = created(&lip, &json!({"model": "m", "input": "one", "previous_response_id": told["id"]})).await;
+    created(&lip, &json!({"model": "m", "input": "two", "previous_response_id": second["id"]})).await;
+    let messages = upstream.last().json()["messages"].clone();
+    let said: Vec<_> = messages.as_array().expect("messages").iter().map(|m| &m["content"]).collect();
+    assert_eq!(said, ["one", "heard 1", "two"]);
+}
+
+#[tokio::test]
 async fn answer_that_the_upstream_has_stored_is_left_to_it() {
     let stored = object("resp_up", json!([message("msg_1", "hi")]), json!({"store": true}));
     let upstream = Upstream::always(Reply::json(200, &stored.to_string())).await;
