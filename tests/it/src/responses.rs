@@ -94,7 +94,8 @@ async fn command_of_an_earlier_turn_stays_hidden() {
     let lip = Lip::builder().openai(&upstream.url()).start().await;
     let told = created(&lip, &json!({"model": "m", "input": "!/hello"})).await;
     assert!(upstream.requests().is_empty());
-    let second = created(&lip, &json!({"model": "m", "input": "one", "previous_response_id": told["id"]})).await;
+    let second =
+        created(&lip, &json!({"model": "m", "input": "one", "previous_response_id": told["id"]})).await;
     created(&lip, &json!({"model": "m", "input": "two", "previous_response_id": second["id"]})).await;
     let messages = upstream.last().json()["messages"].clone();
     let said: Vec<_> = messages.as_array().expect("messages").iter().map(|m| &m["content"]).collect();
