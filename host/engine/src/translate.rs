@@ -53,8 +53,8 @@ pub(crate) fn context(turn: &Turn, request: Option<&Arc<Request>>) -> EncodeCtx 
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     // Unique per answer: the clock tells hosts and restarts apart, the count answers of one moment.
-    let id =
-        format!("{:012x}{:06x}", now.as_micros() as u64, NEXT.fetch_add(1, Ordering::Relaxed) & 0xff_ffff);
+    let count = NEXT.fetch_add(1, Ordering::Relaxed) & 0xff_ffff;
+    let id = format!("{}{:012x}{count:06x}", prefix(turn.dialect), now.as_micros() as u64);
     EncodeCtx {
         reply_id: id,
         created_unix: i64::try_from(now.as_secs()).unwrap_or_default(),

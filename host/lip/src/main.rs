@@ -2,7 +2,6 @@
 mod backends;
 mod cli;
 mod config;
-mod conform;
 mod dirs;
 mod inspect;
 mod list;
