@@ -57,6 +57,26 @@ fn decisions_keep_their_form() {
     report.done();
 }
 
+#[test]
+fn abi_page_was_read_since_the_boundary_changed() {
+    const PAGE: &str = "docs/reference/abi.md";
+    let files = repo::rust_files();
+    let sources = files.iter().filter(|file| repo::inside(file, "plugin-api/lip-abi/src"));
+    let mark =
+        format!("sources {:016x}:", sources.fold(FNV_OFFSET, |hash, file| fnv(hash, &repo::page(file))));
+    assert!(
+        repo::page(PAGE).contains(&mark),
+        "plugin-api/lip-abi/src changed: reread {PAGE}, mend it, and write `{mark}` into its first line"
+    );
+}
+
+const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// FNV-1a goes on: enough to see a change, and nobody tries to hide one.
+fn fnv(hash: u64, text: &str) -> u64 {
+    text.bytes().fold(hash, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
 /// The page with code blocks and code spans blanked, positions kept.
 fn prose(page: &str) -> String {
     let mut fenced = false;
