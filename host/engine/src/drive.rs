@@ -87,14 +87,33 @@ pub(crate) fn tick() -> Tick {
     Tick { now: Instant::now(), rand }
 }
 
+/// Attempts that are under way. A client that goes away drops them in the middle: what they hold of the backends' health is
+/// given back.
+struct Live {
+    attempts: Option<Attempts>,
+    health: Arc<Mutex<Health>>,
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        if let Some(attempts) = self.attempts.as_mut() {
+            attempts.on_client_gone(&mut self.health.lock());
+        }
+    }
+}
+
 impl Drive {
     /// Runs the plan. Says through `committed` that the client has waited long enough for a head.
     pub(crate) async fn run(self, committed: oneshot::Sender<()>) -> Result<Reply, Failure> {
-        let mut attempts = Attempts::new(Arc::clone(&self.plan), self.budgets, self.began);
+        let attempts = Attempts::new(Arc::clone(&self.plan), self.budgets, self.began);
+        let mut live = Live { attempts: Some(attempts), health: Arc::clone(&self.health) };
         let mut running: Vec<(AttemptId, String, Running)> = Vec::new();
         let mut committed = Some(committed);
         let mut last_failure: Option<Failure> = None;
         loop {
+            let Some(attempts) = live.attempts.as_mut() else {
+                return Err(Fault::host(Kind::Internal, "internal error").into());
+            };
             let decision = attempts.next(tick(), &mut self.health.lock());
             match decision {
                 Decision::Start(start) => match self.start(&start) {
@@ -112,13 +131,15 @@ impl Drive {
                 }
                 Decision::Wait(until) => match wait(&mut running, until).await {
                     None => {}
-                    Some((id, leg, Ok(delivered))) => return Ok(self.answered(attempts, id, &leg, delivered)),
+                    Some((id, leg, Ok(delivered))) => {
+                        return Ok(self.answered(&mut live, id, &leg, delivered)?);
+                    }
                     Some((id, _, Err(failure))) => {
                         attempts.on_fault(id, &failure.fault, tick(), &mut self.health.lock());
                         last_failure = Some(failure);
                     }
                 },
-                Decision::Finish(outcome) => return Err(self.failed(&attempts, outcome, last_failure)),
+                Decision::Finish(outcome) => return Err(self.failed(attempts, outcome, last_failure)),
             }
         }
     }
@@ -140,7 +161,15 @@ impl Drive {
         Ok((leg.to_string(), Box::pin(attempt(what))))
     }
 
-    fn answered(self, mut attempts: Attempts, id: AttemptId, leg: &str, delivered: Delivered) -> Reply {
+    fn answered(
+        self,
+        live: &mut Live,
+        id: AttemptId,
+        leg: &str,
+        delivered: Delivered,
+    ) -> Result<Reply, Fault> {
+        let mut attempts =
+            live.attempts.take().ok_or_else(|| Fault::host(Kind::Internal, "internal error"))?;
         attempts.on_first_output(id, &mut self.health.lock());
         let Delivered { mut reply, broken } = delivered;
         if let Ok(leg) = HeaderValue::from_str(leg) {
@@ -148,7 +177,7 @@ impl Drive {
         }
         let Self { engine, turn, health, plan, budgets, began, conversation, permit, .. } = self;
         let ledger = Ledger { engine, health, attempts, attempt: id, plan, conversation, _permit: permit };
-        match reply.body {
+        Ok(match reply.body {
             ReplyBody::Full(bytes) => {
                 ledger.ended(None);
                 Reply { body: ReplyBody::Full(bytes), ..reply }
@@ -159,7 +188,7 @@ impl Drive {
                 let body = ReplyBody::stream(Settling::new(body, broken, ledger, form, end_by));
                 Reply { body, ..reply }
             }
-        }
+        })
     }
 
     fn failed(&self, attempts: &Attempts, outcome: Outcome, last: Option<Failure>) -> Failure {
