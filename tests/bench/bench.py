@@ -218,19 +218,29 @@ def body_file(yard, peer, case):
 
 
 def measure_case(yard, direct, peers, case, order, options):
-    """One round of one case: latencies with all peers in turn, then the CPU of each under load."""
+    """One round of one case: latencies with all peers in turn, then the CPU of each under load, in short turns as well."""
     yard.set_profile(case.profile)
     targets = []
     for peer in [direct, *order]:
         targets += ["--target", f"{peer.name}={peer.url}={body_file(yard, peer, case)}"]
     count = 10 if case.name == "paced" else options.pairs
     latencies = yard.load("in-turn", "--count", count, "--stamps", case.stamps, *targets)
-    rows = {}
-    for peer in order:
-        closed = yard.load("closed", "--url", peer.url, "--body", body_file(yard, peer, case), "--pid", peer.pid,
-                           "--connections", case.connections, "--seconds", options.seconds, "--stamps", case.stamps)
-        rows[peer.name] = {"closed": closed, "in_turn": latencies[peer.name]}
+    slices = {peer.name: [] for peer in order}
+    for _ in range(options.slices):
+        for peer in order:
+            slices[peer.name].append(yard.load(
+                "closed", "--url", peer.url, "--body", body_file(yard, peer, case), "--pid", peer.pid,
+                "--connections", case.connections, "--seconds", options.seconds, "--stamps", case.stamps))
+    rows = {name: {"closed": joined(parts), "in_turn": latencies[name]} for name, parts in slices.items()}
     return {"direct": latencies["direct"], "peers": rows}
+
+
+def joined(parts):
+    """The slices of one peer as one: per stamp, so that each counts by the work it did."""
+    sums = {key: sum(part[key] for part in parts) for key in ("user_us", "system_us", "seconds", "stamps", "errors")}
+    stamps = max(1, sums["stamps"])
+    return {**sums, "cpu_us_per_stamp": (sums["user_us"] + sums["system_us"]) / stamps, "user_us_per_stamp": sums["user_us"] / stamps,
+            "stamps_per_second": stamps / sums["seconds"], "last_error": next((part["last_error"] for part in parts if part["last_error"]), None)}
 
 
 def measure_hang_up(yard, direct, order, options):
@@ -291,6 +301,8 @@ def summary(result):
 def peer_summary(rounds, peer, latency):
     cpu = [one["peers"][peer]["closed"]["cpu_us_per_stamp"] for one in rounds]
     floor = [one["peers"][FLOOR]["closed"]["cpu_us_per_stamp"] for one in rounds]
+    user = [one["peers"][peer]["closed"]["user_us_per_stamp"] for one in rounds]
+    user_floor = [one["peers"][FLOOR]["closed"]["user_us_per_stamp"] for one in rounds]
 
     def added(what, quantile):
         return median([one["peers"][peer]["in_turn"][what][quantile] - one["direct"][what][quantile] for one in rounds])
@@ -298,6 +310,8 @@ def peer_summary(rounds, peer, latency):
     return {
         "cpu_us": median(cpu),
         "cpu_ratio": median([own / base for own, base in zip(cpu, floor) if base]),
+        "user_us": median(user),
+        "user_ratio": median([own / base for own, base in zip(user, user_floor) if base]),
         "cpu_ratio_all": [round(own / base, 2) for own, base in zip(cpu, floor) if base],
         "added": {quantile: added(latency, quantile) for quantile in ("p50", "p95", "p99")},
         "added_first": {quantile: added("first", quantile) for quantile in ("p50", "p99")},
@@ -313,10 +327,11 @@ def table(result, short):
         unit, stream = kinds[name].unit, kinds[name].stream
         added = "added to a delta" if kinds[name].latency == "one_way" else "added to an answer"
         lines += ["", f"### {TITLES[name]}", "",
-                  f"| proxy | CPU µs per {unit} | × hyper | in the rounds | {added}, p50 µs | p95 | p99 |{' to the first, p50 | p99 |' if stream else ''} {unit}s/s | errors |",
-                  "|---" * (9 + 2 * stream) + "|"]
+                  f"| proxy | CPU µs per {unit} | × hyper | in the rounds | own code alone: µs | × hyper | {added}, p50 µs | p95 | p99 |{' to the first, p50 | p99 |' if stream else ''} {unit}s/s | errors |",
+                  "|---" * (11 + 2 * stream) + "|"]
         for peer, row in peers.items():
             cells = [peer, number(row["cpu_us"]), f"**{row['cpu_ratio']:.2f}**", f"{min(row['cpu_ratio_all']):.2f}–{max(row['cpu_ratio_all']):.2f}",
+                     number(row["user_us"]), f"{row['user_ratio']:.2f}",
                      *(number(row["added"][q]) for q in ("p50", "p95", "p99"))]
             if stream:
                 cells += [number(row["added_first"]["p50"]), number(row["added_first"]["p99"])]
@@ -352,9 +367,9 @@ def command_line():
     parser.add_argument("--programs", help="folder with the built programs of the bench")
     parser.add_argument("--out", default=str(ROOT / "target/bench/result.json"), help="where the JSON goes (default target/bench/result.json)")
     options = parser.parse_args()
-    options.seconds, options.pairs, options.hang_ups = 2.0, 200, 50
+    options.slices, options.seconds, options.pairs, options.hang_ups = 3, 0.8, 200, 50
     if options.quick:
-        options.rounds, options.seconds, options.pairs, options.hang_ups = 2, 0.6, 40, 20
+        options.rounds, options.slices, options.seconds, options.pairs, options.hang_ups = 2, 1, 0.6, 40, 20
     return options
 
 

@@ -1,10 +1,22 @@
 //! CPU time of a process and all its children, from `/proc`.
 use std::fs;
 
-/// CPU time of the process tree under `pid`, user and system, in microseconds. Processes that are gone count as nothing.
-pub fn cpu_us(pid: u32) -> u64 {
-    let ticks: u64 = tree(pid).into_iter().filter_map(ticks).sum();
-    ticks * 1_000_000 / rustix::param::clock_ticks_per_second().max(1)
+/// CPU time of a process tree, in microseconds. Its precision is one clock tick, usually 10 ms.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cpu {
+    /// In the program's own code.
+    pub user_us: u64,
+    /// In the kernel on its behalf.
+    pub system_us: u64,
+}
+
+/// CPU time of the process tree under `pid`. Processes that are gone count as nothing.
+pub fn cpu(pid: u32) -> Cpu {
+    let us = |ticks: u64| ticks * 1_000_000 / rustix::param::clock_ticks_per_second().max(1);
+    tree(pid).into_iter().filter_map(ticks).fold(Cpu::default(), |sum, (user, system)| Cpu {
+        user_us: sum.user_us + us(user),
+        system_us: sum.system_us + us(system),
+    })
 }
 
 fn tree(root: u32) -> Vec<u32> {
@@ -22,12 +34,12 @@ fn tree(root: u32) -> Vec<u32> {
 }
 
 /// `utime` + `stime` of `/proc/PID/stat`. Source: proc_pid_stat(5), fields 14 and 15.
-fn ticks(pid: u32) -> Option<u64> {
+fn ticks(pid: u32) -> Option<(u64, u64)> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The second field, the program's name, may hold anything up to the last `)`.
     let (_, fields) = stat.rsplit_once(')')?;
     let mut times = fields.split_whitespace().skip(11).map(str::parse::<u64>);
-    Some(times.next()?.ok()? + times.next()?.ok()?)
+    Some((times.next()?.ok()?, times.next()?.ok()?))
 }
 
 #[cfg(test)]
@@ -36,9 +48,9 @@ mod tests {
 
     #[test]
     fn own_work_is_seen() {
-        let before = cpu_us(std::process::id());
-        let mut sum = 0u64;
-        while cpu_us(std::process::id()) < before + 20_000 {
+        let used = || cpu(std::process::id()).user_us + cpu(std::process::id()).system_us;
+        let (before, mut sum) = (used(), 0u64);
+        while used() < before + 20_000 {
             sum = std::hint::black_box(sum.wrapping_add(1));
         }
         assert!(tree(std::process::id()).contains(&std::process::id()));

@@ -188,7 +188,7 @@ async fn closed(order: Closed) -> Result<Value, Failure> {
     }
     tokio::time::sleep(Duration::from_secs_f64(order.seconds / 4.0)).await;
     // CPU time and stamps are taken at the same two moments, so that exchanges which span one of them do not tilt it.
-    let taken = || (meter::cpu_us(order.pid), stamp::now_ns(), shared.arrived.load(Ordering::Relaxed));
+    let taken = || (meter::cpu(order.pid), stamp::now_ns(), shared.arrived.load(Ordering::Relaxed));
     shared.counts.store(true, Ordering::Relaxed);
     let from = taken();
     tokio::time::sleep(Duration::from_secs_f64(order.seconds)).await;
@@ -198,12 +198,11 @@ async fn closed(order: Closed) -> Result<Value, Failure> {
     for worker in workers {
         tally.add(&worker.await??)?;
     }
-    let (cpu, seconds) = ((to.0 - from.0) as f64, (to.1 - from.1) as f64 / 1e9);
-    let stamps = (to.2 - from.2).max(1) as f64;
     let mut report = tally.report();
-    report["stamps_per_second"] = json!(stamps / seconds);
-    report["cpu_us_per_stamp"] = json!(cpu / stamps);
-    report["cores"] = json!(cpu / 1e6 / seconds);
+    report["user_us"] = json!(to.0.user_us - from.0.user_us);
+    report["system_us"] = json!(to.0.system_us - from.0.system_us);
+    report["seconds"] = json!((to.1 - from.1) as f64 / 1e9);
+    report["stamps"] = json!(to.2 - from.2);
     Ok(report)
 }
 
