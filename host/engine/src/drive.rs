@@ -2,6 +2,7 @@
 use crate::attempt::{Try, attempt};
 use crate::conversation::Conversation;
 use crate::deliver::Delivered;
+use crate::dispatch::Nest;
 use crate::engine::Engine;
 use crate::settle::{Form, Settling};
 use crate::trace::Trace;
@@ -34,10 +35,13 @@ pub(crate) struct Drive {
     pub(crate) budgets: Budgets,
     pub(crate) began: Instant,
     /// Its place among the open turns.
-    pub(crate) permit: OwnedSemaphorePermit,
+    pub(crate) permit: Option<OwnedSemaphorePermit>,
     pub(crate) health: Arc<Mutex<Health>>,
     pub(crate) loop_guard: String,
-    pub(crate) conversation: Box<Conversation>,
+    /// The session; none for a turn that another turn asked for.
+    pub(crate) conversation: Option<Box<Conversation>>,
+    /// The virtual backends that this turn came through.
+    pub(crate) through: Vec<String>,
 }
 
 /// What is left to write down when the answer has ended.
@@ -47,8 +51,8 @@ pub(crate) struct Ledger {
     attempts: Attempts,
     attempt: AttemptId,
     plan: Arc<Plan>,
-    conversation: Box<Conversation>,
-    _permit: OwnedSemaphorePermit,
+    conversation: Option<Box<Conversation>>,
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Ledger {
@@ -63,8 +67,8 @@ impl Ledger {
             }
         }
         self.note(fault);
-        if fault.is_none() {
-            self.conversation.answered(&self.engine, self.attempts.plan());
+        if let (None, Some(conversation)) = (fault, &self.conversation) {
+            conversation.answered(&self.engine, self.attempts.plan());
         }
     }
 
@@ -76,7 +80,9 @@ impl Ledger {
 
     fn note(&self, fault: Option<&Fault>) {
         let trace = Trace::new(Arc::clone(&self.plan), &self.attempts, Some(self.attempt), fault);
-        self.engine.traces.put(self.conversation.id(), trace);
+        if let Some(conversation) = &self.conversation {
+            self.engine.traces.put(conversation.id(), trace);
+        }
     }
 }
 
@@ -148,14 +154,21 @@ impl Drive {
         let leg =
             self.plan.legs.get(start.leg.0).ok_or_else(|| Fault::host(Kind::Internal, "internal error"))?;
         let backend = self.engine.backend(&leg.backend)?;
-        let scope = self.engine.scope(backend, start.key, &self.loop_guard)?;
+        let mut scope = self.engine.scope(backend, start.key, &self.loop_guard)?;
+        scope.nest = Some(Nest {
+            engine: Arc::clone(&self.engine),
+            caller: self.turn.caller.clone(),
+            through: self.through.clone(),
+            loop_guard: self.loop_guard.clone(),
+            end_by: start.end_by,
+        });
         let what = Try {
             scope,
             turn: Arc::clone(&self.turn),
             edits: Arc::clone(&self.edits),
             model: leg.model.clone(),
             options: leg.params.clone(),
-            session: self.conversation.name.clone(),
+            session: self.conversation.as_ref().map(|c| c.name.clone()).unwrap_or_default(),
         };
         tracing::debug!(%leg, key = start.key, "attempt");
         Ok((leg.to_string(), Box::pin(attempt(what))))
@@ -198,7 +211,9 @@ impl Drive {
             Outcome::Answered(_) => Fault::host(Kind::Internal, "internal error"),
         };
         let trace = Trace::new(Arc::clone(&self.plan), attempts, None, Some(&fault));
-        self.engine.traces.put(self.conversation.id(), trace);
+        if let Some(conversation) = &self.conversation {
+            self.engine.traces.put(conversation.id(), trace);
+        }
         // The upstream's own words, where the policy ended with its fault and changed nothing about it.
         match last {
             Some(last) if last.fault.message == fault.message && last.fault.status() == fault.status() => {

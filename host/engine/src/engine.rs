@@ -185,13 +185,12 @@ impl Engine {
         let plan = Arc::new(self.table.load().plan(&ask)?);
         // A turn's head can only go out early where the dialect has something to keep the connection alive with.
         let may_commit = turn.stream && turn.dialect != Dialect::Gemini && turn.what == What::Generate;
-        let is_alone = self.is_alone(&plan);
         let budgets = Budgets {
             commit_after: self.rules.budgets.commit_after.filter(|_| may_commit),
-            // With nowhere else to go, the client gets the fault at once: it knows best how to retry.
-            attempts_max: if is_alone { 1 } else { self.rules.budgets.attempts_max },
             ..self.rules.budgets
         };
+        let budgets = self.budgets_for(&plan, budgets);
+        let health = self.health_for(&plan);
         let dialect = turn.dialect;
         let (tell, mut told) = oneshot::channel();
         let drive = Drive {
@@ -201,10 +200,11 @@ impl Engine {
             plan,
             budgets,
             began: Instant::now(),
-            permit,
-            health: if is_alone { Arc::default() } else { Arc::clone(&self.health) },
+            permit: Some(permit),
+            health,
             loop_guard,
-            conversation,
+            conversation: Some(conversation),
+            through: Vec::new(),
         };
         if !may_commit {
             return drive.run(tell).await;
@@ -233,6 +233,16 @@ impl Engine {
                 .retry(Retry::After(Duration::from_secs(1)))
                 .hint("limits.concurrent_turns says how many may be")
         })
+    }
+
+    /// With nowhere else to go, the client gets the fault at once: it knows best how to retry.
+    pub(crate) fn budgets_for(&self, plan: &Plan, budgets: Budgets) -> Budgets {
+        let attempts_max = if self.is_alone(plan) { 1 } else { budgets.attempts_max };
+        Budgets { attempts_max, ..budgets }
+    }
+
+    pub(crate) fn health_for(&self, plan: &Plan) -> Arc<Mutex<Health>> {
+        if self.is_alone(plan) { Arc::default() } else { Arc::clone(&self.health) }
     }
 
     /// One leg with one key: resting it after a fault would only keep the client from its only backend.
@@ -285,6 +295,6 @@ impl Engine {
         let user_agent = backend.spec().user_agent.clone().unwrap_or_else(|| self.user_agent.clone());
         let identity = Identity { user_agent, loop_guard };
         let (values, gates) = (Arc::clone(&self.values), Arc::clone(&self.gates));
-        Ok(Scope { backend, key, identity, egress: self.egress.clone(), gates, values })
+        Ok(Scope { backend, key, identity, egress: self.egress.clone(), nest: None, gates, values })
     }
 }

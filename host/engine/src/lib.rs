@@ -5,6 +5,7 @@ mod commit;
 mod conversation;
 mod count;
 mod deliver;
+mod dispatch;
 mod drive;
 mod engine;
 mod frames;

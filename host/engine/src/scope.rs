@@ -1,5 +1,6 @@
 //! Carries out the effects of one attempt: its backend's secrets, its egress list, the host's pool.
 use crate::backend::Backend;
+use crate::dispatch::{self, Nest};
 use crate::gate::Gates;
 use crate::store::Values;
 use base::{Fault, Kind};
@@ -16,6 +17,8 @@ pub(crate) struct Scope {
     /// Position of the API key in use.
     pub(crate) key: usize,
     pub(crate) egress: Egress,
+    /// For the turns that its connector asks for; none outside a turn.
+    pub(crate) nest: Option<Nest>,
     pub(crate) gates: Arc<Gates>,
     pub(crate) identity: Identity,
     pub(crate) values: Arc<Values>,
@@ -100,12 +103,16 @@ impl Effects for Scope {
                     Err(sentence) => Outcome::Failed(Refusal::Denied, sentence),
                 })
             }
-            Effect::Dispatch { .. } | Effect::AgentTurn { .. } | Effect::Token { .. } => {
-                ready(Outcome::Failed(
-                    Refusal::Unsupported,
-                    "this version of the host does not offer it".to_owned(),
-                ))
-            }
+            Effect::Dispatch { meta, body } => match self.nest.clone() {
+                Some(nest) => Box::pin(dispatch::run(nest, name.to_owned(), meta, body)),
+                None => {
+                    ready(Outcome::Failed(Refusal::Denied, "only a turn may ask for another turn".to_owned()))
+                }
+            },
+            Effect::AgentTurn { .. } | Effect::Token { .. } => ready(Outcome::Failed(
+                Refusal::Unsupported,
+                "this version of the host does not offer it".to_owned(),
+            )),
         }
     }
 }

@@ -47,6 +47,26 @@ impl Ctx {
         }
     }
 
+    /// Runs a turn on another selector, such as `openai:gpt-5` or `a:x|b:y`, and waits for the head of its answer. This is how
+    /// a virtual backend works: it may read the answer or splice it. `body` is the request in `dialect`, and so is the answer.
+    ///
+    /// # Errors
+    /// `denied` when the parameters are wrong. A turn that fails is an answer with an error status, as from any upstream.
+    pub async fn dispatch(
+        &self,
+        selector: &str,
+        dialect: &str,
+        stream: bool,
+        body: impl Into<Buf>,
+    ) -> Result<HttpResponse> {
+        let meta = json!({"selector": selector, "dialect": dialect, "stream": stream}).to_string();
+        let done = self.op(op::DISPATCH, 0, 0, meta.into(), body.into()).await;
+        match done.status {
+            status::OK => Ok(HttpResponse::new(done.arg, done.handle, self.clone())),
+            other => Err(Error::from_status(other, &done.meta)),
+        }
+    }
+
     /// Waits `ms` milliseconds.
     ///
     /// # Errors
