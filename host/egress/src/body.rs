@@ -1,8 +1,9 @@
-//! A response body that fails when its sender falls silent.
+//! A response body that fails when its sender falls silent, and that is decoded where its sender compressed it unasked.
+use crate::decode::Decoding;
 use crate::fault;
 use base::{Fault, Kind};
 use bytes::Bytes;
-use http_body::{Frame, SizeHint};
+use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -15,13 +16,15 @@ pub struct Body {
     incoming: Incoming,
     idle: Duration,
     place: String,
+    decoding: Option<Box<Decoding>>,
     /// When the current wait began. The timer is moved only when it fires, not for every chunk.
     waiting_since: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-pub(crate) fn limited(incoming: Incoming, idle: Duration, place: String) -> Body {
-    Body { incoming, idle, place, waiting_since: None, timer: None }
+pub(crate) fn limited(incoming: Incoming, decoding: Option<Decoding>, idle: Duration, place: String) -> Body {
+    let decoding = decoding.map(Box::new);
+    Body { incoming, idle, place, decoding, waiting_since: None, timer: None }
 }
 
 impl Body {
@@ -43,6 +46,40 @@ impl Body {
         }
         Poll::Pending
     }
+
+    fn poll_arrived(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        match Pin::new(&mut self.incoming).poll_frame(cx) {
+            Poll::Ready(frame) => {
+                self.waiting_since = None;
+                Poll::Ready(frame.map(|frame| frame.map_err(|error| fault::of_body(&self.place, error))))
+            }
+            Poll::Pending => self.poll_silence(cx).map(|fault| Some(Err(fault))),
+        }
+    }
+
+    fn poll_decoded(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        loop {
+            let Some(decoding) = self.decoding.as_mut() else { return self.poll_arrived(cx) };
+            match decoding.next() {
+                Ok(Some(bytes)) => return Poll::Ready(Some(Ok(Frame::data(bytes)))),
+                Ok(None) => {}
+                Err(error) => return Poll::Ready(Some(Err(fault::of_encoding(&self.place, error)))),
+            }
+            match std::task::ready!(self.poll_arrived(cx)) {
+                Some(Ok(frame)) => {
+                    // Trailers speak of the encoded body.
+                    let input = frame.into_data().unwrap_or_default();
+                    self.decoding.iter_mut().for_each(|decoding| decoding.feed(input.clone()));
+                }
+                Some(Err(fault)) => return Poll::Ready(Some(Err(fault))),
+                None => {
+                    let last = self.decoding.as_mut().map_or(Ok(None), |decoding| decoding.finish());
+                    let last = last.map_err(|error| fault::of_encoding(&self.place, error));
+                    return Poll::Ready(last.transpose().map(|bytes| bytes.map(Frame::data)));
+                }
+            }
+        }
+    }
 }
 
 impl http_body::Body for Body {
@@ -53,20 +90,20 @@ impl http_body::Body for Body {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
-        match Pin::new(&mut self.incoming).poll_frame(cx) {
-            Poll::Ready(frame) => {
-                self.waiting_since = None;
-                Poll::Ready(frame.map(|frame| frame.map_err(|error| fault::of_body(&self.place, error))))
-            }
-            Poll::Pending => self.poll_silence(cx).map(|fault| Some(Err(fault))),
+        match self.decoding {
+            None => self.poll_arrived(cx),
+            Some(_) => self.poll_decoded(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+        self.decoding.is_none() && self.incoming.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        match self.decoding {
+            None => self.incoming.size_hint(),
+            Some(_) => SizeHint::default(),
+        }
     }
 }

@@ -1,9 +1,10 @@
 //! The one client that every outbound request goes through.
 use crate::body::{self, Body};
+use crate::decode::Decoding;
 use crate::fault;
-use base::{Fault, Kind};
+use base::{Fault, Kind, Retry};
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, HeaderName, HeaderValue, USER_AGENT};
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, HeaderName, HeaderValue, USER_AGENT};
 use http::{HeaderMap, Method, Request, Uri};
 use http_body_util::Full;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -119,10 +120,25 @@ impl Egress {
                 return Err(Fault::upstream(Kind::Timeout, sentence).code("upstream_timeout"));
             }
         };
-        let (parts, incoming) = response.into_parts();
-        let body = body::limited(incoming, self.deadlines.idle, place);
+        let (mut parts, incoming) = response.into_parts();
+        let decoding = decoding(&mut parts.headers, &place)?;
+        let body = body::limited(incoming, decoding, self.deadlines.idle, place);
         Ok(Head { status: parts.status.as_u16(), headers: parts.headers, body })
     }
+}
+
+/// What undoes the answer's encoding; its headers then speak of the decoded body.
+fn decoding(headers: &mut HeaderMap, place: &str) -> Result<Option<Decoding>, Fault> {
+    let Some(encoding) = headers.remove(CONTENT_ENCODING) else { return Ok(None) };
+    let decoding = encoding.to_str().map_err(|_| ()).and_then(Decoding::of).map_err(|()| {
+        let encoding = String::from_utf8_lossy(encoding.as_bytes()).into_owned();
+        let sentence = format!("{place} encoded its answer as {encoding} although it was asked not to");
+        Fault::upstream(Kind::BadGateway, sentence).code("upstream_malformed").retry(Retry::Elsewhere)
+    })?;
+    if decoding.is_some() {
+        headers.remove(CONTENT_LENGTH);
+    }
+    Ok(decoding)
 }
 
 /// Host and port, for messages.

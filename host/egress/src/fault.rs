@@ -31,6 +31,12 @@ pub(crate) fn of_body(place: &str, error: hyper::Error) -> Fault {
     Fault::upstream(Kind::BadGateway, sentence).code("upstream_cut").source(error)
 }
 
+/// The fault behind a body that is not what its encoding says.
+pub(crate) fn of_encoding(place: &str, error: std::io::Error) -> Fault {
+    let sentence = format!("the compressed answer of {place} could not be read to its end");
+    Fault::upstream(Kind::BadGateway, sentence).code("upstream_cut").source(error)
+}
+
 fn find_io(error: &(dyn Error + 'static)) -> Option<std::io::ErrorKind> {
     let mut cause = Some(error);
     while let Some(error) = cause {

@@ -1,6 +1,7 @@
 //! Outbound HTTP: one connection pool, deadlines, identity and loop-guard headers. Knows no connector and no dialect.
 mod body;
 mod client;
+mod decode;
 mod fault;
 
 pub use body::Body;
