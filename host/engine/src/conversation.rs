@@ -1,16 +1,16 @@
 //! The session of a turn: found, asked for hidden messages, changed by commands, and updated when the turn has been answered.
 use crate::engine::Engine;
+use crate::fingerprint::{client, hashes, history_places, text_hash};
 use crate::turn::{Turn, What};
 use crate::view::SessionView;
 use base::{Fault, Kind, SessionSettings};
 use commands::{Scan, Syntax, reply_text, run, scan};
-use lip_wire::lens::{Edits, Field, Role, TextPart};
+use lip_wire::lens::{Edits, Field, TextPart};
 use routing::plan::{Plan, Thinking};
 use sessions::{
     AGENT_HEADERS, Hidden, Hints, MessageHash, Scope, Session, SessionId, Splice, Update, message_hash,
     resolve, session_in_user_id, splices, turn_keys,
 };
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -233,56 +233,6 @@ fn has_other_parts(turn: &Turn, message: usize, n_texts: usize) -> bool {
         serde_json::from_slice::<Vec<&serde_json::value::RawValue>>(span.of(turn.lens.body())).ok()
     });
     parts.is_some_and(|parts| parts.len() > n_texts)
-}
-
-/// Positions of the messages that make up the history: all but prompts of system and developer.
-fn history_places(turn: &Turn) -> Vec<usize> {
-    let messages = turn.lens.messages().iter().enumerate();
-    messages.filter(|(_, m)| !matches!(m.role, Role::System | Role::Developer)).map(|(n, _)| n).collect()
-}
-
-fn hashes(turn: &Turn) -> Vec<MessageHash> {
-    history_places(turn).into_iter().map(|place| hash(turn, place)).collect()
-}
-
-fn role(role: Role) -> &'static str {
-    match role {
-        Role::User => "user",
-        Role::Assistant => "assistant",
-        Role::System => "system",
-        Role::Developer => "developer",
-        Role::Tool => "tool",
-        Role::Other => "other",
-    }
-}
-
-/// A message as the client's own JSON says it. Cache marks move from turn to turn, so marked messages count by their texts.
-fn hash(turn: &Turn, place: usize) -> MessageHash {
-    let Some(message) = turn.lens.messages().get(place) else { return text_hash(turn, place) };
-    let bytes = message.content.unwrap_or(message.span).of(turn.lens.body());
-    if memchr::memmem::find(bytes, b"\"cache_control\"").is_some() {
-        return text_hash(turn, place);
-    }
-    message_hash(role(message.role), [bytes])
-}
-
-/// A message by its texts alone.
-fn text_hash(turn: &Turn, place: usize) -> MessageHash {
-    let speaker = turn.lens.messages().get(place).map_or("other", |m| role(m.role));
-    let text = turn.lens.user_text(place);
-    if let [only] = text.parts.as_slice() {
-        return message_hash(speaker, [only.text.trim().as_bytes()]);
-    }
-    message_hash(speaker, text.parts.iter().map(|part| part.text.as_bytes()))
-}
-
-/// What tells clients apart that send no session id.
-fn client(turn: &Turn) -> Cow<'_, str> {
-    let agent = turn.header("user-agent").unwrap_or_default();
-    match turn.lens.text(Field::PromptCacheKey) {
-        Some(key) => Cow::Owned(format!("{agent}\n{key}")),
-        None => Cow::Borrowed(agent),
-    }
 }
 
 fn fresh_id() -> Result<SessionId, Fault> {

@@ -8,6 +8,7 @@ mod deliver;
 mod dispatch;
 mod drive;
 mod engine;
+mod fingerprint;
 mod frames;
 mod gate;
 mod headers;

@@ -1,0 +1,159 @@
+//! How messages of a conversation are known again when a client replays them.
+use crate::turn::Turn;
+use lip_wire::lens::{Field, Role};
+use serde_json::value::RawValue;
+use sessions::{MessageHash, message_hash};
+use std::borrow::Cow;
+
+/// Positions of the messages that make up the history: all but prompts of system and developer.
+pub(crate) fn history_places(turn: &Turn) -> Vec<usize> {
+    let messages = turn.lens.messages().iter().enumerate();
+    messages.filter(|(_, m)| !matches!(m.role, Role::System | Role::Developer)).map(|(n, _)| n).collect()
+}
+
+pub(crate) fn hashes(turn: &Turn) -> Vec<MessageHash> {
+    history_places(turn).into_iter().map(|place| hash(turn, place)).collect()
+}
+
+fn role(role: Role) -> &'static str {
+    match role {
+        Role::User => "user",
+        Role::Assistant => "assistant",
+        Role::System => "system",
+        Role::Developer => "developer",
+        Role::Tool => "tool",
+        Role::Other => "other",
+    }
+}
+
+/// A message as the client's own JSON says it, but for two things that agents change when they replay one: cache marks move,
+/// and a single text is written as a string or as a list of one part.
+fn hash(turn: &Turn, place: usize) -> MessageHash {
+    let Some(message) = turn.lens.messages().get(place) else { return text_hash(turn, place) };
+    let bytes = message.content.unwrap_or(message.span).of(turn.lens.body());
+    let speaker = role(message.role);
+    match texts(bytes) {
+        Some(texts) => message_hash(speaker, texts.iter().map(|text| text.get().as_bytes())),
+        None => message_hash(speaker, [&*unmarked(bytes)]),
+    }
+}
+
+/// One part of a message.
+#[derive(serde::Deserialize)]
+struct Part<'a> {
+    #[serde(borrow, rename = "type", default)]
+    kind: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    text: Option<&'a RawValue>,
+}
+
+/// The JSON strings of a list of parts that are nothing but texts.
+fn texts(list: &[u8]) -> Option<Vec<&RawValue>> {
+    if list.first() != Some(&b'[') || memchr::memmem::find(list, b"\"tool_").is_some() {
+        return None;
+    }
+    let parts: Vec<Part<'_>> = serde_json::from_slice(list).ok()?;
+    let is_text = |part: &Part<'_>| part.kind.is_none_or(|kind| kind.get().ends_with("text\""));
+    let texts: Vec<_> = parts.iter().map_while(|part| part.text.filter(|_| is_text(part))).collect();
+    (texts.len() == parts.len()).then_some(texts)
+}
+
+/// A message's bytes without its cache marks: `"cache_control":{…}` and the comma beside it.
+fn unmarked(bytes: &[u8]) -> Cow<'_, [u8]> {
+    const MARK: &[u8] = b"\"cache_control\"";
+    let mut out = Vec::new();
+    let mut rest = bytes;
+    while let Some(at) = memchr::memmem::find(rest, MARK) {
+        let (before, after) =
+            (rest.get(..at).unwrap_or_default(), rest.get(at + MARK.len()..).unwrap_or_default());
+        // The same words inside a text stand behind a backslash.
+        let value = after.trim_ascii_start().strip_prefix(b":").unwrap_or_default().trim_ascii_start();
+        let is_mark = value.starts_with(b"{") && !before.ends_with(b"\\");
+        let end = memchr::memchr(b'}', after).filter(|_| is_mark);
+        let Some(end) = end else {
+            out.extend_from_slice(rest.get(..at + MARK.len()).unwrap_or_default());
+            rest = after;
+            continue;
+        };
+        let before = before.trim_ascii_end();
+        let after = after.get(end + 1..).unwrap_or_default().trim_ascii_start();
+        match before.strip_suffix(b",") {
+            Some(before) => {
+                out.extend_from_slice(before);
+                rest = after;
+            }
+            None => {
+                out.extend_from_slice(before);
+                rest = after.strip_prefix(b",").unwrap_or(after).trim_ascii_start();
+            }
+        }
+    }
+    if out.is_empty() { Cow::Borrowed(bytes) } else { Cow::Owned([&out, rest].concat()) }
+}
+
+/// A message by its texts alone.
+pub(crate) fn text_hash(turn: &Turn, place: usize) -> MessageHash {
+    let speaker = turn.lens.messages().get(place).map_or("other", |m| role(m.role));
+    let text = turn.lens.user_text(place);
+    if let [only] = text.parts.as_slice() {
+        return message_hash(speaker, [only.text.trim().as_bytes()]);
+    }
+    message_hash(speaker, text.parts.iter().map(|part| part.text.as_bytes()))
+}
+
+/// What tells clients apart that send no session id.
+pub(crate) fn client(turn: &Turn) -> Cow<'_, str> {
+    let agent = turn.header("user-agent").unwrap_or_default();
+    match turn.lens.text(Field::PromptCacheKey) {
+        Some(key) => Cow::Owned(format!("{agent}\n{key}")),
+        None => Cow::Borrowed(agent),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_are_cut_out_wherever_they_stand() {
+        for (marked, plain) in [
+            (r#"[{"a":1,"cache_control":{"type":"ephemeral"}}]"#, r#"[{"a":1}]"#),
+            (r#"[{"cache_control":{"type":"ephemeral"},"a":1}]"#, r#"[{"a":1}]"#),
+            (
+                r#"[{"a":1, "cache_control": {"type": "ephemeral", "ttl": "1h"} , "b":2}]"#,
+                r#"[{"a":1, "b":2}]"#,
+            ),
+            (r#"[{"cache_control":{}}]"#, r#"[{}]"#),
+            (r#"[{"a":"say \"cache_control\": {}"}]"#, r#"[{"a":"say \"cache_control\": {}"}]"#),
+            (r#"[{"a":1,"cache_control":null}]"#, r#"[{"a":1,"cache_control":null}]"#),
+        ] {
+            let got = unmarked(marked.as_bytes());
+            // A blank may be left over: what counts is that marked and unmarked forms agree.
+            let squeezed = |text: &[u8]| String::from_utf8_lossy(text).replace(", ", ",");
+            assert_eq!(squeezed(&got), squeezed(plain.as_bytes()), "{marked}");
+        }
+    }
+
+    #[test]
+    fn texts_alone_are_read_as_texts() {
+        let read = |text: &str| {
+            texts(text.as_bytes()).map(|all| all.iter().map(|raw| raw.get().to_owned()).collect::<Vec<_>>())
+        };
+        assert_eq!(
+            read(r#"[{"type":"text","text":"a","cache_control":{}}]"#),
+            Some(vec!["\"a\"".to_owned()])
+        );
+        assert_eq!(read(r#"[{"text":"a"},{"text":"b"}]"#).map(|all| all.len()), Some(2));
+        assert_eq!(read(r#"[{"type":"input_text","text":"a"}]"#).map(|all| all.len()), Some(1));
+        for other in [
+            r#""a""#,
+            r#"[{"type":"image","source":{}}]"#,
+            r#"[{"type":"tool_result","text":"a"}]"#,
+            r#"[{"type":"text","text":"a"},{"inlineData":{}}]"#,
+            "[1]",
+            "",
+        ] {
+            assert_eq!(read(other), None, "{other}");
+        }
+    }
+}
