@@ -3,13 +3,14 @@ use crate::backend::Backend;
 use crate::deliver::{Deliver, Delivered};
 use crate::scope::Scope;
 use crate::source::Source;
+use crate::translate::{self, Wanted};
 use crate::turn::{Failure, Turn};
-use crate::{redact, request, translate, wire};
+use crate::{redact, request, wire};
 use base::{Fault, Kind, Sampling};
 use bytes::Bytes;
 use lip_wire::Dialect;
 use lip_wire::canon::Request;
-use lip_wire::lens::Edits;
+use lip_wire::lens::{self, Edits};
 use loader::run::{Run, RunEvent};
 use serde::Serialize;
 use std::sync::Arc;
@@ -62,11 +63,10 @@ impl Attempt<'_> {
         })?;
         let is_native = dialect == turn.dialect;
         let lens = if is_native { turn.lens_for(name, &what.edits) } else { &turn.lens };
-        let own = request::body(lens, &what.edits, &what.model, &what.options)?;
         let (body, request) = if is_native {
-            (own, None)
+            (request::body(lens, &what.edits, &what.model, &what.options)?, None)
         } else {
-            let (body, request) = self.translated(&own, &what.model, dialect)?;
+            let (body, request) = self.translated(what, dialect)?;
             (body, Some(request))
         };
         // Headers of the client's dialect mean nothing in another.
@@ -80,13 +80,24 @@ impl Attempt<'_> {
         self.answer(run, dialect, deliver).await
     }
 
-    fn translated(
-        &self,
-        body: &Bytes,
-        model: &str,
-        dialect: Dialect,
-    ) -> Result<(Bytes, Arc<Request>), Fault> {
-        translate::request(self.turn, body, model, dialect, &self.backend.spec().translation)
+    fn translated(&self, what: &Try, dialect: Dialect) -> Result<(Bytes, Arc<Request>), Fault> {
+        let own = self.turn.lens.splice(&what.edits);
+        let wanted = Wanted {
+            model: &what.model,
+            dialect,
+            sampling: &what.options,
+            spelling: &self.backend.spec().translation,
+        };
+        let (body, request) = translate::request(self.turn, &own, &wanted)?;
+        match gemini_config(dialect, &what.options) {
+            None => Ok((body, request)),
+            // Only Gemini has words for it.
+            Some(options) => {
+                let lens = lens::scan(dialect, &body)
+                    .map_err(|e| Fault::host(Kind::Internal, "internal error").source(e))?;
+                Ok((request::body(&lens, &lens.edits(), &what.model, &options)?, request))
+            }
+        }
     }
 
     async fn answer(
@@ -117,6 +128,19 @@ impl Attempt<'_> {
             };
         }
     }
+}
+
+/// The options that no other dialect has.
+fn gemini_config(dialect: Dialect, options: &Sampling) -> Option<Sampling> {
+    let own = options.gemini_generation_config.clone().filter(|_| dialect == Dialect::Gemini)?;
+    let Sampling { thinking_budget, reasoning_effort, .. } = *options;
+    let config = Some(own);
+    Some(Sampling {
+        gemini_generation_config: config,
+        thinking_budget,
+        reasoning_effort,
+        ..Sampling::default()
+    })
 }
 
 /// The dialect that a connector named for its answer, else the turn's.

@@ -64,7 +64,9 @@ fn gemini(lens: &Lens, edits: &mut Edits, options: &Sampling) -> Result<(), Edit
     {
         let mut merged = own(Field::Options).unwrap_or_else(|| json!({}));
         merge(&mut merged, config);
-        thinking(&mut merged["thinkingConfig"], options);
+        if options.thinking_budget.is_some() || options.reasoning_effort.is_some() {
+            thinking(&mut merged["thinkingConfig"], options);
+        }
         return edits.set(Field::Options, merged);
     }
     if options.thinking_budget.is_some() || options.reasoning_effort.is_some() {
@@ -75,7 +77,12 @@ fn gemini(lens: &Lens, edits: &mut Edits, options: &Sampling) -> Result<(), Edit
     Ok(())
 }
 
+/// A level and a budget exclude each other. Source: Gemini API guide, "Thinking".
 fn thinking(config: &mut Value, options: &Sampling) {
+    if let Some(own) = config.as_object_mut() {
+        own.remove("thinkingBudget");
+        own.remove("thinkingLevel");
+    }
     if let Some(tokens) = options.thinking_budget {
         config["thinkingBudget"] = json!(tokens);
     } else if let Some(effort) = options.reasoning_effort {

@@ -1,10 +1,10 @@
 //! From the client's dialect to an upstream's and back, through the canonical model.
 use crate::turn::Turn;
 use crate::wire;
-use base::{Fault, Kind, Retry};
+use base::{Fault, Kind, Retry, Sampling};
 use bytes::Bytes;
 use lip_wire::Dialect;
-use lip_wire::canon::{Collector, Event, Failure, Reply, Request, split};
+use lip_wire::canon::{Collector, Event, Failure, ReasoningMode, Reply, Request, split};
 use lip_wire::codec::{self, CodecError, EncodeCtx, RequestOptions, StreamEncoder, UrlParts};
 use lip_wire::lens::Field;
 use lip_wire::loss::Losses;
@@ -12,31 +12,61 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The turn's request in `dialect`, for `model`.
+/// What a request is translated to.
+pub(crate) struct Wanted<'a> {
+    pub(crate) model: &'a str,
+    pub(crate) dialect: Dialect,
+    /// Overrules the request's own options, also where the client's dialect has no words for them.
+    pub(crate) sampling: &'a Sampling,
+    pub(crate) spelling: &'a RequestOptions,
+}
+
+/// The turn's request as wanted.
 ///
 /// # Errors
 /// The client's fault, with the path of the field that cannot be read.
 pub(crate) fn request(
     turn: &Turn,
     body: &Bytes,
-    model: &str,
-    dialect: Dialect,
-    options: &RequestOptions,
+    wanted: &Wanted<'_>,
 ) -> Result<(Bytes, Arc<Request>), Fault> {
+    let &Wanted { model, dialect, sampling, spelling } = wanted;
     self_contained(turn)?;
     let url = UrlParts { model: Some(&turn.model), stream: Some(turn.stream) };
     let (mut request, mut losses) =
         codec::decode_request(turn.dialect, body, &url).map_err(|e| unreadable(&e))?;
     model.clone_into(&mut request.model);
+    overrule(&mut request, sampling);
     request.stream = Some(turn.stream);
     if turn.stream {
         // Every other dialect reports usage at the end of a stream without being asked.
         request.stream_options.include_usage = Some(true);
     }
-    let (body, more) = codec::encode_request(dialect, &request, options).map_err(|e| unreadable(&e))?;
+    let (body, more) = codec::encode_request(dialect, &request, spelling).map_err(|e| unreadable(&e))?;
     losses.append(more);
     report(&losses, turn.dialect, dialect);
     Ok((body.into(), Arc::new(request)))
+}
+
+/// Session and selector overrule the request.
+fn overrule(request: &mut Request, with: &Sampling) {
+    let own = &mut request.sampling;
+    own.temperature = with.temperature.or(own.temperature);
+    own.top_p = with.top_p.or(own.top_p);
+    own.top_k = with.top_k.map(u64::from).or(own.top_k);
+    if let Some(level) = with.verbosity {
+        request.verbosity = Some(level.name().to_owned());
+    }
+    if let Some(effort) = with.reasoning_effort {
+        let own = request.reasoning.get_or_insert_default();
+        own.effort = Some(effort.name().to_owned());
+        (own.mode, own.budget_tokens) = (None, None);
+    }
+    if let Some(tokens) = with.thinking_budget {
+        let own = request.reasoning.get_or_insert_default();
+        own.budget_tokens = Some(i64::from(tokens));
+        own.mode = Some(ReasoningMode::Enabled);
+    }
 }
 
 /// A body that points at an answer which only an upstream of its own dialect could know must not lose its conversation.
