@@ -351,9 +351,14 @@ def build(options):
     """Builds the bench and stages LIP, both as released; returns where they lie."""
     if options.stage and options.programs:
         return Path(options.programs).resolve(), Path(options.stage).resolve()
-    nice = ["nice", "-n", "10"]
-    subprocess.run([*nice, "cargo", "build", "--release", "--locked", "--manifest-path", ROOT / "tests/bench/Cargo.toml"], check=True)
-    staged = subprocess.run([*nice, "cargo", "xtask", "stage", "--profile", "release"], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
+    nice = ["nice", "-n", "10", "cargo"]
+    bench = [*nice, "build", "--release", "--locked", "--manifest-path", ROOT / "tests/bench/Cargo.toml"]
+    stage = [*nice, "xtask", "stage", "--profile", "release"]
+    try:
+        subprocess.run(bench, check=True)
+        staged = subprocess.run(stage, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
+    except subprocess.CalledProcessError as error:
+        raise SystemExit("bench: the build failed, see above") from error
     target = Path(os.environ["CARGO_TARGET_DIR"]) if "CARGO_TARGET_DIR" in os.environ else ROOT / "tests/bench/target"
     return target.resolve() / "release", Path(staged.stdout.strip().splitlines()[-1])
 
