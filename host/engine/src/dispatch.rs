@@ -6,7 +6,7 @@ use crate::turn::{Turn, What};
 use crate::wire;
 use base::{Fault, RouteOverrides, Sampling};
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use http_body_util::BodyExt;
 use lip_wire::{Dialect, lens};
 use loader::run::{Outcome, Refusal, Upstream};
@@ -27,7 +27,7 @@ pub(crate) struct Nest {
     pub(crate) caller: String,
     /// The virtual backends so far, outermost first.
     pub(crate) through: Vec<String>,
-    pub(crate) loop_guard: String,
+    pub(crate) loop_guard: HeaderValue,
     pub(crate) end_by: Instant,
 }
 

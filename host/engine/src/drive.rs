@@ -37,7 +37,7 @@ pub(crate) struct Drive {
     /// Its place among the open turns.
     pub(crate) permit: Option<OwnedSemaphorePermit>,
     pub(crate) health: Arc<Mutex<Health>>,
-    pub(crate) loop_guard: String,
+    pub(crate) loop_guard: HeaderValue,
     /// The session; none for a turn that another turn asked for.
     pub(crate) conversation: Option<Box<Conversation>>,
     /// The virtual backends that this turn came through.

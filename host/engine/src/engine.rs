@@ -100,7 +100,7 @@ pub struct Engine {
     pub(crate) traces: Traces,
     egress: Egress,
     user_agent: HeaderValue,
-    host_id: String,
+    host_id: HeaderValue,
     values: Arc<Values>,
     models: ModelLists,
     rotation: AtomicU64,
@@ -115,7 +115,7 @@ impl Engine {
         rules: Rules,
         egress: Egress,
         user_agent: HeaderValue,
-        host_id: String,
+        host_id: HeaderValue,
     ) -> Self {
         let mut health = Health::new(HealthRules::default());
         for backend in backends.iter() {
@@ -168,7 +168,7 @@ impl Engine {
         turn: Turn,
         conversation: Box<Conversation>,
         edits: Edits,
-        loop_guard: String,
+        loop_guard: HeaderValue,
         permit: OwnedSemaphorePermit,
     ) -> Result<Reply, Failure> {
         let session = conversation.session();
@@ -289,9 +289,13 @@ impl Engine {
         self.backends.get(name).map(Arc::clone).ok_or_else(missing)
     }
 
-    pub(crate) fn scope(&self, backend: Arc<Backend>, key: usize, loop_guard: &str) -> Result<Scope, Fault> {
-        let loop_guard = HeaderValue::from_str(loop_guard)
-            .map_err(|e| Fault::client(Kind::BadRequest, "the loop guard header is malformed").source(e))?;
+    pub(crate) fn scope(
+        &self,
+        backend: Arc<Backend>,
+        key: usize,
+        loop_guard: &HeaderValue,
+    ) -> Result<Scope, Fault> {
+        let loop_guard = loop_guard.clone();
         let user_agent = backend.spec().user_agent.clone().unwrap_or_else(|| self.user_agent.clone());
         let identity = Identity { user_agent, loop_guard };
         let (values, gates) = (Arc::clone(&self.values), Arc::clone(&self.gates));

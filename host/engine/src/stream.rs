@@ -11,10 +11,60 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+/// Chunks that are joined at the most before they go out.
+const JOINED_MAX: usize = 16;
+/// Turns of the runtime that a chunk waits for its successors: one for the upstream connection's task to read, one for it to
+/// hand over.
+const YIELDS: u8 = 2;
+/// After so many waits that brought nothing, chunks come one by one: that many more go out without a wait.
+const BARREN_MAX: u8 = 4;
+const UNYIELDING: u8 = 64;
+
+/// Joins chunks that arrive in one burst, so that they go out in one write.
+#[derive(Default)]
+struct Joining {
+    yields: u8,
+    barren: u8,
+    without_wait: u8,
+}
+
+impl Joining {
+    /// More chunks came while some were held.
+    fn came(&mut self, held: usize) {
+        self.yields = 0;
+        if held > 1 {
+            (self.barren, self.without_wait) = (0, 0);
+        }
+    }
+
+    /// Nothing is ready behind the chunks that are held: is it worth a wait?
+    fn waits(&mut self) -> bool {
+        if self.without_wait > 0 {
+            self.without_wait -= 1;
+            return false;
+        }
+        if self.yields < YIELDS {
+            self.yields += 1;
+            return true;
+        }
+        self.yields = 0;
+        self.barren += 1;
+        if self.barren >= BARREN_MAX {
+            (self.barren, self.without_wait) = (0, UNYIELDING);
+        }
+        false
+    }
+}
+
 /// A stream in the client's own dialect.
 pub(crate) struct PassThrough {
     held: VecDeque<Bytes>,
+    /// How many of the held chunks may go out.
+    released: usize,
     source: Option<Source>,
+    /// The source's end, to be told after the held chunks.
+    over: Option<Option<Fault>>,
+    joining: Joining,
     tail: Tail,
     dialect: Dialect,
     broken: Broken,
@@ -26,7 +76,17 @@ impl PassThrough {
         for chunk in &held {
             tail.push(chunk);
         }
-        Self { held, source: Some(source), tail, dialect, broken }
+        let released = held.len();
+        Self {
+            held,
+            released,
+            source: Some(source),
+            over: None,
+            joining: Joining::default(),
+            tail,
+            dialect,
+            broken,
+        }
     }
 
     /// The source is over: nothing more if it said so itself, else an error in the client's dialect and no terminator.
@@ -58,24 +118,63 @@ impl http_body::Body for PassThrough {
     type Data = Bytes;
     type Error = Fault;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
-        if let Some(chunk) = self.held.pop_front() {
-            return Poll::Ready(Some(Ok(Frame::data(chunk))));
-        }
-        let Some(source) = self.source.as_mut() else {
-            return Poll::Ready(None);
-        };
-        let last = match std::task::ready!(source.poll_chunk(cx)) {
-            Some(Ok(chunk)) => {
-                self.tail.push(&chunk);
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        let this = self.get_mut();
+        loop {
+            if let Some(left) = this.released.checked_sub(1)
+                && let Some(chunk) = this.held.pop_front()
+            {
+                this.released = left;
                 return Poll::Ready(Some(Ok(Frame::data(chunk))));
             }
-            Some(Err(fault)) => self.finish(Some(fault)),
-            None => self.finish(None),
-        };
-        Poll::Ready(last.map(|bytes| Ok(Frame::data(bytes))))
+            if let Some(fault) = this.over.take() {
+                return Poll::Ready(this.finish(fault).map(|bytes| Ok(Frame::data(bytes))));
+            }
+            let Some(source) = this.source.as_mut() else { return Poll::Ready(None) };
+            match source.poll_chunk(cx) {
+                Poll::Ready(Some(Ok(chunk))) => {
+                    this.tail.push(&chunk);
+                    this.held.push_back(chunk);
+                    this.joining.came(this.held.len());
+                    if this.held.len() >= JOINED_MAX {
+                        this.released = this.held.len();
+                    }
+                }
+                Poll::Ready(end) => {
+                    this.over = Some(end.and_then(Result::err));
+                    this.released = this.held.len();
+                }
+                Poll::Pending if this.held.is_empty() => return Poll::Pending,
+                Poll::Pending if this.joining.waits() => {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Poll::Pending => this.released = this.held.len(),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_that_bring_nothing_stop() {
+        let mut joining = Joining::default();
+        for _ in 0..BARREN_MAX {
+            joining.came(1);
+            assert_eq!((joining.waits(), joining.waits(), joining.waits()), (true, true, false));
+        }
+        for _ in 0..UNYIELDING {
+            joining.came(1);
+            assert!(!joining.waits());
+        }
+        joining.came(1);
+        assert!(joining.waits());
+        // A burst brings the waits back at once.
+        joining.without_wait = UNYIELDING;
+        joining.came(2);
+        assert!(joining.waits());
     }
 }

@@ -27,7 +27,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/anthropic/v1/health", get(crate::app::health))
 }
 
-async fn create(State(app): State<Shared>, request: Request<Body>) -> Response<Body> {
+pub(crate) async fn create(State(app): State<Shared>, request: Request<Body>) -> Response<Body> {
     answer(MESSAGES, &app, request).await
 }
 

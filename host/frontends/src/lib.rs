@@ -2,6 +2,7 @@
 mod anthropic;
 mod app;
 mod auth;
+mod door;
 mod gemini;
 mod intake;
 mod models;
@@ -13,4 +14,5 @@ mod turns;
 
 pub use app::{App, Limits, router};
 pub use auth::ClientKeys;
+pub use door::Door;
 pub use serve::serve;

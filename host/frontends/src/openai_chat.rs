@@ -1,6 +1,8 @@
 //! OpenAI Chat Completions: `/v1/chat/completions`.
 mod chat;
 
+pub(crate) use chat::create;
+
 use crate::app::Shared;
 use axum::Router;
 use axum::routing::post;

@@ -5,6 +5,7 @@ use engine::{Failure, Reply, ReplyBody, error_reply};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use http::{Response, StatusCode};
 use lip_wire::Dialect;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -60,6 +61,7 @@ fn finish(response: &mut Response<Body>) {
 
 fn new_request_id() -> HeaderValue {
     static NEXT: AtomicU64 = AtomicU64::new(1);
-    let id = format!("req-{:x}-{:x}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    static PROCESS: LazyLock<u32> = LazyLock::new(std::process::id);
+    let id = format!("req-{:x}-{:x}", *PROCESS, NEXT.fetch_add(1, Ordering::Relaxed));
     HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("req-0"))
 }

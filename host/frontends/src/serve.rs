@@ -1,9 +1,8 @@
 //! The accept loop: TCP_NODELAY on every socket, bounded heads, a graceful end.
-use axum::Router;
+use crate::door::Door;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use std::future::Future;
 use std::io;
 use std::time::Duration;
@@ -16,14 +15,9 @@ const HEAD_BYTES_MIN: usize = 8 << 10;
 /// Time for open turns to end after a shutdown was asked for.
 const DRAIN_TIME: Duration = Duration::from_secs(30);
 
-/// Serves `router` on `listener` until `shutdown` resolves, then lets open turns end for up to 30 s. `head_bytes` bounds the head
+/// Serves `door` on `listener` until `shutdown` resolves, then lets open turns end for up to 30 s. `head_bytes` bounds the head
 /// of a request.
-pub async fn serve(
-    listener: TcpListener,
-    router: Router,
-    head_bytes: usize,
-    shutdown: impl Future<Output = ()>,
-) {
+pub async fn serve(listener: TcpListener, door: Door, head_bytes: usize, shutdown: impl Future<Output = ()>) {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
@@ -48,8 +42,7 @@ pub async fn serve(
             () = &mut shutdown => break,
         };
         prepare(&stream);
-        let connection = builder
-            .serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(router.clone()));
+        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), door.clone());
         let connection = graceful.watch(connection.into_owned());
         tokio::spawn(async move {
             if let Err(error) = connection.await {

@@ -2,7 +2,7 @@
 use crate::{out, setup, summary};
 use clap::ArgMatches;
 use engine::Dialect;
-use frontends::{App, ClientKeys, Limits, router, serve};
+use frontends::{App, ClientKeys, Door, Limits, serve};
 use settings::Resolved;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -34,11 +34,14 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), String> {
         out::line(summary::text(&found, engine.backends(), bound));
         let second = async {
             if let Some(listener) = anthropic {
-                let router = router(app(Dialect::AnthropicMessages));
-                serve(listener, router, limits.head_bytes, second_shutdown).await;
+                let door = Door::new(app(Dialect::AnthropicMessages));
+                serve(listener, door, limits.head_bytes, second_shutdown).await;
             }
         };
-        tokio::join!(serve(listener, router(app(Dialect::OpenAiChat)), limits.head_bytes, shutdown), second);
+        tokio::join!(
+            serve(listener, Door::new(app(Dialect::OpenAiChat)), limits.head_bytes, shutdown),
+            second
+        );
         Ok(())
     })
 }

@@ -84,7 +84,8 @@ impl Setup {
 }
 
 /// Unique to this process: its id and the moment it began.
-fn host_id() -> String {
+fn host_id() -> HeaderValue {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    format!("lip-{:x}-{:x}", std::process::id(), since.as_nanos() as u64)
+    let id = format!("lip-{:x}-{:x}", std::process::id(), since.as_nanos() as u64);
+    HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("lip"))
 }

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
+mod block;
 pub(crate) mod cursor;
 mod edits;
 mod error;
@@ -82,13 +83,7 @@ pub struct Lens {
 /// or has a type that no reader could use. Absent fields are no error.
 pub fn scan(dialect: Dialect, body: &Bytes) -> Result<Lens, LensError> {
     let (walk, root) = Walk::run(dialect, body)?;
-    Ok(Lens {
-        dialect,
-        body: body.clone(),
-        root,
-        members: walk.members,
-        messages: walk.messages,
-    })
+    Ok(Lens { dialect, body: body.clone(), root, members: walk.members, messages: walk.messages })
 }
 
 impl Lens {
@@ -154,10 +149,7 @@ impl Lens {
     /// What the body says about its session, the most telling first; never an empty text.
     pub fn session_hints(&self) -> impl Iterator<Item = (Field, Cow<'_, str>)> {
         let hint = |field| Some((field, self.text(field)?));
-        Field::SESSION_HINTS
-            .into_iter()
-            .filter_map(hint)
-            .filter(|(_, text)| !text.is_empty())
+        Field::SESSION_HINTS.into_iter().filter_map(hint).filter(|(_, text)| !text.is_empty())
     }
 
     /// The elements of the conversation. The text form of Responses' `input` counts as one user message.

@@ -14,7 +14,7 @@ const ROUTE: Route = Route {
     forwarded: &["openai-beta", "idempotency-key"],
 };
 
-pub(super) async fn create(State(app): State<Shared>, request: Request<Body>) -> Response<Body> {
+pub(crate) async fn create(State(app): State<Shared>, request: Request<Body>) -> Response<Body> {
     let (mut parts, body) = request.into_parts();
     match ROUTE.turn(&app, &mut parts, body, InUrl::default()).await {
         Ok(turn) => respond::turn(ROUTE.dialect, app.engine.turn(turn).await),

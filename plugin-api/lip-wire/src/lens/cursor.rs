@@ -1,4 +1,5 @@
 //! The grammar of JSON (RFC 8259) as a cursor over bytes. Keeps no tree and allocates nothing; knows no field.
+use super::block::{BLOCK, Blocks};
 use super::error::{DEPTH_MAX, JsonType, LensError, Position};
 
 const EACH: u64 = 0x0101_0101_0101_0101;
@@ -20,10 +21,7 @@ pub(crate) fn plain_run(bytes: &[u8]) -> usize {
             return i * 8 + (hit.trailing_zeros() / 8) as usize;
         }
     }
-    let tail = rest
-        .iter()
-        .position(|&b| b == b'"' || b == b'\\' || b < 0x20)
-        .unwrap_or(rest.len());
+    let tail = rest.iter().position(|&b| b == b'"' || b == b'\\' || b < 0x20).unwrap_or(rest.len());
     bytes.len() - rest.len() + tail
 }
 
@@ -59,11 +57,7 @@ impl<'a> Cursor<'a> {
 
     #[cold]
     pub(crate) fn expected(&self, expected: &'static str) -> LensError {
-        LensError::Syntax {
-            at: Position::new(self.bytes, self.pos),
-            expected,
-            found: self.peek(),
-        }
+        LensError::Syntax { at: Position::new(self.bytes, self.pos), expected, found: self.peek() }
     }
 
     #[inline]
@@ -95,18 +89,59 @@ impl<'a> Cursor<'a> {
     pub(crate) fn string(&mut self, expected: &'static str) -> Result<Literal, LensError> {
         let start = self.pos;
         self.eat(b'"', expected)?;
-        loop {
-            self.pos += plain_run(self.bytes.get(self.pos..).unwrap_or_default());
-            match self.peek() {
-                Some(b'"') => {
-                    self.pos += 1;
-                    return Ok(Literal { start, end: self.pos });
-                }
-                Some(b'\\') => self.escape()?,
-                Some(_) => return Err(self.expected("an escaped control character")),
-                None => return Err(self.expected("the end of the string")),
+        let mut blocks = Blocks::default();
+        while let Some(block) = self.bytes.get(self.pos..).and_then(<[u8]>::first_chunk::<BLOCK>) {
+            let was_within_escape = blocks.is_within_escape();
+            let marks = blocks.next(block);
+            let before_end = (marks.quotes & marks.quotes.wrapping_neg()).wrapping_sub(1);
+            if marks.illegal & before_end != 0 || !self.are_digits_behind(marks.unicode & before_end) {
+                // The slow way finds the very byte.
+                self.pos -= usize::from(was_within_escape);
+                break;
+            }
+            if marks.quotes != 0 {
+                self.pos += marks.quotes.trailing_zeros() as usize + 1;
+                return Ok(Literal { start, end: self.pos });
+            }
+            self.pos += BLOCK;
+            if self.bytes.len() - self.pos < BLOCK {
+                self.pos -= usize::from(blocks.is_within_escape());
             }
         }
+        loop {
+            self.pos += plain_run(self.bytes.get(self.pos..).unwrap_or_default());
+            if let Some(literal) = self.special(start)? {
+                return Ok(literal);
+            }
+        }
+    }
+
+    /// Do four hexadecimal digits follow each `u` that is marked in the block that begins here?
+    #[inline]
+    fn are_digits_behind(&self, mut unicode: u64) -> bool {
+        while unicode != 0 {
+            let at = self.pos + unicode.trailing_zeros() as usize + 1;
+            if !self.bytes.get(at..at + 4).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)) {
+                return false;
+            }
+            unicode &= unicode - 1;
+        }
+        true
+    }
+
+    /// Judges the quote, backslash, control character or end that stands here, in a literal that begins at `start`.
+    #[inline]
+    fn special(&mut self, start: usize) -> Result<Option<Literal>, LensError> {
+        match self.peek() {
+            Some(b'"') => {
+                self.pos += 1;
+                return Ok(Some(Literal { start, end: self.pos }));
+            }
+            Some(b'\\') => self.escape()?,
+            Some(_) => return Err(self.expected("an escaped control character")),
+            None => return Err(self.expected("the end of the string")),
+        }
+        Ok(None)
     }
 
     fn escape(&mut self) -> Result<(), LensError> {
@@ -132,11 +167,7 @@ impl<'a> Cursor<'a> {
         while self.peek().is_some_and(|b| b.is_ascii_digit()) {
             self.pos += 1;
         }
-        if self.pos == start {
-            Err(self.expected("a digit"))
-        } else {
-            Ok(())
-        }
+        if self.pos == start { Err(self.expected("a digit")) } else { Ok(()) }
     }
 
     fn number(&mut self) -> Result<(), LensError> {
@@ -182,9 +213,7 @@ impl<'a> Cursor<'a> {
         if depth <= DEPTH_MAX {
             return Ok(());
         }
-        Err(LensError::TooDeep {
-            at: Position::new(self.bytes, self.pos),
-        })
+        Err(LensError::TooDeep { at: Position::new(self.bytes, self.pos) })
     }
 
     /// Reads the whole value that starts here, inside `depth` open containers.

@@ -64,12 +64,7 @@ pub struct Edits {
 
 impl Edits {
     pub(super) fn new(dialect: Dialect) -> Self {
-        Self {
-            dialect,
-            fields: Vec::new(),
-            texts: Vec::new(),
-            messages: Vec::new(),
-        }
+        Self { dialect, fields: Vec::new(), texts: Vec::new(), messages: Vec::new() }
     }
 
     /// Whether there is nothing to do.
@@ -79,10 +74,7 @@ impl Edits {
 
     fn put(&mut self, field: Field, value: Option<String>) -> Result<(), EditError> {
         if Row::of(self.dialect, field).is_none() {
-            return Err(EditError::NoSuchField {
-                dialect: self.dialect,
-                field,
-            });
+            return Err(EditError::NoSuchField { dialect: self.dialect, field });
         }
         self.fields.retain(|(f, _)| *f != field);
         self.fields.push((field, value));
@@ -129,10 +121,7 @@ impl Edits {
 
     /// Replaces the whole text of a part.
     pub fn replace_text(&mut self, part: &TextPart<'_>, with: &str) {
-        self.texts.push(Patch {
-            at: part.raw.start..part.raw.end,
-            with: encode(with).into(),
-        });
+        self.texts.push(Patch { at: part.raw.start..part.raw.end, with: encode(with).into() });
     }
 
     /// Replaces the bytes `range` of a part's decoded text; the rest of the literal keeps its spelling.
@@ -152,10 +141,7 @@ impl Edits {
         let quoted = encode(with);
         let inner = quoted.get(1..quoted.len() - 1).unwrap_or_default();
         let start = part.raw.start + 1;
-        self.texts.push(Patch {
-            at: start + raw.start..start + raw.end,
-            with: inner.to_owned().into(),
-        });
+        self.texts.push(Patch { at: start + raw.start..start + raw.end, with: inner.to_owned().into() });
         Ok(())
     }
 
@@ -203,10 +189,9 @@ fn object_patches(
     for field in rows.map(|r| r.field) {
         let edit = edits.fields.iter().find(|(f, _)| *f == field).map(|(_, v)| v);
         match (lens.member(field), edit) {
-            (Some(member), Some(Some(json))) => patches.push(Patch {
-                at: member.value.start..member.value.end,
-                with: json.clone().into(),
-            }),
+            (Some(member), Some(Some(json))) => {
+                patches.push(Patch { at: member.value.start..member.value.end, with: json.clone().into() })
+            }
             (Some(member), Some(None)) => removed.push(member),
             (None, Some(Some(json))) => added.push((field, json.clone())),
             (None, Some(None)) => {}
@@ -216,10 +201,7 @@ fn object_patches(
                     continue;
                 };
                 match member {
-                    Some(m) => patches.push(Patch {
-                        at: m.value.start..m.value.end,
-                        with: json.into(),
-                    }),
+                    Some(m) => patches.push(Patch { at: m.value.start..m.value.end, with: json.into() }),
                     None => added.push((field, json)),
                 }
             }
@@ -231,22 +213,15 @@ fn object_patches(
     if !added.is_empty() {
         let members = members_json(lens.dialect, &added);
         let comma = if n_kept > 0 { "," } else { "" };
-        patches.push(Patch {
-            at: inside.open..inside.open,
-            with: format!("{members}{comma}").into(),
-        });
+        patches.push(Patch { at: inside.open..inside.open, with: format!("{members}{comma}").into() });
     }
 }
 
 /// The object that `field` has to become to hold the fields set inside it; `None` if there are none.
 fn nested_object(lens: &Lens, edits: &Edits, field: Field) -> Option<String> {
     let under = |f: Field| Row::of(lens.dialect, f).is_some_and(|r| r.parent == Some(field));
-    let set: Vec<(Field, String)> = edits
-        .fields
-        .iter()
-        .filter_map(|(f, v)| Some((*f, v.clone()?)))
-        .filter(|(f, _)| under(*f))
-        .collect();
+    let set: Vec<(Field, String)> =
+        edits.fields.iter().filter_map(|(f, v)| Some((*f, v.clone()?))).filter(|(f, _)| under(*f)).collect();
     (!set.is_empty()).then(|| format!("{{{}}}", members_json(lens.dialect, &set)))
 }
 
@@ -273,10 +248,7 @@ fn removal_patches(mut removed: Vec<&Member>, inside: Inside, patches: &mut Vec<
         } else {
             member.start..member.next.unwrap_or(member.value.end)
         };
-        patches.push(Patch {
-            at,
-            with: Cow::Borrowed(""),
-        });
+        patches.push(Patch { at, with: Cow::Borrowed("") });
     }
 }
 
@@ -285,10 +257,7 @@ fn message_patches(lens: &Lens, edits: &Edits, patches: &mut Vec<Patch>) {
         Messages::Absent => return,
         Messages::Text(whole) => {
             if edits.messages.contains(&0) {
-                patches.push(Patch {
-                    at: whole.span.start..whole.span.end,
-                    with: Cow::Borrowed("\"\""),
-                });
+                patches.push(Patch { at: whole.span.start..whole.span.end, with: Cow::Borrowed("\"\"") });
             }
             return;
         }
@@ -307,10 +276,7 @@ fn message_patches(lens: &Lens, edits: &Edits, patches: &mut Vec<Patch>) {
         } else {
             message.span.start..next.map_or(message.span.end, |n| n.start)
         };
-        patches.push(Patch {
-            at,
-            with: Cow::Borrowed(""),
-        });
+        patches.push(Patch { at, with: Cow::Borrowed("") });
     }
 }
 

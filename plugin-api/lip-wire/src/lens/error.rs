@@ -135,24 +135,15 @@ impl fmt::Display for LensError {
                 f.write_str("the request body starts with a byte order mark: send UTF-8 without one")
             }
             Self::NotUtf8 { offset } => write!(f, "the request body is not UTF-8 at byte {offset}"),
-            Self::Syntax {
-                at,
-                expected,
-                found: None,
-            } => write!(f, "the JSON body ends too early at {at}: expected {expected}"),
-            Self::Syntax {
-                at,
-                expected,
-                found: Some(byte),
-            } => {
+            Self::Syntax { at, expected, found: None } => {
+                write!(f, "the JSON body ends too early at {at}: expected {expected}")
+            }
+            Self::Syntax { at, expected, found: Some(byte) } => {
                 let found = char::from(*byte).escape_default();
                 if byte.is_ascii() {
                     write!(f, "malformed JSON at {at}: expected {expected}, found `{found}`")
                 } else {
-                    write!(
-                        f,
-                        "malformed JSON at {at}: expected {expected}, found a non-ASCII character"
-                    )
+                    write!(f, "malformed JSON at {at}: expected {expected}, found a non-ASCII character")
                 }
             }
             Self::TooDeep { at } => write!(f, "the JSON body nests deeper than {DEPTH_MAX} levels at {at}"),
@@ -162,11 +153,9 @@ impl fmt::Display for LensError {
             Self::DuplicateKey { path } => {
                 write!(f, "{path}: the field stands more than once; send it once")
             }
-            Self::WrongType {
-                path,
-                expected,
-                found,
-            } => write!(f, "{path}: expected {expected}, found {found}"),
+            Self::WrongType { path, expected, found } => {
+                write!(f, "{path}: expected {expected}, found {found}")
+            }
         }
     }
 }

@@ -117,9 +117,7 @@ impl Field {
             Some((parent, name)) => (Some(Self::at_path(dialect, parent)?), name),
             None => (None, path),
         };
-        let row = Row::all(dialect)
-            .iter()
-            .find(|r| r.parent == parent && r.names.contains(&name))?;
+        let row = Row::all(dialect).iter().find(|r| r.parent == parent && r.names.contains(&name))?;
         Some(row.field)
     }
 }
@@ -188,21 +186,11 @@ impl Row {
 }
 
 const fn top(field: Field, names: &'static [&'static str], shape: Shape) -> Row {
-    Row {
-        field,
-        parent: None,
-        names,
-        shape,
-    }
+    Row { field, parent: None, names, shape }
 }
 
 const fn under(parent: Field, field: Field, names: &'static [&'static str]) -> Row {
-    Row {
-        field,
-        parent: Some(parent),
-        names,
-        shape: Shape::Any,
-    }
+    Row { field, parent: Some(parent), names, shape: Shape::Any }
 }
 
 use Field as F;
@@ -213,10 +201,7 @@ const CHAT: &[Row] = &[
     top(F::Stream, &["stream"], BoolOrNull),
     top(F::Messages, &["messages"], Array),
     top(F::StreamOptions, &["stream_options"], ObjectOrNull),
-    Row {
-        shape: BoolOrNull,
-        ..under(F::StreamOptions, F::IncludeUsage, &["include_usage"])
-    },
+    Row { shape: BoolOrNull, ..under(F::StreamOptions, F::IncludeUsage, &["include_usage"]) },
     top(F::Tools, &["tools"], Any),
     top(F::Temperature, &["temperature"], Any),
     top(F::TopP, &["top_p"], Any),
@@ -296,31 +281,15 @@ const GEMINI: &[Row] = &[
     top(F::Messages, &["contents"], Array),
     top(F::System, &["systemInstruction", "system_instruction"], Any),
     top(F::Tools, &["tools"], Any),
-    top(
-        F::Options,
-        &["generationConfig", "generation_config"],
-        ObjectOrNull,
-    ),
+    top(F::Options, &["generationConfig", "generation_config"], ObjectOrNull),
     under(F::Options, F::Temperature, &["temperature"]),
     under(F::Options, F::TopP, &["topP", "top_p"]),
     under(F::Options, F::TopK, &["topK", "top_k"]),
-    under(
-        F::Options,
-        F::MaxTokens,
-        &["maxOutputTokens", "max_output_tokens"],
-    ),
+    under(F::Options, F::MaxTokens, &["maxOutputTokens", "max_output_tokens"]),
     under(F::Options, F::Seed, &["seed"]),
     under(F::Options, F::Stop, &["stopSequences", "stop_sequences"]),
-    under(
-        F::Options,
-        F::FrequencyPenalty,
-        &["frequencyPenalty", "frequency_penalty"],
-    ),
-    under(
-        F::Options,
-        F::PresencePenalty,
-        &["presencePenalty", "presence_penalty"],
-    ),
+    under(F::Options, F::FrequencyPenalty, &["frequencyPenalty", "frequency_penalty"]),
+    under(F::Options, F::PresencePenalty, &["presencePenalty", "presence_penalty"]),
     under(F::Options, F::Thinking, &["thinkingConfig", "thinking_config"]),
     top(F::CachedContent, &["cachedContent", "cached_content"], Any),
     top(F::SessionId, &["sessionId", "session_id"], Any),
@@ -376,20 +345,13 @@ mod tests {
         for dialect in Dialect::ALL {
             for row in Row::all(dialect) {
                 let path = row.field.path(dialect).unwrap();
-                assert_eq!(
-                    Field::at_path(dialect, &path),
-                    Some(row.field),
-                    "{dialect} {path}"
-                );
+                assert_eq!(Field::at_path(dialect, &path), Some(row.field), "{dialect} {path}");
                 assert!(row.names.iter().all(|n| n.is_ascii()));
                 let same = Row::all(dialect).iter().filter(|r| r.field == row.field);
                 assert_eq!(same.count(), 1, "{dialect} {path}");
             }
         }
-        assert_eq!(
-            Field::at_path(Dialect::Gemini, "generation_config.top_p"),
-            Some(Field::TopP)
-        );
+        assert_eq!(Field::at_path(Dialect::Gemini, "generation_config.top_p"), Some(Field::TopP));
         assert_eq!(Field::at_path(Dialect::OpenAiChat, "stream_options.nope"), None);
         assert_eq!(Field::TopK.path(Dialect::OpenAiResponses), None);
     }

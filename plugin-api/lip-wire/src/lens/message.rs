@@ -44,11 +44,7 @@ impl Role {
         }
         let Some(role) = role else {
             // A Gemini content without a role is the user's.
-            return if dialect == Dialect::Gemini {
-                Self::User
-            } else {
-                Self::Other
-            };
+            return if dialect == Dialect::Gemini { Self::User } else { Self::Other };
         };
         match role.decode().0.as_ref() {
             "user" => Self::User,
@@ -75,11 +71,7 @@ pub struct Message {
 impl Message {
     /// A user's text that is the whole value (`"input": "hi"`), and the start of every other element.
     pub(super) fn whole(span: Span) -> Self {
-        Self {
-            span,
-            role: Role::User,
-            content: Some(span),
-        }
+        Self { span, role: Role::User, content: Some(span) }
     }
 }
 
@@ -114,11 +106,7 @@ pub struct UserText<'a> {
 
 /// Reads the text parts of a content value that the scan has already checked.
 pub(super) fn user_text(dialect: Dialect, body: &[u8], content: Span) -> UserText<'_> {
-    let mut reader = Reader {
-        cursor: Cursor::new(body),
-        dialect,
-        found: UserText::default(),
-    };
+    let mut reader = Reader { cursor: Cursor::new(body), dialect, found: UserText::default() };
     reader.cursor.pos = content.start;
     match reader.content() {
         // The scan has checked the grammar; what it did not understand holds no text.
@@ -146,10 +134,7 @@ impl<'a> Reader<'a> {
         match self.cursor.value_type()? {
             JsonType::String => {
                 let text = self.cursor.string("a string")?;
-                self.push(Span {
-                    start: text.start,
-                    end: text.end,
-                });
+                self.push(Span { start: text.start, end: text.end });
                 Ok(())
             }
             JsonType::Array => self.parts(),

@@ -18,41 +18,17 @@ fn splices_touch_only_what_they_edit() {
             |e, _| e.set_model("b\"c"),
             r#"{ "model" : "b\"c" , "x":1.0 }"#,
         ),
-        (
-            chat,
-            r#"{ "x":1 }"#,
-            |e, _| e.set_model("m"),
-            r#"{"model":"m", "x":1 }"#,
-        ),
+        (chat, r#"{ "x":1 }"#, |e, _| e.set_model("m"), r#"{"model":"m", "x":1 }"#),
         (chat, "{ }", |e, _| e.set_model("m"), r#"{"model":"m" }"#),
-        (
-            chat,
-            r#"{"a":1 , "stream":true}"#,
-            |e, _| e.remove(Field::Stream),
-            r#"{"a":1}"#,
-        ),
-        (
-            chat,
-            r#"{"stream":true , "a":1}"#,
-            |e, _| e.remove(Field::Stream),
-            r#"{"a":1}"#,
-        ),
-        (
-            chat,
-            r#"{"a":1,"stream":true,"b":2}"#,
-            |e, _| e.remove(Field::Stream),
-            r#"{"a":1,"b":2}"#,
-        ),
+        (chat, r#"{"a":1 , "stream":true}"#, |e, _| e.remove(Field::Stream), r#"{"a":1}"#),
+        (chat, r#"{"stream":true , "a":1}"#, |e, _| e.remove(Field::Stream), r#"{"a":1}"#),
+        (chat, r#"{"a":1,"stream":true,"b":2}"#, |e, _| e.remove(Field::Stream), r#"{"a":1,"b":2}"#),
         (chat, r#"{"stream":true}"#, |e, _| e.remove(Field::Stream), "{}"),
         (chat, r#"{"a":1}"#, |e, _| e.remove(Field::Stream), r#"{"a":1}"#),
         (
             chat,
             r#"{"stream":true,"model":"a"}"#,
-            |e, _| {
-                e.remove(Field::Stream)
-                    .and(e.remove(Field::Model))
-                    .and(e.set(Field::Seed, 7))
-            },
+            |e, _| e.remove(Field::Stream).and(e.remove(Field::Model)).and(e.set(Field::Seed, 7)),
             r#"{"seed":7}"#,
         ),
         (
@@ -88,19 +64,13 @@ fn splices_touch_only_what_they_edit() {
         (
             chat,
             r#"{"stream_options":{"include_usage":true},"a":1}"#,
-            |e, _| {
-                e.set(Field::IncludeUsage, false)
-                    .and(e.remove(Field::StreamOptions))
-            },
+            |e, _| e.set(Field::IncludeUsage, false).and(e.remove(Field::StreamOptions)),
             r#"{"a":1}"#,
         ),
         (
             Dialect::Gemini,
             r#"{"contents":[]}"#,
-            |e, _| {
-                e.set(Field::Temperature, 0.5)
-                    .and(e.set_raw(Field::TopP, " 1.0e0 "))
-            },
+            |e, _| e.set(Field::Temperature, 0.5).and(e.set_raw(Field::TopP, " 1.0e0 ")),
             r#"{"generationConfig":{"temperature":0.5,"topP":1.0e0},"contents":[]}"#,
         ),
         (
@@ -163,15 +133,9 @@ fn splices_touch_only_what_they_edit() {
 fn impossible_edits_are_refused() {
     let lens = lens(Dialect::OpenAiResponses, r#"{"input":"é"}"#);
     let mut edits = lens.edits();
-    assert!(matches!(
-        edits.set(Field::TopK, 1),
-        Err(EditError::NoSuchField { .. })
-    ));
+    assert!(matches!(edits.set(Field::TopK, 1), Err(EditError::NoSuchField { .. })));
     for bad in ["", "1 2", "{", "nul", "\"\n\""] {
-        assert!(
-            matches!(edits.set_raw(Field::TopP, bad), Err(EditError::NotJson(_))),
-            "{bad}"
-        );
+        assert!(matches!(edits.set_raw(Field::TopP, bad), Err(EditError::NotJson(_))), "{bad}");
     }
     let text = lens.user_text(0);
     let range = edits.replace_in_text(&lens, &text.parts[0], 1..2, "");

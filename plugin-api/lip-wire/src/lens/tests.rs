@@ -16,38 +16,20 @@ fn refusals_name_the_place_and_the_remedy() {
     for (body, sentence) in [
         ("", "the request body is empty: expected a JSON object"),
         (" \r\n\t", "the request body is empty: expected a JSON object"),
-        (
-            "\u{feff}{}",
-            "the request body starts with a byte order mark: send UTF-8 without one",
-        ),
+        ("\u{feff}{}", "the request body starts with a byte order mark: send UTF-8 without one"),
         ("[1]", "the request body must be a JSON object, found an array"),
         ("null", "the request body must be a JSON object, found null"),
         (r#"{"model":1}"#, "model: expected a string, found a number"),
         (r#"{"model":null}"#, "model: expected a string, found null"),
-        (
-            r#"{"stream":"yes"}"#,
-            "stream: expected true or false, found a string",
-        ),
+        (r#"{"stream":"yes"}"#, "stream: expected true or false, found a string"),
         (
             r#"{"stream_options":{"include_usage":1}}"#,
             "stream_options.include_usage: expected true or false, found a number",
         ),
-        (
-            r#"{"messages":{}}"#,
-            "messages: expected an array, found an object",
-        ),
-        (
-            r#"{"messages":[{}, "x"]}"#,
-            "messages[1]: expected an object, found a string",
-        ),
-        (
-            r#"{"messages":[{"role":7}]}"#,
-            "messages[0].role: expected a string, found a number",
-        ),
-        (
-            r#"{"model":"a","mod\u0065l":"b"}"#,
-            "model: the field stands more than once; send it once",
-        ),
+        (r#"{"messages":{}}"#, "messages: expected an array, found an object"),
+        (r#"{"messages":[{}, "x"]}"#, "messages[1]: expected an object, found a string"),
+        (r#"{"messages":[{"role":7}]}"#, "messages[0].role: expected a string, found a number"),
+        (r#"{"model":"a","mod\u0065l":"b"}"#, "model: the field stands more than once; send it once"),
         (
             r#"{"messages":[{"role":"user","content":"a","content":"b"}]}"#,
             "messages[0].content: the field stands more than once; send it once",
@@ -56,45 +38,23 @@ fn refusals_name_the_place_and_the_remedy() {
             r#"{"metadata":{"user_id":"a","user_id":"b"}}"#,
             "metadata.user_id: the field stands more than once; send it once",
         ),
-        (
-            "{\"a\":1,\n \"b\" 2}",
-            "malformed JSON at line 2 column 6: expected `:`, found `2`",
-        ),
-        (
-            r#"{"a":1} x"#,
-            "malformed JSON at line 1 column 9: expected the end of the body, found `x`",
-        ),
-        (
-            r#"{"a":"b"#,
-            "the JSON body ends too early at line 1 column 8: expected the end of the string",
-        ),
-        (
-            r#"{"a":NaN}"#,
-            "malformed JSON at line 1 column 6: expected a value, found `N`",
-        ),
+        ("{\"a\":1,\n \"b\" 2}", "malformed JSON at line 2 column 6: expected `:`, found `2`"),
+        (r#"{"a":1} x"#, "malformed JSON at line 1 column 9: expected the end of the body, found `x`"),
+        (r#"{"a":"b"#, "the JSON body ends too early at line 1 column 8: expected the end of the string"),
+        (r#"{"a":NaN}"#, "malformed JSON at line 1 column 6: expected a value, found `N`"),
         (
             "{\"a\":\"b\u{1}\"}",
             "malformed JSON at line 1 column 8: expected an escaped control character, found `\\u{1}`",
         ),
-        (
-            r#"{"a":é}"#,
-            "malformed JSON at line 1 column 6: expected a value, found a non-ASCII character",
-        ),
+        (r#"{"a":é}"#, "malformed JSON at line 1 column 6: expected a value, found a non-ASCII character"),
     ] {
         assert_eq!(refusal(chat, body).to_string(), sentence, "{body}");
     }
-    assert_eq!(
-        refusal(chat, b"{\"a\":\"\xff\"}"),
-        LensError::NotUtf8 { offset: 6 }
-    );
+    assert_eq!(refusal(chat, b"{\"a\":\"\xff\"}"), LensError::NotUtf8 { offset: 6 });
     assert_eq!(refusal(chat, r#"{"model":[]}"#).path(), Some("model"));
     assert_eq!(refusal(chat, "{").path(), None);
     assert_eq!(
-        refusal(
-            Dialect::Gemini,
-            r#"{"generationConfig":{},"generation_config":{}}"#
-        )
-        .path(),
+        refusal(Dialect::Gemini, r#"{"generationConfig":{},"generation_config":{}}"#).path(),
         Some("generation_config")
     );
     assert_eq!(
@@ -111,24 +71,12 @@ fn refusals_name_the_place_and_the_remedy() {
 fn nesting_stops_at_the_limit() {
     let nested = |n: usize| format!("{{\"a\":{}{}}}", "[".repeat(n), "]".repeat(n));
     assert!(scan(Dialect::OpenAiChat, &Bytes::from(nested(127))).is_ok());
-    assert!(matches!(
-        refusal(Dialect::OpenAiChat, nested(128)),
-        LensError::TooDeep { .. }
-    ));
+    assert!(matches!(refusal(Dialect::OpenAiChat, nested(128)), LensError::TooDeep { .. }));
     let in_message = |n: usize| format!("{{\"messages\":[{{\"x\":{}{}}}]}}", "[".repeat(n), "]".repeat(n));
     assert!(scan(Dialect::OpenAiChat, &Bytes::from(in_message(125))).is_ok());
-    assert!(matches!(
-        refusal(Dialect::OpenAiChat, in_message(126)),
-        LensError::TooDeep { .. }
-    ));
-    assert!(matches!(
-        refusal(Dialect::OpenAiChat, "[".repeat(200_000)),
-        LensError::TooDeep { .. }
-    ));
-    assert!(matches!(
-        refusal(Dialect::OpenAiChat, "{\"a\":".repeat(100_000)),
-        LensError::TooDeep { .. }
-    ));
+    assert!(matches!(refusal(Dialect::OpenAiChat, in_message(126)), LensError::TooDeep { .. }));
+    assert!(matches!(refusal(Dialect::OpenAiChat, "[".repeat(200_000)), LensError::TooDeep { .. }));
+    assert!(matches!(refusal(Dialect::OpenAiChat, "{\"a\":".repeat(100_000)), LensError::TooDeep { .. }));
 }
 
 /// Values after the manner of the public JSON test collections: must (y), must not (n) parse; (i) is our choice.
@@ -223,14 +171,8 @@ fn values_are_judged_by_the_grammar() {
     for value in no {
         let body = format!("{{\"unknown\":{value}}}");
         let refused = refusal(Dialect::OpenAiChat, &body);
-        assert!(
-            matches!(refused, LensError::Syntax { .. }),
-            "{value}: {refused:?}"
-        );
-        assert!(
-            serde_json::from_str::<serde::de::IgnoredAny>(&body).is_err(),
-            "{value}"
-        );
+        assert!(matches!(refused, LensError::Syntax { .. }), "{value}: {refused:?}");
+        assert!(serde_json::from_str::<serde::de::IgnoredAny>(&body).is_err(), "{value}");
     }
 }
 
@@ -250,13 +192,7 @@ fn owned_fields_are_found_by_their_decoded_key() {
     assert_eq!(chat.raw(Field::MaxCompletionTokens), Some(&b"1e3"[..]));
     assert_eq!(chat.json_type(Field::Metadata), Some(JsonType::Object));
     let hints: Vec<_> = chat.session_hints().collect();
-    assert_eq!(
-        hints,
-        [
-            (Field::SessionId, "s1".into()),
-            (Field::MetadataUserId, "u1".into())
-        ]
-    );
+    assert_eq!(hints, [(Field::SessionId, "s1".into()), (Field::MetadataUserId, "u1".into())]);
     assert!(chat.messages().is_empty());
     let empty = lens(Dialect::OpenAiChat, "{ }");
     assert_eq!((empty.model(), empty.stream()), (None, None));
@@ -304,10 +240,7 @@ fn user_text_is_told_from_tool_results() {
             {"type":"reasoning","summary":[]},{"type":"function_call","call_id":"c","name":"f","arguments":"{}"},
             {"type":"function_call_output","call_id":"c","output":"out"},{"type":"item_reference","id":"x"}]}"#,
     );
-    assert_eq!(
-        roles(&responses),
-        [Developer, User, Assistant, Assistant, Tool, Role::Other]
-    );
+    assert_eq!(roles(&responses), [Developer, User, Assistant, Assistant, Tool, Role::Other]);
     assert_eq!(newest(&responses), (vec!["hi".to_owned()], 0));
     let text = lens(Dialect::OpenAiResponses, r#"{"input":"just \u0074ext"}"#);
     assert_eq!(newest(&text), (vec!["just text".to_owned()], 0));
@@ -339,17 +272,11 @@ fn user_text_is_told_from_tool_results() {
 
 #[test]
 fn lone_surrogates_are_legal_and_told() {
-    let lens = lens(
-        Dialect::OpenAiChat,
-        r#"{"messages":[{"role":"user","content":"!/help \ud835 x"}]}"#,
-    );
+    let lens = lens(Dialect::OpenAiChat, r#"{"messages":[{"role":"user","content":"!/help \ud835 x"}]}"#);
     let text = lens.user_text(0);
     assert!(text.parts[0].lossy);
     // Cutting the command keeps the half character as the client wrote it.
     let mut edits = lens.edits();
     edits.replace_in_text(&lens, &text.parts[0], 0..7, "").unwrap();
-    assert_eq!(
-        lens.splice(&edits),
-        r#"{"messages":[{"role":"user","content":"\ud835 x"}]}"#
-    );
+    assert_eq!(lens.splice(&edits), r#"{"messages":[{"role":"user","content":"\ud835 x"}]}"#);
 }

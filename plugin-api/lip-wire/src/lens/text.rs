@@ -29,17 +29,9 @@ impl<'a> Raw<'a> {
         let rest = self.0.get(at..).filter(|r| !r.is_empty())?;
         let run = memchr::memchr(b'\\', rest).unwrap_or(rest.len());
         if run > 0 {
-            return Some(Piece {
-                raw: at..at + run,
-                decoded: None,
-                lone_surrogate: false,
-            });
+            return Some(Piece { raw: at..at + run, decoded: None, lone_surrogate: false });
         }
-        let short = |c| Piece {
-            raw: at..at + 2,
-            decoded: Some(c),
-            lone_surrogate: false,
-        };
+        let short = |c| Piece { raw: at..at + 2, decoded: Some(c), lone_surrogate: false };
         Some(match rest.get(1)? {
             b'b' => short('\u{8}'),
             b'f' => short('\u{c}'),
@@ -59,11 +51,7 @@ impl<'a> Raw<'a> {
             && (0xdc00..0xe000).contains(&low)
         {
             let c = 0x1_0000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
-            return Piece {
-                raw: at..at + 12,
-                decoded: char::from_u32(c),
-                lone_surrogate: false,
-            };
+            return Piece { raw: at..at + 12, decoded: char::from_u32(c), lone_surrogate: false };
         }
         let decoded = char::from_u32(unit);
         Piece {
@@ -93,9 +81,7 @@ impl<'a> Raw<'a> {
             lossy |= piece.lone_surrogate;
             match piece.decoded {
                 Some(c) => text.push(c),
-                None => text.push_str(&String::from_utf8_lossy(
-                    self.0.get(piece.raw).unwrap_or_default(),
-                )),
+                None => text.push_str(&String::from_utf8_lossy(self.0.get(piece.raw).unwrap_or_default())),
             }
         }
         (Cow::Owned(text), lossy)
@@ -152,11 +138,7 @@ mod tests {
             (r"\udd80\ud83e", "\u{fffd}\u{fffd}", true),
             (r"\ud83e\u0041", "\u{fffd}A", true),
         ] {
-            assert_eq!(
-                Raw(raw.as_bytes()).decode(),
-                (Cow::Borrowed(text), lossy),
-                "{raw}"
-            );
+            assert_eq!(Raw(raw.as_bytes()).decode(), (Cow::Borrowed(text), lossy), "{raw}");
             assert!(Raw(raw.as_bytes()).is(text), "{raw}");
         }
         assert!(!Raw(b"model").is("mode"));

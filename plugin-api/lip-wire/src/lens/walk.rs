@@ -32,9 +32,7 @@ impl<'a> Walk<'a> {
             return Err(LensError::ByteOrderMark);
         }
         if let Err(e) = std::str::from_utf8(body) {
-            return Err(LensError::NotUtf8 {
-                offset: e.valid_up_to(),
-            });
+            return Err(LensError::NotUtf8 { offset: e.valid_up_to() });
         }
         let mut walk = Self {
             cursor: Cursor::new(body),
@@ -62,20 +60,13 @@ impl<'a> Walk<'a> {
         if self.cursor.peek().is_some() {
             return Err(self.cursor.expected("the end of the body"));
         }
-        if found == JsonType::Object {
-            Ok(root)
-        } else {
-            Err(LensError::NotAnObject { found })
-        }
+        if found == JsonType::Object { Ok(root) } else { Err(LensError::NotAnObject { found }) }
     }
 
     /// Walks the object that starts here, which is `parent` or the top level, at nesting `depth`.
     fn object(&mut self, parent: Option<Field>, depth: u32) -> Result<Inside, LensError> {
         self.cursor.pos += 1;
-        let mut inside = Inside {
-            open: self.cursor.pos,
-            members: 0,
-        };
+        let mut inside = Inside { open: self.cursor.pos, members: 0 };
         let mut prev_end = inside.open;
         self.cursor.skip_space();
         if self.cursor.peek() == Some(b'}') {
@@ -124,12 +115,7 @@ impl<'a> Walk<'a> {
     }
 
     fn raw(&self, literal: Literal) -> Raw<'a> {
-        Raw::of_literal(
-            self.cursor
-                .bytes
-                .get(literal.start..literal.end)
-                .unwrap_or_default(),
-        )
+        Raw::of_literal(self.cursor.bytes.get(literal.start..literal.end).unwrap_or_default())
     }
 
     fn row(&self, parent: Option<Field>, key: Literal) -> Option<(&'static Row, &'static str)> {
@@ -141,18 +127,14 @@ impl<'a> Walk<'a> {
     }
 
     fn path(&self, row: &Row, name: &str) -> String {
-        let parent = row
-            .parent
-            .and_then(|p| self.members.iter().find(|m| m.field == p));
+        let parent = row.parent.and_then(|p| self.members.iter().find(|m| m.field == p));
         parent.map_or_else(|| name.to_owned(), |p| format!("{}.{name}", p.name))
     }
 
     /// Reads the value of an owned field; returns its place in `members`.
     fn member(&mut self, row: &'static Row, name: &'static str, depth: u32) -> Result<usize, LensError> {
         if self.members.iter().any(|m| m.field == row.field) {
-            return Err(LensError::DuplicateKey {
-                path: self.path(row, name),
-            });
+            return Err(LensError::DuplicateKey { path: self.path(row, name) });
         }
         let kind = self.cursor.value_type()?;
         if !row.shape.admits(kind) {
@@ -168,10 +150,7 @@ impl<'a> Walk<'a> {
             name,
             kind,
             start: 0,
-            value: Span {
-                start: self.cursor.pos,
-                end: 0,
-            },
+            value: Span { start: self.cursor.pos, end: 0 },
             ordinal: 0,
             prev_end: 0,
             next: None,
@@ -234,10 +213,7 @@ impl<'a> Walk<'a> {
                 found,
             });
         }
-        let mut message = Message::whole(Span {
-            start: self.cursor.pos,
-            end: 0,
-        });
+        let mut message = Message::whole(Span { start: self.cursor.pos, end: 0 });
         let content_name = match self.dialect {
             Dialect::Gemini | Dialect::Lip => "parts",
             Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::AnthropicMessages | Dialect::Ollama => {
@@ -266,18 +242,11 @@ impl<'a> Walk<'a> {
             }
             let found = self.cursor.value_type()?;
             if !shape.admits(found) {
-                return Err(LensError::WrongType {
-                    path: path(),
-                    expected: shape.expected(),
-                    found,
-                });
+                return Err(LensError::WrongType { path: path(), expected: shape.expected(), found });
             }
             let start = self.cursor.pos;
             self.cursor.skip_value(depth)?;
-            *slot = Some(Span {
-                start,
-                end: self.cursor.pos,
-            });
+            *slot = Some(Span { start, end: self.cursor.pos });
             self.after_member()?;
         }
         self.cursor.pos += 1;

@@ -1,0 +1,52 @@
+//! The way from a connection to a handler: straight for the routes that carry the load, through the router for all others.
+use crate::app::{App, router};
+use crate::{anthropic, openai_chat};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use http::{Method, Request, Response};
+use hyper::body::Incoming;
+use hyper::service::Service;
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use tower::Service as _;
+
+/// Serves every route of an [`App`].
+#[derive(Clone, Debug)]
+pub struct Door {
+    app: Arc<App>,
+    router: Router,
+}
+
+impl Door {
+    /// The door of `app`.
+    pub fn new(app: Arc<App>) -> Self {
+        Self { router: router(Arc::clone(&app)), app }
+    }
+}
+
+type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+impl Service<Request<Incoming>> for Door {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Answer;
+
+    fn call(&self, request: Request<Incoming>) -> Answer {
+        let request = request.map(Body::new);
+        let app = State(Arc::clone(&self.app));
+        if request.method() == Method::POST {
+            // The router has the same routes.
+            match request.uri().path() {
+                "/v1/chat/completions" => {
+                    return Box::pin(async { Ok(openai_chat::create(app, request).await) });
+                }
+                "/v1/messages" => return Box::pin(async { Ok(anthropic::create(app, request).await) }),
+                _ => {}
+            }
+        }
+        Box::pin(self.router.clone().call(request))
+    }
+}
