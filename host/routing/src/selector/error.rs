@@ -74,7 +74,7 @@ impl SelectorError {
     /// The fault that the client sees when its own selector is wrong.
     pub fn fault(&self) -> Fault {
         Fault::client(Kind::BadRequest, format!("invalid route: {self}"))
-            .hint(self.echo.clone())
+            .hint(format!("It reads:\n{}", self.echo))
             .code(self.code.name())
             .param("model")
     }
