@@ -145,6 +145,15 @@ impl Engine {
         &self.backends
     }
 
+    /// Where a request for `model` would go in a session that has had so many `turns`.
+    ///
+    /// # Errors
+    /// Why it would go nowhere.
+    pub fn plan(&self, model: &str, turns: u64) -> Result<Plan, Fault> {
+        let (overrides, sampling) = (base::RouteOverrides::default(), base::Sampling::default());
+        self.table.load().plan(&Ask { turns, ..Ask::new(model, &overrides, &sampling) })
+    }
+
     /// Answers one turn.
     ///
     /// # Errors

@@ -33,6 +33,7 @@ pub(crate) fn command() -> Command {
                 .arg(json_flag())
                 .arg(Arg::new("backend").help("Only this backend")),
         )
+        .subcommand(crate::route::command())
         .subcommand(
             Command::new("config")
                 .about("The configuration")
@@ -67,6 +68,10 @@ pub(crate) fn run(matches: ArgMatches) -> Result<(), String> {
             Some(("list", own)) => plugins::list(own),
             Some(("inspect", own)) => inspect::run(own),
             _ => Err("unknown subcommand of plugin".to_owned()),
+        },
+        Some(("route", own)) => match own.subcommand() {
+            Some(("explain", own)) => crate::route::explain(own),
+            _ => Err("unknown subcommand of route".to_owned()),
         },
         Some(("config", own)) => match own.subcommand() {
             Some(("check", own)) => config::check(own),

@@ -8,6 +8,7 @@ mod list;
 mod log;
 mod out;
 mod plugins;
+mod route;
 mod rules;
 mod serve;
 mod setup;
