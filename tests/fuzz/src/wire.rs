@@ -1,0 +1,78 @@
+//! Bodies and streams as bytes: the lens, the frame decoders, the gate.
+use bytes::Bytes;
+use lip_wire::Dialect;
+use lip_wire::frame;
+use lip_wire::gate::{classify, classify_body};
+use lip_wire::lens::scan;
+
+/// The first byte chooses the dialect.
+pub(crate) fn dialect(data: &[u8]) -> Option<(Dialect, &[u8])> {
+    let (first, rest) = data.split_first()?;
+    Some((Dialect::ALL[usize::from(*first) % Dialect::ALL.len()], rest))
+}
+
+/// Nothing edited is nothing changed; an edited body can be read and says what was edited.
+pub(crate) fn lens(data: &[u8]) {
+    let Some((dialect, body)) = dialect(data) else { return };
+    let body = Bytes::copy_from_slice(body);
+    let Ok(lens) = scan(dialect, &body) else { return };
+    assert_eq!(lens.splice(&lens.edits()), body);
+    for n in 0..lens.messages().len() {
+        let _ = lens.user_text(n);
+    }
+    let mut edits = lens.edits();
+    let named = edits.set_model("fuzzed").is_ok();
+    if !lens.messages().is_empty() {
+        edits.remove_message(0);
+    }
+    let again = scan(dialect, &lens.splice(&edits)).expect("an edited body is a body");
+    if named && lens.model().is_some() {
+        assert_eq!(again.model().as_deref(), Some("fuzzed"));
+    }
+    assert_eq!(again.messages().len(), lens.messages().len().saturating_sub(1));
+}
+
+/// However a stream is cut, its events are the same.
+pub(crate) fn sse(data: &[u8]) {
+    let Some((first, rest)) = data.split_first() else { return };
+    let decode = |size: usize| {
+        let mut decoder = frame::sse::Decoder::new(1 << 12);
+        let mut events = Vec::new();
+        for chunk in rest.chunks(size.max(1)) {
+            decoder.push(Bytes::copy_from_slice(chunk));
+            while let Some(event) = decoder.next_event() {
+                events.push(event.map(|e| (e.name().map(str::to_owned), e.data.to_vec())).map_err(|_| ()));
+            }
+        }
+        events.extend(decoder.finish().map(|e| Ok((e.name().map(str::to_owned), e.data.to_vec()))));
+        events
+    };
+    assert_eq!(decode(usize::from(*first)), decode(rest.len()));
+}
+
+/// The same for lines.
+pub(crate) fn ndjson(data: &[u8]) {
+    let Some((first, rest)) = data.split_first() else { return };
+    let decode = |size: usize| {
+        let mut decoder = frame::ndjson::Decoder::new(1 << 12);
+        let mut lines = Vec::new();
+        for chunk in rest.chunks(size.max(1)) {
+            decoder.push(Bytes::copy_from_slice(chunk));
+            while let Some(line) = decoder.next_event() {
+                lines.push(line.map_err(|_| ()));
+            }
+        }
+        lines.extend(decoder.finish().map(Ok));
+        lines
+    };
+    assert_eq!(decode(usize::from(*first)), decode(rest.len()));
+}
+
+/// Every frame and every body has a verdict.
+pub(crate) fn gate(data: &[u8]) {
+    let Some((dialect, body)) = dialect(data) else { return };
+    let _ = classify_body(dialect, body);
+    for name in [None, Some("error"), Some("message_delta"), Some("response.completed")] {
+        let _ = classify(dialect, name, body);
+    }
+}
