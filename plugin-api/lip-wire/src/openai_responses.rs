@@ -5,7 +5,7 @@
 //!   [`ITEM`] in the first part of the message. Items and content parts of kinds without a canonical form (built-in calls, references) are native parts.
 //! - A message is written with `type` and a list of parts, an output of one plain text as a string, whichever form the source used.
 //! - What a Response repeats of the request stands together under one extension and is completed from [`EncodeCtx::request`].
-//! - Seals of other dialects travel in `encrypted_content`, marked with whose they are ([`seal`]).
+//! - Seals of other dialects travel in `encrypted_content`, marked with whose they are (`codec::seal`).
 mod answer;
 mod content;
 mod failure;
@@ -16,7 +16,6 @@ mod reply_out;
 mod request_in;
 mod request_out;
 mod response;
-mod seal;
 mod stream_in;
 mod stream_out;
 mod tools;

@@ -7,7 +7,7 @@ use crate::{
         CacheMark, CallKind, Content, Json, MediaKind, Native, Part, Reasoning, Sealed, Text, ToolCall,
         ToolResult,
     },
-    codec::{CodecError, Id, Str, StrOrSeq, parse},
+    codec::{CodecError, Id, Str, StrOrSeq, parse, unpack, unpacked_into},
 };
 
 /// Reads the value of `content` or `system`; `field` is its name, for errors.
@@ -151,7 +151,11 @@ fn thinking(block: wire::Block<'_>) -> Result<Part, CodecError> {
         block.cache_control,
         block.rest,
     );
-    part.signature = block.signature.map(Str::into_owned).filter(|signature| !signature.is_empty()).map(seal);
+    let signature = block.signature.map(Str::into_owned).filter(|signature| !signature.is_empty());
+    match signature.as_deref().and_then(unpack) {
+        Some(carried) => _ = unpacked_into(&mut part, carried),
+        None => part.signature = signature.map(seal),
+    }
     Ok(part)
 }
 
@@ -162,9 +166,14 @@ pub(super) const fn seal(data: String) -> Sealed {
 
 fn redacted(block: wire::Block<'_>) -> Result<Part, CodecError> {
     let data = need(block.data, "data")?.into_owned();
-    let content =
-        Content::Reasoning(Reasoning { encrypted: Some(seal(data)), redacted: true, ..Reasoning::default() });
-    Ok(part(content, block.cache_control, block.rest))
+    let carried = unpack(&data);
+    let encrypted = if carried.is_none() { Some(seal(data)) } else { None };
+    let content = Content::Reasoning(Reasoning { encrypted, redacted: true, ..Reasoning::default() });
+    let mut part = part(content, block.cache_control, block.rest);
+    if let Some(carried) = carried {
+        unpacked_into(&mut part, carried);
+    }
+    Ok(part)
 }
 
 fn call(block: wire::Block<'_>, kind: CallKind) -> Result<Part, CodecError> {

@@ -6,7 +6,7 @@ use crate::{
     canon::{
         CacheMark, CallKind, Content, Fields, Json, Part, Reasoning, Sealed, Text, ToolCall, ToolResult,
     },
-    codec::{Array, Object},
+    codec::{Array, Object, carried, pack},
     loss::Losses,
 };
 
@@ -55,6 +55,9 @@ impl Blocks<'_> {
             // A compatible server may answer without signatures; what it said is passed on, but never sent back.
             Content::Reasoning(_) if self.own && self.answer => Fate::Write,
             Content::Reasoning(thought) if signature(part).is_some() || redacted(thought).is_some() => {
+                Fate::Write
+            }
+            Content::Reasoning(thought) if self.answer && carried(part, thought, ANTHROPIC).is_some() => {
                 Fate::Write
             }
             Content::Reasoning(_) => Fate::Drop("thinking without a signature of this dialect"),
@@ -158,6 +161,20 @@ impl Blocks<'_> {
         if let (Some(sealed), None) = (redacted(thought), seal) {
             object.put("type", "redacted_thinking");
             object.put("data", &sealed.data);
+            return;
+        }
+        if let (None, true, Some((sealed, seals))) = (seal, self.answer, carried(part, thought, ANTHROPIC)) {
+            match thought.readable() {
+                Some(text) => {
+                    object.put("type", "thinking");
+                    object.put("thinking", &text);
+                    object.put("signature", &pack(sealed, seals));
+                }
+                None => {
+                    object.put("type", "redacted_thinking");
+                    object.put("data", &pack(sealed, seals));
+                }
+            }
             return;
         }
         if thought.encrypted.is_some() {

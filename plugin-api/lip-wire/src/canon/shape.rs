@@ -54,20 +54,15 @@ pub fn alternate<'a>(turns: &[(usize, &'a Turn)]) -> Vec<Side<'a>> {
     for (index, turn) in turns {
         let assistant = turn.role == Role::Assistant;
         if sides.last().is_none_or(|side| side.assistant != assistant) {
-            sides.push(Side {
-                assistant,
-                parts: Vec::with_capacity(turn.parts.len()),
-            });
+            sides.push(Side { assistant, parts: Vec::with_capacity(turn.parts.len()) });
         }
         if let Some(side) = sides.last_mut() {
-            side.parts
-                .extend(turn.parts.iter().enumerate().map(|(at, part)| (*index, at, part)));
+            side.parts.extend(turn.parts.iter().enumerate().map(|(at, part)| (*index, at, part)));
         }
     }
     for side in &mut sides {
         if !side.assistant {
-            side.parts
-                .sort_by_key(|(_, _, part)| !matches!(part.content, Content::ToolResult(_)));
+            side.parts.sort_by_key(|(_, _, part)| !matches!(part.content, Content::ToolResult(_)));
         }
     }
     sides
@@ -98,20 +93,23 @@ impl<'a> CallIds<'a> {
                         } else {
                             let id = format!("call_{n_calls}");
                             ids.derived.insert((turn_at, part_at), id.clone());
-                            open.push((&call.name, Cow::Owned(id.clone())));
                             Cow::Owned(id)
                         };
+                        open.push((&call.name, id.clone()));
                         ids.names.insert(id, &call.name);
                         n_calls += 1;
                     }
-                    Content::ToolResult(result) if result.call_id.is_none() => {
+                    Content::ToolResult(result) if result.call_id.is_some() => {
+                        let answered =
+                            open.iter().position(|(_, id)| Some(&**id) == result.call_id.as_deref());
+                        answered.map(|at| open.remove(at));
+                    }
+                    Content::ToolResult(result) => {
                         let name = result.name.as_deref();
                         let found = open.iter().position(|(call, _)| Some(*call) == name);
-                        if let Some(at) = found.or(if name.is_none() && !open.is_empty() {
-                            Some(0)
-                        } else {
-                            None
-                        }) {
+                        if let Some(at) =
+                            found.or(if name.is_none() && !open.is_empty() { Some(0) } else { None })
+                        {
                             let (name, id) = open.remove(at);
                             ids.derived.insert((turn_at, part_at), id.clone().into_owned());
                             ids.names.insert(id, name);
@@ -139,11 +137,7 @@ impl<'a> CallIds<'a> {
 /// Characters outside `[A-Za-z0-9_-]` become `_`.
 pub fn derived_call_id(reply_id: &str, n: u32) -> String {
     let clean = |c: char| {
-        if c.is_ascii_alphanumeric() || c == '_' || c == '-' {
-            c
-        } else {
-            '_'
-        }
+        if c.is_ascii_alphanumeric() || c == '_' || c == '-' { c } else { '_' }
     };
     format!("call_{}_{n}", reply_id.chars().map(clean).collect::<String>())
 }
@@ -154,18 +148,12 @@ mod tests {
     use crate::canon::{ToolCall, ToolResult};
 
     fn call(name: &str) -> Part {
-        Part::new(Content::ToolCall(ToolCall {
-            name: name.to_owned(),
-            ..ToolCall::default()
-        }))
+        Part::new(Content::ToolCall(ToolCall { name: name.to_owned(), ..ToolCall::default() }))
     }
 
     fn result(name: &str) -> Part {
         let name = Some(name.to_owned());
-        Part::new(Content::ToolResult(ToolResult {
-            name,
-            ..ToolResult::default()
-        }))
+        Part::new(Content::ToolResult(ToolResult { name, ..ToolResult::default() }))
     }
 
     #[test]
@@ -173,10 +161,7 @@ mod tests {
         let request = Request {
             turns: vec![
                 Turn::new(Role::Assistant, vec![call("a"), call("b"), call("a")]),
-                Turn::new(
-                    Role::User,
-                    vec![result("b"), result("a"), result("a"), result("a")],
-                ),
+                Turn::new(Role::User, vec![result("b"), result("a"), result("a"), result("a")]),
             ],
             ..Request::default()
         };
@@ -188,14 +173,32 @@ mod tests {
     }
 
     #[test]
+    fn results_without_id_answer_calls_that_have_one() {
+        // Gemini SDKs that call functions themselves leave the id out of the response.
+        let with_id = |mut part: Part, own: &str| {
+            match &mut part.content {
+                Content::ToolCall(call) => call.id = Some(own.to_owned()),
+                Content::ToolResult(result) => result.call_id = Some(own.to_owned()),
+                _ => {}
+            }
+            part
+        };
+        let request = Request {
+            turns: vec![
+                Turn::new(Role::Assistant, vec![with_id(call("a"), "x"), with_id(call("a"), "y")]),
+                Turn::new(Role::User, vec![with_id(result("a"), "x"), result("a"), result("a")]),
+            ],
+            ..Request::default()
+        };
+        let ids = CallIds::of(&request);
+        assert_eq!([ids.id(1, 1, None), ids.id(1, 2, None)], [Some("y"), None]);
+    }
+
+    #[test]
     fn late_system_turns_are_reported_as_moved() {
         let turn = |role, text: &str| Turn::new(role, vec![Part::text(text)]);
         let request = Request {
-            turns: vec![
-                turn(Role::System, "s"),
-                turn(Role::User, "u"),
-                turn(Role::Developer, "d"),
-            ],
+            turns: vec![turn(Role::System, "s"), turn(Role::User, "u"), turn(Role::Developer, "d")],
             ..Request::default()
         };
         let hoisted = hoist(&request);

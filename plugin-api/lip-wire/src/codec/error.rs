@@ -19,22 +19,14 @@ pub struct CodecError {
 impl CodecError {
     /// A field is wrong.
     pub fn at(dialect: Dialect, path: impl Into<String>, cause: impl Into<String>) -> Self {
-        Self {
-            dialect,
-            path: path.into(),
-            cause: cause.into(),
-        }
+        Self { dialect, path: path.into(), cause: cause.into() }
     }
 
     /// A field has a value that is none of the known.
     pub fn unknown_value(dialect: Dialect, path: impl Into<String>, value: &str) -> Self {
         // A hostile value must not fill logs.
         let shown: String = value.chars().take(64).collect();
-        Self::at(
-            dialect,
-            path,
-            format!("unknown value \"{}\"", shown.escape_debug()),
-        )
+        Self::at(dialect, path, format!("unknown value \"{}\"", shown.escape_debug()))
     }
 
     /// A field that must be there is not.
@@ -78,11 +70,7 @@ pub(crate) fn parse<'a, T: Deserialize<'a>>(dialect: Dialect, body: &'a [u8]) ->
             Ok(_) => CodecError::at(dialect, "", first.to_string()),
             Err(error) => {
                 let path = error.path().to_string();
-                let path = if path == "." || path == "?" {
-                    String::new()
-                } else {
-                    path
-                };
+                let path = if path == "." || path == "?" { String::new() } else { path };
                 CodecError::at(dialect, path, error.inner().to_string())
             }
         }

@@ -47,25 +47,16 @@ impl WireCodec for Codec {
         let Some(model) = &ctx.model else {
             return Ok((to_json(reply)?, Losses::new()));
         };
-        let seen = Reply {
-            model: Some(model.clone()),
-            ..reply.clone()
-        };
+        let seen = Reply { model: Some(model.clone()), ..reply.clone() };
         Ok((to_json(&seen)?, Losses::new()))
     }
 
     fn stream_decoder(&self) -> Result<Box<dyn DecodeStream>, CodecError> {
-        Ok(Box::new(Decoder {
-            losses: Losses::new(),
-            ended: false,
-        }))
+        Ok(Box::new(Decoder { losses: Losses::new(), ended: false }))
     }
 
     fn stream_encoder(&self, ctx: EncodeCtx) -> Result<Box<dyn EncodeStream>, CodecError> {
-        Ok(Box::new(Encoder {
-            losses: Losses::new(),
-            ctx,
-        }))
+        Ok(Box::new(Encoder { losses: Losses::new(), ctx }))
     }
 }
 

@@ -4,11 +4,7 @@
 pub(crate) fn split_data_url(url: &str) -> Option<(&str, &str)> {
     let (head, data) = url.strip_prefix("data:")?.split_once(',')?;
     let mime = head.strip_suffix(";base64")?;
-    if mime.contains(';') {
-        None
-    } else {
-        Some((mime, data))
-    }
+    if mime.contains(';') { None } else { Some((mime, data)) }
 }
 
 /// The `data:` URL of base64 data.

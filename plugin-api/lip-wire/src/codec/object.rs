@@ -19,10 +19,7 @@ impl Rest<'_> {
 
     /// Owned, in order.
     pub(crate) fn into_fields(self) -> Fields {
-        self.0
-            .into_iter()
-            .map(|(key, raw)| (key.into_owned(), Json::from(raw)))
-            .collect()
+        self.0.into_iter().map(|(key, raw)| (key.into_owned(), Json::from(raw))).collect()
     }
 
     /// Owned, as extensions of `dialect`.

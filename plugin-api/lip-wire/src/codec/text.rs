@@ -95,17 +95,13 @@ impl<'de: 'a, 'a> Deserialize<'de> for Wtf8<'a> {
 
 impl<'de: 'a, 'a> Deserialize<'de> for Str<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer
-            .deserialize_bytes(BytesVisitor)
-            .map(|bytes| Self(replace_surrogates(bytes)))
+        deserializer.deserialize_bytes(BytesVisitor).map(|bytes| Self(replace_surrogates(bytes)))
     }
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Key<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer
-            .deserialize_str(BytesVisitor)
-            .map(|bytes| Self(replace_surrogates(bytes)))
+        deserializer.deserialize_str(BytesVisitor).map(|bytes| Self(replace_surrogates(bytes)))
     }
 }
 
@@ -291,10 +287,7 @@ mod tests {
     fn halves_of_a_pair_join_across_deltas() {
         let mut joiner = Joiner::default();
         let parts = [r#""a\ud835""#, r#""\udc00b\ud83d""#, r#""""#, r#""\ude00""#];
-        let text: String = parts
-            .iter()
-            .map(|json| joiner.push(wtf8(json)).into_owned())
-            .collect();
+        let text: String = parts.iter().map(|json| joiner.push(wtf8(json)).into_owned()).collect();
         assert_eq!(text, "a\u{1d400}b\u{1f600}");
         assert_eq!(joiner.finish(), None);
     }
@@ -311,10 +304,7 @@ mod tests {
 
     #[test]
     fn plain_text_is_borrowed() {
-        assert!(matches!(
-            Joiner::default().push(wtf8(r#""plain é""#)),
-            Cow::Borrowed("plain é")
-        ));
+        assert!(matches!(Joiner::default().push(wtf8(r#""plain é""#)), Cow::Borrowed("plain é")));
     }
 
     #[test]

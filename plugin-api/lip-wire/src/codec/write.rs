@@ -82,10 +82,7 @@ impl Object<'_> {
     pub(crate) fn array(&mut self, key: &str, fill: impl FnOnce(&mut Array<'_>)) {
         self.key(key);
         self.out.push(b'[');
-        fill(&mut Array {
-            out: self.out,
-            empty: true,
-        });
+        fill(&mut Array { out: self.out, empty: true });
         self.out.push(b']');
     }
 

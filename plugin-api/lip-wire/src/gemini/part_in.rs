@@ -7,7 +7,7 @@ use crate::{
         Content, Extensions, Fields, Json, Media, MediaKind, Native, Part, Reasoning, Sealed, Source, Text,
         ToolCall, ToolResult,
     },
-    codec::{CodecError, Id, Rest, Str, replace_surrogates},
+    codec::{CodecError, Id, Rest, Str, replace_surrogates, unpack_base64, unpacked_into},
 };
 
 /// Extension of a tool result: its text is the whole `response` object, not the value of `output` or `error`.
@@ -17,8 +17,40 @@ pub(super) const THOUGHT: &str = "thought";
 
 /// Reads all parts of a content; errors name the part.
 pub(super) fn decode_all(parts: Option<wire::Many<wire::Part<'_>>>) -> Result<Vec<Part>, CodecError> {
-    let one = |(at, part)| decode(part).map_err(|e: CodecError| e.under(format!("parts[{at}]")));
-    parts.into_iter().flatten().enumerate().map(one).collect()
+    let mut all: Vec<Part> = Vec::new();
+    for (at, part) in parts.into_iter().flatten().enumerate() {
+        let mut part = decode(part).map_err(|e: CodecError| e.under(format!("parts[{at}]")))?;
+        if let Some(carried) = part.signature.as_ref().and_then(|sealed| unpack_base64(&sealed.data)) {
+            part.signature = None;
+            gather(&mut all, &mut part);
+            if !unpacked_into(&mut part, carried) {
+                continue;
+            }
+        }
+        all.push(part);
+    }
+    Ok(all)
+}
+
+/// A streamed thought comes back in the pieces that it came in; the carried seal at its end is that of all of them.
+fn gather(all: &mut Vec<Part>, part: &mut Part) {
+    let Content::Reasoning(thought) = &mut part.content else {
+        return;
+    };
+    let unsealed = |part: &Part| match &part.content {
+        Content::Reasoning(piece) if part.signature.is_none() && piece.encrypted.is_none() => {
+            piece.readable()
+        }
+        _ => None,
+    };
+    if thought.readable().is_some() {
+        return;
+    }
+    let pieces: Vec<String> = all.iter().rev().map_while(unsealed).collect();
+    all.truncate(all.len() - pieces.len());
+    if !pieces.is_empty() {
+        thought.summary = vec![pieces.into_iter().rev().collect()];
+    }
 }
 
 /// Reads one part.

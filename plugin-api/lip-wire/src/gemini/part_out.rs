@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use super::{GEMINI, part_in::THOUGHT};
 use crate::{
     canon::{CallKind, Content, Fields, Json, Media, Part, Reasoning, Refusal, Sealed, Source, ToolCall},
-    codec::{Array, Object, split_data_url},
+    codec::{Array, Object, carried, pack_base64, split_data_url},
     loss::Losses,
 };
 
@@ -229,8 +229,21 @@ fn by_extension(url: &str) -> Option<&'static str> {
     })
 }
 
+/// The part as a client sees it: a thought that another dialect sealed carries that seal in Gemini's place for seals.
+pub(super) fn carrying(part: &Part) -> Cow<'_, Part> {
+    let Content::Reasoning(thought) = &part.content else {
+        return Cow::Borrowed(part);
+    };
+    let Some((sealed, seals)) = carried(part, thought, GEMINI).filter(|_| own_seal(part).is_none()) else {
+        return Cow::Borrowed(part);
+    };
+    let signature = Some(Sealed { dialect: GEMINI, data: pack_base64(sealed, seals) });
+    Cow::Owned(Part { signature, ..part.clone() })
+}
+
 /// Writes a part of an answer; what has no place there is noted.
 pub(super) fn answer(part: &Part, own: bool, (path, losses): (&str, &mut Losses), list: &mut Array<'_>) {
+    let part = &*carrying(part);
     note(part, || path.to_owned(), losses);
     match &part.content {
         Content::Text(inner) => text(part, &inner.text, list),

@@ -222,6 +222,9 @@ impl Writer {
                 Some(old) if old.dialect == sealed.dialect => old.data.push_str(&sealed.data),
                 signature => *signature = Some(sealed.clone()),
             },
+            (Event::Encrypted { sealed, .. }, Content::Reasoning(thought)) => {
+                thought.encrypted = Some(sealed.clone());
+            }
             (Event::Media { data, transcript, .. }, Content::Media(media)) => {
                 if let Source::Base64(base64) = &mut media.source {
                     base64.push_str(data);
@@ -247,6 +250,7 @@ impl Writer {
             return;
         };
         let Open { part, told, .. } = self.open.swap_remove(place);
+        let part = part_out::carrying(&part).into_owned();
         let is_said = match &part.content {
             Content::Text(text) => text.text.is_empty(),
             Content::Refusal(_) => true,

@@ -9,23 +9,13 @@ use crate::{
 
 /// Reads the value of `error` (an object or, with some servers, a string); `message` is the outer one of vLLM's `{"object":"error","message":…}`.
 pub(super) fn decode(error: &RawValue) -> Failure {
-    let native = Some(Native {
-        dialect: CHAT,
-        raw: Json::from(error),
-    });
+    let native = Some(Native { dialect: CHAT, raw: Json::from(error) });
     if let Ok(text) = serde_json::from_str::<Str<'_>>(error.get()) {
-        return Failure {
-            message: text.into_owned(),
-            native,
-            ..Failure::default()
-        };
+        return Failure { message: text.into_owned(), native, ..Failure::default() };
     }
     let object = serde_json::from_str::<wire::Error<'_>>(error.get()).unwrap_or_default();
     let code = object.code.map(Id::into_owned);
-    let status = code
-        .as_deref()
-        .and_then(|code| code.parse().ok())
-        .filter(|n| (400..600).contains(n));
+    let status = code.as_deref().and_then(|code| code.parse().ok()).filter(|n| (400..600).contains(n));
     let kind = status.map_or_else(
         || kind_of(object.kind.as_ref().map(Str::as_str), code.as_deref()),
         FailureKind::of_status,
@@ -59,10 +49,8 @@ fn kind_of(kind: Option<&str>, code: Option<&str>) -> FailureKind {
 
 /// Writes the field `error`.
 pub(super) fn encode(failure: &Failure, object: &mut Object<'_>) {
-    if let Some(native) = failure
-        .native
-        .as_ref()
-        .filter(|native| native.dialect == CHAT && native.raw.is_object())
+    if let Some(native) =
+        failure.native.as_ref().filter(|native| native.dialect == CHAT && native.raw.is_object())
     {
         object.raw("error", native.raw.get());
         return;

@@ -7,21 +7,12 @@ use crate::{
 
 /// Reads one content part. Unknown kinds are errors: dropping them would change what was said.
 pub(super) fn decode_part(part: wire::Part<'_>) -> Result<Part, CodecError> {
-    let kind = part
-        .kind
-        .as_ref()
-        .ok_or_else(|| CodecError::missing(CHAT, "type"))?;
+    let kind = part.kind.as_ref().ok_or_else(|| CodecError::missing(CHAT, "type"))?;
     let content = match kind.as_str() {
         // Clients that speak several dialects mix up the names of the text kinds; the meaning is the same.
         "text" | "input_text" | "output_text" => {
-            let text = part
-                .text
-                .ok_or_else(|| CodecError::missing(CHAT, "text"))?
-                .into_owned();
-            Content::Text(Text {
-                text,
-                ..Text::default()
-            })
+            let text = part.text.ok_or_else(|| CodecError::missing(CHAT, "text"))?.into_owned();
+            Content::Text(Text { text, ..Text::default() })
         }
         "refusal" => Content::Refusal(Refusal {
             text: part.refusal.map(Str::into_owned).unwrap_or_default(),
@@ -30,12 +21,8 @@ pub(super) fn decode_part(part: wire::Part<'_>) -> Result<Part, CodecError> {
         "image_url" => decode_url(part.image_url, MediaKind::Image, "image_url")?,
         "video_url" => decode_url(part.video_url, MediaKind::Video, "video_url")?,
         "input_audio" => {
-            let audio = part
-                .input_audio
-                .ok_or_else(|| CodecError::missing(CHAT, "input_audio"))?;
-            let data = audio
-                .data
-                .ok_or_else(|| CodecError::missing(CHAT, "input_audio.data"))?;
+            let audio = part.input_audio.ok_or_else(|| CodecError::missing(CHAT, "input_audio"))?;
+            let data = audio.data.ok_or_else(|| CodecError::missing(CHAT, "input_audio.data"))?;
             let mut media = media(MediaKind::Audio, Source::Base64(data.into_owned()));
             media.media_type = audio.format.map(|format| format!("audio/{}", format.as_str()));
             Content::Media(media)
@@ -45,23 +32,14 @@ pub(super) fn decode_part(part: wire::Part<'_>) -> Result<Part, CodecError> {
     };
     Ok(Part {
         content,
-        cache: part.cache_control.map(|mark| CacheMark {
-            ttl: mark.ttl.map(Str::into_owned),
-        }),
+        cache: part.cache_control.map(|mark| CacheMark { ttl: mark.ttl.map(Str::into_owned) }),
         extensions: part.rest.into_extensions(CHAT),
         ..Part::default()
     })
 }
 
 fn media(kind: MediaKind, source: Source) -> Media {
-    Media {
-        kind,
-        source,
-        media_type: None,
-        name: None,
-        detail: None,
-        transcript: None,
-    }
+    Media { kind, source, media_type: None, name: None, detail: None, transcript: None }
 }
 
 /// `{"url": …, "detail": …}`, or the bare URL that some clients send.
@@ -73,16 +51,11 @@ fn decode_url(
     let raw = raw.ok_or_else(|| CodecError::missing(CHAT, field))?.get();
     let wrong = |error: serde_json::Error| CodecError::at(CHAT, field, error.to_string());
     let object = if raw.starts_with('"') {
-        wire::MediaUrl {
-            url: Some(serde_json::from_str(raw).map_err(wrong)?),
-            ..wire::MediaUrl::default()
-        }
+        wire::MediaUrl { url: Some(serde_json::from_str(raw).map_err(wrong)?), ..wire::MediaUrl::default() }
     } else {
         serde_json::from_str::<wire::MediaUrl<'_>>(raw).map_err(wrong)?
     };
-    let url = object
-        .url
-        .ok_or_else(|| CodecError::missing(CHAT, format!("{field}.url")))?;
+    let url = object.url.ok_or_else(|| CodecError::missing(CHAT, format!("{field}.url")))?;
     let mut media = media(kind, Source::Url(String::new()));
     match split_data_url(url.as_str()) {
         Some((mime, data)) => {
@@ -102,9 +75,7 @@ fn decode_file(file: wire::File<'_>) -> Result<Content, CodecError> {
         media.source = Source::FileId(id.into_owned());
         return Ok(Content::Media(media));
     }
-    let data = file
-        .file_data
-        .ok_or_else(|| CodecError::missing(CHAT, "file.file_data"))?;
+    let data = file.file_data.ok_or_else(|| CodecError::missing(CHAT, "file.file_data"))?;
     match split_data_url(data.as_str()) {
         Some((mime, base64)) => {
             media.source = Source::Base64(base64.to_owned());
@@ -121,11 +92,7 @@ pub(super) fn encode_media(media: &Media, object: &mut Object<'_>) {
     let mime = media.media_type.as_deref();
     match (media.kind, &media.source) {
         (MediaKind::Image | MediaKind::Video, source) => {
-            let kind = if media.kind == MediaKind::Image {
-                "image_url"
-            } else {
-                "video_url"
-            };
+            let kind = if media.kind == MediaKind::Image { "image_url" } else { "video_url" };
             object.put("type", kind);
             object.object(kind, |inner| {
                 match source {

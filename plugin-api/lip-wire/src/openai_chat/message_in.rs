@@ -13,10 +13,7 @@ use crate::{
 
 /// Reads a message of a request.
 pub(super) fn decode(mut message: wire::Message<'_>) -> Result<Turn, CodecError> {
-    let role = message
-        .role
-        .take()
-        .ok_or_else(|| CodecError::missing(CHAT, "role"))?;
+    let role = message.role.take().ok_or_else(|| CodecError::missing(CHAT, "role"))?;
     let name = message.name.take().map(Str::into_owned);
     let extensions = std::mem::take(&mut message.rest).into_extensions(CHAT);
     let role = match role.as_str() {
@@ -26,31 +23,16 @@ pub(super) fn decode(mut message: wire::Message<'_>) -> Result<Turn, CodecError>
         "assistant" => Role::Assistant,
         "tool" | "function" => {
             let part = decode_result(message, name, role.as_str() == "function")?;
-            return Ok(Turn {
-                role: Role::Tool,
-                parts: vec![part],
-                extensions,
-                ..Turn::default()
-            });
+            return Ok(Turn { role: Role::Tool, parts: vec![part], extensions, ..Turn::default() });
         }
         other => return Err(CodecError::unknown_value(CHAT, "role", other)),
     };
     let parts = if role == Role::Assistant {
         decode_answer(message)?
     } else {
-        decode_content(
-            message
-                .content
-                .ok_or_else(|| CodecError::missing(CHAT, "content"))?,
-        )?
+        decode_content(message.content.ok_or_else(|| CodecError::missing(CHAT, "content"))?)?
     };
-    Ok(Turn {
-        role,
-        name,
-        parts,
-        extensions,
-        ..Turn::default()
-    })
+    Ok(Turn { role, name, parts, extensions, ..Turn::default() })
 }
 
 fn decode_result(message: wire::Message<'_>, name: Option<String>, legacy: bool) -> Result<Part, CodecError> {
@@ -58,17 +40,9 @@ fn decode_result(message: wire::Message<'_>, name: Option<String>, legacy: bool)
     if call_id.is_none() && !legacy {
         return Err(CodecError::missing(CHAT, "tool_call_id"));
     }
-    let parts = message
-        .content
-        .map(decode_content)
-        .transpose()?
-        .unwrap_or_default();
-    let mut part = Part::new(Content::ToolResult(ToolResult {
-        call_id,
-        name,
-        parts,
-        ..ToolResult::default()
-    }));
+    let parts = message.content.map(decode_content).transpose()?.unwrap_or_default();
+    let mut part =
+        Part::new(Content::ToolResult(ToolResult { call_id, name, parts, ..ToolResult::default() }));
     if legacy {
         part.extensions.set(CHAT, LEGACY, Json::of(&true));
     }
@@ -91,25 +65,21 @@ pub(super) fn decode_answer(message: wire::Message<'_>) -> Result<Vec<Part>, Cod
     let details = message.reasoning_details.unwrap_or_default();
     if details.is_empty() {
         // Servers that send both send the same text twice.
-        let said = [
-            (message.reasoning_content, reasoning::CONTENT),
-            (message.reasoning, reasoning::PLAIN),
-        ];
+        let said = [(message.reasoning_content, reasoning::CONTENT), (message.reasoning, reasoning::PLAIN)];
         let said = said
             .into_iter()
             .find_map(|(text, field)| Some((text.filter(|t| !t.as_str().is_empty())?, field)));
         parts.extend(said.map(|(text, field)| reasoning::plain(text.into_owned(), field)));
     }
-    parts.extend(details.into_iter().map(reasoning::decode_detail));
+    for detail in details {
+        reasoning::join(&mut parts, reasoning::decode_detail(detail));
+    }
     if let Some(content) = message.content {
         let content = decode_content(content)?;
         parts.extend(content.into_iter().filter(|part| part.as_text() != Some("")));
     }
     if let Some(refusal) = message.refusal.filter(|text| !text.as_str().is_empty()) {
-        parts.push(Part::new(Content::Refusal(Refusal {
-            text: refusal.into_owned(),
-            logprobs: Vec::new(),
-        })));
+        parts.push(Part::new(Content::Refusal(Refusal { text: refusal.into_owned(), logprobs: Vec::new() })));
     }
     for (index, image) in message.images.into_iter().flatten().enumerate() {
         parts.push(decode_part(image).map_err(|e| e.under(format!("images[{index}]")))?);
@@ -132,22 +102,10 @@ fn decode_audio(audio: wire::Audio<'_>) -> Part {
         Some(data) => Source::Base64(data.into_owned()),
         None => Source::FileId(id.clone().unwrap_or_default()),
     };
-    let transcript = audio
-        .transcript
-        .map(|text| replace_surrogates(text.0).into_owned());
-    let media = Media {
-        kind: MediaKind::Audio,
-        source,
-        media_type: None,
-        name: None,
-        detail: None,
-        transcript,
-    };
-    Part {
-        id,
-        extensions: audio.rest.into_extensions(CHAT),
-        ..Part::new(Content::Media(media))
-    }
+    let transcript = audio.transcript.map(|text| replace_surrogates(text.0).into_owned());
+    let media =
+        Media { kind: MediaKind::Audio, source, media_type: None, name: None, detail: None, transcript };
+    Part { id, extensions: audio.rest.into_extensions(CHAT), ..Part::new(Content::Media(media)) }
 }
 
 fn annotate(parts: &mut [Part], annotations: Vec<&RawValue>) {
@@ -156,17 +114,14 @@ fn annotate(parts: &mut [Part], annotations: Vec<&RawValue>) {
         _ => None,
     });
     if let Some(text) = text {
-        text.annotations
-            .extend(annotations.into_iter().map(decode_annotation));
+        text.annotations.extend(annotations.into_iter().map(decode_annotation));
     }
 }
 
 /// Reads a citation; the raw object is kept.
 pub(super) fn decode_annotation(raw: &RawValue) -> Annotation {
     let read = serde_json::from_str::<wire::Annotation<'_>>(raw.get()).ok();
-    let cited = read
-        .and_then(|annotation| annotation.url_citation)
-        .unwrap_or_default();
+    let cited = read.and_then(|annotation| annotation.url_citation).unwrap_or_default();
     Annotation {
         url: cited.url.map(Str::into_owned),
         title: cited.title.map(Str::into_owned),
@@ -174,20 +129,13 @@ pub(super) fn decode_annotation(raw: &RawValue) -> Annotation {
         start: cited.start_index.map(|n| n.0),
         end: cited.end_index.map(|n| n.0),
         file_id: None,
-        native: Some(Native {
-            dialect: CHAT,
-            raw: Json::from(raw),
-        }),
+        native: Some(Native { dialect: CHAT, raw: Json::from(raw) }),
     }
 }
 
 fn decode_legacy_call(call: wire::FunctionCall<'_>) -> Part {
     let name = call.name.map(Str::into_owned).unwrap_or_default();
-    let call = ToolCall {
-        name,
-        arguments: arguments(call.arguments),
-        ..ToolCall::default()
-    };
+    let call = ToolCall { name, arguments: arguments(call.arguments), ..ToolCall::default() };
     let mut part = Part::new(Content::ToolCall(call));
     part.extensions.set(CHAT, LEGACY, Json::of(&true));
     part
@@ -207,37 +155,16 @@ fn decode_call(call: wire::ToolCall<'_>) -> Result<Part, CodecError> {
         }
         (None, None) => return Err(CodecError::missing(CHAT, "function")),
     };
-    let name = name
-        .ok_or_else(|| CodecError::missing(CHAT, "function.name"))?
-        .into_owned();
+    let name = name.ok_or_else(|| CodecError::missing(CHAT, "function.name"))?.into_owned();
     let id = call.id.map(Id::into_owned).filter(|id| !id.is_empty());
-    let call = ToolCall {
-        id,
-        name,
-        namespace: None,
-        arguments,
-        kind,
-    };
-    Ok(Part {
-        signature,
-        extensions,
-        ..Part::new(Content::ToolCall(call))
-    })
+    let call = ToolCall { id, name, namespace: None, arguments, kind };
+    Ok(Part { signature, extensions, ..Part::new(Content::ToolCall(call)) })
 }
 
 /// Gemini's signature in Google's OpenAI layer.
 pub(super) fn signature(extra: &wire::ExtraContent<'_>) -> Option<Sealed> {
-    let data = extra
-        .google
-        .as_ref()?
-        .thought_signature
-        .as_ref()?
-        .as_str()
-        .to_owned();
-    Some(Sealed {
-        dialect: Dialect::Gemini,
-        data,
-    })
+    let data = extra.google.as_ref()?.thought_signature.as_ref()?.as_str().to_owned();
+    Some(Sealed { dialect: Dialect::Gemini, data })
 }
 
 fn arguments(arguments: Option<wire::Arguments<'_>>) -> String {

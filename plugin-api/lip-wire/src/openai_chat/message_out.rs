@@ -40,11 +40,7 @@ pub(super) fn encode_all(
         own,
         marks: own || options.chat_extras,
         reasoning: options.chat_reasoning,
-        ids: if own {
-            CallIds::default()
-        } else {
-            CallIds::of(request)
-        },
+        ids: if own { CallIds::default() } else { CallIds::of(request) },
         losses,
     };
     messages.instructions(list);
@@ -63,13 +59,8 @@ pub(super) fn encode_all(
 
 impl<'a> Messages<'a, '_> {
     fn instructions(&mut self, list: &mut Array<'_>) {
-        let parts: Vec<Placed<'a>> = self
-            .request
-            .instructions
-            .iter()
-            .enumerate()
-            .map(|(at, part)| (usize::MAX, at, part))
-            .collect();
+        let parts: Vec<Placed<'a>> =
+            self.request.instructions.iter().enumerate().map(|(at, part)| (usize::MAX, at, part)).collect();
         if !parts.is_empty() {
             list.object(|message| {
                 message.put("role", "system");
@@ -81,8 +72,7 @@ impl<'a> Messages<'a, '_> {
     fn group(&mut self, turns: std::ops::Range<usize>, role: Role, list: &mut Array<'_>) {
         let mut parts: Vec<Placed<'a>> = Vec::new();
         for (index, turn) in turns.clone().zip(&self.request.turns[turns.clone()]) {
-            self.losses
-                .foreign(&turn.extensions, CHAT, &format!("turns[{index}]."));
+            self.losses.foreign(&turn.extensions, CHAT, &format!("turns[{index}]."));
             parts.extend(turn.parts.iter().enumerate().map(|(at, part)| (index, at, part)));
         }
         if !parts.is_empty() && parts.iter().all(|(_, _, part)| self.is_silent(part)) {
@@ -172,9 +162,7 @@ impl<'a> Messages<'a, '_> {
             message.put("content", &text);
             parts.iter().for_each(|placed| self.note(placed));
         } else {
-            message.array("content", |list| {
-                parts.iter().for_each(|placed| self.part(placed, list))
-            });
+            message.array("content", |list| parts.iter().for_each(|placed| self.part(placed, list)));
         }
     }
 
@@ -200,8 +188,7 @@ impl<'a> Messages<'a, '_> {
             },
             Content::Native(_) => self.losses.dropped(path(turn, at), "part of another dialect"),
             Content::ToolCall(_) | Content::ToolResult(_) | Content::Reasoning(_) => {
-                self.losses
-                    .dropped(path(turn, at), "no place for this kind of part here");
+                self.losses.dropped(path(turn, at), "no place for this kind of part here");
             }
         }
         self.note(placed);
@@ -217,16 +204,13 @@ impl<'a> Messages<'a, '_> {
     /// What no spelling of a part can carry.
     fn note(&mut self, (turn, at, part): &Placed<'a>) {
         if part.cache.is_some() && !self.marks {
-            self.losses
-                .dropped(path(*turn, *at) + ".cache", "no cache marks in this dialect");
+            self.losses.dropped(path(*turn, *at) + ".cache", "no cache marks in this dialect");
         }
         let carried = matches!(part.content, Content::Reasoning(_) | Content::ToolCall(_));
         if part.signature.is_some() && !carried {
-            self.losses
-                .dropped(path(*turn, *at) + ".signature", "no place for signatures");
+            self.losses.dropped(path(*turn, *at) + ".signature", "no place for signatures");
         }
-        self.losses
-            .foreign(&part.extensions, CHAT, &(path(*turn, *at) + "."));
+        self.losses.foreign(&part.extensions, CHAT, &(path(*turn, *at) + "."));
     }
 
     fn result(&mut self, placed: Placed<'a>, media: &mut Vec<Placed<'a>>, message: &mut Object<'_>) {
@@ -243,14 +227,12 @@ impl<'a> Messages<'a, '_> {
             message.opt("name", result.name.as_deref().filter(|_| self.own));
             let id = self.ids.id(turn, at, result.call_id.as_deref());
             if id.is_none() {
-                self.losses
-                    .changed(path(turn, at) + ".call_id", "the result answers no known call");
+                self.losses.changed(path(turn, at) + ".call_id", "the result answers no known call");
             }
             message.put("tool_call_id", id.or(result.name.as_deref()).unwrap_or_default());
         }
         if result.is_error == Some(true) {
-            self.losses
-                .dropped(path(turn, at) + ".is_error", "no error flag in this dialect");
+            self.losses.dropped(path(turn, at) + ".is_error", "no error flag in this dialect");
         }
         self.result_content(result, turn, media, message);
         message.fields_except(part.extensions.fields(CHAT), &[LEGACY]);
@@ -267,10 +249,7 @@ impl<'a> Messages<'a, '_> {
         let (moved, stay): (Vec<Placed<'a>>, Vec<_>) =
             placed.partition(|(_, _, part)| !self.own && matches!(part.content, Content::Media(_)));
         if !moved.is_empty() {
-            self.losses.changed(
-                format!("turns[{turn}]"),
-                "media of a tool result moved into a user message",
-            );
+            self.losses.changed(format!("turns[{turn}]"), "media of a tool result moved into a user message");
         }
         media.extend(moved);
         if stay.is_empty() {
@@ -291,11 +270,7 @@ enum Join {
 }
 
 fn path(turn: usize, part: usize) -> String {
-    if turn == usize::MAX {
-        format!("instructions[{part}]")
-    } else {
-        format!("turns[{turn}].parts[{part}]")
-    }
+    if turn == usize::MAX { format!("instructions[{part}]") } else { format!("turns[{turn}].parts[{part}]") }
 }
 
 fn is_legacy(part: &Part) -> bool {
@@ -309,11 +284,7 @@ fn is_ours(call: &ToolCall) -> bool {
 fn is_audio_mention(content: &Content) -> bool {
     matches!(
         content,
-        Content::Media(Media {
-            kind: crate::canon::MediaKind::Audio,
-            source: Source::FileId(_),
-            ..
-        })
+        Content::Media(Media { kind: crate::canon::MediaKind::Audio, source: Source::FileId(_), .. })
     )
 }
 
@@ -354,11 +325,7 @@ pub(super) fn encode_call(
 
 /// Writes Gemini's signature where Google's own OpenAI layer has it.
 pub(super) fn extra_content(part: &Part, object: &mut Object<'_>) {
-    if let Some(sealed) = part
-        .signature
-        .as_ref()
-        .filter(|sealed| sealed.dialect == Dialect::Gemini)
-    {
+    if let Some(sealed) = part.signature.as_ref().filter(|sealed| sealed.dialect == Dialect::Gemini) {
         object.object("extra_content", |extra| {
             extra.object("google", |google| google.put("thought_signature", &sealed.data));
         });

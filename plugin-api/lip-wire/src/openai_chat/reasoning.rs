@@ -33,10 +33,26 @@ pub(super) fn decode_detail(detail: wire::Detail<'_>) -> Part {
         reasoning.text = detail.text.map(owned).unwrap_or_default();
         reasoning.summary = detail.summary.map(owned).unwrap_or_default();
     }
-    part.signature = detail
-        .signature
-        .map(|data| seal(detail.format.as_ref(), data.into_owned()));
+    part.signature = detail.signature.map(|data| seal(detail.format.as_ref(), data.into_owned()));
     part
+}
+
+/// Appends an item; what one part was written as comes back as one part, which its id tells.
+pub(super) fn join(parts: &mut Vec<Part>, item: Part) {
+    if let Some(last) = parts.last_mut()
+        && last.id.is_some()
+        && last.id == item.id
+        && last.signature.is_none()
+        && let (Content::Reasoning(before), Content::Reasoning(thought)) = (&mut last.content, &item.content)
+        && before.encrypted.is_none()
+    {
+        before.text.extend_from_slice(&thought.text);
+        before.summary.extend_from_slice(&thought.summary);
+        before.encrypted.clone_from(&thought.encrypted);
+        last.signature = item.signature;
+        return;
+    }
+    parts.push(item);
 }
 
 /// The same without text and signature, for streams.
@@ -90,30 +106,54 @@ fn format(dialect: Dialect) -> &'static str {
     }
 }
 
-/// Writes a reasoning part as items of `reasoning_details`.
-pub(super) fn encode_details(part: &Part, reasoning: &Reasoning, list: &mut Array<'_>) {
+/// One item of `reasoning_details` to be written.
+pub(super) struct DetailOut<'p> {
+    kind: &'static str,
+    /// Its text, and the field that holds it.
+    text: Option<(&'static str, Cow<'p, str>)>,
+    seal: Option<(&'static str, &'p Sealed)>,
+}
+
+/// A reasoning part as items of `reasoning_details`.
+pub(super) fn details_of<'p>(part: &'p Part, reasoning: &'p Reasoning) -> Vec<DetailOut<'p>> {
     let signature = part.signature.as_ref();
+    let mut items: Vec<DetailOut<'p>> = Vec::new();
     for summary in &reasoning.summary {
-        list.object(|object| {
-            object.put("type", "reasoning.summary");
-            object.put("summary", summary);
-            tail(part, None, object);
-        });
+        let text = Some(("summary", Cow::from(summary)));
+        items.push(DetailOut { kind: "reasoning.summary", text, seal: None });
     }
-    if !reasoning.text.is_empty() || (signature.is_some() && reasoning.encrypted.is_none()) {
-        list.object(|object| {
-            object.put("type", "reasoning.text");
-            object.put("text", &Cow::from(reasoning.text.join("\n\n")));
-            object.opt("signature", signature.map(|sealed| &sealed.data));
-            tail(part, signature, object);
-        });
+    if reasoning.text.is_empty()
+        && reasoning.encrypted.is_none()
+        && let Some(last) = items.last_mut()
+    {
+        last.seal = signature.map(|sealed| ("signature", sealed));
+    } else if !reasoning.text.is_empty() || (signature.is_some() && reasoning.encrypted.is_none()) {
+        let text = Some(("text", Cow::from(reasoning.text.join("\n\n"))));
+        let seal = signature.map(|sealed| ("signature", sealed));
+        items.push(DetailOut { kind: "reasoning.text", text, seal });
     }
     if let Some(sealed) = &reasoning.encrypted {
-        list.object(|object| {
-            object.put("type", "reasoning.encrypted");
-            object.put("data", &sealed.data);
-            tail(part, Some(sealed), object);
-        });
+        items.push(DetailOut { kind: "reasoning.encrypted", text: None, seal: Some(("data", sealed)) });
+    }
+    items
+}
+
+/// Writes one of [`details_of`].
+pub(super) fn detail_into(part: &Part, item: &DetailOut<'_>, object: &mut Object<'_>) {
+    object.put("type", item.kind);
+    if let Some((field, text)) = &item.text {
+        object.put(field, &**text);
+    }
+    if let Some((field, sealed)) = item.seal {
+        object.put(field, &sealed.data);
+    }
+    tail(part, item.seal.map(|(_, sealed)| sealed), object);
+}
+
+/// Writes a reasoning part as items of `reasoning_details`.
+pub(super) fn encode_details(part: &Part, reasoning: &Reasoning, list: &mut Array<'_>) {
+    for item in details_of(part, reasoning) {
+        list.object(|object| detail_into(part, &item, object));
     }
 }
 

@@ -25,9 +25,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Coded<Reply>, CodecError> {
         ..Reply::default()
     };
     for (at, choice) in wire.choices.into_iter().flatten().enumerate() {
-        reply
-            .choices
-            .push(decode_choice(choice).map_err(|e| e.under(format!("choices[{at}].message")))?);
+        reply.choices.push(decode_choice(choice).map_err(|e| e.under(format!("choices[{at}].message")))?);
     }
     Ok((reply, Losses::new()))
 }
@@ -39,16 +37,9 @@ fn decode_choice(choice: wire::Choice<'_>) -> Result<Choice, CodecError> {
     if !rest.is_empty() {
         extensions.set(CHAT, "message", Json::of(&rest.into_fields()));
     }
-    let stop = choice
-        .finish_reason
-        .as_ref()
-        .and_then(|word| decode_stop(word.as_str()));
-    let mut answer = Choice {
-        parts: message_in::decode_answer(message)?,
-        stop,
-        extensions,
-        ..Choice::default()
-    };
+    let stop = choice.finish_reason.as_ref().and_then(|word| decode_stop(word.as_str()));
+    let mut answer =
+        Choice { parts: message_in::decode_answer(message)?, stop, extensions, ..Choice::default() };
     let tokens = choice.logprobs.unwrap_or_default();
     let mut of_text = logprobs::decode(tokens.content.unwrap_or_default());
     let mut of_refusal = logprobs::decode(tokens.refusal.unwrap_or_default());
@@ -81,10 +72,7 @@ pub(super) fn decode_failure(wire: &wire::Completion<'_>) -> Option<Failure> {
     if let Some(error) = wire.error {
         return Some(failure::decode(error));
     }
-    let message = wire.message.filter(|_| {
-        wire.object
-            .as_ref()
-            .is_some_and(|object| object.as_str() == "error")
-    })?;
+    let message =
+        wire.message.filter(|_| wire.object.as_ref().is_some_and(|object| object.as_str() == "error"))?;
     Some(failure::decode(message))
 }

@@ -22,22 +22,12 @@ pub(super) fn encode(reply: &Reply, ctx: &EncodeCtx) -> Coded<Vec<u8>> {
     let mut losses = Losses::new();
     let mut out = Vec::with_capacity(1024);
     let id = reply.id.as_deref().unwrap_or(&ctx.reply_id);
-    let answer = Answer {
-        id,
-        foreign: reply.origin != Some(CHAT),
-        spelling: ctx.chat_reasoning,
-    };
+    let answer = Answer { id, foreign: reply.origin != Some(CHAT), spelling: ctx.chat_reasoning };
     object(&mut out, |body| {
         body.put("id", id);
         body.put("object", "chat.completion");
         body.put("created", &reply.created.unwrap_or(ctx.created_unix));
-        body.put(
-            "model",
-            ctx.model
-                .as_deref()
-                .or(reply.model.as_deref())
-                .unwrap_or_default(),
-        );
+        body.put("model", ctx.model.as_deref().or(reply.model.as_deref()).unwrap_or_default());
         body.array("choices", |list| {
             for (index, choice) in reply.choices.iter().enumerate() {
                 list.object(|object| encode_choice(index, choice, &answer, object, &mut losses));
@@ -68,16 +58,11 @@ fn encode_choice(
     let own = choice.extensions.fields(CHAT);
     object.object("message", |message| {
         encode_message(&choice.parts, answer, message, losses);
-        let rest = own
-            .and_then(|fields| fields.get("message"))
-            .and_then(Json::read::<Fields>);
+        let rest = own.and_then(|fields| fields.get("message")).and_then(Json::read::<Fields>);
         message.fields(rest.as_ref());
     });
     encode_logprobs(choice, object);
-    object.put(
-        "finish_reason",
-        &choice.stop.as_ref().map(|stop| stop_word(stop, losses)),
-    );
+    object.put("finish_reason", &choice.stop.as_ref().map(|stop| stop_word(stop, losses)));
     object.fields_except(own, &["message"]);
     losses.foreign(&choice.extensions, CHAT, &format!("choices[{index}]."));
 }
@@ -85,23 +70,9 @@ fn encode_choice(
 fn encode_message(parts: &[Part], answer: &Answer<'_>, message: &mut Object<'_>, losses: &mut Losses) {
     message.put("role", "assistant");
     let texts: Vec<&str> = parts.iter().filter_map(Part::as_text).collect();
-    message.put(
-        "content",
-        &if texts.is_empty() {
-            None
-        } else {
-            Some(texts.concat())
-        },
-    );
+    message.put("content", &if texts.is_empty() { None } else { Some(texts.concat()) });
     let refusals: Vec<&str> = parts.iter().filter_map(refusal).collect();
-    message.put(
-        "refusal",
-        &if refusals.is_empty() {
-            None
-        } else {
-            Some(refusals.concat())
-        },
-    );
+    message.put("refusal", &if refusals.is_empty() { None } else { Some(refusals.concat()) });
     encode_thoughts(parts, answer.spelling, message, losses);
     let cited: Vec<&Annotation> = parts.iter().flat_map(annotations).collect();
     if !cited.is_empty() {
@@ -152,9 +123,7 @@ fn encode_thoughts(parts: &[Part], spelling: ChatReasoning, message: &mut Object
     let Some(field) = thought_field(first, spelling) else {
         return losses.dropped("reasoning", "hidden from the client");
     };
-    let texts: Vec<String> = thoughts()
-        .filter_map(|(_, reasoning)| reasoning.readable())
-        .collect();
+    let texts: Vec<String> = thoughts().filter_map(|(_, reasoning)| reasoning.readable()).collect();
     if field == reasoning::DETAILS {
         if !texts.is_empty() {
             message.put(reasoning::PLAIN, &texts.concat());
@@ -169,9 +138,24 @@ fn encode_thoughts(parts: &[Part], spelling: ChatReasoning, message: &mut Object
     if !texts.is_empty() {
         message.put(&field, &texts.join("\n\n"));
     }
-    if thoughts().any(|(part, reasoning)| part.signature.is_some() || reasoning.encrypted.is_some()) {
-        losses.dropped("reasoning.signature", "plain reasoning text carries no seal");
+    let is_sealed =
+        |part: &Part, thought: &Reasoning| part.signature.is_some() || thought.encrypted.is_some();
+    if !thoughts().any(|(part, thought)| is_sealed(part, thought)) {
+        return;
     }
+    if !shows_seals(first, spelling) {
+        return losses.dropped("reasoning.signature", "plain reasoning text carries no seal");
+    }
+    message.array(reasoning::DETAILS, |list| {
+        for (part, thought) in thoughts() {
+            reasoning::encode_details(part, thought, list);
+        }
+    });
+}
+
+/// Whether a client gets the seals of reasoning beside its text, to bring them back: where nothing says how it reads reasoning, and the reasoning is foreign.
+pub(super) fn shows_seals(reasoning: &Reasoning, spelling: ChatReasoning) -> bool {
+    spelling == ChatReasoning::AsCame && reasoning.carrier.is_none()
 }
 
 /// The field in which a client sees reasoning.
@@ -181,12 +165,9 @@ pub(super) fn thought_field(reasoning: &Reasoning, spelling: ChatReasoning) -> O
         ChatReasoning::Content => Some(reasoning::CONTENT.to_owned()),
         ChatReasoning::Plain => Some(reasoning::PLAIN.to_owned()),
         ChatReasoning::Details => Some(reasoning::DETAILS.to_owned()),
-        ChatReasoning::AsCame => Some(
-            reasoning
-                .carrier
-                .clone()
-                .unwrap_or_else(|| reasoning::CONTENT.to_owned()),
-        ),
+        ChatReasoning::AsCame => {
+            Some(reasoning.carrier.clone().unwrap_or_else(|| reasoning::CONTENT.to_owned()))
+        }
     }
 }
 
@@ -252,10 +233,8 @@ pub(super) fn audio_fields(part: &Part, audio: &Media, object: &mut Object<'_>) 
 }
 
 fn encode_calls(parts: &[Part], answer: &Answer<'_>, message: &mut Object<'_>, losses: &mut Losses) {
-    let calls: Vec<(&Part, &ToolCall)> = parts
-        .iter()
-        .filter_map(|part| Some((part, part.as_call()?)))
-        .collect();
+    let calls: Vec<(&Part, &ToolCall)> =
+        parts.iter().filter_map(|part| Some((part, part.as_call()?))).collect();
     let legacy = |part: &Part| part.extensions.get(CHAT, LEGACY).is_some();
     if let Some((_, call)) = calls.iter().find(|(part, _)| legacy(part)) {
         message.object("function_call", |object| {
@@ -269,20 +248,13 @@ fn encode_calls(parts: &[Part], answer: &Answer<'_>, message: &mut Object<'_>, l
     if calls.iter().any(|(part, call)| ours(part, call)) {
         message.array("tool_calls", |list| {
             for (n, (part, call)) in (0..).zip(calls.iter().filter(|(part, call)| ours(part, call))) {
-                let derived = if call.id.is_none() {
-                    Some(derived_call_id(answer.id, n))
-                } else {
-                    None
-                };
+                let derived = if call.id.is_none() { Some(derived_call_id(answer.id, n)) } else { None };
                 let id = call.id.as_deref().or(derived.as_deref());
                 list.object(|object| message_out::encode_call(part, call, id, answer.foreign, object));
             }
         });
     }
-    if calls
-        .iter()
-        .any(|(_, call)| matches!(call.kind, crate::canon::CallKind::Builtin(_)))
-    {
+    if calls.iter().any(|(_, call)| matches!(call.kind, crate::canon::CallKind::Builtin(_))) {
         losses.dropped("parts", "built-in call of another dialect");
     }
 }
@@ -314,10 +286,7 @@ pub(super) fn logprobs_field<'t>(
         return object.put("logprobs", &None::<u8>);
     }
     object.object("logprobs", |inner| {
-        for (key, tokens) in [
-            ("content", text.collect::<Vec<_>>()),
-            ("refusal", refusal.collect()),
-        ] {
+        for (key, tokens) in [("content", text.collect::<Vec<_>>()), ("refusal", refusal.collect())] {
             if tokens.is_empty() {
                 inner.put(key, &None::<u8>);
             } else {
@@ -330,11 +299,7 @@ pub(super) fn logprobs_field<'t>(
 /// The `finish_reason`: the origin's own word if it was Chat, else the nearest.
 pub(super) fn stop_word<'s>(stop: &'s Stop, losses: &mut Losses) -> &'s str {
     losses.foreign(&stop.extensions, CHAT, "stop.");
-    losses.unless_absent(
-        stop.sequence.as_ref(),
-        "stop.sequence",
-        "chat does not tell which",
-    );
+    losses.unless_absent(stop.sequence.as_ref(), "stop.sequence", "chat does not tell which");
     if let Some(raw) = stop.raw_in(CHAT) {
         return raw;
     }

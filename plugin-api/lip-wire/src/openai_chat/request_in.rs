@@ -17,24 +17,12 @@ pub(super) const REASONING_OBJECT: &str = "lip_reasoning_object";
 /// Reads a request body.
 pub(super) fn decode(body: &[u8]) -> Result<Coded<Request>, CodecError> {
     let mut wire: wire::Request<'_> = parse(CHAT, body)?;
-    let mut request = Request {
-        origin: Some(CHAT),
-        ..Request::default()
-    };
-    request.model = wire
-        .model
-        .take()
-        .ok_or_else(|| CodecError::missing(CHAT, "model"))?
-        .into_owned();
-    let messages = wire
-        .messages
-        .take()
-        .ok_or_else(|| CodecError::missing(CHAT, "messages"))?;
+    let mut request = Request { origin: Some(CHAT), ..Request::default() };
+    request.model = wire.model.take().ok_or_else(|| CodecError::missing(CHAT, "model"))?.into_owned();
+    let messages = wire.messages.take().ok_or_else(|| CodecError::missing(CHAT, "messages"))?;
     request.turns.reserve_exact(messages.len());
     for (index, message) in messages.into_iter().enumerate() {
-        request
-            .turns
-            .push(message_in::decode(message).map_err(|e| e.under(format!("messages[{index}]")))?);
+        request.turns.push(message_in::decode(message).map_err(|e| e.under(format!("messages[{index}]")))?);
     }
     request.extensions = std::mem::take(&mut wire.rest).into_extensions(CHAT);
     if let Some(audio) = wire.audio {
@@ -43,19 +31,11 @@ pub(super) fn decode(body: &[u8]) -> Result<Coded<Request>, CodecError> {
     decode_tools(&mut wire, &mut request)?;
     request.sampling = decode_sampling(&mut wire, &mut request.extensions);
     request.reasoning = decode_reasoning(wire.reasoning_effort, wire.reasoning);
-    request.format = wire
-        .response_format
-        .map(decode_format)
-        .transpose()
-        .map_err(|e| e.under("response_format"))?;
+    request.format =
+        wire.response_format.map(decode_format).transpose().map_err(|e| e.under("response_format"))?;
     request.parallel_tool_calls = wire.parallel_tool_calls;
     request.verbosity = wire.verbosity.map(Str::into_owned);
-    request.modalities = wire
-        .modalities
-        .into_iter()
-        .flatten()
-        .map(Str::into_owned)
-        .collect();
+    request.modalities = wire.modalities.into_iter().flatten().map(Str::into_owned).collect();
     request.service_tier = wire.service_tier.map(Str::into_owned);
     request.metadata = wire.metadata.unwrap_or_default();
     request.user = wire.user.map(Str::into_owned);
@@ -76,9 +56,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Coded<Request>, CodecError> {
 
 fn decode_tools(wire: &mut wire::Request<'_>, request: &mut Request) -> Result<(), CodecError> {
     for (index, tool) in wire.tools.take().into_iter().flatten().enumerate() {
-        request
-            .tools
-            .push(tools::decode_tool(tool).map_err(|e| e.under(format!("tools[{index}]")))?);
+        request.tools.push(tools::decode_tool(tool).map_err(|e| e.under(format!("tools[{index}]")))?);
     }
     for (index, function) in wire.functions.take().into_iter().flatten().enumerate() {
         request
@@ -126,10 +104,7 @@ fn decode_reasoning(
 ) -> Option<ReasoningConfig> {
     let Some(object) = object else {
         let effort = Some(effort?.into_owned());
-        return Some(ReasoningConfig {
-            effort,
-            ..ReasoningConfig::default()
-        });
+        return Some(ReasoningConfig { effort, ..ReasoningConfig::default() });
     };
     let mut fields: Fields = object.rest.into_fields();
     fields.set(REASONING_OBJECT, Json::of(&true));
@@ -147,9 +122,7 @@ fn decode_format(format: wire::ResponseFormat<'_>) -> Result<OutputFormat, Codec
         "text" => OutputFormat::Text,
         "json_object" => OutputFormat::JsonObject,
         "json_schema" => {
-            let schema = format
-                .json_schema
-                .ok_or_else(|| CodecError::missing(CHAT, "json_schema"))?;
+            let schema = format.json_schema.ok_or_else(|| CodecError::missing(CHAT, "json_schema"))?;
             OutputFormat::JsonSchema {
                 name: schema.name.map(Str::into_owned),
                 description: schema.description.map(Str::into_owned),
@@ -163,10 +136,7 @@ fn decode_format(format: wire::ResponseFormat<'_>) -> Result<OutputFormat, Codec
             for (name, value) in format.rest.into_fields().iter() {
                 raw.set(name, value.clone());
             }
-            OutputFormat::Native(Native {
-                dialect: CHAT,
-                raw: Json::of(&raw),
-            })
+            OutputFormat::Native(Native { dialect: CHAT, raw: Json::of(&raw) })
         }
     })
 }

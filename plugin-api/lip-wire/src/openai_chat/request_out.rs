@@ -16,19 +16,12 @@ const NO_FIELD: &str = "chat has no such field";
 pub(super) fn encode(request: &Request, options: &RequestOptions) -> Coded<Vec<u8>> {
     let mut losses = Losses::new();
     // Text dominates a request; its size is a good first guess for the body.
-    let text: usize = request
-        .turns
-        .iter()
-        .flat_map(|t| &t.parts)
-        .filter_map(|p| p.as_text())
-        .map(str::len)
-        .sum();
+    let text: usize =
+        request.turns.iter().flat_map(|t| &t.parts).filter_map(|p| p.as_text()).map(str::len).sum();
     let mut out = Vec::with_capacity(text + text / 8 + 2048);
     object(&mut out, |body| {
         body.put("model", &request.model);
-        body.array("messages", |list| {
-            message_out::encode_all(request, options, list, &mut losses)
-        });
+        body.array("messages", |list| message_out::encode_all(request, options, list, &mut losses));
         encode_tools(request, options, body, &mut losses);
         encode_sampling(request, options, body, &mut losses);
         encode_reasoning(request.reasoning.as_ref(), body, &mut losses);
@@ -43,9 +36,7 @@ pub(super) fn encode(request: &Request, options: &RequestOptions) -> Coded<Vec<u
 fn encode_tools(request: &Request, options: &RequestOptions, body: &mut Object<'_>, losses: &mut Losses) {
     let marks = options.chat_extras || request.origin == Some(CHAT);
     if request.tools.iter().any(|tool| !tools::is_legacy(tool)) {
-        body.array("tools", |list| {
-            tools::encode_tools(&request.tools, marks, list, losses)
-        });
+        body.array("tools", |list| tools::encode_tools(&request.tools, marks, list, losses));
     }
     if request.tools.iter().any(tools::is_legacy) {
         body.array("functions", |list| tools::encode_legacy(&request.tools, list));
@@ -90,10 +81,7 @@ fn encode_sampling(request: &Request, options: &RequestOptions, body: &mut Objec
         MaxTokensField::MaxTokens => true,
         MaxTokensField::MaxCompletionTokens => false,
     };
-    body.opt(
-        if old { "max_tokens" } else { "max_completion_tokens" },
-        *max_output_tokens,
-    );
+    body.opt(if old { "max_tokens" } else { "max_completion_tokens" }, *max_output_tokens);
     body.list("stop", stop);
     body.opt("seed", *seed);
     body.opt("presence_penalty", *presence_penalty);
@@ -109,11 +97,7 @@ fn encode_reasoning(config: Option<&ReasoningConfig>, body: &mut Object<'_>, los
     losses.foreign(&config.extensions, CHAT, "reasoning.");
     losses.unless_absent(config.summary.as_ref(), "reasoning.summary", NO_FIELD);
     losses.unless_absent(config.display.as_ref(), "reasoning.display", NO_FIELD);
-    losses.unless_absent(
-        config.include_thoughts.as_ref(),
-        "reasoning.include_thoughts",
-        NO_FIELD,
-    );
+    losses.unless_absent(config.include_thoughts.as_ref(), "reasoning.include_thoughts", NO_FIELD);
     let own = config.extensions.fields(CHAT);
     if own.and_then(|fields| fields.get(REASONING_OBJECT)).is_some() {
         body.object("reasoning", |inner| {
@@ -138,12 +122,7 @@ fn encode_format(format: Option<&OutputFormat>, body: &mut Object<'_>, losses: &
         Some(OutputFormat::JsonObject) => {
             body.object("response_format", |inner| inner.put("type", "json_object"))
         }
-        Some(OutputFormat::JsonSchema {
-            name,
-            description,
-            schema,
-            strict,
-        }) => {
+        Some(OutputFormat::JsonSchema { name, description, schema, strict }) => {
             body.object("response_format", |inner| {
                 inner.put("type", "json_schema");
                 inner.object("json_schema", |object| {
@@ -172,10 +151,7 @@ fn encode_rest(request: &Request, body: &mut Object<'_>) {
     body.opt("user", request.user.as_deref());
     body.opt("safety_identifier", request.safety_id.as_deref());
     body.opt("prompt_cache_key", request.prompt_cache_key.as_deref());
-    body.opt(
-        "prompt_cache_retention",
-        request.prompt_cache_retention.as_deref(),
-    );
+    body.opt("prompt_cache_retention", request.prompt_cache_retention.as_deref());
     body.opt("store", request.store);
     body.opt("stream", request.stream);
     let options = &request.stream_options;
@@ -196,11 +172,7 @@ fn tier(tier: &str) -> &str {
 fn note_losses(request: &Request, losses: &mut Losses) {
     losses.foreign(&request.extensions, CHAT, "");
     losses.unless_absent(request.cache.as_ref(), "cache", "no cache marks in this dialect");
-    losses.unless_absent(
-        request.previous_response_id.as_ref(),
-        "previous_response_id",
-        NO_FIELD,
-    );
+    losses.unless_absent(request.previous_response_id.as_ref(), "previous_response_id", NO_FIELD);
     losses.unless_absent(request.truncation.as_ref(), "truncation", NO_FIELD);
     for include in &request.include {
         losses.dropped(format!("include[{}]", Json::of(include).get()), NO_FIELD);

@@ -75,12 +75,7 @@ impl Open {
     fn event(&self, text: String) -> Event {
         match self.kind {
             Kind::Text | Kind::Refusal => Event::Text { at: self.at, text },
-            Kind::Thought(kind, _) => Event::Reasoning {
-                at: self.at,
-                kind,
-                segment: 0,
-                text,
-            },
+            Kind::Thought(kind, _) => Event::Reasoning { at: self.at, kind, segment: 0, text },
             Kind::Arguments => Event::Arguments { at: self.at, text },
         }
     }
@@ -89,10 +84,7 @@ impl Open {
 impl Lane {
     /// The state of a choice that begins.
     pub(super) fn new(choice: u32) -> Self {
-        Self {
-            choice,
-            ..Self::default()
-        }
+        Self { choice, ..Self::default() }
     }
 
     /// The choice's index.
@@ -113,13 +105,9 @@ impl Lane {
         let details = delta.reasoning_details.unwrap_or_default();
         if details.is_empty() {
             // Servers that send both send the same text twice.
-            let said = [
-                (delta.reasoning_content, reasoning::CONTENT),
-                (delta.reasoning, reasoning::PLAIN),
-            ];
-            if let Some((text, field)) = said
-                .into_iter()
-                .find_map(|(text, field)| Some((text.filter(|t| !t.0.is_empty())?, field)))
+            let said = [(delta.reasoning_content, reasoning::CONTENT), (delta.reasoning, reasoning::PLAIN)];
+            if let Some((text, field)) =
+                said.into_iter().find_map(|(text, field)| Some((text.filter(|t| !t.0.is_empty())?, field)))
             {
                 let kind = Kind::Thought(ReasoningKind::Text, None);
                 self.prose(kind, || without_text(reasoning::plain(String::new(), field)), out)
@@ -149,10 +137,7 @@ impl Lane {
             self.annotate(raw, out, losses);
         }
         if let Some(call) = delta.function_call {
-            let whole = wire::ToolCall {
-                function: Some(call),
-                ..wire::ToolCall::default()
-            };
+            let whole = wire::ToolCall { function: Some(call), ..wire::ToolCall::default() };
             self.call(whole, true, out, losses);
         }
         for call in delta.tool_calls.into_iter().flatten() {
@@ -167,16 +152,10 @@ impl Lane {
             .as_ref()
             .filter(|open| matches!(open.kind, Kind::Text | Kind::Refusal))
             .map(|open| open.at.part);
-        for tokens in [tokens.content, tokens.refusal]
-            .into_iter()
-            .flatten()
-            .filter(|tokens| !tokens.is_empty())
+        for tokens in
+            [tokens.content, tokens.refusal].into_iter().flatten().filter(|tokens| !tokens.is_empty())
         {
-            out.push(Event::Logprobs {
-                choice: self.choice,
-                part,
-                tokens: logprobs::decode(tokens),
-            });
+            out.push(Event::Logprobs { choice: self.choice, part, tokens: logprobs::decode(tokens) });
         }
     }
 
@@ -185,10 +164,7 @@ impl Lane {
         if !self.stopped {
             self.close(out, losses);
             self.stopped = true;
-            out.push(Event::Stop {
-                choice: self.choice,
-                stop: Box::new(stop),
-            });
+            out.push(Event::Stop { choice: self.choice, stop: Box::new(stop) });
         }
     }
 
@@ -209,15 +185,9 @@ impl Lane {
     }
 
     fn start(&mut self, part: Part, out: &mut Vec<Event>) -> At {
-        let at = At {
-            choice: self.choice,
-            part: self.next,
-        };
+        let at = At { choice: self.choice, part: self.next };
         self.next += 1;
-        out.push(Event::PartStart {
-            at,
-            part: Box::new(part),
-        });
+        out.push(Event::PartStart { at, part: Box::new(part) });
         at
     }
 
@@ -234,17 +204,9 @@ impl Lane {
         }
         if self.prose.is_none() {
             let at = self.start(part(), out);
-            self.prose = Some(Open {
-                at,
-                kind,
-                joiner: Joiner::default(),
-            });
+            self.prose = Some(Open { at, kind, joiner: Joiner::default() });
         }
-        self.prose.get_or_insert_with(|| Open {
-            at: At::default(),
-            kind,
-            joiner: Joiner::default(),
-        })
+        self.prose.get_or_insert_with(|| Open { at: At::default(), kind, joiner: Joiner::default() })
     }
 
     fn whole(&mut self, part: Part, out: &mut Vec<Event>) {
@@ -259,11 +221,7 @@ impl Lane {
         }
         let index = Some(detail.index.map_or(0, |n| n.0));
         let (text, summary) = (detail.text.take(), detail.summary.take());
-        let kind = if summary.is_some() {
-            ReasoningKind::Summary
-        } else {
-            ReasoningKind::Text
-        };
+        let kind = if summary.is_some() { ReasoningKind::Summary } else { ReasoningKind::Text };
         // A signature alone belongs to what is open at its index, whatever it is.
         let open_kind = self.prose.as_ref().map(|open| open.kind);
         let kind = match open_kind {
@@ -285,10 +243,7 @@ impl Lane {
         let extensions = audio.rest.into_extensions(CHAT);
         let at = if let Some(at) = self.audio {
             if !extensions.is_empty() {
-                out.push(Event::PartExtra {
-                    at,
-                    extensions: Box::new(extensions),
-                });
+                out.push(Event::PartExtra { at, extensions: Box::new(extensions) });
             }
             at
         } else {
@@ -302,22 +257,12 @@ impl Lane {
                 transcript: None,
             };
             self.end_prose(out);
-            let at = self.start(
-                Part {
-                    id,
-                    extensions,
-                    ..Part::new(Content::Media(media))
-                },
-                out,
-            );
+            let at = self.start(Part { id, extensions, ..Part::new(Content::Media(media)) }, out);
             self.audio = Some(at);
             at
         };
         let data = audio.data.map(Str::into_owned).unwrap_or_default();
-        let transcript = audio
-            .transcript
-            .map(|t| replace_surrogates(t.0).into_owned())
-            .unwrap_or_default();
+        let transcript = audio.transcript.map(|t| replace_surrogates(t.0).into_owned()).unwrap_or_default();
         if !data.is_empty() || !transcript.is_empty() {
             out.push(Event::Media { at, data, transcript });
         }
@@ -325,9 +270,7 @@ impl Lane {
 
     fn annotate(&mut self, raw: &RawValue, out: &mut Vec<Event>, losses: &mut Losses) {
         match &self.prose {
-            Some(Open {
-                at, kind: Kind::Text, ..
-            }) => {
+            Some(Open { at, kind: Kind::Text, .. }) => {
                 let annotation = Box::new(message_in::decode_annotation(raw));
                 out.push(Event::Annotation { at: *at, annotation });
             }
@@ -352,14 +295,6 @@ fn text_of(arguments: wire::Arguments<'_>) -> String {
 
 fn call_part(id: Option<String>, name: String, kind: CallKind, rest: crate::codec::Rest<'_>) -> Part {
     let extensions: Extensions = rest.into_extensions(CHAT);
-    let call = ToolCall {
-        id,
-        name,
-        kind,
-        ..ToolCall::default()
-    };
-    Part {
-        extensions,
-        ..Part::new(Content::ToolCall(call))
-    }
+    let call = ToolCall { id, name, kind, ..ToolCall::default() };
+    Part { extensions, ..Part::new(Content::ToolCall(call)) }
 }

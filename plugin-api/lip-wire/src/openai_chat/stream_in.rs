@@ -47,8 +47,7 @@ impl DecodeStream for Decoder {
         }
         self.head(&mut chunk, out);
         for (at, choice) in chunk.choices.into_iter().flatten().enumerate() {
-            self.choice(choice, out)
-                .map_err(|e| e.under(format!("choices[{at}]")))?;
+            self.choice(choice, out).map_err(|e| e.under(format!("choices[{at}]")))?;
         }
         if let Some(usage) = chunk.usage {
             out.push(Event::Usage(Box::new(usage::decode(usage))));
@@ -101,10 +100,7 @@ impl Decoder {
             let news = self.news(rest);
             if !news.is_empty() {
                 let extensions = Box::new(Extensions::of(CHAT, news));
-                out.push(Event::Extra {
-                    choice: None,
-                    extensions,
-                });
+                out.push(Event::Extra { choice: None, extensions });
             }
         }
     }
@@ -113,10 +109,7 @@ impl Decoder {
     fn news(&mut self, rest: Rest<'_>) -> Fields {
         let mut news = Fields::new();
         for (key, raw) in rest.0 {
-            let known = self
-                .seen
-                .get(key.as_str())
-                .is_some_and(|old| old.get() == raw.get());
+            let known = self.seen.get(key.as_str()).is_some_and(|old| old.get() == raw.get());
             if !known && key.as_str() != "obfuscation" {
                 let value = Json::from(raw);
                 self.seen.set(key.as_str(), value.clone());
@@ -129,11 +122,7 @@ impl Decoder {
     fn choice(&mut self, choice: wire::Choice<'_>, out: &mut Vec<Event>) -> Result<(), CodecError> {
         let index = choice.index.map_or(0, |n| n.0);
         if index >= CHOICES_MAX {
-            return Err(CodecError::at(
-                CHAT,
-                "index",
-                format!("must be below {CHOICES_MAX}"),
-            ));
+            return Err(CodecError::at(CHAT, "index", format!("must be below {CHOICES_MAX}")));
         }
         let index = u32::try_from(index).unwrap_or_default();
         let at = if let Some(at) = self.lanes.iter().position(|lane| lane.choice() == index) {
@@ -155,16 +144,9 @@ impl Decoder {
             lane.push_logprobs(tokens, out);
         }
         if !extensions.is_empty() {
-            out.push(Event::Extra {
-                choice: Some(index),
-                extensions: Box::new(extensions),
-            });
+            out.push(Event::Extra { choice: Some(index), extensions: Box::new(extensions) });
         }
-        if let Some(stop) = choice
-            .finish_reason
-            .as_ref()
-            .and_then(|word| decode_stop(word.as_str()))
-        {
+        if let Some(stop) = choice.finish_reason.as_ref().and_then(|word| decode_stop(word.as_str())) {
             lane.stop(stop, out, &mut self.losses);
         }
         Ok(())

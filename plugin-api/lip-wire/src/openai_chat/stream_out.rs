@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{
     CHAT, failure, media,
-    reply_out::{audio_fields, logprobs_field, stop_word, thought_field},
+    reply_out::{audio_fields, logprobs_field, shows_seals, stop_word, thought_field},
     usage,
 };
 use crate::{
@@ -25,6 +25,8 @@ pub(super) struct Encoder {
     /// Choices whose role was told, with their number of calls so far.
     lanes: Vec<(u32, u32)>,
     open: Vec<(At, Slot)>,
+    /// Items of `reasoning_details` told so far.
+    n_details: u32,
     usage: Option<Usage>,
     ended: bool,
     losses: Losses,
@@ -37,6 +39,8 @@ enum Slot {
     Thought {
         field: Arc<str>,
         part: Arc<Part>,
+        /// The part is gathered, to be told whole with its seal at its end.
+        gathers: bool,
     },
     Call {
         index: u32,
@@ -59,6 +63,7 @@ impl Encoder {
             head: Vec::new(),
             lanes: Vec::new(),
             open: Vec::new(),
+            n_details: 0,
             usage: None,
             ended: false,
             losses: Losses::new(),
@@ -110,14 +115,7 @@ impl Encoder {
             chunk.put("id", &self.reply_id);
             chunk.put("object", "chat.completion.chunk");
             chunk.put("created", &start.created.unwrap_or(self.ctx.created_unix));
-            chunk.put(
-                "model",
-                self.ctx
-                    .model
-                    .as_deref()
-                    .or(start.model.as_deref())
-                    .unwrap_or_default(),
-            );
+            chunk.put("model", self.ctx.model.as_deref().or(start.model.as_deref()).unwrap_or_default());
             chunk.opt("service_tier", start.service_tier.as_deref());
             chunk.opt("system_fingerprint", start.fingerprint.as_deref());
         });
@@ -185,39 +183,25 @@ impl Encoder {
     }
 
     fn slot(&self, at: At) -> Option<&Slot> {
-        self.open
-            .iter()
-            .find(|(open, _)| *open == at)
-            .map(|(_, slot)| slot)
+        self.open.iter().find(|(open, _)| *open == at).map(|(_, slot)| slot)
     }
 
     fn part_delta(&mut self, event: &Event, out: &mut Vec<u8>) {
         match event {
             Event::Text { at, text } => {
-                let field = if matches!(self.slot(*at), Some(Slot::Refusal)) {
-                    "refusal"
-                } else {
-                    "content"
-                };
+                let field = if matches!(self.slot(*at), Some(Slot::Refusal)) { "refusal" } else { "content" };
                 self.delta(at.choice, out, |delta| delta.put(field, text));
             }
-            Event::Reasoning { at, kind, text, .. } => self.thought(*at, *kind, text, out),
+            Event::Reasoning { at, kind, segment, text } => self.thought(*at, (*kind, *segment), text, out),
             Event::Signature { at, sealed } | Event::Encrypted { at, sealed } => {
                 self.sealed(*at, sealed, event, out)
             }
             Event::Arguments { at, text } => self.arguments(*at, text, out),
             Event::Annotation { at, annotation } => self.annotation(*at, annotation, out),
             Event::Logprobs { choice, part, tokens } => {
-                let at = part.map(|part| At {
-                    choice: *choice,
-                    part,
-                });
+                let at = part.map(|part| At { choice: *choice, part });
                 let refusal = at.is_some_and(|at| matches!(self.slot(at), Some(Slot::Refusal)));
-                let (text, refused) = if refusal {
-                    (&[][..], &tokens[..])
-                } else {
-                    (&tokens[..], &[][..])
-                };
+                let (text, refused) = if refusal { (&[][..], &tokens[..]) } else { (&tokens[..], &[][..]) };
                 self.chunk(
                     *choice,
                     None,
@@ -236,9 +220,7 @@ impl Encoder {
             }
             Event::PartExtra { at, extensions } if matches!(self.slot(*at), Some(Slot::Audio)) => {
                 let own = extensions.fields(CHAT);
-                self.delta(at.choice, out, |delta| {
-                    delta.object("audio", |audio| audio.fields(own))
-                });
+                self.delta(at.choice, out, |delta| delta.object("audio", |audio| audio.fields(own)));
             }
             _ => self.losses.dropped("stream", "delta of another dialect"),
         }
@@ -249,12 +231,11 @@ impl Encoder {
             return;
         };
         let (_, slot) = self.open.swap_remove(place);
+        if let Slot::Thought { part, gathers: true, .. } = &slot {
+            self.gathered(at, part, out);
+        }
         // Dialects with argument objects say nothing for an empty one; Chat clients parse the string.
-        if let Slot::Call {
-            index,
-            custom: false,
-            said: false,
-        } = slot
+        if let Slot::Call { index, custom: false, said: false } = slot
             && self.foreign
         {
             self.call_text(at.choice, index, false, "{}", out);
@@ -272,13 +253,11 @@ impl Encoder {
                     Slot::Silent
                 }
                 Some(field) => {
-                    if let Some(sealed) = &thought.encrypted {
+                    let gathers = shows_seals(thought, self.ctx.chat_reasoning);
+                    if let Some(sealed) = thought.encrypted.as_ref().filter(|_| !gathers) {
                         self.details(at, &field, part, sealed, out);
                     }
-                    Slot::Thought {
-                        field: field.into(),
-                        part: Arc::new(part.clone()),
-                    }
+                    Slot::Thought { field: field.into(), part: Arc::new(part.clone()), gathers }
                 }
             },
             Content::ToolCall(call) if matches!(call.kind, CallKind::Builtin(_)) => {
@@ -296,9 +275,7 @@ impl Encoder {
                 if medium.kind == MediaKind::Image && media::expressible(medium).is_ok() =>
             {
                 self.delta(at.choice, out, |delta| {
-                    delta.array("images", |list| {
-                        list.object(|image| media::encode_media(medium, image))
-                    });
+                    delta.array("images", |list| list.object(|image| media::encode_media(medium, image)));
                 });
                 Slot::Silent
             }
@@ -327,9 +304,7 @@ impl Encoder {
                 frame.fields(own);
             });
         }
-        let message = own
-            .and_then(|fields| fields.get("message"))
-            .and_then(Json::read::<Fields>);
+        let message = own.and_then(|fields| fields.get("message")).and_then(Json::read::<Fields>);
         self.chunk(
             at,
             None,

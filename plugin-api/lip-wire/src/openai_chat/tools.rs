@@ -13,9 +13,7 @@ use crate::{
 
 /// Reads a tool. Kinds other than `function` and `custom` are compatible servers' built-ins.
 pub(super) fn decode_tool(tool: wire::Tool<'_>) -> Result<Tool, CodecError> {
-    let cache = tool.cache_control.map(|mark| CacheMark {
-        ttl: mark.ttl.map(Str::into_owned),
-    });
+    let cache = tool.cache_control.map(|mark| CacheMark { ttl: mark.ttl.map(Str::into_owned) });
     let mut extensions = Extensions::new();
     let kind = match (tool.kind.as_ref().map(Str::as_str), tool.function, tool.custom) {
         (None | Some("function"), Some(function), _) => {
@@ -38,20 +36,13 @@ pub(super) fn decode_tool(tool: wire::Tool<'_>) -> Result<Tool, CodecError> {
                 raw.set(name, value.clone());
             }
             let raw = Json::of(&raw);
-            return Ok(Tool {
-                cache,
-                ..Tool::new(ToolKind::Builtin(Native { dialect: CHAT, raw }))
-            });
+            return Ok(Tool { cache, ..Tool::new(ToolKind::Builtin(Native { dialect: CHAT, raw })) });
         }
     };
     for (name, value) in tool.rest.into_fields().iter() {
         extensions.set(CHAT, name, value.clone());
     }
-    Ok(Tool {
-        kind,
-        cache,
-        extensions,
-    })
+    Ok(Tool { kind, cache, extensions })
 }
 
 /// Reads an entry of the legacy list `functions`.
@@ -66,9 +57,7 @@ pub(super) fn decode_legacy(function: wire::Function<'_>) -> Result<Tool, CodecE
 }
 
 fn decode_function(function: wire::Function<'_>) -> Result<(FunctionTool, Fields), CodecError> {
-    let name = function
-        .name
-        .ok_or_else(|| CodecError::missing(CHAT, "function.name"))?;
+    let name = function.name.ok_or_else(|| CodecError::missing(CHAT, "function.name"))?;
     let tool = FunctionTool {
         name: name.into_owned(),
         namespace: None,
@@ -80,22 +69,13 @@ fn decode_function(function: wire::Function<'_>) -> Result<(FunctionTool, Fields
 }
 
 fn decode_custom(custom: wire::Custom<'_>) -> Result<CustomTool, CodecError> {
-    let name = custom
-        .name
-        .ok_or_else(|| CodecError::missing(CHAT, "custom.name"))?;
-    let grammar = custom
-        .format
-        .and_then(|format| format.grammar)
-        .map(|grammar| Grammar {
-            syntax: grammar.syntax.map(Str::into_owned).unwrap_or_default(),
-            definition: grammar.definition.map(Str::into_owned).unwrap_or_default(),
-        });
+    let name = custom.name.ok_or_else(|| CodecError::missing(CHAT, "custom.name"))?;
+    let grammar = custom.format.and_then(|format| format.grammar).map(|grammar| Grammar {
+        syntax: grammar.syntax.map(Str::into_owned).unwrap_or_default(),
+        definition: grammar.definition.map(Str::into_owned).unwrap_or_default(),
+    });
     let description = custom.description.map(Str::into_owned);
-    Ok(CustomTool {
-        name: name.into_owned(),
-        description,
-        grammar,
-    })
+    Ok(CustomTool { name: name.into_owned(), description, grammar })
 }
 
 /// Whether a tool came in (and goes back into) the legacy list.
@@ -120,9 +100,7 @@ pub(super) fn encode_tools(tools: &[Tool], marks: bool, list: &mut Array<'_>, lo
                 object.put("type", "function");
                 object.object("function", |inner| {
                     function_fields(function, inner);
-                    let rest = own
-                        .and_then(|fields| fields.get("function"))
-                        .and_then(Json::read::<Fields>);
+                    let rest = own.and_then(|fields| fields.get("function")).and_then(Json::read::<Fields>);
                     inner.fields(rest.as_ref());
                 });
                 mark(tool, marks, object);
@@ -144,10 +122,7 @@ pub(super) fn encode_legacy(tools: &[Tool], list: &mut Array<'_>) {
         if let ToolKind::Function(function) = &tool.kind {
             list.object(|object| {
                 function_fields(function, object);
-                let rest = tool
-                    .extensions
-                    .get(CHAT, "function")
-                    .and_then(Json::read::<Fields>);
+                let rest = tool.extensions.get(CHAT, "function").and_then(Json::read::<Fields>);
                 object.fields(rest.as_ref());
             });
         }
@@ -163,10 +138,7 @@ fn mark(tool: &Tool, marks: bool, object: &mut Object<'_>) {
 fn function_json(function: &FunctionTool) -> Json {
     let mut out = Vec::new();
     crate::codec::object(&mut out, |object| function_fields(function, object));
-    std::str::from_utf8(&out)
-        .ok()
-        .and_then(Json::parse)
-        .unwrap_or_else(Json::null)
+    std::str::from_utf8(&out).ok().and_then(Json::parse).unwrap_or_else(Json::null)
 }
 
 fn function_fields(function: &FunctionTool, object: &mut Object<'_>) {
@@ -207,21 +179,13 @@ pub(super) fn decode_choice(raw: &RawValue, field: &str) -> Result<ToolChoice, C
     if let Some(allowed) = choose.allowed_tools {
         let tools = allowed.tools.unwrap_or_default();
         let tools: Option<Vec<_>> = tools.into_iter().map(named).collect();
-        let native = || {
-            ToolChoice::Native(Native {
-                dialect: CHAT,
-                raw: Json::from(raw),
-            })
-        };
+        let native = || ToolChoice::Native(Native { dialect: CHAT, raw: Json::from(raw) });
         let required = allowed.mode.is_some_and(|mode| mode.as_str() == "required");
         return Ok(tools.map_or_else(native, |tools| ToolChoice::Allowed { required, tools }));
     }
     Ok(match named(choose) {
         Some(tool) => ToolChoice::Named(tool),
-        None => ToolChoice::Native(Native {
-            dialect: CHAT,
-            raw: Json::from(raw),
-        }),
+        None => ToolChoice::Native(Native { dialect: CHAT, raw: Json::from(raw) }),
     })
 }
 
@@ -231,10 +195,7 @@ fn named(choose: wire::Choose<'_>) -> Option<AllowedTool> {
         (None, Some(custom)) => (CallKind::Custom, custom.name),
         (None, None) => (CallKind::Function, choose.name),
     };
-    Some(AllowedTool {
-        kind,
-        name: name?.into_owned(),
-    })
+    Some(AllowedTool { kind, name: name?.into_owned() })
 }
 
 /// Writes `tool_choice`.
@@ -261,11 +222,7 @@ pub(super) fn encode_choice(choice: &ToolChoice, object: &mut Object<'_>, losses
 }
 
 fn name(tool: &AllowedTool, object: &mut Object<'_>) {
-    let kind = if tool.kind == CallKind::Custom {
-        "custom"
-    } else {
-        "function"
-    };
+    let kind = if tool.kind == CallKind::Custom { "custom" } else { "function" };
     object.put("type", kind);
     object.object(kind, |inner| inner.put("name", &tool.name));
 }

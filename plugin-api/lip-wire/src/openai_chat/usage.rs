@@ -52,10 +52,7 @@ pub(super) fn encode(usage: &Usage, object: &mut Object<'_>, losses: &mut Losses
     let (input, output) = (usage.input.unwrap_or(0), usage.output.unwrap_or(0));
     object.put("prompt_tokens", &input);
     object.put("completion_tokens", &output);
-    object.put(
-        "total_tokens",
-        &usage.total.unwrap_or(input.saturating_add(output)),
-    );
+    object.put("total_tokens", &usage.total.unwrap_or(input.saturating_add(output)));
     let own = usage.extensions.fields(CHAT);
     let prompt = [
         ("cached_tokens", usage.cache_read),
@@ -77,9 +74,7 @@ pub(super) fn encode(usage: &Usage, object: &mut Object<'_>, losses: &mut Losses
 }
 
 fn details(name: &str, counts: &[(&str, Option<u64>)], own: Option<&Fields>, object: &mut Object<'_>) {
-    let rest = own
-        .and_then(|fields| fields.get(name))
-        .and_then(Json::read::<Fields>);
+    let rest = own.and_then(|fields| fields.get(name)).and_then(Json::read::<Fields>);
     if rest.is_some() || counts.iter().any(|(_, count)| count.is_some()) {
         object.object(name, |inner| {
             for (key, count) in counts {

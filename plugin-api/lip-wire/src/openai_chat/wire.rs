@@ -390,9 +390,7 @@ impl<'de: 'a, 'a> serde::Deserialize<'de> for Arguments<'a> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = <&'a RawValue>::deserialize(deserializer)?;
         if raw.get().starts_with('"') {
-            serde_json::from_str(raw.get())
-                .map(Self::Text)
-                .map_err(serde::de::Error::custom)
+            serde_json::from_str(raw.get()).map(Self::Text).map_err(serde::de::Error::custom)
         } else {
             Ok(Self::Object(raw))
         }

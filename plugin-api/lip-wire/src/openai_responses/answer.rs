@@ -1,10 +1,10 @@
 //! Items of `output`, complete: what a whole answer holds and what `response.output_item.done` tells.
 use std::borrow::Cow;
 
-use super::{CONTENT, ITEM, PLAIN_STATUS, RESPONSES, content, item_out::segments, seal};
+use super::{CONTENT, ITEM, PLAIN_STATUS, RESPONSES, content, item_out::segments};
 use crate::{
     canon::{CallKind, Content, Fields, Json, Part, Reasoning, Sealed, ToolCall, derived_call_id},
-    codec::Object,
+    codec::{Object, Seals, pack},
     loss::Losses,
 };
 
@@ -136,7 +136,7 @@ impl Answer<'_> {
         item.put("id", &self.derived("rs", n));
         item.put("type", "reasoning");
         item.array("summary", |_| {});
-        item.put("encrypted_content", &seal::pack(sealed, seal::Seals::Previous));
+        item.put("encrypted_content", &pack(sealed, Seals::Previous));
     }
 }
 
@@ -180,10 +180,10 @@ fn sealed<'p>(part: &'p Part, reasoning: &'p Reasoning) -> Option<Cow<'p, str>> 
     match (&reasoning.encrypted, &part.signature) {
         (Some(sealed), _) if sealed.dialect == RESPONSES => Some(Cow::Borrowed(&sealed.data)),
         (Some(sealed), _) => {
-            let seals = if reasoning.redacted { seal::Seals::Redacted } else { seal::Seals::Encrypted };
-            Some(Cow::Owned(seal::pack(sealed, seals)))
+            let seals = if reasoning.redacted { Seals::Redacted } else { Seals::Encrypted };
+            Some(Cow::Owned(pack(sealed, seals)))
         }
-        (None, Some(sealed)) => Some(Cow::Owned(seal::pack(sealed, seal::Seals::Reasoning))),
+        (None, Some(sealed)) => Some(Cow::Owned(pack(sealed, Seals::Reasoning))),
         (None, None) => None,
     }
 }

@@ -1,14 +1,14 @@
 //! Items of `input` to canonical turns, and items of `output` to canonical parts.
 use serde_json::value::RawValue;
 
-use super::{ITEM, PLAIN_STATUS, RESPONSES, content, seal, wire};
+use super::{ITEM, PLAIN_STATUS, RESPONSES, content, wire};
 use crate::{
     Dialect,
     canon::{
         CallKind, Content, Extensions, Fields, Json, Native, Part, Reasoning, Role, Sealed, ToolCall,
         ToolResult, Turn,
     },
-    codec::{CodecError, Id, Rest, Str, StrOrSeq, parse, replace_surrogates},
+    codec::{CodecError, Id, Rest, Seals, Str, StrOrSeq, parse, replace_surrogates, unpack},
 };
 
 /// Reads an item of a request. Each is a turn of its own, but for one that carries the seal of the turn before it.
@@ -246,10 +246,10 @@ pub(super) fn reasoning(item: wire::Item<'_>) -> Result<Thought, CodecError> {
         ..Part::default()
     };
     if let Some(data) = item.encrypted_content {
-        match seal::unpack(data.as_str()) {
+        match unpack(data.as_str()) {
             None => thought.encrypted = Some(own_seal(data.into_owned())),
-            Some((seal::Seals::Previous, sealed)) => return Ok(Thought::SealOfPrevious(sealed)),
-            Some((seal::Seals::Reasoning, sealed)) => {
+            Some((Seals::Previous, sealed)) => return Ok(Thought::SealOfPrevious(sealed)),
+            Some((Seals::Reasoning, sealed)) => {
                 // It was shown as a summary, but only Gemini's thoughts are summaries.
                 if sealed.dialect != Dialect::Gemini {
                     thought.text.append(&mut thought.summary);
@@ -257,7 +257,7 @@ pub(super) fn reasoning(item: wire::Item<'_>) -> Result<Thought, CodecError> {
                 part.signature = Some(sealed);
             }
             Some((seals, sealed)) => {
-                thought.redacted = seals == seal::Seals::Redacted;
+                thought.redacted = seals == Seals::Redacted;
                 thought.encrypted = Some(sealed);
             }
         }

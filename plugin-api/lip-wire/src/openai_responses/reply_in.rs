@@ -105,7 +105,8 @@ pub(super) fn decode_stop(response: &wire::Response<'_>, called: bool) -> Option
             "content_filter" => (StopReason::ContentFilter, word),
             _ => (StopReason::Other, word),
         },
-        (Some("incomplete"), None) => (StopReason::Other, "incomplete"),
+        // A server that gives no reason: of the two that there are, only the limit leaves an answer that was good so far.
+        (Some("incomplete"), None) => (StopReason::Length, "incomplete"),
         (Some("cancelled"), _) => (StopReason::Cancelled, "cancelled"),
         _ => return None,
     };

@@ -11,6 +11,8 @@ use crate::{
 };
 
 const NO_FIELD: &str = "responses has no such field";
+/// The word of `include` that asks for reasoning that later turns can bring back.
+const ENCRYPTED: &str = "reasoning.encrypted_content";
 /// The API refuses less.
 const OUTPUT_TOKENS_MIN: u64 = 16;
 
@@ -188,10 +190,24 @@ pub(super) fn text_fields(
     text.fields_except(rest, &[FORMAT]);
 }
 
+/// Whether the model will reason, and so can be asked to hand its reasoning out for later turns. The API refuses that wish for other models.
+fn reasons(request: &Request) -> bool {
+    let wanted = request.reasoning.as_ref().is_some_and(|config| {
+        config.mode != Some(ReasoningMode::Disabled) && config.effort.as_deref() != Some("none")
+    });
+    let name = request.model.rsplit('/').next().unwrap_or_default();
+    let generation = name.strip_prefix("gpt-").or_else(|| name.strip_prefix('o'));
+    let generation = generation.and_then(|rest| rest.chars().next()?.to_digit(10));
+    wanted && generation.is_some_and(|generation| name.starts_with('o') || generation >= 5)
+}
+
 fn encode_rest(request: &Request, own: bool, body: &mut Object<'_>) {
     let mut include = request.include.clone();
     if request.sampling.logprobs == Some(true) {
         include.push(LOGPROBS.to_owned());
+    }
+    if !own && reasons(request) && !include.iter().any(|word| word == ENCRYPTED) {
+        include.push(ENCRYPTED.to_owned());
     }
     body.list("include", &include);
     // Answers are kept here if nothing is said, in every other dialect they are not.

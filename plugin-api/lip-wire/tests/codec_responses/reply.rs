@@ -113,7 +113,7 @@ fn stops_and_states_mean_each_other() {
         ("incomplete", Some("max_output_tokens"), StopReason::Length),
         ("incomplete", Some("content_filter"), StopReason::ContentFilter),
         ("incomplete", Some("steered"), StopReason::Other),
-        ("incomplete", None, StopReason::Other),
+        ("incomplete", None, StopReason::Length),
         ("cancelled", None, StopReason::Cancelled),
     ];
     for (status, reason, meaning) in cases {

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     canon::{At, CallKind, Content, Event, Json, Part, Sealed, ToolCall, derived_call_id},
-    codec::{Object, object},
+    codec::{Object, carried, object, pack},
     loss::Losses,
 };
 
@@ -189,7 +189,9 @@ impl Encoder {
         let Content::Reasoning(thought) = &part.content else {
             return;
         };
-        let Some(sealed) = block_out::signature(part) else {
+        let carrier = carried(part, thought, ANTHROPIC).filter(|_| thought.readable().is_some());
+        let carrier = carrier.map(|(sealed, seals)| Sealed { dialect: ANTHROPIC, data: pack(sealed, seals) });
+        let Some(sealed) = block_out::signature(part).cloned().or(carrier) else {
             if let Slot::Whole = self.whole(part, path, out) {
                 self.block_stop(out);
             }
@@ -202,7 +204,7 @@ impl Encoder {
         });
         self.open = Some((At::default(), Slot::Prose));
         self.thinking(&thought.readable().unwrap_or_default(), out);
-        self.signature(sealed, out);
+        self.signature(&sealed, out);
         self.close(out);
     }
 

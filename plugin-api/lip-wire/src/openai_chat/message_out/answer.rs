@@ -13,20 +13,14 @@ use crate::{
 impl<'a> Messages<'a, '_> {
     pub(super) fn answer(&mut self, parts: &[Placed<'a>], message: &mut Object<'_>) {
         let of = |want: fn(&Content) -> bool| -> Vec<Placed<'a>> {
-            parts
-                .iter()
-                .filter(|(_, _, part)| want(&part.content))
-                .copied()
-                .collect()
+            parts.iter().filter(|(_, _, part)| want(&part.content)).copied().collect()
         };
         let thoughts = of(|content| matches!(content, Content::Reasoning(_)));
         let calls = of(|content| matches!(content, Content::ToolCall(_)));
         let audio = of(is_audio_mention);
         let content = of(|content| {
-            !matches!(
-                content,
-                Content::Reasoning(_) | Content::ToolCall(_) | Content::Refusal(_)
-            ) && !is_audio_mention(content)
+            !matches!(content, Content::Reasoning(_) | Content::ToolCall(_) | Content::Refusal(_))
+                && !is_audio_mention(content)
         });
         let refusals: String = parts
             .iter()
@@ -45,10 +39,7 @@ impl<'a> Messages<'a, '_> {
             message.put("refusal", &refusals);
         }
         if let Some((_, _, part)) = audio.first()
-            && let Content::Media(Media {
-                source: Source::FileId(id),
-                ..
-            }) = &part.content
+            && let Content::Media(Media { source: Source::FileId(id), .. }) = &part.content
         {
             message.object("audio", |object| object.put("id", id));
         }
@@ -64,10 +55,7 @@ impl<'a> Messages<'a, '_> {
                 object.put("arguments", &call.arguments);
             });
         }
-        if !calls
-            .iter()
-            .any(|(_, _, part)| part.as_call().is_some_and(is_ours))
-        {
+        if !calls.iter().any(|(_, _, part)| part.as_call().is_some_and(is_ours)) {
             return self.foreign_calls(&calls);
         }
         message.array("tool_calls", |list| {
@@ -88,20 +76,13 @@ impl<'a> Messages<'a, '_> {
             self.note(placed);
             let Some(call) = part.as_call() else { continue };
             if !is_ours(call) {
-                self.losses
-                    .dropped(path(turn, at), "built-in call of another dialect");
+                self.losses.dropped(path(turn, at), "built-in call of another dialect");
             }
             if call.namespace.is_some() {
-                self.losses
-                    .dropped(path(turn, at) + ".namespace", "no namespaces in this dialect");
+                self.losses.dropped(path(turn, at) + ".namespace", "no namespaces in this dialect");
             }
-            if part
-                .signature
-                .as_ref()
-                .is_some_and(|sealed| sealed.dialect != Dialect::Gemini)
-            {
-                self.losses
-                    .dropped(path(turn, at) + ".signature", "no place for signatures");
+            if part.signature.as_ref().is_some_and(|sealed| sealed.dialect != Dialect::Gemini) {
+                self.losses.dropped(path(turn, at) + ".signature", "no place for signatures");
             }
         }
     }
@@ -116,15 +97,11 @@ impl<'a> Messages<'a, '_> {
             ChatReasoning::Content => Some(Cow::Borrowed(reasoning::CONTENT)),
             ChatReasoning::Plain => Some(Cow::Borrowed(reasoning::PLAIN)),
             ChatReasoning::Details => Some(Cow::Borrowed(reasoning::DETAILS)),
-            ChatReasoning::AsCame => thoughts
-                .iter()
-                .find_map(|(_, _, part)| carrier(part))
-                .map(Cow::Owned),
+            ChatReasoning::AsCame => thoughts.iter().find_map(|(_, _, part)| carrier(part)).map(Cow::Owned),
         };
         let Some(field) = field.filter(|_| !thoughts.is_empty()) else {
             for (turn, at, _) in thoughts {
-                self.losses
-                    .dropped(path(*turn, *at), "the chat api takes no reasoning back");
+                self.losses.dropped(path(*turn, *at), "the chat api takes no reasoning back");
             }
             return;
         };
@@ -145,10 +122,7 @@ impl<'a> Messages<'a, '_> {
             };
             texts.extend(reasoning.readable());
             if part.signature.is_some() || reasoning.encrypted.is_some() {
-                self.losses.dropped(
-                    path(*turn, *at) + ".signature",
-                    "plain reasoning text carries no seal",
-                );
+                self.losses.dropped(path(*turn, *at) + ".signature", "plain reasoning text carries no seal");
             }
         }
         if !texts.is_empty() {

@@ -22,11 +22,7 @@ impl Lane {
         let id = delta.id.map(Id::into_owned).filter(|id| !id.is_empty());
         let (name, text, kind) = match (delta.function, delta.custom) {
             (Some(function), _) => (function.name, function.arguments, CallKind::Function),
-            (None, Some(custom)) => (
-                custom.name,
-                custom.input.map(wire::Arguments::Text),
-                CallKind::Custom,
-            ),
+            (None, Some(custom)) => (custom.name, custom.input.map(wire::Arguments::Text), CallKind::Custom),
             (None, None) => (None, None, CallKind::Function),
         };
         let name = name.filter(|name| !name.as_str().is_empty());
@@ -49,11 +45,7 @@ impl Lane {
             }
             self.end_prose(out);
             let place = self.start(part, out);
-            let mut open = Open {
-                at: place,
-                kind: Kind::Arguments,
-                joiner: Joiner::default(),
-            };
+            let mut open = Open { at: place, kind: Kind::Arguments, joiner: Joiner::default() };
             open.push(Cow::Owned(early.into_bytes()), out);
             self.calls[at].open = Some(open);
         }
@@ -93,13 +85,7 @@ impl Lane {
         if self.calls.len() >= CALLS_MAX {
             return None;
         }
-        self.calls.push(Call {
-            index,
-            id: id.map(str::to_owned),
-            legacy,
-            open: None,
-            early: String::new(),
-        });
+        self.calls.push(Call { index, id: id.map(str::to_owned), legacy, open: None, early: String::new() });
         Some(self.calls.len() - 1)
     }
 }

@@ -1,4 +1,6 @@
 //! What the parts of a streamed answer look like in deltas.
+use std::sync::Arc;
+
 use super::{
     super::{CHAT, LEGACY, message_out, reasoning, reply_out::annotation_into},
     Encoder, Slot,
@@ -10,19 +12,13 @@ use crate::{
 
 impl Encoder {
     pub(super) fn annotation(&mut self, at: At, annotation: &Annotation, out: &mut Vec<u8>) {
-        if annotation.url.is_none()
-            && annotation
-                .native
-                .as_ref()
-                .is_none_or(|native| native.dialect != CHAT)
+        if annotation.url.is_none() && annotation.native.as_ref().is_none_or(|native| native.dialect != CHAT)
         {
             return self.losses.dropped("annotations", "chat only cites addresses");
         }
         let mut losses = Losses::new();
         self.delta(at.choice, out, |delta| {
-            delta.array("annotations", |list| {
-                annotation_into(annotation, list, &mut losses)
-            });
+            delta.array("annotations", |list| annotation_into(annotation, list, &mut losses));
         });
         self.losses.append(losses);
     }
@@ -42,11 +38,7 @@ impl Encoder {
         }
         let lane = self.lanes.iter_mut().find(|(choice, _)| *choice == at.choice);
         let index = lane.map_or(0, |(_, n_calls)| std::mem::replace(n_calls, *n_calls + 1));
-        let derived = if call.id.is_none() {
-            Some(derived_call_id(&self.reply_id, index))
-        } else {
-            None
-        };
+        let derived = if call.id.is_none() { Some(derived_call_id(&self.reply_id, index)) } else { None };
         let id = call.id.clone().or(derived);
         self.delta(at.choice, out, |delta| {
             delta.array("tool_calls", |list| {
@@ -56,11 +48,7 @@ impl Encoder {
                 });
             });
         });
-        Slot::Call {
-            index,
-            custom: call.kind == CallKind::Custom,
-            said: false,
-        }
+        Slot::Call { index, custom: call.kind == CallKind::Custom, said: false }
     }
 
     pub(super) fn arguments(&mut self, at: At, text: &str, out: &mut Vec<u8>) {
@@ -84,21 +72,34 @@ impl Encoder {
             delta.array("tool_calls", |list| {
                 list.object(|call| {
                     call.put("index", &index);
-                    let (outer, inner) = if custom {
-                        ("custom", "input")
-                    } else {
-                        ("function", "arguments")
-                    };
+                    let (outer, inner) = if custom { ("custom", "input") } else { ("function", "arguments") };
                     call.object(outer, |object| object.put(inner, text));
                 });
             });
         });
     }
 
-    pub(super) fn thought(&mut self, at: At, kind: ReasoningKind, text: &str, out: &mut Vec<u8>) {
-        let Some((_, Slot::Thought { field, part })) = self.open.iter().find(|(open, _)| *open == at) else {
+    pub(super) fn thought(
+        &mut self,
+        at: At,
+        (kind, segment): (ReasoningKind, u32),
+        text: &str,
+        out: &mut Vec<u8>,
+    ) {
+        let slot = self.open.iter_mut().find(|(open, _)| *open == at);
+        let Some((_, Slot::Thought { field, part, gathers })) = slot else {
             return;
         };
+        if *gathers && let Content::Reasoning(thought) = &mut Arc::make_mut(part).content {
+            let texts = match kind {
+                ReasoningKind::Text => &mut thought.text,
+                ReasoningKind::Summary => &mut thought.summary,
+            };
+            match texts.get_mut(segment as usize) {
+                Some(said) => said.push_str(text),
+                None => texts.push(text.to_owned()),
+            }
+        }
         let (field, part) = (field.clone(), part.clone());
         self.delta(at.choice, out, |delta| {
             if *field != *reasoning::DETAILS {
@@ -120,29 +121,29 @@ impl Encoder {
     }
 
     pub(super) fn sealed(&mut self, at: At, sealed: &Sealed, event: &Event, out: &mut Vec<u8>) {
-        let slot = self
-            .open
-            .iter()
-            .find(|(open, _)| *open == at)
-            .map(|(_, slot)| slot);
+        let slot = self.open.iter_mut().find(|(open, _)| *open == at).map(|(_, slot)| slot);
         match slot {
-            Some(Slot::Thought { field, part }) => {
+            Some(Slot::Thought { part, gathers: true, .. }) => {
+                let part = Arc::make_mut(part);
+                match (event, &mut part.content, &mut part.signature) {
+                    (Event::Encrypted { .. }, Content::Reasoning(thought), _) => {
+                        thought.encrypted = Some(sealed.clone());
+                    }
+                    (_, _, Some(old)) if old.dialect == sealed.dialect => old.data.push_str(&sealed.data),
+                    (_, _, signature) => *signature = Some(sealed.clone()),
+                }
+            }
+            Some(Slot::Thought { field, part, .. }) => {
                 let (field, mut part) = (field.clone(), Part::clone(part));
                 if let Content::Reasoning(thought) = &mut part.content {
-                    thought.encrypted = if matches!(event, Event::Encrypted { .. }) {
-                        Some(sealed.clone())
-                    } else {
-                        None
-                    };
+                    thought.encrypted =
+                        if matches!(event, Event::Encrypted { .. }) { Some(sealed.clone()) } else { None };
                 }
                 self.details(at, &field, &part, sealed, out);
             }
             Some(Slot::Call { index, .. }) if sealed.dialect == crate::Dialect::Gemini => {
                 let index = *index;
-                let bare = Part {
-                    signature: Some(sealed.clone()),
-                    ..Part::default()
-                };
+                let bare = Part { signature: Some(sealed.clone()), ..Part::default() };
                 self.delta(at.choice, out, |delta| {
                     delta.array("tool_calls", |list| {
                         list.object(|call| {
@@ -156,22 +157,38 @@ impl Encoder {
         }
     }
 
+    /// Reasoning that was told as plain text, with its seal as `reasoning_details`; nothing if it has no seal.
+    pub(super) fn gathered(&mut self, at: At, part: &Part, out: &mut Vec<u8>) {
+        let Content::Reasoning(thought) = &part.content else {
+            return;
+        };
+        if part.signature.is_none() && thought.encrypted.is_none() {
+            return;
+        }
+        // Clients that put a stream together tell the items apart by their index.
+        for item in reasoning::details_of(part, thought) {
+            let index = self.n_details;
+            self.n_details += 1;
+            self.delta(at.choice, out, |delta| {
+                delta.array(reasoning::DETAILS, |list| {
+                    list.object(|object| {
+                        reasoning::detail_into(part, &item, object);
+                        object.put("index", &index);
+                    });
+                });
+            });
+        }
+    }
+
     /// A seal as an item of `reasoning_details`, if the client reads these.
     pub(super) fn details(&mut self, at: At, field: &str, part: &Part, sealed: &Sealed, out: &mut Vec<u8>) {
         if field != reasoning::DETAILS {
-            return self
-                .losses
-                .dropped("reasoning.signature", "plain reasoning text carries no seal");
+            return self.losses.dropped("reasoning.signature", "plain reasoning text carries no seal");
         }
-        let signed = Part {
-            signature: Some(sealed.clone()),
-            ..part.clone()
-        };
+        let signed = Part { signature: Some(sealed.clone()), ..part.clone() };
         if let Content::Reasoning(thought) = &signed.content {
             self.delta(at.choice, out, |delta| {
-                delta.array(reasoning::DETAILS, |list| {
-                    reasoning::encode_details(&signed, thought, list)
-                });
+                delta.array(reasoning::DETAILS, |list| reasoning::encode_details(&signed, thought, list));
             });
         }
     }

@@ -1,0 +1,139 @@
+//! How seals of a dialect travel through clients of another: in the place of that dialect's own seals, which clients send back as they are. Such a value says
+//! whose it is, so that it goes home to the dialect that made it and nowhere else; no vendor's own value begins like it. Nothing is invented: what no
+//! upstream sealed gets no seal.
+use base64::{Engine, engine::general_purpose::STANDARD};
+use memchr::memmem;
+
+use crate::{
+    Dialect,
+    canon::{Content, Part, Reasoning, Sealed},
+};
+
+const MARK: &str = "lip1:";
+/// How a JSON string begins that holds a carried seal: the mark, as it is or in base64.
+const BEGINNINGS: [&str; 2] = ["\"lip1:", "\"bGlwMT"];
+
+/// What a foreign seal belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Seals {
+    /// The readable reasoning beside it ([`crate::canon::Part::signature`]).
+    Reasoning,
+    /// The part before it, which is no reasoning (a Gemini call).
+    Previous,
+    /// Nothing readable: it is the reasoning itself.
+    Encrypted,
+    /// The same, withheld on purpose.
+    Redacted,
+}
+
+impl Seals {
+    const ALL: [Self; 4] = [Self::Reasoning, Self::Previous, Self::Encrypted, Self::Redacted];
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Reasoning => "signature",
+            Self::Previous => "previous",
+            Self::Encrypted => "encrypted",
+            Self::Redacted => "redacted",
+        }
+    }
+}
+
+/// The value that carries a seal of another dialect.
+pub(crate) fn pack(sealed: &Sealed, seals: Seals) -> String {
+    format!("{MARK}{}:{}:{}", sealed.dialect, seals.word(), sealed.data)
+}
+
+/// Reads such a value; `None` if it is the vendor's own.
+pub(crate) fn unpack(content: &str) -> Option<(Seals, Sealed)> {
+    let (dialect, rest) = content.strip_prefix(MARK)?.split_once(':')?;
+    let (word, data) = rest.split_once(':')?;
+    let dialect: Dialect = dialect.parse().ok()?;
+    let seals = Seals::ALL.into_iter().find(|seals| seals.word() == word)?;
+    let data = data.to_owned();
+    Some((seals, Sealed { dialect, data }))
+}
+
+/// [`pack`] for places that take base64 only.
+pub(crate) fn pack_base64(sealed: &Sealed, seals: Seals) -> String {
+    STANDARD.encode(pack(sealed, seals))
+}
+
+/// Reads what [`pack_base64`] wrote, also if a client spelled it in the alphabet of URLs.
+pub(crate) fn unpack_base64(content: &str) -> Option<(Seals, Sealed)> {
+    // The mark is the same in both alphabets; most seals are the vendor's own and end here.
+    content.strip_prefix(&BEGINNINGS[1][1..])?;
+    let standard = content.replace('-', "+").replace('_', "/");
+    let bytes = STANDARD.decode(standard).ok()?;
+    unpack(std::str::from_utf8(&bytes).ok()?)
+}
+
+/// What of a reasoning part a client of `own` must carry for another dialect.
+pub(crate) fn carried<'p>(
+    part: &'p Part,
+    reasoning: &'p Reasoning,
+    own: Dialect,
+) -> Option<(&'p Sealed, Seals)> {
+    let foreign = |sealed: &&Sealed| sealed.dialect != own && !sealed.data.is_empty();
+    let whole = if reasoning.redacted { Seals::Redacted } else { Seals::Encrypted };
+    let encrypted = reasoning.encrypted.as_ref().filter(foreign).map(|sealed| (sealed, whole));
+    encrypted.or_else(|| part.signature.as_ref().filter(foreign).map(|sealed| (sealed, Seals::Reasoning)))
+}
+
+/// Puts a carried seal back where it belongs. `false` if the part is no reasoning, or the seal not one of reasoning.
+pub(crate) fn unpacked_into(part: &mut Part, (seals, sealed): (Seals, Sealed)) -> bool {
+    let Content::Reasoning(thought) = &mut part.content else {
+        return false;
+    };
+    // What OpenAI and Gemini show of their reasoning are summaries, what the others show is its text.
+    if matches!(sealed.dialect, Dialect::OpenAiResponses | Dialect::Gemini) {
+        thought.summary.append(&mut thought.text);
+    } else {
+        thought.text.append(&mut thought.summary);
+    }
+    match seals {
+        Seals::Reasoning => part.signature = Some(sealed),
+        Seals::Encrypted | Seals::Redacted => {
+            thought.redacted = seals == Seals::Redacted;
+            thought.encrypted = Some(sealed);
+            part.signature = None;
+        }
+        Seals::Previous => return false,
+    }
+    true
+}
+
+/// Whether a request body seems to hold a carried seal. An upstream of the body's own dialect would refuse it, so the body must not pass as it came; decoded
+/// and encoded again it holds none.
+pub fn holds_carried_seal(body: &[u8]) -> bool {
+    BEGINNINGS.iter().any(|beginning| memmem::find(body, beginning.as_bytes()).is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_seals_come_back_and_own_ones_stay() {
+        let sealed = Sealed { dialect: Dialect::AnthropicMessages, data: "a:b==".to_owned() };
+        for seals in Seals::ALL {
+            assert_eq!(unpack(&pack(&sealed, seals)), Some((seals, sealed.clone())));
+        }
+        for data in ["a:b==", "sig>>>???"] {
+            let sealed = Sealed { dialect: Dialect::AnthropicMessages, data: data.to_owned() };
+            let packed = pack_base64(&sealed, Seals::Reasoning);
+            let of_url = packed.replace('+', "-").replace('/', "_");
+            assert!(holds_carried_seal(format!("{{\"x\":\"{of_url}\"}}").as_bytes()), "{of_url}");
+            for spelling in [packed, of_url] {
+                assert_eq!(unpack_base64(&spelling), Some((Seals::Reasoning, sealed.clone())));
+            }
+        }
+        assert!(
+            holds_carried_seal(br#"{"x":"lip1:gemini:encrypted:x"}"#)
+                && !holds_carried_seal(br#"{"x":"a lip1:"}"#)
+        );
+        for own in ["gAAAAB", "lip1:", "lip1:mars:signature:x", "lip1:gemini:what:x"] {
+            assert_eq!(unpack(own), None, "{own}");
+        }
+    }
+}
