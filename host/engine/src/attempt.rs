@@ -10,6 +10,7 @@ use base::{Fault, Kind, Sampling};
 use bytes::Bytes;
 use lip_wire::Dialect;
 use lip_wire::canon::Request;
+use lip_wire::codec::holds_carried_seal;
 use lip_wire::lens::{self, Edits};
 use loader::run::{Run, RunEvent};
 use serde::Serialize;
@@ -62,8 +63,10 @@ impl Attempt<'_> {
             Fault::plugin(Kind::Unsupported, format!("backend \"{name}\" declares no dialect"))
         })?;
         let is_native = dialect == turn.dialect;
+        // A seal of another dialect that the client brings back would be refused: such a body is written anew, without it.
+        let passes = is_native && !holds_carried_seal(turn.lens.body());
         let lens = if is_native { turn.lens_for(name, &what.edits) } else { &turn.lens };
-        let (body, request) = if is_native {
+        let (body, request) = if passes {
             (request::body(lens, &what.edits, &what.model, &what.options)?, None)
         } else {
             let (body, request) = self.translated(what, dialect)?;

@@ -31,14 +31,17 @@ pub(crate) fn request(
     wanted: &Wanted<'_>,
 ) -> Result<(Bytes, Arc<Request>), Fault> {
     let &Wanted { model, dialect, sampling, spelling } = wanted;
-    self_contained(turn)?;
+    let is_foreign = dialect != turn.dialect;
+    if is_foreign {
+        self_contained(turn)?;
+    }
     let url = UrlParts { model: Some(&turn.model), stream: Some(turn.stream) };
     let (mut request, mut losses) =
         codec::decode_request(turn.dialect, body, &url).map_err(|e| unreadable(&e))?;
     model.clone_into(&mut request.model);
     overrule(&mut request, sampling);
     request.stream = Some(turn.stream);
-    if turn.stream {
+    if turn.stream && is_foreign {
         // Every other dialect reports usage at the end of a stream without being asked.
         request.stream_options.include_usage = Some(true);
     }
