@@ -190,6 +190,12 @@ impl Engine {
             rotation: self.rotation.fetch_add(1, Ordering::Relaxed),
             ..Ask::new(&turn.model, &settings.route, &settings.sampling)
         };
+        if self.backends.iter().next().is_none() {
+            let fault = Fault::host(Kind::Unavailable, "this host has no backend").code("no_backend");
+            return Err(fault
+                .hint("Put a connector library into a plugins directory; lip plugin list says what is there")
+                .into());
+        }
         self.discover_if_asked(&turn.model).await;
         let plan = Arc::new(self.table.load().plan(&ask)?);
         // A turn's head can only go out early where the dialect has something to keep the connection alive with.

@@ -12,7 +12,7 @@ pub(crate) fn of(backends: &Backends, rules: &Rules, models: &HashMap<String, Ve
         let mut row = plan::Backend::new(&spec.name, &spec.connector);
         if let Some(missing) = &spec.missing {
             let (reason, remedy) = missing.split_once("; ").unwrap_or((missing, "see lip backends"));
-            row.ready = Readiness::Unready { reason: reason.to_owned(), remedy: remedy.to_owned() };
+            row.ready = Readiness::Unready { reason: reason.to_owned(), remedy: sentence(remedy) };
         }
         let known = models.get(&spec.name).into_iter().flatten().map(|model| model.id.clone());
         row.models = known.chain(spec.models.iter().cloned()).collect();
@@ -28,4 +28,10 @@ pub(crate) fn of(backends: &Backends, rules: &Rules, models: &HashMap<String, Ve
         families,
         ..Table::default()
     }
+}
+
+/// A remedy as a sentence of its own.
+fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }

@@ -126,9 +126,11 @@ async fn example_config_serves_without_any_key() {
     for backend in ["anthropic", "gemini"] {
         assert!(summary.contains(&format!("missing   {backend}: ")), "{summary}");
     }
-    for (model, says) in
-        [("gpt-5", "OPENAI_API_KEY"), ("anthropic:claude", "\"anthropic\""), ("gemini:g", "\"gemini\"")]
-    {
+    for (model, says) in [
+        ("gpt-5", "OPENAI_API_KEY"),
+        ("anthropic:claude", "ANTHROPIC_API_KEY"),
+        ("gemini:g", "GEMINI_API_KEY"),
+    ] {
         let answer = lip.chat(json!({"model": model, "messages": []}).to_string()).await;
         assert_eq!(answer.status, 503, "{model}: {}", answer.text());
         assert!(answer.message().contains(says), "{model}: {}", answer.text());
