@@ -1,5 +1,5 @@
 //! The command line.
-use crate::{config, inspect, list, out, plugins, serve};
+use crate::{config, conform, inspect, list, out, plugins, serve};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use clap_complete::Shell;
 
@@ -42,6 +42,7 @@ pub(crate) fn command() -> Command {
                 .subcommand(Command::new("check").about("Check it; exit 1 on an error"))
                 .subcommand(Command::new("show").about("Show every setting, its value and its source")),
         )
+        .subcommand(conform::command())
         .subcommand(
             Command::new("completions")
                 .about("Print a shell's completion script")
@@ -78,6 +79,7 @@ pub(crate) fn run(matches: ArgMatches) -> Result<(), String> {
             Some(("show", own)) => config::show(own),
             _ => Err("unknown subcommand of config".to_owned()),
         },
+        Some(("conform", own)) => conform::run(own),
         Some(("completions", own)) => {
             let Some(shell) = own.get_one::<Shell>("shell").copied() else {
                 return Err("which shell?".to_owned());

@@ -2,6 +2,7 @@
 mod backends;
 mod cli;
 mod config;
+mod conform;
 mod dirs;
 mod inspect;
 mod list;
