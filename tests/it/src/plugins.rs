@@ -131,13 +131,14 @@ async fn panic_fails_its_own_turn_and_says_whose_fault_it_is() {
     assert!(lip.chat(chat("calm")).await.text().contains("calm"));
 }
 
-/// One panic of each kind, and a good turn.
+/// One panic of each kind, and a good turn. All in one session: others would be remembered, within bounds of their own.
 async fn round(connection: &mut Connection) {
+    let call = |body: &str| Call::chat(body).header("x-session-id", "one");
     for model in ["start", "step"] {
-        assert_eq!(connection.send(&Call::chat(chat(model))).await.status, 500);
+        assert_eq!(connection.send(&call(&chat(model))).await.status, 500);
     }
     assert_eq!(connection.send(&Call::get("/v1/models")).await.status, 200);
-    assert!(connection.send(&Call::chat(ECHO)).await.text().contains("still here"));
+    assert!(connection.send(&call(ECHO)).await.text().contains("still here"));
 }
 
 #[tokio::test]
