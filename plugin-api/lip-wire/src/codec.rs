@@ -1,6 +1,7 @@
 //! Bytes of a dialect ⇄ canonical model: one face for all dialects. Knows no IO and invents no ids or times: those are arguments.
 //!
 //! Bodies handed to decoders have passed the caller's checks of size and depth. Every function returns what it could not carry over as [`Losses`].
+pub(crate) mod effort;
 mod error;
 mod lip;
 mod media;

@@ -5,8 +5,8 @@ use super::{
     tools,
 };
 use crate::{
-    canon::{Json, OutputFormat, ReasoningConfig, ReasoningMode, Request, Sampling, ToolChoice},
-    codec::{Coded, MaxTokensField, Object, RequestOptions, object},
+    canon::{Json, OutputFormat, ReasoningMode, Request, Sampling, ToolChoice},
+    codec::{Coded, MaxTokensField, Object, RequestOptions, effort, object},
     loss::Losses,
 };
 
@@ -24,7 +24,7 @@ pub(super) fn encode(request: &Request, options: &RequestOptions) -> Coded<Vec<u
         body.array("messages", |list| message_out::encode_all(request, options, list, &mut losses));
         encode_tools(request, options, body, &mut losses);
         encode_sampling(request, options, body, &mut losses);
-        encode_reasoning(request.reasoning.as_ref(), body, &mut losses);
+        encode_reasoning(request, body, &mut losses);
         encode_format(request.format.as_ref(), body, &mut losses);
         encode_rest(request, body);
         body.fields_except(request.extensions.fields(CHAT), &[LEGACY, MAX_TOKENS]);
@@ -92,8 +92,8 @@ fn encode_sampling(request: &Request, options: &RequestOptions, body: &mut Objec
     body.opt("logit_bias", logit_bias.as_ref());
 }
 
-fn encode_reasoning(config: Option<&ReasoningConfig>, body: &mut Object<'_>, losses: &mut Losses) {
-    let Some(config) = config else { return };
+fn encode_reasoning(request: &Request, body: &mut Object<'_>, losses: &mut Losses) {
+    let Some(config) = &request.reasoning else { return };
     losses.foreign(&config.extensions, CHAT, "reasoning.");
     losses.unless_absent(config.summary.as_ref(), "reasoning.summary", NO_FIELD);
     losses.unless_absent(config.display.as_ref(), "reasoning.display", NO_FIELD);
@@ -107,7 +107,9 @@ fn encode_reasoning(config: Option<&ReasoningConfig>, body: &mut Object<'_>, los
         });
         return;
     }
-    losses.unless_absent(config.budget_tokens.as_ref(), "reasoning.budget_tokens", NO_FIELD);
+    if let Some(word) = effort::of_budget(request, losses, NO_FIELD) {
+        return body.put("reasoning_effort", word);
+    }
     match (&config.effort, config.mode) {
         (Some(effort), _) => body.put("reasoning_effort", effort),
         (None, Some(ReasoningMode::Disabled)) => body.put("reasoning_effort", "none"),

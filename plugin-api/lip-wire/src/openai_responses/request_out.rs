@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     canon::{Fields, Json, OutputFormat, ReasoningConfig, ReasoningMode, Request, Sampling},
-    codec::{Coded, Object, object},
+    codec::{Coded, Object, effort, object},
     loss::Losses,
 };
 
@@ -40,7 +40,8 @@ pub(super) fn encode(request: &Request) -> Coded<Vec<u8>> {
         body.opt("parallel_tool_calls", request.parallel_tool_calls);
         encode_sampling(&request.sampling, own, body, &mut losses);
         if let Some(config) = &request.reasoning {
-            encode_reasoning(config, body, &mut losses);
+            let budgeted = effort::of_budget(request, &mut losses, NO_FIELD);
+            encode_reasoning(config, budgeted, body, &mut losses);
         }
         encode_text(request, body, &mut losses);
         encode_rest(request, own, body);
@@ -110,10 +111,15 @@ fn encode_sampling(sampling: &Sampling, own: bool, body: &mut Object<'_>, losses
     losses.unless_absent(logit_bias.as_ref(), "sampling.logit_bias", NO_FIELD);
 }
 
-fn encode_reasoning(config: &ReasoningConfig, body: &mut Object<'_>, losses: &mut Losses) {
+/// `budgeted`: the effort that stands for a token budget.
+fn encode_reasoning(
+    config: &ReasoningConfig,
+    budgeted: Option<&str>,
+    body: &mut Object<'_>,
+    losses: &mut Losses,
+) {
     losses.foreign(&config.extensions, RESPONSES, "reasoning.");
-    losses.unless_absent(config.budget_tokens.as_ref(), "reasoning.budget_tokens", NO_FIELD);
-    let effort = match (config.effort.as_deref(), config.mode) {
+    let effort = match (config.effort.as_deref().or(budgeted), config.mode) {
         (None, Some(ReasoningMode::Disabled)) => Some("none"),
         (None, mode) => {
             losses.unless_absent(mode.as_ref(), "reasoning.mode", NO_FIELD);
@@ -195,10 +201,7 @@ fn reasons(request: &Request) -> bool {
     let wanted = request.reasoning.as_ref().is_some_and(|config| {
         config.mode != Some(ReasoningMode::Disabled) && config.effort.as_deref() != Some("none")
     });
-    let name = request.model.rsplit('/').next().unwrap_or_default();
-    let generation = name.strip_prefix("gpt-").or_else(|| name.strip_prefix('o'));
-    let generation = generation.and_then(|rest| rest.chars().next()?.to_digit(10));
-    wanted && generation.is_some_and(|generation| name.starts_with('o') || generation >= 5)
+    wanted && effort::is_taken_by(&request.model)
 }
 
 fn encode_rest(request: &Request, own: bool, body: &mut Object<'_>) {
