@@ -65,10 +65,7 @@ impl FromStr for Dialect {
     type Err = UnknownDialect;
 
     fn from_str(id: &str) -> Result<Self, UnknownDialect> {
-        Self::ALL
-            .into_iter()
-            .find(|d| d.id() == id)
-            .ok_or_else(|| UnknownDialect(id.to_owned()))
+        Self::ALL.into_iter().find(|d| d.id() == id).ok_or_else(|| UnknownDialect(id.to_owned()))
     }
 }
 

@@ -39,12 +39,7 @@ pub struct WireFault {
 impl WireFault {
     /// A fault of our own making.
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
-        Self {
-            status: status_of(kind),
-            kind,
-            message: message.into(),
-            ..Self::default()
-        }
+        Self { status: status_of(kind), kind, message: message.into(), ..Self::default() }
     }
 
     /// The same with a vendor-neutral code.

@@ -16,11 +16,7 @@ pub struct EventTooLarge {
 
 impl fmt::Display for EventTooLarge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "one event of the stream is larger than {} bytes",
-            self.bytes_max
-        )
+        write!(f, "one event of the stream is larger than {} bytes", self.bytes_max)
     }
 }
 

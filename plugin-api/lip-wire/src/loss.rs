@@ -36,10 +36,7 @@ pub struct Losses {
 impl Losses {
     /// None.
     pub const fn new() -> Self {
-        Self {
-            listed: Vec::new(),
-            unlisted: 0,
-        }
+        Self { listed: Vec::new(), unlisted: 0 }
     }
 
     /// Something is gone.
@@ -63,10 +60,7 @@ impl Losses {
     pub fn foreign(&mut self, extensions: &Extensions, target: Dialect, path: &str) {
         for (dialect, fields) in extensions.iter().filter(|(d, _)| *d != target) {
             for (name, _) in fields.iter().filter(|(name, _)| !name.starts_with("lip_")) {
-                self.dropped(
-                    format!("{path}extensions.{dialect}.{name}"),
-                    "field of another dialect",
-                );
+                self.dropped(format!("{path}extensions.{dialect}.{name}"), "field of another dialect");
             }
         }
     }
@@ -100,11 +94,7 @@ impl Losses {
             self.unlisted += 1;
             return;
         }
-        let loss = Loss {
-            path: path.into(),
-            kind,
-            why,
-        };
+        let loss = Loss { path: path.into(), kind, why };
         if self.listed.last() != Some(&loss) {
             self.listed.push(loss);
         }

@@ -26,11 +26,7 @@ fn read<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Read {
             events.push(event);
         }
     }
-    Read {
-        events,
-        unterminated: decoder.finish(),
-        retry_ms: decoder.retry_ms(),
-    }
+    Read { events, unterminated: decoder.finish(), retry_ms: decoder.retry_ms() }
 }
 
 fn cases() -> Vec<Value> {
@@ -38,20 +34,12 @@ fn cases() -> Vec<Value> {
 }
 
 fn pair(value: &Value) -> Named {
-    (
-        value[0].as_str().map(str::to_owned),
-        value[1].as_str().unwrap_or_default().to_owned(),
-    )
+    (value[0].as_str().map(str::to_owned), value[1].as_str().unwrap_or_default().to_owned())
 }
 
 fn check(case: &Value, read: &Read, how: &str) {
     let fact = &case["fact"];
-    let want: Vec<Named> = case["events"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(pair)
-        .collect();
+    let want: Vec<Named> = case["events"].as_array().into_iter().flatten().map(pair).collect();
     let got: Vec<Named> = read.events.iter().map(named).collect();
     assert_eq!(got, want, "{fact}, {how}");
     let want = case.get("unterminated").map(pair);
@@ -96,11 +84,7 @@ fn single_line_events_are_not_copied() {
 #[test]
 fn limits_hold_and_large_events_pass() {
     let too_large = Some(Err(EventTooLarge { bytes_max: 10 }));
-    for stream in [
-        "data: 12345678901\n\n",
-        "data: 1234567890123",
-        "data: 12345\ndata: 67890\n\n",
-    ] {
+    for stream in ["data: 12345678901\n\n", "data: 1234567890123", "data: 12345\ndata: 67890\n\n"] {
         let mut decoder = sse::Decoder::new(10);
         decoder.push(Bytes::from_static(stream.as_bytes()));
         assert_eq!(decoder.next_event(), too_large, "{stream}");

@@ -45,10 +45,7 @@ fn errors_that_we_write_are_read_back() {
                 panic!("{dialect} {frame}: no error");
             };
             assert_eq!(back.message, fault.message, "{dialect}");
-            assert!(
-                matches!(gate::classify_body(dialect, &body), Verdict::Error(_)),
-                "{dialect}"
-            );
+            assert!(matches!(gate::classify_body(dialect, &body), Verdict::Error(_)), "{dialect}");
         }
     }
 }
@@ -57,71 +54,31 @@ fn errors_that_we_write_are_read_back() {
 fn canonical_events_are_judged_as_they_are_written() {
     use canon::{Content, Event, Part, Stop, Text};
     let at = canon::At::default();
-    let start = |content| Event::PartStart {
-        at,
-        part: Box::new(Part::new(content)),
-    };
-    let text = |text: &str| Text {
-        text: text.to_owned(),
-        ..Text::default()
-    };
+    let start = |content| Event::PartStart { at, part: Box::new(Part::new(content)) };
+    let text = |text: &str| Text { text: text.to_owned(), ..Text::default() };
     let call = r#"{"tool_call":{"id":"c","name":"f","arguments":"{}"}}"#;
     for (event, want) in [
         (Event::Start(Box::default()), Verdict::Prelude),
         (start(Content::Text(text(""))), Verdict::Prelude),
         (start(Content::Text(text("x"))), Verdict::Output),
-        (
-            start(Content::Reasoning(canon::Reasoning::default())),
-            Verdict::Prelude,
-        ),
-        (
-            Event::Text {
-                at,
-                text: "x".to_owned(),
-            },
-            Verdict::Output,
-        ),
-        (
-            Event::Arguments {
-                at,
-                text: "{".to_owned(),
-            },
-            Verdict::Output,
-        ),
+        (start(Content::Reasoning(canon::Reasoning::default())), Verdict::Prelude),
+        (Event::Text { at, text: "x".to_owned() }, Verdict::Output),
+        (Event::Arguments { at, text: "{".to_owned() }, Verdict::Output),
         (Event::PartEnd { at }, Verdict::Prelude),
         (Event::Usage(Box::default()), Verdict::Prelude),
         (Event::Ping, Verdict::Prelude),
-        (
-            Event::Stop {
-                choice: 0,
-                stop: Box::new(Stop::default()),
-            },
-            Verdict::End(Terminal::Finished),
-        ),
+        (Event::Stop { choice: 0, stop: Box::new(Stop::default()) }, Verdict::End(Terminal::Finished)),
         (Event::End, Verdict::End(Terminal::Done)),
     ] {
         let json = serde_json::to_string(&event).unwrap();
-        assert_eq!(
-            gate::classify(Dialect::Lip, None, json.as_bytes()),
-            want,
-            "{json}"
-        );
+        assert_eq!(gate::classify(Dialect::Lip, None, json.as_bytes()), want, "{json}");
     }
     let json = format!(r#"{{"part_start":{{"at":{{}},"part":{{"content":{call}}}}}}}"#);
-    assert_eq!(
-        gate::classify(Dialect::Lip, None, json.as_bytes()),
-        Verdict::Output
-    );
-    let usage = Event::Usage(Box::new(canon::Usage {
-        input: Some(3),
-        cache_read: Some(1),
-        ..Default::default()
-    }));
+    assert_eq!(gate::classify(Dialect::Lip, None, json.as_bytes()), Verdict::Output);
+    let usage =
+        Event::Usage(Box::new(canon::Usage { input: Some(3), cache_read: Some(1), ..Default::default() }));
     let picked = gate::usage(Dialect::Lip, serde_json::to_string(&usage).unwrap().as_bytes()).unwrap();
-    assert_eq!(
-        (picked.input, picked.cached_input, picked.output),
-        (Some(3), Some(1), None)
-    );
+    assert_eq!((picked.input, picked.cached_input, picked.output), (Some(3), Some(1), None));
 }
 
 proptest! {

@@ -36,10 +36,7 @@ fn value() -> impl Strategy<Value = Value> {
         prop_oneof![
             vec(inner.clone(), 0..5).prop_map(Value::from),
             vec((select(&KEYS[..]), inner), 0..5)
-                .prop_map(|kv| kv
-                    .into_iter()
-                    .map(|(k, v)| (k.to_owned(), v))
-                    .collect::<Map<_, _>>())
+                .prop_map(|kv| kv.into_iter().map(|(k, v)| (k.to_owned(), v)).collect::<Map<_, _>>())
                 .prop_map(Value::from),
         ]
     })
@@ -68,17 +65,9 @@ fn request() -> impl Strategy<Value = Value> {
         for name in ["messages", "input", "contents"] {
             put(2, name, messages.clone().into());
         }
-        put(
-            3,
-            "stream_options",
-            serde_json::json!({"include_usage": true, "y": 1}),
-        );
+        put(3, "stream_options", serde_json::json!({"include_usage": true, "y": 1}));
         put(4, "temperature", 0.5.into());
-        put(
-            5,
-            "generationConfig",
-            serde_json::json!({"z": 2, "topP": 1, "temperature": 1}),
-        );
+        put(5, "generationConfig", serde_json::json!({"z": 2, "topP": 1, "temperature": 1}));
         put(15, "generation_config", Value::Null);
         if map.contains_key("generationConfig") {
             map.remove("generation_config");
@@ -160,11 +149,7 @@ fn expected(dialect: Dialect, doc: &Value, edits: &[Edit]) -> Value {
     for (path, (_, value)) in &fields {
         let names: Vec<&str> = path.split('.').collect();
         let name = |n: &str| {
-            if snake && n == "generationConfig" {
-                "generation_config".to_owned()
-            } else {
-                n.to_owned()
-            }
+            if snake && n == "generationConfig" { "generation_config".to_owned() } else { n.to_owned() }
         };
         let (top, nested) = (name(names[0]), names.get(1));
         let Value::Object(map) = &mut doc else { continue };
@@ -197,11 +182,7 @@ fn edit_messages(dialect: Dialect, doc: &mut Value, edits: &[Edit]) {
         Dialect::Lip => "turns",
         _ => "messages",
     };
-    let text = if dialect == Dialect::Gemini {
-        "parts"
-    } else {
-        "content"
-    };
+    let text = if dialect == Dialect::Gemini { "parts" } else { "content" };
     let Some(Value::Array(messages)) = doc.get_mut(list) else {
         return;
     };
@@ -220,9 +201,7 @@ fn edit_messages(dialect: Dialect, doc: &mut Value, edits: &[Edit]) {
     let mut index = 0;
     messages.retain(|_| {
         index += 1;
-        !edits
-            .iter()
-            .any(|e| matches!(e, Edit::RemoveMessage(i) if *i == index - 1))
+        !edits.iter().any(|e| matches!(e, Edit::RemoveMessage(i) if *i == index - 1))
     });
 }
 

@@ -1,4 +1,4 @@
-//! Reads model lists as the dialects and their many look-alikes write them. Knows no provider.
+//! Reads model lists as the dialects and their many imitations write them. Knows no provider.
 use lip_plugin::{Error, Model, Result};
 use serde_json::Value;
 

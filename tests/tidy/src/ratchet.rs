@@ -5,6 +5,12 @@ use crate::repo::{self, Report};
 
 const LIST: &str = "tests/tidy/ratchet.txt";
 const LINES_MAX: usize = 400;
+/// The scripts of the SDKs are lists of checks, one beside the other, and one file per SDK is what people look for.
+const CHECKS_LINES_MAX: usize = 450;
+
+fn lines_max(file: &str) -> usize {
+    if file.starts_with("tests/sdk/") { CHECKS_LINES_MAX } else { LINES_MAX }
+}
 
 #[test]
 fn no_file_over_400_lines() {
@@ -16,7 +22,7 @@ fn no_file_over_400_lines() {
         let Some(text) = repo::text(&file) else { continue };
         counted.insert(file, text.lines().count());
     }
-    for (file, n) in counted.iter().filter(|(_, n)| **n > LINES_MAX) {
+    for (file, n) in counted.iter().filter(|(file, n)| **n > lines_max(file)) {
         match allowed.get(file) {
             None => report.note(file, format!("{n} lines")),
             Some(limit) if n > limit => {

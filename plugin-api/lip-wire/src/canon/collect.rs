@@ -42,25 +42,15 @@ impl Collector {
                     choice.stop = Some(*stop);
                 }
             }
-            Event::Extra {
-                choice: None,
-                extensions,
-            } => {
+            Event::Extra { choice: None, extensions } => {
                 add(&mut self.reply.extensions, &extensions);
             }
-            Event::Extra {
-                choice: Some(choice),
-                extensions,
-            } => {
+            Event::Extra { choice: Some(choice), extensions } => {
                 if let Some(choice) = self.choice(choice) {
                     add(&mut choice.extensions, &extensions);
                 }
             }
-            Event::Logprobs {
-                choice,
-                part: None,
-                tokens,
-            } => {
+            Event::Logprobs { choice, part: None, tokens } => {
                 if let Some(choice) = self.choice(choice) {
                     choice.logprobs.extend(tokens);
                 }
@@ -134,12 +124,7 @@ fn append(part: &mut Part, delta: Event) {
         (Event::Logprobs { tokens, .. }, Content::Text(into)) => into.logprobs.extend(tokens),
         (Event::Logprobs { tokens, .. }, Content::Refusal(into)) => into.logprobs.extend(tokens),
         (Event::Encrypted { sealed, .. }, Content::Reasoning(into)) => into.encrypted = Some(sealed),
-        (
-            Event::Reasoning {
-                kind, segment, text, ..
-            },
-            Content::Reasoning(into),
-        ) => {
+        (Event::Reasoning { kind, segment, text, .. }, Content::Reasoning(into)) => {
             let list = match kind {
                 ReasoningKind::Text => &mut into.text,
                 ReasoningKind::Summary => &mut into.summary,
@@ -189,24 +174,14 @@ pub fn split(reply: Reply, out: &mut Vec<Event>) {
             split_part(At { choice, part }, whole, out);
         }
         if !answer.logprobs.is_empty() {
-            out.push(Event::Logprobs {
-                choice,
-                part: None,
-                tokens: answer.logprobs,
-            });
+            out.push(Event::Logprobs { choice, part: None, tokens: answer.logprobs });
         }
         if !answer.extensions.is_empty() {
             let extensions = Box::new(answer.extensions);
-            out.push(Event::Extra {
-                choice: Some(choice),
-                extensions,
-            });
+            out.push(Event::Extra { choice: Some(choice), extensions });
         }
         if let Some(stop) = answer.stop {
-            out.push(Event::Stop {
-                choice,
-                stop: Box::new(stop),
-            });
+            out.push(Event::Stop { choice, stop: Box::new(stop) });
         }
     }
     if let Some(usage) = usage {
@@ -226,10 +201,7 @@ pub(crate) fn split_part(at: At, mut whole: Part, out: &mut Vec<Event>) {
             push_text(at, std::mem::take(&mut text.text), out);
             push_logprobs(at, std::mem::take(&mut text.logprobs), out);
             for annotation in text.annotations.drain(..) {
-                out.push(Event::Annotation {
-                    at,
-                    annotation: Box::new(annotation),
-                });
+                out.push(Event::Annotation { at, annotation: Box::new(annotation) });
             }
         }
         Content::Refusal(refusal) => {
@@ -249,12 +221,7 @@ pub(crate) fn split_part(at: At, mut whole: Part, out: &mut Vec<Event>) {
             ];
             for (kind, list) in lists {
                 for (segment, text) in (0u32..).zip(list) {
-                    out.push(Event::Reasoning {
-                        at,
-                        kind,
-                        segment,
-                        text,
-                    });
+                    out.push(Event::Reasoning { at, kind, segment, text });
                 }
             }
             if !reasoning.redacted
@@ -269,13 +236,7 @@ pub(crate) fn split_part(at: At, mut whole: Part, out: &mut Vec<Event>) {
         out.push(Event::Signature { at, sealed });
     }
     out.push(Event::PartEnd { at });
-    out.insert(
-        begin,
-        Event::PartStart {
-            at,
-            part: Box::new(whole),
-        },
-    );
+    out.insert(begin, Event::PartStart { at, part: Box::new(whole) });
 }
 
 fn push_text(at: At, text: String, out: &mut Vec<Event>) {
@@ -286,10 +247,6 @@ fn push_text(at: At, text: String, out: &mut Vec<Event>) {
 
 fn push_logprobs(at: At, tokens: Vec<super::part::TokenLogprob>, out: &mut Vec<Event>) {
     if !tokens.is_empty() {
-        out.push(Event::Logprobs {
-            choice: at.choice,
-            part: Some(at.part),
-            tokens,
-        });
+        out.push(Event::Logprobs { choice: at.choice, part: Some(at.part), tokens });
     }
 }

@@ -211,14 +211,7 @@ impl Event {
             | Self::Media { at, .. }
             | Self::PartExtra { at, .. }
             | Self::PartEnd { at } => Some(*at),
-            Self::Logprobs {
-                choice,
-                part: Some(part),
-                ..
-            } => Some(At {
-                choice: *choice,
-                part: *part,
-            }),
+            Self::Logprobs { choice, part: Some(part), .. } => Some(At { choice: *choice, part: *part }),
             Self::Native { at, .. } => *at,
             Self::Start(_)
             | Self::Logprobs { part: None, .. }

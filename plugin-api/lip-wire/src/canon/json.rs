@@ -167,11 +167,7 @@ impl Extensions {
 
     /// Fields of one dialect; none if `fields` is empty.
     pub fn of(dialect: Dialect, fields: Fields) -> Self {
-        if fields.is_empty() {
-            Self::new()
-        } else {
-            Self(vec![(dialect, fields)])
-        }
+        if fields.is_empty() { Self::new() } else { Self(vec![(dialect, fields)]) }
     }
 
     /// Whether there is none.
@@ -181,10 +177,7 @@ impl Extensions {
 
     /// The fields of `dialect`.
     pub fn fields(&self, dialect: Dialect) -> Option<&Fields> {
-        self.0
-            .iter()
-            .find(|(d, _)| *d == dialect)
-            .map(|(_, fields)| fields)
+        self.0.iter().find(|(d, _)| *d == dialect).map(|(_, fields)| fields)
     }
 
     /// The value of one field of `dialect`.

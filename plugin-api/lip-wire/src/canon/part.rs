@@ -27,18 +27,12 @@ pub struct Part {
 impl Part {
     /// A part with this content and nothing else.
     pub fn new(content: Content) -> Self {
-        Self {
-            content,
-            ..Self::default()
-        }
+        Self { content, ..Self::default() }
     }
 
     /// A plain text part.
     pub fn text(text: impl Into<String>) -> Self {
-        Self::new(Content::Text(Text {
-            text: text.into(),
-            ..Text::default()
-        }))
+        Self::new(Content::Text(Text { text: text.into(), ..Text::default() }))
     }
 
     /// The text, if it is a text part.
@@ -241,16 +235,8 @@ pub struct Reasoning {
 impl Reasoning {
     /// Everything readable: text, else summary; segments joined by a blank line. `None` if there is nothing to read.
     pub fn readable(&self) -> Option<String> {
-        let source = if self.text.iter().any(|t| !t.is_empty()) {
-            &self.text
-        } else {
-            &self.summary
-        };
-        if source.iter().all(String::is_empty) {
-            None
-        } else {
-            Some(source.join("\n\n"))
-        }
+        let source = if self.text.iter().any(|t| !t.is_empty()) { &self.text } else { &self.summary };
+        if source.iter().all(String::is_empty) { None } else { Some(source.join("\n\n")) }
     }
 }
 

@@ -85,21 +85,12 @@ pub struct Stop {
 impl Stop {
     /// A stop for this reason, said as `raw` in `dialect`.
     pub fn said(reason: StopReason, dialect: Dialect, raw: &str) -> Self {
-        Self {
-            reason,
-            raw: Some(raw.to_owned()),
-            dialect: Some(dialect),
-            ..Self::default()
-        }
+        Self { reason, raw: Some(raw.to_owned()), dialect: Some(dialect), ..Self::default() }
     }
 
     /// The origin's own word if it was said in `dialect`.
     pub fn raw_in(&self, dialect: Dialect) -> Option<&str> {
-        if self.dialect == Some(dialect) {
-            self.raw.as_deref()
-        } else {
-            None
-        }
+        if self.dialect == Some(dialect) { self.raw.as_deref() } else { None }
     }
 }
 
@@ -201,8 +192,7 @@ impl Usage {
 
     /// The total: as reported, else input + output if both are known.
     pub fn total_or_sum(&self) -> Option<u64> {
-        self.total
-            .or_else(|| Some(self.input?.saturating_add(self.output?)))
+        self.total.or_else(|| Some(self.input?.saturating_add(self.output?)))
     }
 }
 

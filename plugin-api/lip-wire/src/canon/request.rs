@@ -113,11 +113,7 @@ pub struct Turn {
 impl Turn {
     /// A turn of this role.
     pub fn new(role: Role, parts: Vec<Part>) -> Self {
-        Self {
-            role,
-            parts,
-            ..Self::default()
-        }
+        Self { role, parts, ..Self::default() }
     }
 }
 

@@ -85,14 +85,8 @@ mod tests {
     #[test]
     fn younger_part_waits_for_the_older() {
         let at = |part| At { choice: 0, part };
-        let start = |part| Event::PartStart {
-            at: at(part),
-            part: Box::new(Part::text("")),
-        };
-        let text = |part, text: &str| Event::Text {
-            at: at(part),
-            text: text.to_owned(),
-        };
+        let start = |part| Event::PartStart { at: at(part), part: Box::new(Part::text("")) };
+        let text = |part, text: &str| Event::Text { at: at(part), text: text.to_owned() };
         let end = |part| Event::PartEnd { at: at(part) };
         let mut sequencer = Sequencer::new();
         let mut seen = Vec::new();

@@ -22,11 +22,7 @@ pub struct Tool {
 impl Tool {
     /// A tool of this kind and nothing else.
     pub const fn new(kind: ToolKind) -> Self {
-        Self {
-            kind,
-            cache: None,
-            extensions: Extensions::new(),
-        }
+        Self { kind, cache: None, extensions: Extensions::new() }
     }
 
     /// The name that a call would use; `None` for built-ins.
@@ -130,9 +126,6 @@ pub struct AllowedTool {
 impl AllowedTool {
     /// A function of this name.
     pub fn function(name: impl Into<String>) -> Self {
-        Self {
-            kind: CallKind::Function,
-            name: name.into(),
-        }
+        Self { kind: CallKind::Function, name: name.into() }
     }
 }

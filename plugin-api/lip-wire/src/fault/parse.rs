@@ -60,12 +60,7 @@ fn from_value(dialect: Dialect, status: u16, root: &Value) -> WireFault {
     let error = error_object(root);
     let code = text(error, &["code"]).or_else(|| text(error, &["reason"]));
     let word = text(error, &["status", "type", "kind"]).filter(|w| w != "error" && w.parse::<u16>().is_err());
-    let told = [
-        error.get("code"),
-        error.get("status"),
-        error.get("status_code"),
-        root.get("status"),
-    ];
+    let told = [error.get("code"), error.get("status"), error.get("status_code"), root.get("status")];
     let inner = told.into_iter().flatten().find_map(http_status);
     let status = if status < 400 { inner.unwrap_or(0) } else { status };
     let kind = kind(status, code.as_deref(), word.as_deref(), error);
@@ -110,12 +105,9 @@ fn http_status(value: &Value) -> Option<u16> {
 fn message(error: &Value) -> Option<String> {
     let said = match error {
         Value::String(s) => Some(s.clone()),
-        Value::Object(_) => text(
-            error,
-            &["message", "msg", "detail", "error_description", "error_message"],
-        )
-        // FastAPI: {"detail":[{"msg":…}]}
-        .or_else(|| error.pointer("/detail/0").and_then(message)),
+        Value::Object(_) => text(error, &["message", "msg", "detail", "error_description", "error_message"])
+            // FastAPI: {"detail":[{"msg":…}]}
+            .or_else(|| error.pointer("/detail/0").and_then(message)),
         _ => None,
     };
     said.filter(|s| !s.trim().is_empty())
@@ -125,59 +117,28 @@ fn message(error: &Value) -> Option<String> {
 const STRONG: [(FailureKind, &[&str]); 4] = [
     (
         FailureKind::Billing,
-        &[
-            "insufficient_quota",
-            "billing_error",
-            "billing_hard_limit_reached",
-            "insufficient_credits",
-        ],
+        &["insufficient_quota", "billing_error", "billing_hard_limit_reached", "insufficient_credits"],
     ),
     (
         FailureKind::Overloaded,
-        &[
-            "overloaded_error",
-            "overloaded",
-            "server_is_overloaded",
-            "slow_down",
-            "engine_overloaded",
-        ],
+        &["overloaded_error", "overloaded", "server_is_overloaded", "slow_down", "engine_overloaded"],
     ),
     (
         FailureKind::RateLimited,
-        &[
-            "rate_limit_exceeded",
-            "rate_limit_error",
-            "usage_limit_reached",
-            "RateLimitError",
-        ],
+        &["rate_limit_exceeded", "rate_limit_error", "usage_limit_reached", "RateLimitError"],
     ),
     (FailureKind::Authentication, &["invalid_api_key"]),
 ];
 
 /// Words that stand in for a status where there is none: in a stream, or in a 200.
 const WEAK: [(FailureKind, &[&str]); 8] = [
-    (
-        FailureKind::Authentication,
-        &["authentication_error", "UNAUTHENTICATED", "authentication"],
-    ),
-    (
-        FailureKind::Permission,
-        &["permission_error", "PERMISSION_DENIED", "permission"],
-    ),
-    (
-        FailureKind::NotFound,
-        &["not_found_error", "NOT_FOUND", "model_not_found"],
-    ),
+    (FailureKind::Authentication, &["authentication_error", "UNAUTHENTICATED", "authentication"]),
+    (FailureKind::Permission, &["permission_error", "PERMISSION_DENIED", "permission"]),
+    (FailureKind::NotFound, &["not_found_error", "NOT_FOUND", "model_not_found"]),
     (FailureKind::TooLarge, &["request_too_large", "too_large"]),
-    (
-        FailureKind::RateLimited,
-        &["RESOURCE_EXHAUSTED", "too_many_requests", "rate_limited"],
-    ),
+    (FailureKind::RateLimited, &["RESOURCE_EXHAUSTED", "too_many_requests", "rate_limited"]),
     (FailureKind::Overloaded, &["UNAVAILABLE"]),
-    (
-        FailureKind::Timeout,
-        &["timeout_error", "DEADLINE_EXCEEDED", "timeout"],
-    ),
+    (FailureKind::Timeout, &["timeout_error", "DEADLINE_EXCEEDED", "timeout"]),
     (
         FailureKind::InvalidRequest,
         &[
@@ -193,12 +154,7 @@ const WEAK: [(FailureKind, &[&str]); 8] = [
 
 fn kind(status: u16, code: Option<&str>, word: Option<&str>, error: &Value) -> FailureKind {
     let said = |table: &[(FailureKind, &[&str])]| {
-        let is = |name: &&str| {
-            [code, word]
-                .iter()
-                .flatten()
-                .any(|w| w.eq_ignore_ascii_case(name))
-        };
+        let is = |name: &&str| [code, word].iter().flatten().any(|w| w.eq_ignore_ascii_case(name));
         let row = table.iter().find(|(_, names)| names.iter().any(is));
         row.map(|(kind, _)| *kind)
     };

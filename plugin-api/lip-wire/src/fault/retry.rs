@@ -59,10 +59,7 @@ fn leading_duration(text: &str) -> Option<(Duration, &str)> {
     let mut rest = text;
     let mut total: Option<Duration> = None;
     loop {
-        let digits = rest.len()
-            - rest
-                .trim_start_matches(|c: char| c.is_ascii_digit() || c == '.')
-                .len();
+        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.').len();
         let Some((value, after)) = rest.split_at_checked(digits).filter(|_| digits > 0) else {
             break;
         };
@@ -95,9 +92,7 @@ fn leading_duration(text: &str) -> Option<(Duration, &str)> {
 pub fn in_value(error: &Value) -> Option<Duration> {
     let details = error.get("details").and_then(Value::as_array);
     for detail in details.into_iter().flatten() {
-        let delay = detail
-            .get("retryDelay")
-            .or_else(|| detail.pointer("/metadata/quotaResetDelay"));
+        let delay = detail.get("retryDelay").or_else(|| detail.pointer("/metadata/quotaResetDelay"));
         if let Some(wait) = delay.and_then(Value::as_str).and_then(duration) {
             return Some(wait);
         }
@@ -106,14 +101,8 @@ pub fn in_value(error: &Value) -> Option<Duration> {
     let s = ["retry_after", "retry_after_seconds", "resets_in_seconds"]
         .iter()
         .find_map(|name| error.get(name)?.as_f64());
-    let metadata = error
-        .pointer("/metadata/headers/Retry-After")
-        .and_then(Value::as_str)
-        .and_then(seconds);
-    ms.map(|ms| ms / 1000.0)
-        .or(s)
-        .and_then(|s| Duration::try_from_secs_f64(s).ok())
-        .or(metadata)
+    let metadata = error.pointer("/metadata/headers/Retry-After").and_then(Value::as_str).and_then(seconds);
+    ms.map(|ms| ms / 1000.0).or(s).and_then(|s| Duration::try_from_secs_f64(s).ok()).or(metadata)
 }
 
 /// The wait until `resets_at`, a Unix time in seconds (the ChatGPT backend's usage limit).
@@ -126,15 +115,7 @@ pub fn until_reset(error: &Value, now: SystemTime) -> Option<Duration> {
 /// The wait that a message asks for in words: "try again in 20s", "retry in 1.5 seconds", "retry after 2 minutes".
 pub fn in_text(message: &str) -> Option<Duration> {
     let lower = message.to_ascii_lowercase();
-    [
-        "again in ",
-        "retry in ",
-        "retry after ",
-        "again after ",
-        "reset after ",
-    ]
-    .iter()
-    .find_map(|mark| {
+    ["again in ", "retry in ", "retry after ", "again after ", "reset after "].iter().find_map(|mark| {
         let (_, rest) = lower.split_once(mark)?;
         leading_duration(rest.trim_start()).map(|(wait, _)| wait)
     })
@@ -196,10 +177,7 @@ mod tests {
         assert_eq!(wait(&[("retry-after-ms", "1500"), ("retry-after", "2")]), S(1.5));
         assert_eq!(wait(&[("retry-after-ms", "x"), ("retry-after", "2")]), S(2.0));
         assert_eq!(
-            wait(&[
-                ("x-ratelimit-reset-requests", "1s"),
-                ("x-ratelimit-reset-tokens", "6m0s")
-            ]),
+            wait(&[("x-ratelimit-reset-requests", "1s"), ("x-ratelimit-reset-tokens", "6m0s")]),
             S(360.0)
         );
         assert_eq!(
@@ -217,14 +195,8 @@ mod tests {
     #[test]
     fn bodies_and_messages_tell_a_wait() {
         for (error, wait) in [
-            (
-                json!({"details": [{"@type": "x"}, {"retryDelay": "17s"}]}),
-                S(17.0),
-            ),
-            (
-                json!({"details": [{"metadata": {"quotaResetDelay": "1h0m1.5s"}}]}),
-                S(3601.5),
-            ),
+            (json!({"details": [{"@type": "x"}, {"retryDelay": "17s"}]}), S(17.0)),
+            (json!({"details": [{"metadata": {"quotaResetDelay": "1h0m1.5s"}}]}), S(3601.5)),
             (json!({"resets_in_seconds": 90}), S(90.0)),
             (json!({"retry_after_ms": 250}), S(0.25)),
             (json!({"retry_after": -3}), None),

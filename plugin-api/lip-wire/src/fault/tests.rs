@@ -15,77 +15,17 @@ fn written(dialect: Dialect, fault: &WireFault) -> Value {
 #[test]
 fn each_kind_is_said_in_the_words_of_each_dialect() {
     for (kind, openai, anthropic, google, statuses) in [
-        (
-            K::InvalidRequest,
-            "invalid_request_error",
-            "invalid_request_error",
-            "INVALID_ARGUMENT",
-            [400, 400],
-        ),
-        (
-            K::Authentication,
-            "authentication_error",
-            "authentication_error",
-            "UNAUTHENTICATED",
-            [401, 401],
-        ),
-        (
-            K::Billing,
-            "insufficient_quota",
-            "billing_error",
-            "PERMISSION_DENIED",
-            [402, 402],
-        ),
-        (
-            K::Permission,
-            "permission_error",
-            "permission_error",
-            "PERMISSION_DENIED",
-            [403, 403],
-        ),
-        (
-            K::NotFound,
-            "invalid_request_error",
-            "not_found_error",
-            "NOT_FOUND",
-            [404, 404],
-        ),
-        (
-            K::TooLarge,
-            "invalid_request_error",
-            "request_too_large",
-            "INVALID_ARGUMENT",
-            [413, 413],
-        ),
-        (
-            K::RateLimited,
-            "rate_limit_error",
-            "rate_limit_error",
-            "RESOURCE_EXHAUSTED",
-            [429, 429],
-        ),
+        (K::InvalidRequest, "invalid_request_error", "invalid_request_error", "INVALID_ARGUMENT", [400, 400]),
+        (K::Authentication, "authentication_error", "authentication_error", "UNAUTHENTICATED", [401, 401]),
+        (K::Billing, "insufficient_quota", "billing_error", "PERMISSION_DENIED", [402, 402]),
+        (K::Permission, "permission_error", "permission_error", "PERMISSION_DENIED", [403, 403]),
+        (K::NotFound, "invalid_request_error", "not_found_error", "NOT_FOUND", [404, 404]),
+        (K::TooLarge, "invalid_request_error", "request_too_large", "INVALID_ARGUMENT", [413, 413]),
+        (K::RateLimited, "rate_limit_error", "rate_limit_error", "RESOURCE_EXHAUSTED", [429, 429]),
         (K::Server, "server_error", "api_error", "INTERNAL", [500, 500]),
-        (
-            K::Overloaded,
-            "server_error",
-            "overloaded_error",
-            "UNAVAILABLE",
-            [503, 529],
-        ),
-        (
-            K::Timeout,
-            "server_error",
-            "timeout_error",
-            "DEADLINE_EXCEEDED",
-            [504, 504],
-        ),
-        (
-            K::Truncated,
-            "server_error",
-            "api_error",
-            "UNAVAILABLE",
-            [502, 502],
-        ),
+        (K::Overloaded, "server_error", "overloaded_error", "UNAVAILABLE", [503, 529]),
+        (K::Timeout, "server_error", "timeout_error", "DEADLINE_EXCEEDED", [504, 504]),
+        (K::Truncated, "server_error", "api_error", "UNAVAILABLE", [502, 502]),
     ] {
         let fault = WireFault::new(kind, "m");
         for dialect in [OpenAiChat, OpenAiResponses] {
@@ -106,15 +46,8 @@ fn each_kind_is_said_in_the_words_of_each_dialect() {
         assert_eq!(status(OpenAiChat, &fault), statuses[0]);
         assert_eq!(status(AnthropicMessages, &fault), statuses[1]);
     }
-    let busy = parse(
-        AnthropicMessages,
-        529,
-        br#"{"error":{"type":"overloaded_error"}}"#,
-    );
-    assert_eq!(
-        (status(Gemini, &busy), status(AnthropicMessages, &busy)),
-        (503, 529)
-    );
+    let busy = parse(AnthropicMessages, 529, br#"{"error":{"type":"overloaded_error"}}"#);
+    assert_eq!((status(Gemini, &busy), status(AnthropicMessages, &busy)), (503, 529));
 }
 
 #[test]
@@ -170,32 +103,17 @@ fn stream_errors_have_the_frame_of_their_dialect() {
         // Key order is serde_json's affair; the frame and the values are ours.
         let parts = |s: &str| {
             let (head, json) = s.split_at(s.find('{').unwrap());
-            (
-                head.to_owned(),
-                serde_json::from_str::<Value>(json.trim()).unwrap(),
-                s.ends_with("\n"),
-            )
+            (head.to_owned(), serde_json::from_str::<Value>(json.trim()).unwrap(), s.ends_with("\n"))
         };
         assert_eq!(parts(&got), parts(want), "{dialect}");
         assert_eq!(got.matches('\n').count(), want.matches('\n').count(), "{dialect}");
     }
-    let head = FailedResponse {
-        id: "resp_1",
-        model: "m",
-        created_at: 5,
-        sequence: 3,
-    };
+    let head = FailedResponse { id: "resp_1", model: "m", created_at: 5, sequence: 3 };
     let failed = String::from_utf8(response_failed(&fault, &head)).unwrap();
     let data = failed.strip_prefix("event: response.failed\ndata: ").unwrap();
     let data: Value = serde_json::from_str(data.trim()).unwrap();
-    assert_eq!(
-        data["response"]["error"],
-        json!({"code": "server_error", "message": "busy"})
-    );
-    assert_eq!(
-        (&data["sequence_number"], &data["response"]["id"]),
-        (&json!(3), &json!("resp_1"))
-    );
+    assert_eq!(data["response"]["error"], json!({"code": "server_error", "message": "busy"}));
+    assert_eq!((&data["sequence_number"], &data["response"]["id"]), (&json!(3), &json!("resp_1")));
 }
 
 #[test]
@@ -205,34 +123,19 @@ fn upstream_errors_are_understood() {
             OpenAiChat,
             401,
             r#"{"error":{"message":"Incorrect API key","type":"invalid_request_error","param":null,"code":"invalid_api_key"}}"#,
-            (
-                401,
-                K::Authentication,
-                "Incorrect API key",
-                Some("invalid_api_key"),
-            ),
+            (401, K::Authentication, "Incorrect API key", Some("invalid_api_key")),
         ),
         (
             OpenAiChat,
             429,
             r#"{"error":{"message":"Rate limit reached","type":"requests","code":"rate_limit_exceeded"}}"#,
-            (
-                429,
-                K::RateLimited,
-                "Rate limit reached",
-                Some("rate_limit_exceeded"),
-            ),
+            (429, K::RateLimited, "Rate limit reached", Some("rate_limit_exceeded")),
         ),
         (
             OpenAiChat,
             429,
             r#"{"error":{"message":"You exceeded your quota","type":"insufficient_quota","code":"insufficient_quota"}}"#,
-            (
-                429,
-                K::Billing,
-                "You exceeded your quota",
-                Some("insufficient_quota"),
-            ),
+            (429, K::Billing, "You exceeded your quota", Some("insufficient_quota")),
         ),
         (
             OpenAiChat,
@@ -288,89 +191,30 @@ fn upstream_errors_are_understood() {
             r#"{"error":{"code":400,"message":"API key not valid","status":"INVALID_ARGUMENT","details":[{"reason":"API_KEY_INVALID"}]}}"#,
             (400, K::Authentication, "API key not valid", None),
         ),
-        (
-            Ollama,
-            404,
-            r#"{"error":"model 'x' not found"}"#,
-            (404, K::NotFound, "model 'x' not found", None),
-        ),
+        (Ollama, 404, r#"{"error":"model 'x' not found"}"#, (404, K::NotFound, "model 'x' not found", None)),
         (
             OpenAiChat,
             502,
             "<html>Bad gateway",
-            (
-                502,
-                K::Server,
-                "the upstream answered 502 with an HTML page",
-                None,
-            ),
+            (502, K::Server, "the upstream answered 502 with an HTML page", None),
         ),
-        (
-            OpenAiChat,
-            503,
-            "",
-            (
-                503,
-                K::Overloaded,
-                "the upstream answered 503 without a body",
-                None,
-            ),
-        ),
-        (
-            OpenAiChat,
-            500,
-            "oops",
-            (500, K::Server, "the upstream answered 500: oops", None),
-        ),
-        (
-            OpenAiChat,
-            500,
-            "{}",
-            (
-                500,
-                K::Server,
-                "the upstream answered 500 without a message",
-                None,
-            ),
-        ),
-        (
-            OpenAiChat,
-            200,
-            "[]",
-            (
-                500,
-                K::Server,
-                "the upstream answered 500 without a message",
-                None,
-            ),
-        ),
+        (OpenAiChat, 503, "", (503, K::Overloaded, "the upstream answered 503 without a body", None)),
+        (OpenAiChat, 500, "oops", (500, K::Server, "the upstream answered 500: oops", None)),
+        (OpenAiChat, 500, "{}", (500, K::Server, "the upstream answered 500 without a message", None)),
+        (OpenAiChat, 200, "[]", (500, K::Server, "the upstream answered 500 without a message", None)),
     ] {
         let fault = parse(dialect, status, body.as_bytes());
-        let got = (
-            fault.status,
-            fault.kind,
-            fault.message.as_str(),
-            fault.code.as_deref(),
-        );
+        let got = (fault.status, fault.kind, fault.message.as_str(), fault.code.as_deref());
         assert_eq!(got, expected, "{body}");
     }
-    let waits = parse(
-        Gemini,
-        429,
-        br#"{"error":{"message":"Please retry in 2s.","status":"RESOURCE_EXHAUSTED"}}"#,
-    );
+    let waits =
+        parse(Gemini, 429, br#"{"error":{"message":"Please retry in 2s.","status":"RESOURCE_EXHAUSTED"}}"#);
     assert_eq!(waits.retry_after, Some(Duration::from_secs(2)));
     // Read and written in one dialect, the vendor's word stays; in another it is translated.
-    let tokens = parse(
-        OpenAiChat,
-        429,
-        br#"{"error":{"message":"m","type":"tokens","code":"rate_limit_exceeded"}}"#,
-    );
+    let tokens =
+        parse(OpenAiChat, 429, br#"{"error":{"message":"m","type":"tokens","code":"rate_limit_exceeded"}}"#);
     assert_eq!(written(OpenAiResponses, &tokens)["error"]["type"], "tokens");
-    assert_eq!(
-        written(AnthropicMessages, &tokens)["error"]["type"],
-        "rate_limit_error"
-    );
+    assert_eq!(written(AnthropicMessages, &tokens)["error"]["type"], "rate_limit_error");
     let id = parse(
         AnthropicMessages,
         400,

@@ -21,12 +21,7 @@ impl Default for Decoder {
 impl Decoder {
     /// A decoder that refuses lines of more than `bytes_max` bytes.
     pub fn new(bytes_max: usize) -> Self {
-        Self {
-            bytes_max,
-            chunk: Bytes::new(),
-            partial: BytesMut::new(),
-            failed: false,
-        }
+        Self { bytes_max, chunk: Bytes::new(), partial: BytesMut::new(), failed: false }
     }
 
     /// Takes the next chunk; drain [`Self::next_event`] first, else the unread rest has to be copied.
@@ -52,9 +47,7 @@ impl Decoder {
                 self.failed = true;
                 self.chunk = Bytes::new();
                 self.partial = BytesMut::new();
-                return Some(Err(EventTooLarge {
-                    bytes_max: self.bytes_max,
-                }));
+                return Some(Err(EventTooLarge { bytes_max: self.bytes_max }));
             }
             if end.is_none() {
                 self.partial.extend_from_slice(&piece);

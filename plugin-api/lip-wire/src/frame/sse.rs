@@ -160,9 +160,7 @@ impl Decoder {
         self.chunk = Bytes::new();
         self.partial = BytesMut::new();
         self.data = Data::None;
-        EventTooLarge {
-            bytes_max: self.bytes_max,
-        }
+        EventTooLarge { bytes_max: self.bytes_max }
     }
 
     /// The next line without its end; keeps an unfinished one for later.
@@ -233,10 +231,6 @@ impl Decoder {
             Data::One(line) => line,
             Data::Many(lines) => lines.freeze(),
         };
-        Some(Event {
-            event,
-            data,
-            id: self.id.clone(),
-        })
+        Some(Event { event, data, id: self.id.clone() })
     }
 }

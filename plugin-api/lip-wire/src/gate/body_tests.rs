@@ -27,16 +27,8 @@ fn whole_bodies_are_judged() {
             r#"{"status":"completed","error":null,"output":[{"type":"message"}]}"#,
             Some(OutputEnd(Done)),
         ),
-        (
-            OpenAiResponses,
-            r#"{"status":"incomplete","output":[]}"#,
-            Some(End(Incomplete)),
-        ),
-        (
-            OpenAiResponses,
-            r#"{"status":"failed","error":{"message":"m"}}"#,
-            None,
-        ),
+        (OpenAiResponses, r#"{"status":"incomplete","output":[]}"#, Some(End(Incomplete))),
+        (OpenAiResponses, r#"{"status":"failed","error":{"message":"m"}}"#, None),
         (
             AnthropicMessages,
             r#"{"type":"message","content":[{"type":"text"}],"stop_reason":"end_turn"}"#,
@@ -47,21 +39,13 @@ fn whole_bodies_are_judged() {
             r#"{"type":"message","content":[],"stop_reason":"end_turn"}"#,
             Some(End(Finished)),
         ),
-        (
-            AnthropicMessages,
-            r#"{"type":"error","error":{"message":"m"}}"#,
-            None,
-        ),
+        (AnthropicMessages, r#"{"type":"error","error":{"message":"m"}}"#, None),
         (
             Gemini,
             r#"[{"candidates":[{"content":{"parts":[{"text":"x"}]}}]},{"candidates":[{"finishReason":"STOP"}]}]"#,
             Some(OutputEnd(Done)),
         ),
-        (
-            Ollama,
-            r#"{"message":{"content":"x"},"done":true}"#,
-            Some(OutputEnd(Done)),
-        ),
+        (Ollama, r#"{"message":{"content":"x"},"done":true}"#, Some(OutputEnd(Done))),
         (
             Lip,
             r#"{"choices":[{"parts":[{"content":{}}],"stop":{"reason":"end"}}]}"#,

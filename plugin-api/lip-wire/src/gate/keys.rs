@@ -23,9 +23,7 @@ impl<'a> Key<'a> {
     }
 
     fn first_inside(&self) -> Option<u8> {
-        self.rest
-            .get(1..)
-            .and_then(|r| r.iter().find(|b| !b.is_ascii_whitespace()).copied())
+        self.rest.get(1..).and_then(|r| r.iter().find(|b| !b.is_ascii_whitespace()).copied())
     }
 
     /// Whether the value is a string that is not empty.
@@ -108,13 +106,7 @@ mod tests {
 
     fn skim(json: &str) -> Vec<(u32, String, bool)> {
         keys(json.as_bytes())
-            .map(|k| {
-                (
-                    k.depth,
-                    String::from_utf8_lossy(k.name).into_owned(),
-                    k.has_value(),
-                )
-            })
+            .map(|k| (k.depth, String::from_utf8_lossy(k.name).into_owned(), k.has_value()))
             .collect()
     }
 
@@ -137,18 +129,8 @@ mod tests {
 
     #[test]
     fn broken_json_yields_what_it_holds() {
-        for json in [
-            "",
-            "{",
-            "\"",
-            "{\"a",
-            "{\"a\"",
-            "{\"a\":",
-            "]]]{\"a\":1",
-            "{\"a\\",
-            "{\"a\\\"",
-            "\u{1}",
-        ] {
+        for json in ["", "{", "\"", "{\"a", "{\"a\"", "{\"a\":", "]]]{\"a\":1", "{\"a\\", "{\"a\\\"", "\u{1}"]
+        {
             assert!(skim(json).len() <= 1, "{json}");
         }
         let word = |json: &'static str| keys(json.as_bytes()).next().unwrap().word();

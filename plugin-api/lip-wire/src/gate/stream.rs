@@ -17,16 +17,8 @@ pub(super) struct Signs {
 }
 
 impl Signs {
-    const OUTPUT: Self = Self {
-        output: true,
-        end: None,
-        error: false,
-    };
-    const ERROR: Self = Self {
-        output: false,
-        end: None,
-        error: true,
-    };
+    const OUTPUT: Self = Self { output: true, end: None, error: false };
+    const ERROR: Self = Self { output: false, end: None, error: true };
 }
 
 /// Whether a member is an error of the whole answer.
@@ -79,16 +71,10 @@ pub(super) fn openai_responses(event: Option<&str>, data: &[u8]) -> Signs {
     let output = match kind {
         "error" | "response.failed" => return Signs::ERROR,
         "response.completed" | "response.done" => {
-            return Signs {
-                end: Some(Terminal::Done),
-                ..openai_response_body(data)
-            };
+            return Signs { end: Some(Terminal::Done), ..openai_response_body(data) };
         }
         "response.incomplete" | "response.cancelled" => {
-            return Signs {
-                end: Some(Terminal::Incomplete),
-                ..openai_response_body(data)
-            };
+            return Signs { end: Some(Terminal::Incomplete), ..openai_response_body(data) };
         }
         "response.created" | "response.in_progress" | "response.queued" | "keepalive" => false,
         // A message or reasoning item begins empty; a call begins with its name.
@@ -101,18 +87,13 @@ pub(super) fn openai_responses(event: Option<&str>, data: &[u8]) -> Signs {
         "response.output_text.done" | "response.reasoning_summary_text.done" => has(b"text"),
         "response.content_part.done" | "response.output_item.done" => {
             keys(data).any(|k| {
-                matches!(
-                    k.name,
-                    b"text" | b"refusal" | b"arguments" | b"input" | b"encrypted_content"
-                ) && k.has_text()
+                matches!(k.name, b"text" | b"refusal" | b"arguments" | b"input" | b"encrypted_content")
+                    && k.has_text()
             }) || kind == "response.output_item.done" && !has_word(data, b"message")
         }
         _ => kind.starts_with("response.") && kind != "response.metadata",
     };
-    Signs {
-        output,
-        ..Signs::default()
-    }
+    Signs { output, ..Signs::default() }
 }
 
 /// Whether the item of an `output_item` event is of this type.
@@ -153,14 +134,9 @@ pub(super) fn anthropic(event: Option<&str>, data: &[u8]) -> Signs {
     let inner = |depth: u32, name: &[u8]| keys(data).find(|k| k.depth == depth && k.name == name);
     match frame_type(event, data) {
         Some("error") => Signs::ERROR,
-        Some("message_stop") => Signs {
-            end: Some(Terminal::Done),
-            ..Signs::default()
-        },
+        Some("message_stop") => Signs { end: Some(Terminal::Done), ..Signs::default() },
         Some("message_delta") => Signs {
-            end: inner(2, b"stop_reason")
-                .and_then(|k| k.word())
-                .map(anthropic_stop),
+            end: inner(2, b"stop_reason").and_then(|k| k.word()).map(anthropic_stop),
             ..Signs::default()
         },
         Some("content_block_start") => Signs {
@@ -242,11 +218,7 @@ pub(super) fn ollama(data: &[u8]) -> Signs {
         }
     }
     if done {
-        signs.end = Some(if at_limit {
-            Terminal::Incomplete
-        } else {
-            Terminal::Done
-        });
+        signs.end = Some(if at_limit { Terminal::Incomplete } else { Terminal::Done });
     }
     signs
 }
@@ -260,16 +232,9 @@ fn lip_stop(key: &Key<'_>) -> Terminal {
 
 /// A canonical event: one member whose name is the event's, or a bare string for events without content.
 pub(super) fn lip(data: &[u8]) -> Signs {
-    let end = |end| Signs {
-        end: Some(end),
-        ..Signs::default()
-    };
+    let end = |end| Signs { end: Some(end), ..Signs::default() };
     let Some(first) = keys(data).next() else {
-        return if data.trim_ascii() == b"\"end\"" {
-            end(Terminal::Done)
-        } else {
-            Signs::default()
-        };
+        return if data.trim_ascii() == b"\"end\"" { end(Terminal::Done) } else { Signs::default() };
     };
     match first.name {
         b"failed" | b"error" => Signs::ERROR,
@@ -283,10 +248,7 @@ pub(super) fn lip(data: &[u8]) -> Signs {
             let empty = |k: &Key<'_>| matches!(k.name, b"text" | b"reasoning" | b"refusal" | b"media");
             let content = keys(data).skip_while(|k| k.name != b"content").nth(1);
             let text = keys(data).any(|k| k.depth >= 5 && k.name == b"text" && k.has_text());
-            Signs {
-                output: text || content.is_some_and(|k| !empty(&k)),
-                ..Signs::default()
-            }
+            Signs { output: text || content.is_some_and(|k| !empty(&k)), ..Signs::default() }
         }
         _ => Signs::OUTPUT,
     }

@@ -1,5 +1,4 @@
 //! Frames of every dialect and their verdicts.
-#![expect(clippy::too_many_lines, reason = "tables, no branches")]
 use super::*;
 use Dialect::{AnthropicMessages, Gemini, Lip, Ollama, OpenAiChat, OpenAiResponses};
 use Terminal::{Done, Finished, Incomplete};
@@ -26,14 +25,8 @@ fn chat_chunks_are_judged() {
         )
     };
     for (choice, want) in [
-        (
-            r#""delta":{"role":"assistant","content":""},"finish_reason":null"#,
-            Prelude,
-        ),
-        (
-            r#""delta":{"role":"assistant","content":null,"refusal":null},"logprobs":null"#,
-            Prelude,
-        ),
+        (r#""delta":{"role":"assistant","content":""},"finish_reason":null"#, Prelude),
+        (r#""delta":{"role":"assistant","content":null,"refusal":null},"logprobs":null"#, Prelude),
         (r#""delta":{}"#, Prelude),
         (r#""delta":{"content":"H"},"finish_reason":null"#, Output),
         (r#""delta": { "content" : "\n" }"#, Output),
@@ -43,26 +36,14 @@ fn chat_chunks_are_judged() {
         (r#""delta":{"content":"","reasoning":"hm"}"#, Output),
         (r#""delta":{"reasoning_details":[]}"#, Prelude),
         (r#""delta":{"refusal":"no"}"#, Output),
-        (
-            r#""delta":{"tool_calls":[{"index":0,"id":"1","function":{"name":"f","arguments":""}}]}"#,
-            Output,
-        ),
-        (
-            r#""delta":{"content":"bye"},"finish_reason":"stop""#,
-            OutputEnd(Finished),
-        ),
+        (r#""delta":{"tool_calls":[{"index":0,"id":"1","function":{"name":"f","arguments":""}}]}"#, Output),
+        (r#""delta":{"content":"bye"},"finish_reason":"stop""#, OutputEnd(Finished)),
         (r#""delta":{},"finish_reason":"stop""#, End(Finished)),
         (r#""delta":{},"finish_reason":"tool_calls""#, End(Finished)),
         (r#""delta":{},"finish_reason":"length""#, End(Incomplete)),
-        (
-            r#""delta":{"content":""},"finish_reason":"content_filter""#,
-            End(Incomplete),
-        ),
+        (r#""delta":{"content":""},"finish_reason":"content_filter""#, End(Incomplete)),
         // Words inside texts are no signs.
-        (
-            r#""delta":{"role":"{\"error\":{\"x\":1},\"content\":\"y\"}"}"#,
-            Prelude,
-        ),
+        (r#""delta":{"role":"{\"error\":{\"x\":1},\"content\":\"y\"}"}"#, Prelude),
     ] {
         check(OpenAiChat, &[(&chunk(choice), Some(want))]);
     }
@@ -72,19 +53,13 @@ fn chat_chunks_are_judged() {
             ("[DONE]", Some(End(Done))),
             (" [DONE]\r", Some(End(Done))),
             (r#"{"choices":[],"usage":{"prompt_tokens":1}}"#, Some(Prelude)),
-            (
-                r#"{"choices":[],"prompt_filter_results":[{"content_filter_results":{}}]}"#,
-                Some(Prelude),
-            ),
+            (r#"{"choices":[],"prompt_filter_results":[{"content_filter_results":{}}]}"#, Some(Prelude)),
             (r#"{"error":{"message":"m","code":429}}"#, None),
             (r#"{"error":"rate limited"}"#, None),
             (r#"{"error":null,"choices":[]}"#, Some(Prelude)),
             (r#"{"object":"error","message":"m","code":40001}"#, None),
             (r#"{"choices":[{"delta":{},"finish_reason":"error"}]}"#, None),
-            (
-                r#"{"choices":[{"delta":{},"error":{"code":502,"message":"m"}}]}"#,
-                None,
-            ),
+            (r#"{"choices":[{"delta":{},"error":{"code":502,"message":"m"}}]}"#, None),
             ("", Some(Prelude)),
             ("garbage", Some(Prelude)),
         ],
@@ -93,10 +68,7 @@ fn chat_chunks_are_judged() {
         panic!("no error");
     };
     assert_eq!((fault.status, fault.message.as_str()), (429, "m"));
-    assert!(matches!(
-        classify(OpenAiChat, Some("error"), b"oops"),
-        Verdict::Error(_)
-    ));
+    assert!(matches!(classify(OpenAiChat, Some("error"), b"oops"), Verdict::Error(_)));
 }
 
 #[test]
@@ -123,30 +95,12 @@ fn responses_events_are_judged() {
                 r#"{"type":"response.content_part.added","part":{"type":"output_text","text":""}}"#,
                 Some(Prelude),
             ),
-            (
-                r#"{"type":"response.output_text.delta","delta":"x","logprobs":[]}"#,
-                Some(Output),
-            ),
-            (
-                r#"{"type":"response.output_text.delta","delta":""}"#,
-                Some(Prelude),
-            ),
-            (
-                r#"{"type":"response.reasoning_summary_text.delta","delta":"x"}"#,
-                Some(Output),
-            ),
-            (
-                r#"{"type":"response.function_call_arguments.delta","delta":"{"}"#,
-                Some(Output),
-            ),
-            (
-                r#"{"type":"response.web_search_call.searching","item_id":"w"}"#,
-                Some(Output),
-            ),
-            (
-                r#"{"type":"response.output_item.done","item":{"type":"message","content":[]}}"#,
-                Some(Prelude),
-            ),
+            (r#"{"type":"response.output_text.delta","delta":"x","logprobs":[]}"#, Some(Output)),
+            (r#"{"type":"response.output_text.delta","delta":""}"#, Some(Prelude)),
+            (r#"{"type":"response.reasoning_summary_text.delta","delta":"x"}"#, Some(Output)),
+            (r#"{"type":"response.function_call_arguments.delta","delta":"{"}"#, Some(Output)),
+            (r#"{"type":"response.web_search_call.searching","item_id":"w"}"#, Some(Output)),
+            (r#"{"type":"response.output_item.done","item":{"type":"message","content":[]}}"#, Some(Prelude)),
             (
                 r#"{"type":"response.output_item.done","item":{"type":"message","content":[{"type":"output_text","text":"x"}]}}"#,
                 Some(Output),
@@ -172,18 +126,8 @@ fn responses_events_are_judged() {
             (r#"{"type":"codex.rate_limits","limits":{}}"#, Some(Prelude)),
         ],
     );
-    assert_eq!(
-        classify(
-            OpenAiResponses,
-            Some("response.output_text.delta"),
-            br#"{"delta":"x"}"#
-        ),
-        Output
-    );
-    assert!(matches!(
-        classify(OpenAiResponses, Some("error"), b"{}"),
-        Verdict::Error(_)
-    ));
+    assert_eq!(classify(OpenAiResponses, Some("response.output_text.delta"), br#"{"delta":"x"}"#), Output);
+    assert!(matches!(classify(OpenAiResponses, Some("error"), b"{}"), Verdict::Error(_)));
 }
 
 #[test]
@@ -241,15 +185,9 @@ fn anthropic_events_are_judged() {
                 r#"{"type":"message_delta","delta":{"stop_reason":"max_tokens"},"usage":{}}"#,
                 Some(End(Incomplete)),
             ),
-            (
-                r#"{"type":"message_delta","delta":{"stop_reason":null},"usage":{}}"#,
-                Some(Prelude),
-            ),
+            (r#"{"type":"message_delta","delta":{"stop_reason":null},"usage":{}}"#, Some(Prelude)),
             (r#"{"type":"message_stop"}"#, Some(End(Done))),
-            (
-                r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#,
-                None,
-            ),
+            (r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#, None),
             (r#"{"error":{"message":"m"}}"#, None),
         ],
     );
@@ -272,18 +210,12 @@ fn gemini_frames_are_judged() {
                 r#"{"candidates":[{"content":{"role":"model","parts":[{"text":"x"}]},"index":0}]}"#,
                 Some(Output),
             ),
-            (
-                r#"{"candidates":[{"content":{"parts":[{"text":"x","thought":true}]}}]}"#,
-                Some(Output),
-            ),
+            (r#"{"candidates":[{"content":{"parts":[{"text":"x","thought":true}]}}]}"#, Some(Output)),
             (
                 r#"{"candidates":[{"content":{"parts":[{"text":""}]}}],"usageMetadata":{"promptTokenCount":1}}"#,
                 Some(Prelude),
             ),
-            (
-                r#"{"usageMetadata":{"promptTokenCount":1},"modelVersion":"m"}"#,
-                Some(Prelude),
-            ),
+            (r#"{"usageMetadata":{"promptTokenCount":1},"modelVersion":"m"}"#, Some(Prelude)),
             (
                 r#"{"candidates":[{"content":{"parts":[{"functionCall":{"name":"f","args":{}}}]}}]}"#,
                 Some(Output),
@@ -296,22 +228,10 @@ fn gemini_frames_are_judged() {
                 r#"{"candidates":[{"content":{"parts":[{"text":""}]},"finishReason":"STOP"}]}"#,
                 Some(End(Done)),
             ),
-            (
-                r#"{"candidates":[{"finishReason":"MAX_TOKENS"}]}"#,
-                Some(End(Incomplete)),
-            ),
-            (
-                r#"{"promptFeedback":{"blockReason":"SAFETY"}}"#,
-                Some(End(Incomplete)),
-            ),
-            (
-                r#"{"error":{"code":503,"message":"m","status":"UNAVAILABLE"}}"#,
-                None,
-            ),
-            (
-                r#"[{"error":{"code":429,"message":"m","status":"RESOURCE_EXHAUSTED"}}]"#,
-                None,
-            ),
+            (r#"{"candidates":[{"finishReason":"MAX_TOKENS"}]}"#, Some(End(Incomplete))),
+            (r#"{"promptFeedback":{"blockReason":"SAFETY"}}"#, Some(End(Incomplete))),
+            (r#"{"error":{"code":503,"message":"m","status":"UNAVAILABLE"}}"#, None),
+            (r#"[{"error":{"code":429,"message":"m","status":"RESOURCE_EXHAUSTED"}}]"#, None),
         ],
     );
 }
@@ -321,26 +241,11 @@ fn ollama_and_lip_frames_are_judged() {
     check(
         Ollama,
         &[
-            (
-                r#"{"model":"m","message":{"role":"assistant","content":""},"done":false}"#,
-                Some(Prelude),
-            ),
-            (
-                r#"{"message":{"role":"assistant","content":"x"},"done":false}"#,
-                Some(Output),
-            ),
-            (
-                r#"{"message":{"role":"assistant","content":"","thinking":"x"},"done":false}"#,
-                Some(Output),
-            ),
-            (
-                r#"{"message":{"tool_calls":[{"function":{"name":"f"}}]},"done":false}"#,
-                Some(Output),
-            ),
-            (
-                r#"{"message":{"content":""},"done_reason":"stop","done":true}"#,
-                Some(End(Done)),
-            ),
+            (r#"{"model":"m","message":{"role":"assistant","content":""},"done":false}"#, Some(Prelude)),
+            (r#"{"message":{"role":"assistant","content":"x"},"done":false}"#, Some(Output)),
+            (r#"{"message":{"role":"assistant","content":"","thinking":"x"},"done":false}"#, Some(Output)),
+            (r#"{"message":{"tool_calls":[{"function":{"name":"f"}}]},"done":false}"#, Some(Output)),
+            (r#"{"message":{"content":""},"done_reason":"stop","done":true}"#, Some(End(Done))),
             (
                 r#"{"message":{"content":"x"},"done":true,"done_reason":"length"}"#,
                 Some(OutputEnd(Incomplete)),
@@ -352,19 +257,10 @@ fn ollama_and_lip_frames_are_judged() {
         Lip,
         &[
             (r#"{"start":{"model":"m"}}"#, Some(Prelude)),
-            (
-                r#"{"part_start":{"at":{},"part":{"content":{"text":{"text":""}}}}}"#,
-                Some(Prelude),
-            ),
-            (
-                r#"{"part_start":{"at":{},"part":{"content":{"tool_call":{"id":"1"}}}}}"#,
-                Some(Output),
-            ),
+            (r#"{"part_start":{"at":{},"part":{"content":{"text":{"text":""}}}}}"#, Some(Prelude)),
+            (r#"{"part_start":{"at":{},"part":{"content":{"tool_call":{"id":"1"}}}}}"#, Some(Output)),
             (r#"{"text":{"at":{},"text":"x"}}"#, Some(Output)),
-            (
-                r#"{"stop":{"choice":0,"stop":{"reason":"length"}}}"#,
-                Some(End(Incomplete)),
-            ),
+            (r#"{"stop":{"choice":0,"stop":{"reason":"length"}}}"#, Some(End(Incomplete))),
             ("\"ping\"", Some(Prelude)),
             ("\"end\"", Some(End(Done))),
             (r#"{"failed":{"kind":"server","message":"m"}}"#, None),

@@ -68,11 +68,7 @@ pub fn usage(dialect: Dialect, data: &[u8]) -> Option<Usage> {
         Dialect::Gemini if has("\"usageMetadata\"") || has("\"usage_metadata\"") => gemini(data)?,
         Dialect::Ollama if has("_eval_count\"") || has("\"eval_count\"") => {
             let counts: OllamaUsage = serde_json::from_slice(data).ok()?;
-            Usage {
-                input: counts.prompt_eval_count,
-                output: counts.eval_count,
-                ..Usage::default()
-            }
+            Usage { input: counts.prompt_eval_count, output: counts.eval_count, ..Usage::default() }
         }
         Dialect::Lip if has("\"usage\"") => {
             let frame: Lip = serde_json::from_slice(data).ok()?;
@@ -99,11 +95,7 @@ fn count<'de, D: Deserializer<'de>>(de: D) -> Result<Option<u64>, D::Error> {
     }
     Ok(match Any::deserialize(de)? {
         Any::Count(n) => Some(n),
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "checked in the guard"
-        )]
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked in the guard")]
         Any::Float(f) if f.fract() == 0.0 && (0.0..1e15).contains(&f) => Some(f as u64),
         Any::Float(_) | Any::Other(_) => None,
     })
@@ -171,10 +163,7 @@ impl OpenAiUsage {
             output: self.completion_tokens,
             cached_input: input.cached_tokens.or(self.prompt_cache_hit_tokens),
             cache_write: input.cache_write_tokens,
-            reasoning: self
-                .completion_tokens_details
-                .unwrap_or_default()
-                .reasoning_tokens,
+            reasoning: self.completion_tokens_details.unwrap_or_default().reasoning_tokens,
             total: self.total_tokens,
         }
     }

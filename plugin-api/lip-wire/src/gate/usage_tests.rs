@@ -1,5 +1,4 @@
 //! Usage of every dialect, from frames and bodies.
-#![expect(clippy::too_many_lines, reason = "tables, no branches")]
 use super::*;
 use Dialect::{AnthropicMessages, Gemini, Lip, Ollama, OpenAiChat, OpenAiResponses};
 
@@ -22,11 +21,7 @@ fn usage_is_picked_never_guessed() {
             r#"{"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":5,"total_tokens":14,"prompt_tokens_details":{"cached_tokens":4},"completion_tokens_details":{"reasoning_tokens":2}}}"#,
             Some([9, 5, 4, -1, 2, 14]),
         ),
-        (
-            OpenAiChat,
-            r#"{"choices":[{"delta":{"content":"\ud835"}}],"usage":null}"#,
-            None,
-        ),
+        (OpenAiChat, r#"{"choices":[{"delta":{"content":"\ud835"}}],"usage":null}"#, None),
         (
             OpenAiChat,
             r#"{"choices":[{"delta":{}, "usage":{"prompt_tokens":1}}]}"#,
@@ -59,28 +54,12 @@ fn usage_is_picked_never_guessed() {
             r#"{"usageMetadata":{"promptTokenCount":5,"candidatesTokenCount":2,"thoughtsTokenCount":4,"cachedContentTokenCount":1,"totalTokenCount":11}}"#,
             Some([5, 6, 1, -1, 4, 11]),
         ),
-        (
-            Gemini,
-            r#"[{},{"usage_metadata":{"prompt_token_count":5}}]"#,
-            Some([5, -1, -1, -1, -1, -1]),
-        ),
-        (
-            Ollama,
-            r#"{"done":true,"prompt_eval_count":4,"eval_count":6}"#,
-            Some([4, 6, -1, -1, -1, -1]),
-        ),
+        (Gemini, r#"[{},{"usage_metadata":{"prompt_token_count":5}}]"#, Some([5, -1, -1, -1, -1, -1])),
+        (Ollama, r#"{"done":true,"prompt_eval_count":4,"eval_count":6}"#, Some([4, 6, -1, -1, -1, -1])),
         (Ollama, r#"{"done":false}"#, None),
-        (
-            Lip,
-            r#"{"usage":{"input":4,"cache_read":1}}"#,
-            Some([4, -1, 1, -1, -1, -1]),
-        ),
+        (Lip, r#"{"usage":{"input":4,"cache_read":1}}"#, Some([4, -1, 1, -1, -1, -1])),
     ] {
-        assert_eq!(
-            usage(dialect, data.as_bytes()),
-            want.map(counts),
-            "{dialect} {data}"
-        );
+        assert_eq!(usage(dialect, data.as_bytes()), want.map(counts), "{dialect} {data}");
     }
     let mut seen = counts([15, 1, 10, -1, -1, -1]);
     seen.update(&counts([0, 8, -1, -1, -1, -1]));

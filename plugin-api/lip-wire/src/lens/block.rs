@@ -2,7 +2,7 @@
 //!
 //! Which characters are escaped follows from the parity of the backslashes before them, for all 64 at once. The method is
 //! described in Langdale and Lemire, "Parsing Gigabytes of JSON per Second" (2019), §3.1.1.
-use wide::{CmpEq, u8x16};
+use wide::u8x16;
 
 /// Bytes of a block.
 pub(super) const BLOCK: usize = 64;

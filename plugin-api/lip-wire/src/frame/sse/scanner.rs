@@ -12,10 +12,7 @@ pub struct Scanner {
 
 impl Default for Scanner {
     fn default() -> Self {
-        Self {
-            line_is_empty: true,
-            after_cr: false,
-        }
+        Self { line_is_empty: true, after_cr: false }
     }
 }
 
