@@ -97,6 +97,26 @@ script.check('thinking', async () => {
   same([thoughtsOf(...answers), textOf(...answers)], [want.reasoning, want.text], 'streamed');
 });
 
+script.check('thinking_three_turns', async () => {
+  const want = script.case('reasoning');
+  const [prompt, mark] = script.marked(want.prompt);
+  const config = { thinkingConfig: { includeThoughts: true, thinkingBudget: 512 } };
+  const turns = [says('user', prompt)];
+  for (const streamed of [false, true]) {
+    const answers = streamed ? await stream(turns, config) : [await ask(turns, config)];
+    same([thoughtsOf(...answers), textOf(...answers)], [want.reasoning, want.text], `streamed ${streamed}`);
+    turns.push({ role: 'model', parts: answers.flatMap(parts) }, says('user', prompt));
+  }
+  same((await ask(turns, config)).text, want.text);
+  await script.checkThoughts(mark, want, 2);
+});
+
+script.check('usage', async () => {
+  counted((await ask(script.case('plain').prompt)).usageMetadata, script.case('plain').usage);
+  const answers = await stream(script.case('tool').prompt, TOOLS);
+  counted(answers.map((answer) => answer.usageMetadata).filter(Boolean).at(-1), script.case('tool').usage);
+});
+
 script.check('unicode', async () => {
   same(textOf(await ask(script.case('unicode').prompt)), script.case('unicode').text);
   same(textOf(...(await stream(script.case('unicode').prompt))), script.case('unicode').text);

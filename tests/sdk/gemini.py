@@ -30,9 +30,11 @@ NAMES = {
     401: "UNAUTHENTICATED",
     403: "PERMISSION_DENIED",
     404: "NOT_FOUND",
+    413: "INVALID_ARGUMENT",
     429: "RESOURCE_EXHAUSTED",
     500: "INTERNAL",
     503: "UNAVAILABLE",
+    529: "UNAVAILABLE",
 }
 
 
@@ -139,7 +141,8 @@ def generate():
 @check
 @script.proxy_only
 def default_api_version():
-    same(client().models.generate_content(model=script.model, contents=case("plain").prompt).text, case("plain").text)
+    fresh = client()  # a client that nobody holds closes itself
+    same(fresh.models.generate_content(model=script.model, contents=case("plain").prompt).text, case("plain").text)
 
 
 @check
@@ -187,6 +190,27 @@ def thinking():
 
 
 @check
+def thinking_three_turns():
+    want = case("reasoning")
+    prompt, mark = script.marked(want.prompt)
+    config = t.GenerateContentConfig(thinking_config=t.ThinkingConfig(include_thoughts=True, thinking_budget=512))
+    turns = [says("user", prompt)]
+    for streamed in (False, True):
+        answers = stream(turns, config) if streamed else [ask(turns, config)]
+        same((thoughts_of(*answers), text_of(*answers)), (want.reasoning, want.text), f"streamed {streamed}")
+        turns += [t.Content(role="model", parts=[part for answer in answers for part in parts(answer)]), says("user", prompt)]
+    same(text_of(ask(turns, config)), want.text)
+    script.check_thoughts(mark, want, 2)
+
+
+@check
+def usage():
+    counted(ask(case("plain").prompt).usage_metadata, case("plain").usage)
+    answers = stream(case("tool").prompt, TOOLS)
+    counted([a.usage_metadata for a in answers if a.usage_metadata][-1], case("tool").usage)
+
+
+@check
 def unicode():
     same(text_of(ask(case("unicode").prompt)), case("unicode").text)
     same(text_of(*stream(case("unicode").prompt)), case("unicode").text)
@@ -228,7 +252,7 @@ def tool_round():
 def tool_stream():
     answers = stream(case("tool").prompt, TOOLS)
     same([dict(call.args) for call in calls_of(*answers)], [case("tool").arguments])
-    if not script.args.direct and script.echo:  # the vendor ends a tool turn with STOP
+    if not script.args.direct and script.args.upstream != "gemini":  # the vendor ends a tool turn with STOP
         same(finishes(answers), ["STOP"])
 
 
@@ -272,7 +296,7 @@ def errors(call):
         fault = raises(faults.ClientError if status < 500 else faults.ServerError, lambda: call(failing.prompt))
         same(fault.code, status)
         assert failing.text in str(fault.message), fault.message
-        if not script.args.direct and script.echo:
+        if not script.args.direct and script.args.upstream != "gemini":  # the stand-in names its own
             same(fault.status, NAMES[status], "error.status")
 
 

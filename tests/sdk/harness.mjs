@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,7 +17,7 @@ const cases = JSON.parse(readFileSync(join(here, 'cases.json'), 'utf8'));
 export const sdk = createRequire(join(tools, 'npm/'));
 
 export const THREE_MB = 3_000_000;
-export const STATUSES = [400, 401, 403, 404, 429, 500, 503];
+export const STATUSES = [400, 401, 403, 404, 413, 429, 500, 503, 529];
 export const WEATHER = {
   type: 'object',
   properties: { city: { type: 'string' }, unit: { type: 'string', enum: ['c', 'f'] }, note: { type: 'string' } },
@@ -34,6 +35,17 @@ export const GREEN_PIXEL = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElE
 
 class Skipped extends Error {}
 
+/** What a request to an upstream of this dialect takes back: [thinking, seal] in order. */
+const THOUGHTS = {
+  'anthropic-messages': ({ messages }) =>
+    messages.flatMap(({ content }) => content).filter(({ type }) => type === 'thinking').map((block) => [block.thinking, block.signature]),
+  'openai-responses': ({ input }) =>
+    input.filter(({ type }) => type === 'reasoning').map((item) => [item.summary.map(({ text }) => text).join(''), item.encrypted_content]),
+  'openai-chat': ({ messages }) => messages.map((m) => [m.reasoning_content ?? m.reasoning, m.reasoning_details?.length ? 'details' : undefined]),
+  gemini: ({ contents }) =>
+    contents.flatMap(({ parts }) => parts).filter((part) => part.thought || part.thoughtSignature).map((part) => [part.text, part.thoughtSignature]),
+};
+
 /** One SDK script: its options and its checks, run in the order they were written. */
 export class Script {
   #checks = [];
@@ -49,7 +61,9 @@ export class Script {
         direct: { type: 'boolean', default: false },
         model: { type: 'string', default: '' },
         only: { type: 'string', default: '' },
-        skip: { type: 'string', default: '' },
+        skip: { type: 'string', default: '{}' },
+        upstream: { type: 'string', default: '' },
+        seen: { type: 'string', default: '' },
         concurrency: { type: 'string', default: '16' },
       },
     });
@@ -61,8 +75,9 @@ export class Script {
     this.base = values.base.replace(/\/+$/, '');
     this.mode = values.mode;
     this.model = values.model || models[values.mode];
+    this.inPieces = values.upstream !== 'gemini'; // that protocol streams a call's arguments whole
     this.concurrency = Number(values.concurrency);
-    this.#skips = new Map(values.skip.split(',').filter(Boolean).map((part) => part.split(/=(.*)/s).slice(0, 2)));
+    this.#skips = new Map(Object.entries(JSON.parse(values.skip)));
   }
 
   /** One entry of cases.json as the chosen mode sees it; `fill` replaces {name} in its texts. */
@@ -100,6 +115,28 @@ export class Script {
     return this.args['bad-key'];
   }
 
+  /** A prompt that only one conversation has, and its mark. */
+  marked(prompt) {
+    const mark = `mark-${randomUUID()}`;
+    return [this.mode === 'echo' ? prompt : `${prompt} ${mark}`, mark];
+  }
+
+  /** The thinking of `turns` turns went back as the upstream had given it, or not at all where its protocol takes none. */
+  async checkThoughts(mark, want, turns) {
+    if (!this.args.seen) return;
+    const answer = await fetch(`${this.args.seen}/__seen?holding=${encodeURIComponent(mark)}`);
+    const bodies = await answer.json();
+    ok(bodies.length, 'nothing of this conversation reached the upstream');
+    const seen = THOUGHTS[this.args.upstream](JSON.parse(bodies.at(-1)));
+    const seals = seen.map(([, seal]) => seal).filter(Boolean);
+    if (this.args.upstream === 'anthropic-messages') same(seen, Array(turns).fill([want.reasoning, want.signature]), 'thinking taken back');
+    else if (this.args.upstream === 'openai-responses') {
+      same(seen.map(([text]) => text), Array(turns).fill(want.reasoning), 'reasoning taken back');
+      const opened = seals.map((seal) => Buffer.from(seal, 'base64').toString().split(':')[0]);
+      same(opened, Array(turns).fill('aimock-encrypted-reasoning'), 'seals taken back');
+    } else same(seals, [], 'seals that nobody made');
+  }
+
   async run() {
     const counts = { ok: 0, FAIL: 0, skip: 0 };
     const wanted = this.args.only.split(',').filter(Boolean);
@@ -116,7 +153,7 @@ export class Script {
   }
 
   async #verdict(name, run) {
-    if (this.#skips.has(name)) return ['skip', this.#skips.get(name) || 'asked for by --skip'];
+    if (this.#skips.has(name)) return ['skip', this.#skips.get(name)];
     try {
       await run();
       return ['ok', ''];

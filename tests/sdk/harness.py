@@ -12,6 +12,9 @@ import struct
 import sys
 import time
 import traceback
+import urllib.parse
+import urllib.request
+import uuid
 import zlib
 
 from pydantic import BaseModel
@@ -39,7 +42,7 @@ BOOK_SCHEMA = {
     "additionalProperties": False,
 }
 THREE_MB = 3_000_000
-STATUSES = (400, 401, 403, 404, 429, 500, 503)
+STATUSES = (400, 401, 403, 404, 413, 429, 500, 503, 529)
 
 
 class Book(BaseModel):
@@ -48,6 +51,33 @@ class Book(BaseModel):
     title: str
     year: int
     tags: list[str]
+
+
+def anthropic_thoughts(body):
+    blocks = [block for message in body["messages"] if isinstance(message["content"], list) for block in message["content"]]
+    return [(block["thinking"], block.get("signature")) for block in blocks if block["type"] == "thinking"]
+
+
+def responses_thoughts(body):
+    items = [item for item in body["input"] if item.get("type") == "reasoning"]
+    return [("".join(part["text"] for part in item["summary"]), item.get("encrypted_content")) for item in items]
+
+
+def chat_thoughts(body):
+    return [(m.get("reasoning_content") or m.get("reasoning"), json.dumps(m.get("reasoning_details") or "")[1:-1]) for m in body["messages"]]
+
+
+def gemini_thoughts(body):
+    parts = [part for content in body["contents"] for part in content["parts"]]
+    return [(part.get("text"), part.get("thoughtSignature")) for part in parts if part.get("thought") or "thoughtSignature" in part]
+
+
+THOUGHTS = {
+    "anthropic-messages": anthropic_thoughts,
+    "openai-responses": responses_thoughts,
+    "openai-chat": chat_thoughts,
+    "gemini": gemini_thoughts,
+}
 
 
 class Skipped(Exception):
@@ -92,14 +122,17 @@ class Script:
         parser.add_argument("--direct", action="store_true", help="no proxy in between: skip what only the proxy offers")
         parser.add_argument("--model", default="")
         parser.add_argument("--only", default="", help="comma-separated beginnings of check names")
-        parser.add_argument("--skip", default="", help="comma-separated names, each as name or name=reason")
+        parser.add_argument("--skip", default="{}", help="JSON object: name of a check → why it does not apply")
+        parser.add_argument("--upstream", default="", help="the dialect that is spoken to the upstream, where a witness stands before it")
+        parser.add_argument("--seen", default="", help="origin of that witness")
         parser.add_argument("--concurrency", type=int, default=16)
         self.args = parser.parse_args()
         self.base = self.args.base.rstrip("/")
         self.model = self.args.model or models[self.args.mode]
         self.echo = self.args.mode == "echo"
+        self.in_pieces = self.args.upstream != "gemini"  # that protocol streams a call's arguments whole
         self._checks = []
-        self._skips = dict(part.partition("=")[::2] for part in self.args.skip.split(",") if part)
+        self._skips = json.loads(self.args.skip)
 
     def case(self, name, **fill):
         return Case(name, self.args.mode, fill)
@@ -124,6 +157,32 @@ class Script:
             raise Skipped("no --bad-key")
         return self.args.bad_key
 
+    def marked(self, prompt):
+        """A prompt that only one conversation has, and its mark."""
+        mark = f"mark-{uuid.uuid4().hex}"
+        return (prompt if self.echo else f"{prompt} {mark}"), mark
+
+    def thoughts_seen(self, mark):
+        """What the last request with this mark took back to the upstream: (thinking, seal) in order. `None` without a witness."""
+        if not self.args.seen:
+            return None
+        query = urllib.parse.urlencode({"holding": mark})
+        with urllib.request.urlopen(f"{self.args.seen}/__seen?{query}", timeout=20) as answer:
+            bodies = json.load(answer)
+        assert bodies, "nothing of this conversation reached the upstream"
+        return THOUGHTS[self.args.upstream](json.loads(bodies[-1]))
+
+    def check_thoughts(self, mark, want, turns):
+        """The thinking of `turns` turns went back as the upstream had given it, or not at all where its protocol takes none."""
+        seen = self.thoughts_seen(mark)
+        if self.args.upstream == "anthropic-messages":
+            same(seen, [(want.reasoning, want.signature)] * turns, "thinking taken back")
+        elif self.args.upstream == "openai-responses":
+            same([text for text, _ in seen], [want.reasoning] * turns, "reasoning taken back")
+            same([base64.b64decode(seal or "").startswith(b"aimock-encrypted-reasoning:") for _, seal in seen], [True] * turns, "seals taken back")
+        elif seen is not None:
+            same([seal for _, seal in seen if seal], [], "seals that nobody made")
+
     def run(self):
         counts = {"ok": 0, "FAIL": 0, "skip": 0}
         wanted = tuple(part for part in self.args.only.split(",") if part)
@@ -139,7 +198,7 @@ class Script:
 
     def _verdict(self, name, function):
         if name in self._skips:
-            return "skip", self._skips[name] or "asked for by --skip"
+            return "skip", self._skips[name]
         try:
             function()
             return "ok", ""

@@ -12,9 +12,11 @@ const KINDS = {
   401: OpenAI.AuthenticationError,
   403: OpenAI.PermissionDeniedError,
   404: OpenAI.NotFoundError,
+  413: OpenAI.APIError,
   429: OpenAI.RateLimitError,
   500: OpenAI.InternalServerError,
   503: OpenAI.InternalServerError,
+  529: OpenAI.InternalServerError,
 };
 
 const client = (apiKey = script.args.key) => new OpenAI({ baseURL: `${script.base}/v1`, apiKey, maxRetries: 0, timeout: 60_000 });
@@ -82,6 +84,27 @@ script.check('reasoning', async () => {
   same([answer.output[0].summary.map((part) => part.text).join(''), answer.output_text], [want.reasoning, want.text]);
 });
 
+script.check('thinking_three_turns', async () => {
+  const want = script.case('reasoning');
+  const [prompt, mark] = script.marked(want.prompt);
+  const keeping = { reasoning: { effort: 'low', summary: 'auto' }, store: false, include: ['reasoning.encrypted_content'] };
+  const turns = [{ role: 'user', content: prompt }];
+  for (const streamed of [false, true]) {
+    const answer = streamed
+      ? await api.responses.stream({ model: script.model, input: turns, ...keeping }).finalResponse()
+      : await ask(turns, keeping);
+    same([answer.output[0].summary[0].text, answer.output_text], [want.reasoning, want.text], `streamed ${streamed}`);
+    turns.push(...answer.output, { role: 'user', content: prompt });
+  }
+  same(await outputOf(ask(turns, keeping)), want.text);
+  await script.checkThoughts(mark, want, 2);
+});
+
+script.check('usage', async () => {
+  counted((await ask(script.case('plain').prompt)).usage, script.case('plain').usage);
+  counted((await stream(script.case('tool').prompt, { tools: TOOLS })).at(-1).response.usage, script.case('tool').usage);
+});
+
 script.check('unicode', async () => {
   same(await outputOf(ask(script.case('unicode').prompt)), script.case('unicode').text);
   same(streamedText(await stream(script.case('unicode').prompt)), script.case('unicode').text);
@@ -112,7 +135,7 @@ script.check('tool_round', async () => {
 script.check('tool_stream', async () => {
   const events = await stream(script.case('tool').prompt, { tools: TOOLS });
   const pieces = deltas(events, 'function_call_arguments');
-  ok(pieces.length >= 2, 'arguments came in one piece');
+  ok(pieces.length >= 2 || !script.inPieces, 'arguments came in one piece');
   same(JSON.parse(pieces.join('')), script.case('tool').arguments);
   same(argumentsOf(doneCalls(events)), [script.case('tool').arguments]);
 });
