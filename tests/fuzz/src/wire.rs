@@ -22,14 +22,17 @@ pub(crate) fn lens(data: &[u8]) {
     }
     let mut edits = lens.edits();
     let named = edits.set_model("fuzzed").is_ok();
-    if !lens.messages().is_empty() {
+    // An input that is one string is a message, but no list that one could be taken out of.
+    let is_in_list = |message: &lip_wire::lens::Message| message.span.of(lens.body()).first() != Some(&b'"');
+    let is_shorter = lens.messages().first().is_some_and(is_in_list);
+    if is_shorter {
         edits.remove_message(0);
     }
     let again = scan(dialect, &lens.splice(&edits)).expect("an edited body is a body");
     if named && lens.model().is_some() {
         assert_eq!(again.model().as_deref(), Some("fuzzed"));
     }
-    assert_eq!(again.messages().len(), lens.messages().len().saturating_sub(1));
+    assert_eq!(again.messages().len(), lens.messages().len() - usize::from(is_shorter));
 }
 
 /// However a stream is cut, its events are the same.
