@@ -118,9 +118,10 @@ def bodies(stage, _options):
 
 
 def openresponses(stage, _options):
-    # An answer of the client's own dialect passes as it came, and the stand-in's are not complete.
+    # An answer of the client's own dialect passes as it came, and the stand-in's are not complete; echo calls a tool only when
+    # it is told to in its own words.
     translated = [model for upstream, model in UPSTREAMS.items() if upstream != "openai-responses"]
-    return max(script(stage, PYTHON, "openresponses.py", model) for model in ("echo", *translated))
+    return max(script(stage, PYTHON, "openresponses.py", model) for model in translated)
 
 
 def turn(stage, agent, upstream, mark=MARK, front=None):
