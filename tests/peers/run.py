@@ -192,6 +192,7 @@ def main():
     if not (NODE.exists() and servers.AIMOCK.exists()):
         print("the stand-in upstream is not installed: run scripts/tools")
         return 77
+    servers.end_when_told()
     with tempfile.TemporaryDirectory(prefix="lip-peers-", ignore_cleanup_errors=True) as temporary:
         stage = Stage(options, pathlib.Path(temporary))
         try:

@@ -160,6 +160,7 @@ def arguments():
 
 def main():
     options = arguments()
+    servers.end_when_told()
     if not (PYTHON.exists() and NODE.exists() and AIMOCK.exists()):
         print("the SDKs are not installed: run scripts/tools")
         return 77
