@@ -65,8 +65,8 @@ impl Attempt<'_> {
         let is_native = dialect == turn.dialect;
         // A seal of another dialect that the client brings back would be refused: such a body is written anew, without it.
         let passes = is_native && !holds_carried_seal(turn.lens.body());
-        let lens = if is_native { turn.lens_for(name, &what.edits) } else { &turn.lens };
         let (body, request) = if passes {
+            let lens = turn.lens_for(name, &what.edits);
             (request::body(lens, &what.edits, &what.model, &what.options)?, None)
         } else {
             let (body, request) = self.translated(what, dialect)?;

@@ -3,7 +3,7 @@ use base::{Fault, Kind, Sampling};
 use bytes::Bytes;
 use lip_wire::Dialect;
 use lip_wire::lens::{EditError, Edits, Field, JsonType, Lens};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// The body for `model` with these options, on top of the `edits` that the session asks for.
 ///
@@ -65,26 +65,26 @@ fn gemini(lens: &Lens, edits: &mut Edits, options: &Sampling) -> Result<(), Edit
         let mut merged = own(Field::Options).unwrap_or_else(|| json!({}));
         merge(&mut merged, config);
         if options.thinking_budget.is_some() || options.reasoning_effort.is_some() {
-            thinking(&mut merged["thinkingConfig"], options);
+            let mut members = object(merged);
+            let own = members.get_mut("thinkingConfig").map(Value::take).unwrap_or_default();
+            members.insert("thinkingConfig".to_owned(), thinking(own, options));
+            merged = members.into();
         }
         return edits.set(Field::Options, merged);
     }
     if options.thinking_budget.is_some() || options.reasoning_effort.is_some() {
-        let mut config = own(Field::Thinking).unwrap_or_else(|| json!({}));
-        thinking(&mut config, options);
-        edits.set(Field::Thinking, config)?;
+        edits.set(Field::Thinking, thinking(own(Field::Thinking).unwrap_or_default(), options))?;
     }
     Ok(())
 }
 
 /// A level and a budget exclude each other. Source: Gemini API guide, "Thinking".
-fn thinking(config: &mut Value, options: &Sampling) {
-    if let Some(own) = config.as_object_mut() {
-        own.remove("thinkingBudget");
-        own.remove("thinkingLevel");
-    }
+fn thinking(config: Value, options: &Sampling) -> Value {
+    let mut config = object(config);
+    config.remove("thinkingBudget");
+    config.remove("thinkingLevel");
     if let Some(tokens) = options.thinking_budget {
-        config["thinkingBudget"] = json!(tokens);
+        config.insert("thinkingBudget".to_owned(), json!(tokens));
     } else if let Some(effort) = options.reasoning_effort {
         // Gemini API reference, ThinkingConfig.thinkingLevel: MINIMAL, LOW, MEDIUM, HIGH.
         let level = match effort.name() {
@@ -93,7 +93,16 @@ fn thinking(config: &mut Value, options: &Sampling) {
             "medium" => "MEDIUM",
             _ => "HIGH",
         };
-        config["thinkingLevel"] = json!(level);
+        config.insert("thinkingLevel".to_owned(), json!(level));
+    }
+    config.into()
+}
+
+/// The members of an object; none of a value of another type.
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(members) => members,
+        _ => Map::new(),
     }
 }
 
@@ -149,5 +158,22 @@ mod tests {
             value,
             json!({"generationConfig": {"topK": 3, "thinkingConfig": {"thinkingBudget": 1024}}})
         );
+    }
+
+    #[test]
+    fn thinking_that_is_no_object_is_replaced() {
+        for config in ["{}", "[]", r#"{"thinkingConfig":"much"}"#] {
+            let options = Sampling {
+                thinking_budget: Some(1024),
+                gemini_generation_config: Some(config.to_owned()),
+                ..Sampling::default()
+            };
+            for own in [r#"{"generationConfig":{"thinkingConfig":[]}}"#, "{}"] {
+                let text = edited(Dialect::Gemini, own, "m", &options);
+                let value: Value = serde_json::from_str(&text).expect("JSON");
+                let thinking = &value["generationConfig"]["thinkingConfig"];
+                assert_eq!(*thinking, json!({"thinkingBudget": 1024}), "{config} {own}");
+            }
+        }
     }
 }

@@ -18,9 +18,12 @@ const MESSAGES: Route = Route {
 };
 const COUNT: Route = Route { what: What::CountTokens, ..MESSAGES };
 
+/// The path that carries the load.
+pub(crate) const PATH: &str = "/v1/messages";
+
 pub(crate) fn routes() -> Router<Shared> {
     Router::new()
-        .route("/v1/messages", post(create))
+        .route(PATH, post(create))
         .route("/v1/messages/count_tokens", post(count))
         .route("/anthropic/v1/messages", post(create))
         .route("/anthropic/v1/messages/count_tokens", post(count))

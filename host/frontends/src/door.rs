@@ -38,12 +38,11 @@ impl Service<Request<Incoming>> for Door {
         let request = request.map(Body::new);
         let app = State(Arc::clone(&self.app));
         if request.method() == Method::POST {
-            // The router has the same routes.
             match request.uri().path() {
-                "/v1/chat/completions" => {
+                openai_chat::PATH => {
                     return Box::pin(async { Ok(openai_chat::create(app, request).await) });
                 }
-                "/v1/messages" => return Box::pin(async { Ok(anthropic::create(app, request).await) }),
+                anthropic::PATH => return Box::pin(async { Ok(anthropic::create(app, request).await) }),
                 _ => {}
             }
         }

@@ -7,8 +7,9 @@ use crate::app::Shared;
 use axum::Router;
 use axum::routing::post;
 
+/// The path that carries the load.
+pub(crate) const PATH: &str = "/v1/chat/completions";
+
 pub(crate) fn routes() -> Router<Shared> {
-    Router::new()
-        .route("/v1/chat/completions", post(chat::create))
-        .route("/chat/completions", post(chat::create))
+    Router::new().route(PATH, post(chat::create)).route("/chat/completions", post(chat::create))
 }
