@@ -91,14 +91,15 @@ fn unmarked(bytes: &[u8]) -> Cow<'_, [u8]> {
     if out.is_empty() { Cow::Borrowed(bytes) } else { Cow::Owned([&out, rest].concat()) }
 }
 
-/// A message by its texts alone.
+/// A message by its text alone, however many parts a client has made of it: some keep each piece of a stream as one.
 pub(crate) fn text_hash(turn: &Turn, place: usize) -> MessageHash {
     let speaker = turn.lens.messages().get(place).map_or("other", |m| role(m.role));
     let text = turn.lens.user_text(place);
     if let [only] = text.parts.as_slice() {
         return message_hash(speaker, [only.text.trim().as_bytes()]);
     }
-    message_hash(speaker, text.parts.iter().map(|part| part.text.as_bytes()))
+    let joined: String = text.parts.iter().map(|part| &*part.text).collect();
+    message_hash(speaker, [joined.trim().as_bytes()])
 }
 
 /// What tells clients apart that send no session id.

@@ -115,6 +115,22 @@ async fn moving_cache_marks_do_not_bring_commands_back() {
 }
 
 #[tokio::test]
+async fn pieces_of_a_local_answer_are_one_answer() {
+    let team = Team::new().await;
+    let mut chat = Chat::new(&team.lip, Tongue::Gemini, true);
+    chat.say("begin").await;
+    let said = chat.say("!/hello").await;
+    // As Google's libraries collect a stream: one part for each piece, the last one empty.
+    let (head, tail) = said.split_at(said.len() / 2);
+    chat.history.pop();
+    chat.history.push(json!({"role": "model", "parts": [{"text": head}, {"text": tail}, {"text": ""}]}));
+    chat.say("go on").await;
+    let last = team.turns("openai").pop().expect("a turn");
+    let text = String::from_utf8(last.body.clone()).expect("UTF-8");
+    assert!(text.contains("go on") && !text.contains("Hello, this is LIP"), "{text}");
+}
+
+#[tokio::test]
 async fn what_is_not_a_command_reaches_the_provider_as_it_is() {
     let team = Team::new().await;
     for words in [
