@@ -60,7 +60,7 @@ impl Body for Committed {
                     Poll::Ready(Ok(reply)) => this.state = State::Answering(reply.body),
                     Poll::Ready(Err(failure)) => {
                         this.state = State::Over;
-                        let event = wire::stream_error(this.dialect, &failure.fault);
+                        let event = wire::stream_error(this.dialect, &failure.fault, Some(0));
                         return Poll::Ready(Some(Ok(Frame::data(event))));
                     }
                     Poll::Pending => {

@@ -1,5 +1,6 @@
 //! Watches an answer to its end, so that every turn is settled exactly once: answered, broken off, or left by its client.
 use crate::drive::Ledger;
+use crate::tail::next_sequence;
 use crate::turn::Broken;
 use crate::wire;
 use base::{Fault, Kind};
@@ -23,6 +24,8 @@ pub(crate) struct Settling {
     timer: Option<Pin<Box<Sleep>>>,
     /// How a stream is told that its time is over; a whole answer just breaks off.
     form: Form,
+    /// The last bytes of a stream that counts its events.
+    last: Bytes,
 }
 
 /// What kind of answer it is.
@@ -36,7 +39,7 @@ pub(crate) enum Form {
 
 impl Settling {
     pub(crate) fn new(body: Inner, broken: Broken, ledger: Ledger, form: Form, end_by: Instant) -> Self {
-        Self { body, broken, ledger: Some(ledger), end_by, timer: None, form }
+        Self { body, broken, ledger: Some(ledger), end_by, timer: None, form, last: Bytes::new() }
     }
 
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
@@ -50,7 +53,8 @@ impl Settling {
         self.body = Box::pin(http_body_util::Empty::new().map_err(|never| match never {}));
         Poll::Ready(Some(match self.form {
             Form::Stream(dialect) => {
-                Ok(Frame::data([b"\n\n", &wire::stream_error(dialect, &fault)[..]].concat().into()))
+                let error = wire::stream_error(dialect, &fault, next_sequence(&self.last));
+                Ok(Frame::data([b"\n\n", &error[..]].concat().into()))
             }
             Form::Whole => Err(fault),
         }))
@@ -77,6 +81,9 @@ impl Body for Settling {
         match &frame {
             None => self.settle(None),
             Some(Err(fault)) => self.settle(Some(fault)),
+            Some(Ok(frame)) if self.form == Form::Stream(Dialect::OpenAiResponses) => {
+                self.last = frame.data_ref().cloned().unwrap_or_default();
+            }
             Some(Ok(_)) => {}
         }
         Poll::Ready(frame)

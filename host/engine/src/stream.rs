@@ -104,7 +104,7 @@ impl PassThrough {
             }
         };
         tracing::warn!(%fault, "a stream broke off");
-        let error = wire::stream_error(self.dialect, &fault);
+        let error = wire::stream_error(self.dialect, &fault, self.tail.next_sequence());
         let _ = self.broken.set(fault);
         if self.tail.is_between_frames() {
             return Some(error);

@@ -70,6 +70,11 @@ impl Tail {
         self.bytes.is_empty() || ends.iter().any(|end| self.bytes.ends_with(end))
     }
 
+    /// The `sequence_number` behind the last one, in a stream that counts its events (OpenAI Responses).
+    pub(crate) fn next_sequence(&self) -> Option<u64> {
+        [&self.bytes, &self.head, &self.last_head].into_iter().find_map(|bytes| next_sequence(bytes))
+    }
+
     /// Judges the end of a stream in `dialect`.
     pub(crate) fn ending(&self, dialect: Dialect) -> Ending {
         let whole_frames = if self.cut { after_first_frame(&self.bytes) } else { &self.bytes };
@@ -117,6 +122,16 @@ impl Tail {
             _ => Ending::Cut,
         }
     }
+}
+
+/// The number behind the last `sequence_number` in these bytes. Inside a text its quotes are escaped.
+pub(crate) fn next_sequence(bytes: &[u8]) -> Option<u64> {
+    const KEY: &[u8] = b"\"sequence_number\"";
+    let at = memchr::memmem::rfind(bytes, KEY)?;
+    let rest = bytes.get(at + KEY.len()..)?.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start();
+    let digits = rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
+    let last: u64 = std::str::from_utf8(rest.get(..digits)?).ok()?.parse().ok()?;
+    last.checked_add(1)
 }
 
 /// Not every OpenAI-compatible provider sends `[DONE]` after its finish reason; other dialects have one terminator.
@@ -169,6 +184,23 @@ mod tests {
             format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{large}\"}}}}]}}\n\n");
         assert_eq!(ending(Dialect::OpenAiChat, &[&delta]), Ending::Cut);
         assert_eq!(ending(Dialect::OpenAiChat, &[&delta, "data: [DONE]\n\n"]), Ending::Complete);
+    }
+
+    #[test]
+    fn events_that_are_added_go_on_counting() {
+        let next = |chunks: &[&str]| {
+            let mut tail = Tail::default();
+            chunks.iter().for_each(|chunk| tail.push(chunk.as_bytes()));
+            tail.next_sequence()
+        };
+        let event = |n: u64, text: &str| {
+            format!("event: x\ndata: {{\"type\":\"x\",\"sequence_number\": {n},\"delta\":\"{text}\"}}\n\n")
+        };
+        assert_eq!(next(&[]), None);
+        assert_eq!(next(&["data: {\"choices\":[]}\n\n"]), None);
+        assert_eq!(next(&[&event(0, "a"), &event(1, "\\\"sequence_number\\\": 7")]), Some(2));
+        // The last event is larger than what is kept.
+        assert_eq!(next(&[&event(8, "a"), &event(9, &"x".repeat(70_000))]), Some(10));
     }
 
     #[test]

@@ -73,8 +73,9 @@ pub fn error_reply(dialect: Dialect, fault: &Fault) -> Reply {
 }
 
 /// An error inside a stream that has begun. No normal terminator follows.
-pub(crate) fn stream_error(dialect: Dialect, fault: &Fault) -> Bytes {
-    fault::stream_event(dialect, &neutral(fault), None).into()
+/// `sequence`: the event's number, where the stream counts its events.
+pub(crate) fn stream_error(dialect: Dialect, fault: &Fault, sequence: Option<u64>) -> Bytes {
+    fault::stream_event(dialect, &neutral(fault), sequence).into()
 }
 
 /// Writes a fault to the log at the level that its side deserves.
