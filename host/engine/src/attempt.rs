@@ -10,7 +10,7 @@ use base::{Fault, Kind, Sampling};
 use bytes::Bytes;
 use lip_wire::Dialect;
 use lip_wire::canon::Request;
-use lip_wire::codec::holds_carried_seal;
+use lip_wire::codec::{holds_carried_seal, holds_unsigned_thinking};
 use lip_wire::lens::{self, Edits};
 use loader::run::{Run, RunEvent};
 use serde::Serialize;
@@ -63,8 +63,7 @@ impl Attempt<'_> {
             Fault::plugin(Kind::Unsupported, format!("backend \"{name}\" declares no dialect"))
         })?;
         let is_native = dialect == turn.dialect;
-        // A seal of another dialect that the client brings back would be refused: such a body is written anew, without it.
-        let passes = is_native && !holds_carried_seal(turn.lens.body());
+        let passes = is_native && !self.holds_refusable(dialect);
         let (body, request) = if passes {
             let lens = turn.lens_for(name, &what.edits);
             (request::body(lens, &what.edits, &what.model, &what.options)?, None)
@@ -81,6 +80,15 @@ impl Attempt<'_> {
         let run = instance.run(Arc::new(what.scope.clone()), turn.what.task(), meta, body)?;
         let deliver = Deliver { turn, backend: self.backend, gates: &what.scope.gates, request };
         self.answer(run, dialect, deliver).await
+    }
+
+    /// Whether the client brings back what this upstream would refuse: a seal of another dialect, or thinking that nobody signed. Such a
+    /// body is written anew, without it.
+    fn holds_refusable(&self, dialect: Dialect) -> bool {
+        let body = self.turn.lens.body();
+        let needs_signatures =
+            dialect == Dialect::AnthropicMessages && self.backend.spec().translation.signed_thinking;
+        holds_carried_seal(body) || (needs_signatures && holds_unsigned_thinking(body))
     }
 
     fn translated(&self, what: &Try, dialect: Dialect) -> Result<(Bytes, Arc<Request>), Fault> {

@@ -63,6 +63,7 @@ fn spec(
     let own_models = configured.map(|b| b.values().models()).unwrap_or_default();
     let hints =
         manifest.iter().flat_map(|m| &m.models).filter(|hint| !hint.is_pattern()).map(|hint| hint.id.clone());
+    let translation = translation(manifest, config.contains_key(BASE_URL));
     BackendSpec {
         name: name.to_owned(),
         connector: connector.to_owned(),
@@ -75,14 +76,14 @@ fn spec(
         dialects_are_set: narrowed.is_some(),
         dialects: narrowed.or_else(|| manifest.map(|m| m.dialects.clone())).unwrap_or_default(),
         models: if own_models.is_empty() { hints.collect() } else { own_models.to_vec() },
-        translation: translation(manifest),
+        translation,
         user_agent: configured.and_then(|b| HeaderValue::from_str(b.values().user_agent()?).ok()),
         configured: configured.is_some(),
     }
 }
 
 /// How requests of other dialects are written for the connector: its manifest's `translate`.
-fn translation(manifest: Option<&Arc<ConnectorManifest>>) -> RequestOptions {
+fn translation(manifest: Option<&Arc<ConnectorManifest>>, is_elsewhere: bool) -> RequestOptions {
     let told = manifest.and_then(|m| m.more.get("translate"));
     let word = |key: &str| told.and_then(|t| t.get(key)).and_then(Value::as_str);
     RequestOptions {
@@ -100,6 +101,9 @@ fn translation(manifest: Option<&Arc<ConnectorManifest>>) -> RequestOptions {
         },
         max_tokens_default: told.and_then(|t| t.get("max_tokens_default")).and_then(Value::as_u64),
         chat_extras: told.and_then(|t| t.get("chat_extras")).and_then(Value::as_bool).unwrap_or(false),
+        // At another address there is another server, which may want back what it said itself.
+        signed_thinking: !is_elsewhere
+            && told.and_then(|t| t.get("signed_thinking")).and_then(Value::as_bool).unwrap_or(false),
         ..RequestOptions::default()
     }
 }

@@ -30,6 +30,46 @@ fn upstreams() -> Vec<(Dialect, Value, Value)> {
     ]
 }
 
+/// Answers of a Gemini upstream, and the signatures of their parts.
+fn gemini_answers() -> Vec<(Value, Value)> {
+    let answer = |parts: Value| {
+        json!({"candidates": [{"content": {"role": "model", "parts": parts}, "finishReason": "STOP", "index": 0}],
+            "modelVersion": "gemini-3-pro", "responseId": "r"})
+    };
+    let text = json!({"text": "hi", "thoughtSignature": "VEVY"});
+    let call = |id: &str| json!({"functionCall": {"id": id, "name": "ls", "args": {}}});
+    let mut signed = call("a");
+    signed["thoughtSignature"] = "Q0FM".into();
+    vec![
+        (answer(json!([text])), json!([["hi", "VEVY"]])),
+        (answer(json!([signed, call("b")])), json!([["a", "Q0FM"], ["b", null]])),
+        (answer(json!([text, signed])), json!([["hi", "VEVY"], ["a", "Q0FM"]])),
+    ]
+}
+
+#[test]
+fn signatures_of_calls_and_texts_come_home_through_every_client() {
+    let ctx = EncodeCtx { reply_id: "1".to_owned(), ..EncodeCtx::default() };
+    for (answer, want) in gemini_answers() {
+        let (reply, _) = decode_reply(Dialect::Gemini, answer.to_string().as_bytes()).expect("a reply");
+        for client in CLIENTS {
+            let (bytes, _) = encode_reply(client, &reply, &ctx).expect("encoded");
+            let shown: Value = serde_json::from_slice(&bytes).expect("JSON");
+            let request = next_request(client, &shown);
+            let sent = translated(client, &request, Dialect::Gemini);
+            let parts = sent["contents"][1]["parts"].as_array().expect("parts");
+            let got: Vec<Value> = parts
+                .iter()
+                .map(|part| {
+                    let name = part.get("text").unwrap_or(&part["functionCall"]["id"]);
+                    json!([name, part["thoughtSignature"]])
+                })
+                .collect();
+            assert_eq!(json!(got), want, "through {client}: {request}");
+        }
+    }
+}
+
 /// What a client of `dialect` sends next: the answer as it came, and a word of the user.
 fn next_request(dialect: Dialect, reply: &Value) -> Value {
     match dialect {

@@ -23,7 +23,7 @@ impl Connector for Anthropic {
         "env": {"api_key": "ANTHROPIC_API_KEY", "base_url": "ANTHROPIC_API_BASE_URL"},
         "base_url": "https://api.anthropic.com/v1", "egress": ["api.anthropic.com"],
         "best_for": "Claude by the standard API", "docs": "https://docs.anthropic.com/en/api/messages",
-        "strip_prefixes": ["anthropic/"], "translate": {"max_tokens_default": 8192},
+        "strip_prefixes": ["anthropic/"], "translate": {"max_tokens_default": 8192, "signed_thinking": true},
         "config": {"type": "object", "properties": {
             "headers": {"type": "object", "additionalProperties": {"type": "string"},
                 "description": "More headers of every request; an anthropic-beta joins the client's own."}

@@ -7,18 +7,20 @@ use crate::{
         CacheMark, CallKind, Content, Json, MediaKind, Native, Part, Reasoning, Sealed, Text, ToolCall,
         ToolResult,
     },
-    codec::{CodecError, Id, Str, StrOrSeq, parse, unpack, unpacked_into},
+    codec::{CodecError, Id, Seals, Str, StrOrSeq, bring_home, parse, unpack, unpacked_into},
 };
 
 /// Reads the value of `content` or `system`; `field` is its name, for errors.
 pub(super) fn decode_all(content: wire::Blocks<'_>, field: &str) -> Result<Vec<Part>, CodecError> {
     match content {
         StrOrSeq::Str(text) => Ok(vec![Part::text(text.into_owned())]),
-        StrOrSeq::Seq(blocks) => blocks
-            .into_iter()
-            .enumerate()
-            .map(|(at, raw)| decode(raw).map_err(|error| error.under(format!("{field}[{at}]"))))
-            .collect(),
+        StrOrSeq::Seq(blocks) => {
+            let one = |(at, raw)| decode(raw).map_err(|error| error.under(format!("{field}[{at}]")));
+            let mut parts: Vec<Part> =
+                blocks.into_iter().enumerate().map(one).collect::<Result<_, CodecError>>()?;
+            bring_home(&mut parts);
+            Ok(parts)
+        }
     }
 }
 
@@ -166,7 +168,9 @@ pub(super) const fn seal(data: String) -> Sealed {
 
 fn redacted(block: wire::Block<'_>) -> Result<Part, CodecError> {
     let data = need(block.data, "data")?.into_owned();
-    let carried = unpack(&data);
+    // What belongs to a neighbour is given to it when all are read.
+    let is_neighbours = |(seals, _): &(Seals, Sealed)| matches!(seals, Seals::Previous | Seals::Next);
+    let carried = unpack(&data).filter(|carried| !is_neighbours(carried));
     let encrypted = if carried.is_none() { Some(seal(data)) } else { None };
     let content = Content::Reasoning(Reasoning { encrypted, redacted: true, ..Reasoning::default() });
     let mut part = part(content, block.cache_control, block.rest);

@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use super::{ANTHROPIC, CALL_TYPE, WHOLE, citation, media, path::Path};
 use crate::{
     canon::{
-        CacheMark, CallKind, Content, Fields, Json, Part, Reasoning, Sealed, Text, ToolCall, ToolResult,
+        CacheMark, CallKind, Content, Fields, Json, Part, Reasoning, ReasoningMode, Sealed, Text, ToolCall,
+        ToolResult,
     },
-    codec::{Array, Object, carried, pack},
+    codec::{Array, EncodeCtx, Object, Seals, carried, pack},
     loss::Losses,
 };
 
@@ -27,6 +28,8 @@ pub(super) struct Blocks<'l> {
     pub(super) own: bool,
     /// The blocks stand in an answer (the official types demand `citations`, and there are no cache marks).
     pub(super) answer: bool,
+    /// Thinking without a signature is shown.
+    pub(super) unsigned: bool,
     /// Where to note losses.
     pub(super) losses: &'l mut Losses,
 }
@@ -60,6 +63,8 @@ impl Blocks<'_> {
             Content::Reasoning(thought) if self.answer && carried(part, thought, ANTHROPIC).is_some() => {
                 Fate::Write
             }
+            // An empty signature claims nothing, and the official types take it.
+            Content::Reasoning(thought) if self.unsigned && thought.readable().is_some() => Fate::Write,
             Content::Reasoning(_) => Fate::Drop("thinking without a signature of this dialect"),
             Content::Native(native) if native.dialect == ANTHROPIC => Fate::Write,
             Content::Native(_) => Fate::Drop("part of another dialect"),
@@ -119,7 +124,8 @@ impl Blocks<'_> {
     /// What no spelling of a part can carry.
     fn note(&mut self, part: &Part, path: Path) {
         let thought = matches!(part.content, Content::Reasoning(_));
-        if part.signature.is_some() && !thought {
+        // In answers they are carried.
+        if part.signature.is_some() && !thought && !self.answer {
             self.losses.dropped(path.field("signature"), "signatures only on thinking in this dialect");
         }
         path.foreign(&part.extensions, self.losses);
@@ -302,6 +308,18 @@ pub(super) fn signature(part: &Part) -> Option<&Sealed> {
 /// The redacted form, if this API made it.
 pub(super) fn redacted(thought: &Reasoning) -> Option<&Sealed> {
     thought.encrypted.as_ref().filter(|sealed| sealed.dialect == ANTHROPIC)
+}
+
+/// Writes a block that says nothing but carries the seal of the block beside it.
+pub(super) fn carrier(sealed: &Sealed, seals: Seals, object: &mut Object<'_>) {
+    object.put("type", "redacted_thinking");
+    object.put("data", &pack(sealed, seals));
+}
+
+/// Whether a client sees thinking that nobody signed: unless it asked for none.
+pub(super) fn shows_unsigned(ctx: &EncodeCtx) -> bool {
+    let config = ctx.request.as_ref().and_then(|request| request.reasoning.as_ref());
+    config.and_then(|config| config.mode) != Some(ReasoningMode::Disabled)
 }
 
 /// Writes `cache_control`.

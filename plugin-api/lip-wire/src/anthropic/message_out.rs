@@ -108,7 +108,7 @@ fn prefill(messages: &[Message<'_>]) -> Option<(usize, usize, Part)> {
 }
 
 fn encode_system(system: &[&Part], hint: bool, own: bool, body: &mut Object<'_>, losses: &mut Losses) {
-    let mut blocks = Blocks { own, answer: false, losses };
+    let mut blocks = Blocks { own, answer: false, unsigned: false, losses };
     let placed = system.iter().enumerate().map(|(at, part)| (Path::Instruction(at), *part));
     let kept = blocks.kept(placed);
     if let ([(path, part)], false) = (&kept[..], hint)
@@ -144,7 +144,7 @@ fn encode_message(
     list: &mut Array<'_>,
     losses: &mut Losses,
 ) {
-    let mut blocks = Blocks { own, answer: false, losses };
+    let mut blocks = Blocks { own, answer: false, unsigned: false, losses };
     let kept = blocks.kept(message.parts.iter().map(|(turn, at, part)| (Path::Turn(*turn, *at), *part)));
     // The API takes no empty message; an own one that was empty from the start is its client's word.
     if kept.is_empty() && !(own && message.parts.is_empty()) {

@@ -1,7 +1,7 @@
 //! A canonical answer to a whole Messages answer.
 use super::{
     ANTHROPIC,
-    block_out::Blocks,
+    block_out::{self, Blocks},
     failure,
     path::Path,
     stop::{self, Said},
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     canon::{CallKind, Choice, Content, Extensions, Part, Reply, derived_call_id},
-    codec::{Coded, EncodeCtx, Object, object},
+    codec::{Coded, EncodeCtx, Object, Seals, borne, object},
     loss::Losses,
 };
 
@@ -29,7 +29,10 @@ pub(super) fn encode(reply: &Reply, ctx: &EncodeCtx) -> Coded<Vec<u8>> {
     let id = reply.id.as_deref().unwrap_or(&ctx.reply_id);
     object(&mut out, |body| {
         head(id, ctx.model.as_deref().or(reply.model.as_deref()), body);
-        let said = content(&choice.parts, id, reply.origin == Some(ANTHROPIC), body, &mut losses);
+        let own = reply.origin == Some(ANTHROPIC);
+        let blocks =
+            Blocks { own, answer: true, unsigned: block_out::shows_unsigned(ctx), losses: &mut losses };
+        let said = content(&choice.parts, id, blocks, body);
         stop::encode(choice.stop.as_ref(), said, body, &mut losses);
         tail(&reply.extensions, body, &mut losses);
         let counts = reply.usage.clone().unwrap_or_default();
@@ -73,10 +76,9 @@ pub(super) fn tail(extensions: &Extensions, message: &mut Object<'_>, losses: &m
     losses.foreign(extensions, ANTHROPIC, "");
 }
 
-fn content(parts: &[Part], id: &str, own: bool, message: &mut Object<'_>, losses: &mut Losses) -> Said {
+fn content(parts: &[Part], id: &str, mut blocks: Blocks<'_>, message: &mut Object<'_>) -> Said {
     let mut said = Said::default();
     let mut n_calls = 0;
-    let mut blocks = Blocks { own, answer: true, losses };
     let placed = parts.iter().enumerate().map(|(at, part)| (Path::Answer(at), part));
     let kept = blocks.kept(placed);
     message.array("content", |list| {
@@ -90,6 +92,9 @@ fn content(parts: &[Part], id: &str, own: bool, message: &mut Object<'_>, losses
             said.refusal |= matches!(part.content, Content::Refusal(_));
             if matches!(&part.content, Content::Text(text) if !text.logprobs.is_empty()) {
                 blocks.losses.dropped(path.field("logprobs"), NO_LOGPROBS);
+            }
+            if let Some(sealed) = borne(part, ANTHROPIC) {
+                list.object(|block| block_out::carrier(sealed, Seals::Next, block));
             }
             blocks.write(part, derived.as_deref(), path, list);
         }

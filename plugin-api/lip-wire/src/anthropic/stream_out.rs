@@ -1,16 +1,17 @@
 //! Events to the frames of a Messages stream, in the official order:
 //! `message_start`, per block `content_block_start` `content_block_delta`* `content_block_stop`, `message_delta`, `message_stop`.
 mod block;
+mod thought;
 
 use block::Slot;
 
 use super::{
-    ANTHROPIC, failure, reply_out,
+    ANTHROPIC, block_out, failure, reply_out,
     stop::{self, Said},
     usage::{self, Place},
 };
 use crate::{
-    canon::{At, Event, Extensions, Fields, Json, Sequencer, Start, Stop, Usage},
+    canon::{At, Event, Extensions, Fields, Json, Sealed, Sequencer, Start, Stop, Usage},
     codec::{EncodeCtx, EncodeStream, Object, object, sse_begin, sse_data, sse_end},
     loss::Losses,
 };
@@ -25,6 +26,8 @@ pub(super) struct Encoder {
     losses: Losses,
     sequencer: Sequencer,
     own: bool,
+    /// Thinking without a signature is shown.
+    unsigned: bool,
     reply_id: String,
     usage: Usage,
     stop: Option<Stop>,
@@ -34,6 +37,8 @@ pub(super) struct Encoder {
     index: u64,
     n_calls: u32,
     open: Option<(At, Slot)>,
+    /// The seal of another dialect that the last block bears, until there is a block in front of which it can be told.
+    seal: Option<Sealed>,
     ended: bool,
 }
 
@@ -52,7 +57,8 @@ impl EncodeStream for Encoder {
 impl Encoder {
     /// At the start of a stream.
     pub(super) fn new(ctx: EncodeCtx) -> Self {
-        Self { reply_id: ctx.reply_id.clone(), ctx, ..Self::default() }
+        let unsigned = block_out::shows_unsigned(&ctx);
+        Self { reply_id: ctx.reply_id.clone(), ctx, unsigned, ..Self::default() }
     }
 
     fn emit(&mut self, event: &Event, out: &mut Vec<u8>) {
@@ -116,6 +122,10 @@ impl Encoder {
     fn end(&mut self, out: &mut Vec<u8>) {
         self.ended = true;
         self.close(out);
+        if self.seal.take().is_some() {
+            // Clients take the last block for the answer: behind the last text nothing may follow.
+            self.losses.dropped("part.signature", "the signature of the last part has no place behind it");
+        }
         frame("message_delta", out, |data| {
             data.object("delta", |delta| {
                 stop::encode(self.stop.as_ref(), self.said, delta, &mut self.losses);

@@ -232,7 +232,9 @@ pub(crate) fn split_part(at: At, mut whole: Part, out: &mut Vec<Event>) {
         }
         Content::Media(_) | Content::ToolResult(_) | Content::Native(_) => {}
     }
-    if let Some(sealed) = whole.signature.take() {
+    // What text is signed with follows it; of anything else it is known from the start.
+    let is_prose = matches!(whole.content, Content::Text(_) | Content::Reasoning(_) | Content::Refusal(_));
+    if is_prose && let Some(sealed) = whole.signature.take() {
         out.push(Event::Signature { at, sealed });
     }
     out.push(Event::PartEnd { at });

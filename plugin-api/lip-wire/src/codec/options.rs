@@ -21,6 +21,8 @@ pub struct RequestOptions {
     pub max_tokens_field: MaxTokensField,
     /// `openai-chat`: the upstream understands `cache_control` on content parts and `top_k` (OpenRouter and other compatible servers).
     pub chat_extras: bool,
+    /// `anthropic-messages`: the upstream refuses thinking without a signature, also from clients of its own dialect.
+    pub signed_thinking: bool,
     /// `anthropic-messages`: `max_tokens` if the request has none (the API demands it). `None` = the codec's default.
     pub max_tokens_default: Option<u64>,
     /// `anthropic-messages`, `gemini`: how effort is asked for by this model family. `None` = the codec's default.

@@ -18,8 +18,10 @@ const BEGINNINGS: [&str; 2] = ["\"lip1:", "\"bGlwMT"];
 pub(crate) enum Seals {
     /// The readable reasoning beside it ([`crate::canon::Part::signature`]).
     Reasoning,
-    /// The part before it, which is no reasoning (a Gemini call).
+    /// The part before it, which is no reasoning (a Gemini call or text).
     Previous,
+    /// The part after it, which is no reasoning.
+    Next,
     /// Nothing readable: it is the reasoning itself.
     Encrypted,
     /// The same, withheld on purpose.
@@ -27,12 +29,13 @@ pub(crate) enum Seals {
 }
 
 impl Seals {
-    const ALL: [Self; 4] = [Self::Reasoning, Self::Previous, Self::Encrypted, Self::Redacted];
+    const ALL: [Self; 5] = [Self::Reasoning, Self::Previous, Self::Next, Self::Encrypted, Self::Redacted];
 
     const fn word(self) -> &'static str {
         match self {
             Self::Reasoning => "signature",
             Self::Previous => "previous",
+            Self::Next => "next",
             Self::Encrypted => "encrypted",
             Self::Redacted => "redacted",
         }
@@ -98,9 +101,46 @@ pub(crate) fn unpacked_into(part: &mut Part, (seals, sealed): (Seals, Sealed)) -
             thought.encrypted = Some(sealed);
             part.signature = None;
         }
-        Seals::Previous => return false,
+        Seals::Previous | Seals::Next => return false,
     }
     true
+}
+
+/// The seal of another dialect that a part which is no reasoning bears.
+pub(crate) fn borne(part: &Part, own: Dialect) -> Option<&Sealed> {
+    let is_thought = matches!(part.content, Content::Reasoning(_));
+    part.signature.as_ref().filter(|sealed| !is_thought && sealed.dialect != own && !sealed.data.is_empty())
+}
+
+/// What a part carries that is nothing but the carrier of a neighbour's seal.
+fn neighbours(part: &Part) -> Option<(Seals, Sealed)> {
+    let Content::Reasoning(thought) = &part.content else { return None };
+    let carried = unpack(&thought.encrypted.as_ref()?.data)?;
+    matches!(carried.0, Seals::Previous | Seals::Next).then_some(carried)
+}
+
+/// Gives seals of neighbours back to them, and takes their carriers away.
+pub(crate) fn bring_home(parts: &mut Vec<Part>) {
+    if !parts.iter().any(|part| neighbours(part).is_some()) {
+        return;
+    }
+    let mut next = None;
+    for mut part in std::mem::replace(parts, Vec::with_capacity(parts.len())) {
+        match neighbours(&part) {
+            Some((Seals::Next, sealed)) => next = Some(sealed),
+            Some((_, sealed)) => {
+                if let Some(before) = parts.last_mut() {
+                    before.signature = Some(sealed);
+                }
+            }
+            None => {
+                if !matches!(part.content, Content::Reasoning(_)) {
+                    part.signature = next.take().or(part.signature);
+                }
+                parts.push(part);
+            }
+        }
+    }
 }
 
 /// Whether a request body seems to hold a carried seal. An upstream of the body's own dialect would refuse it, so the body must not pass as it came; decoded
@@ -109,9 +149,53 @@ pub fn holds_carried_seal(body: &[u8]) -> bool {
     BEGINNINGS.iter().any(|beginning| memmem::find(body, beginning.as_bytes()).is_some())
 }
 
+/// Whether a Messages body seems to hold thinking that nobody signed. The vendor's own API refuses it, others take back what they said themselves.
+pub fn holds_unsigned_thinking(body: &[u8]) -> bool {
+    const KEY: &[u8] = b"\"signature\"";
+    memmem::find_iter(body, KEY).any(|at| {
+        let rest = body.get(at + KEY.len()..).unwrap_or_default().trim_ascii_start();
+        rest.strip_prefix(b":").is_some_and(|value| value.trim_ascii_start().starts_with(b"\"\""))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn seals_of_neighbours_are_given_to_them() {
+        let sealed = |data: &str| Sealed { dialect: Dialect::Gemini, data: data.to_owned() };
+        let carrier = |data: &str, seals| {
+            let data = pack(&sealed(data), seals);
+            let encrypted = Some(Sealed { dialect: Dialect::AnthropicMessages, data });
+            Part::new(Content::Reasoning(Reasoning { encrypted, redacted: true, ..Reasoning::default() }))
+        };
+        let thought = Part::new(Content::Reasoning(Reasoning::default()));
+        let mut parts = vec![
+            carrier("a", Seals::Previous),
+            carrier("b", Seals::Next),
+            thought.clone(),
+            Part::text("x"),
+            Part::text("y"),
+            carrier("c", Seals::Previous),
+            carrier("d", Seals::Next),
+        ];
+        bring_home(&mut parts);
+        let signed = |text: &str, data: &str| Part { signature: Some(sealed(data)), ..Part::text(text) };
+        assert_eq!(parts, [thought, signed("x", "b"), signed("y", "c")]);
+    }
+
+    #[test]
+    fn empty_signatures_are_seen() {
+        for (body, expected) in [
+            (r#"{"thinking":"x","signature":""}"#, true),
+            ("{\"signature\" :\n \"\" }", true),
+            (r#"{"signature":"a"} {"signature":null} "signature""#, false),
+            (r#"{"text":"\"signature\":\"\""}"#, false),
+        ] {
+            assert_eq!(holds_unsigned_thinking(body.as_bytes()), expected, "{body}");
+        }
+    }
 
     #[test]
     fn foreign_seals_come_back_and_own_ones_stay() {

@@ -8,7 +8,7 @@ use crate::{
         Annotation, CallKind, Content, Extensions, Json, Media, MediaKind, Native, Part, Refusal, Role,
         Sealed, Source, ToolCall, ToolResult, Turn,
     },
-    codec::{CodecError, Id, Str, StrOrSeq, replace_surrogates},
+    codec::{CodecError, Id, Str, StrOrSeq, bring_home, replace_surrogates},
 };
 
 /// Reads a message of a request.
@@ -63,7 +63,7 @@ fn decode_content(content: StrOrSeq<'_, wire::Part<'_>>) -> Result<Vec<Part>, Co
 pub(super) fn decode_answer(message: wire::Message<'_>) -> Result<Vec<Part>, CodecError> {
     let mut parts = Vec::new();
     let details = message.reasoning_details.unwrap_or_default();
-    if details.is_empty() {
+    if details.iter().all(reasoning::is_carrier) {
         // Servers that send both send the same text twice.
         let said = [(message.reasoning_content, reasoning::CONTENT), (message.reasoning, reasoning::PLAIN)];
         let said = said
@@ -92,6 +92,7 @@ pub(super) fn decode_answer(message: wire::Message<'_>) -> Result<Vec<Part>, Cod
     for (index, call) in message.tool_calls.into_iter().flatten().enumerate() {
         parts.push(decode_call(call).map_err(|e| e.under(format!("tool_calls[{index}]")))?);
     }
+    bring_home(&mut parts);
     Ok(parts)
 }
 

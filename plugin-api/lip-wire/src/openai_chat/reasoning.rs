@@ -5,7 +5,7 @@ use super::{CHAT, wire};
 use crate::{
     Dialect,
     canon::{Content, Extensions, Json, Part, Reasoning, Sealed},
-    codec::{Array, Object, Str, Wtf8, replace_surrogates},
+    codec::{Array, Object, Seals, Str, Wtf8, pack, replace_surrogates, unpack},
 };
 
 /// `reasoning_content`: DeepSeek, Kimi, Z.AI, vLLM ….
@@ -155,6 +155,17 @@ pub(super) fn encode_details(part: &Part, reasoning: &Reasoning, list: &mut Arra
     for item in details_of(part, reasoning) {
         list.object(|object| detail_into(part, &item, object));
     }
+}
+
+/// An item that says nothing but carries the seal of the message's text.
+pub(super) fn carrier(sealed: &Sealed, object: &mut Object<'_>) {
+    object.put("type", "reasoning.encrypted");
+    object.put("data", &pack(sealed, Seals::Next));
+}
+
+/// Whether an item is one of [`carrier`].
+pub(super) fn is_carrier(detail: &wire::Detail<'_>) -> bool {
+    detail.data.as_ref().is_some_and(|data| matches!(unpack(data.as_str()), Some((Seals::Next, _))))
 }
 
 /// `id`, `format`, `index` and unknown fields of an item.

@@ -2,10 +2,10 @@
 use super::{CHAT, LEGACY, logprobs, media, message_out, reasoning, usage};
 use crate::{
     canon::{
-        Annotation, Choice, Content, Fields, Json, Media, MediaKind, Part, Reasoning, Reply, Source, Stop,
-        StopReason, TokenLogprob, ToolCall, derived_call_id,
+        Annotation, Choice, Content, Fields, Json, Media, MediaKind, Part, Reasoning, Reply, Sealed, Source,
+        Stop, StopReason, TokenLogprob, ToolCall, derived_call_id,
     },
-    codec::{ChatReasoning, Coded, EncodeCtx, Object, object},
+    codec::{ChatReasoning, Coded, EncodeCtx, Object, borne, object},
     loss::Losses,
 };
 
@@ -73,7 +73,7 @@ fn encode_message(parts: &[Part], answer: &Answer<'_>, message: &mut Object<'_>,
     message.put("content", &if texts.is_empty() { None } else { Some(texts.concat()) });
     let refusals: Vec<&str> = parts.iter().filter_map(refusal).collect();
     message.put("refusal", &if refusals.is_empty() { None } else { Some(refusals.concat()) });
-    encode_thoughts(parts, answer.spelling, message, losses);
+    encode_thoughts(parts, answer, message, losses);
     let cited: Vec<&Annotation> = parts.iter().flat_map(annotations).collect();
     if !cited.is_empty() {
         message.array("annotations", |list| {
@@ -88,7 +88,7 @@ fn encode_message(parts: &[Part], answer: &Answer<'_>, message: &mut Object<'_>,
         losses.foreign(&part.extensions, CHAT, &format!("parts[{index}]."));
         match &part.content {
             Content::Native(_) => losses.dropped(format!("parts[{index}]"), "part of another dialect"),
-            Content::Text(_) if part.signature.is_some() => {
+            Content::Text(_) if part.signature.is_some() && !carries(answer) => {
                 losses.dropped(format!("parts[{index}].signature"), "no place for signatures");
             }
             _ => {}
@@ -110,7 +110,16 @@ fn annotations(part: &Part) -> &[Annotation] {
     }
 }
 
-fn encode_thoughts(parts: &[Part], spelling: ChatReasoning, message: &mut Object<'_>, losses: &mut Losses) {
+/// Whether seals of texts travel as `reasoning_details`, which clients that know them bring back.
+fn carries(answer: &Answer<'_>) -> bool {
+    answer.foreign && answer.spelling == ChatReasoning::AsCame
+}
+
+fn encode_thoughts(parts: &[Part], answer: &Answer<'_>, message: &mut Object<'_>, losses: &mut Losses) {
+    let spelling = answer.spelling;
+    // All texts are one here, and its seal that of the last piece.
+    let texts = parts.iter().rev().filter(|part| carries(answer) && part.as_text().is_some());
+    let borne = texts.filter_map(|part| borne(part, CHAT)).next();
     let thoughts = || {
         parts.iter().filter_map(|part| match &part.content {
             Content::Reasoning(reasoning) => Some((part, reasoning)),
@@ -118,7 +127,7 @@ fn encode_thoughts(parts: &[Part], spelling: ChatReasoning, message: &mut Object
         })
     };
     let Some((_, first)) = thoughts().next() else {
-        return;
+        return details(&[], borne, message);
     };
     let Some(field) = thought_field(first, spelling) else {
         return losses.dropped("reasoning", "hidden from the client");
@@ -141,14 +150,25 @@ fn encode_thoughts(parts: &[Part], spelling: ChatReasoning, message: &mut Object
     let is_sealed =
         |part: &Part, thought: &Reasoning| part.signature.is_some() || thought.encrypted.is_some();
     if !thoughts().any(|(part, thought)| is_sealed(part, thought)) {
-        return;
+        return details(&[], borne, message);
     }
     if !shows_seals(first, spelling) {
         return losses.dropped("reasoning.signature", "plain reasoning text carries no seal");
     }
+    details(&thoughts().collect::<Vec<_>>(), borne, message);
+}
+
+/// Writes `reasoning_details`, if there is something to say: thoughts, and the seal that the text bears.
+fn details(thoughts: &[(&Part, &Reasoning)], borne: Option<&Sealed>, message: &mut Object<'_>) {
+    if thoughts.is_empty() && borne.is_none() {
+        return;
+    }
     message.array(reasoning::DETAILS, |list| {
-        for (part, thought) in thoughts() {
+        for (part, thought) in thoughts {
             reasoning::encode_details(part, thought, list);
+        }
+        if let Some(sealed) = borne {
+            list.object(|object| reasoning::carrier(sealed, object));
         }
     });
 }

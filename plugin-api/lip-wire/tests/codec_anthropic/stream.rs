@@ -1,9 +1,13 @@
 //! Streamed answers.
 use lip_wire::{
-    canon::{At, Content, Event, Failure, FailureKind, Part, Reasoning, ReasoningKind, ToolCall},
-    codec::{StreamEncoder, decode_reply, encode_reply},
+    canon::{
+        At, Content, Event, Failure, FailureKind, Part, Reasoning, ReasoningConfig, ReasoningKind,
+        ReasoningMode, Request, ToolCall,
+    },
+    codec::{EncodeCtx, StreamEncoder, decode_reply, encode_reply},
 };
 use serde_json::Value;
+use std::sync::Arc;
 
 use crate::{ANTHROPIC, STREAM, collect, ctx, events, frames, golden, json, stream_of};
 
@@ -152,20 +156,27 @@ fn foreign_stream_gets_the_official_order() {
         order(&stream),
         [
             "message_start",
-            "content_block_start[0]:tool_use",
-            "content_block_delta[0]:input_json_delta",
-            "content_block_delta[0]:input_json_delta",
+            "content_block_start[0]:thinking",
+            "content_block_delta[0]:thinking_delta",
             "content_block_stop[0]",
             "content_block_start[1]:tool_use",
             "content_block_delta[1]:input_json_delta",
+            "content_block_delta[1]:input_json_delta",
             "content_block_stop[1]",
+            "content_block_start[2]:tool_use",
+            "content_block_delta[2]:input_json_delta",
+            "content_block_stop[2]",
             "message_delta",
             "message_stop"
         ]
     );
     assert!(stream.contains(r#""stop_reason":"tool_use""#), "a call that waits for its result: {stream}");
-    assert!(!stream.contains("thinking\""), "unsigned thinking is left out: {stream}");
-    let mut encoder = StreamEncoder::new(ANTHROPIC, ctx()).expect("streams");
+    assert!(stream.contains(r#""thinking":"","signature":"""#), "nothing is claimed: {stream}");
+    assert!(!stream.contains("signature_delta"), "nothing is claimed: {stream}");
+    let reasoning =
+        Some(ReasoningConfig { mode: Some(ReasoningMode::Disabled), ..ReasoningConfig::default() });
+    let request = Some(Arc::new(Request { reasoning, ..Request::default() }));
+    let mut encoder = StreamEncoder::new(ANTHROPIC, EncodeCtx { request, ..ctx() }).expect("streams");
     events.iter().for_each(|event| encoder.encode(event, &mut Vec::new()));
     let losses: Vec<String> = encoder.losses().iter().map(ToString::to_string).collect();
     assert!(

@@ -8,11 +8,11 @@ use super::{
         reply_out::NO_LOGPROBS,
     },
     Encoder, frame,
+    thought::Thought,
 };
 use crate::{
-    canon::{At, CallKind, Content, Event, Json, Part, Sealed, ToolCall, derived_call_id},
-    codec::{Object, carried, object, pack},
-    loss::Losses,
+    canon::{At, CallKind, Content, Event, Json, Part, ReasoningKind, Sealed, ToolCall, derived_call_id},
+    codec::{Object, object},
 };
 
 /// What the open part is on the wire.
@@ -26,12 +26,14 @@ pub(super) enum Slot {
     Whole,
     /// A call. `custom`: its text is being wrapped into an object; `said`: arguments were written.
     Call { custom: bool, said: bool },
-    /// Foreign thinking: it can only be told if it turns out to be signed by this API, so it waits for its end.
-    Thought(Box<Part>),
+    /// Foreign thinking.
+    Thought(Box<Thought>),
 }
 
 impl Encoder {
     pub(super) fn part_start(&mut self, at: At, part: &Part, out: &mut Vec<u8>) {
+        self.told_seal(out);
+        self.seal_of(part, out);
         let slot = self.slot(part, out);
         self.open = Some((at, slot));
         // A start may carry the beginning of its text.
@@ -44,6 +46,9 @@ impl Encoder {
             }
             Content::Refusal(refusal) => self.text(&refusal.text, out),
             Content::ToolCall(call) => self.arguments(&call.arguments, out),
+            Content::Reasoning(thought) if !self.own && !thought.redacted => {
+                self.thought_start(at, part, out);
+            }
             Content::Reasoning(thought) if self.own && !thought.redacted => {
                 self.thinking(&thought.readable().unwrap_or_default(), out);
             }
@@ -57,16 +62,9 @@ impl Encoder {
     fn slot(&mut self, part: &Part, out: &mut Vec<u8>) -> Slot {
         let path = Path::Answer(usize::try_from(self.index).unwrap_or(usize::MAX));
         match &part.content {
-            Content::Reasoning(thought) if !self.own => {
+            Content::Reasoning(thought) if !self.own && !thought.redacted => {
                 path.foreign(&part.extensions, &mut self.losses);
-                let mut held = part.clone();
-                if let Content::Reasoning(held) = &mut held.content
-                    && held.text.is_empty()
-                {
-                    held.text = thought.readable().into_iter().collect();
-                    held.summary.clear();
-                }
-                Slot::Thought(Box::new(held))
+                Slot::Silent
             }
             Content::Reasoning(thought) if !thought.redacted => {
                 self.block(out, |block| {
@@ -92,9 +90,12 @@ impl Encoder {
         }
     }
 
-    fn fate(&mut self, part: &Part) -> Fate {
-        let blocks = Blocks { own: self.own, answer: true, losses: &mut self.losses };
-        blocks.fate(part)
+    pub(super) fn fate(&mut self, part: &Part) -> Fate {
+        self.blocks().fate(part)
+    }
+
+    fn blocks(&mut self) -> Blocks<'_> {
+        Blocks { own: self.own, answer: true, unsigned: self.unsigned, losses: &mut self.losses }
     }
 
     fn text_start(&mut self, part: &Part, path: Path, out: &mut Vec<u8>) -> Slot {
@@ -110,10 +111,6 @@ impl Encoder {
 
     fn call_start(&mut self, part: &Part, call: &ToolCall, path: Path, out: &mut Vec<u8>) -> Slot {
         path.foreign(&part.extensions, &mut self.losses);
-        if part.signature.is_some() {
-            let why = "signatures only on thinking in this dialect";
-            self.losses.dropped(path.field("signature"), why);
-        }
         if call.namespace.is_some() {
             self.losses.dropped(path.field("namespace"), "no namespaces in this dialect");
         }
@@ -139,7 +136,7 @@ impl Encoder {
     }
 
     /// A part that is told whole in its start, if it can be told.
-    fn whole(&mut self, part: &Part, path: Path, out: &mut Vec<u8>) -> Slot {
+    pub(super) fn whole(&mut self, part: &Part, path: Path, out: &mut Vec<u8>) -> Slot {
         match self.fate(part) {
             Fate::Write => {}
             Fate::Skip => return Slot::Silent,
@@ -148,15 +145,12 @@ impl Encoder {
                 return Slot::Silent;
             }
         }
-        let mut losses = std::mem::take(&mut self.losses);
+        let block = written(part, path, self.blocks());
         let index = self.index;
         frame("content_block_start", out, |data| {
             data.put("index", &index);
-            let mut block = Vec::new();
-            write_block(part, path, self.own, &mut block, &mut losses);
             data.raw("content_block", std::str::from_utf8(&block).unwrap_or("null"));
         });
-        self.losses = losses;
         Slot::Whole
     }
 
@@ -178,34 +172,9 @@ impl Encoder {
                 let end = if said { "\"}" } else { "{\"input\":\"\"}" };
                 self.block_delta(out, |delta| json_delta(end, delta));
             }
-            Slot::Thought(part) => return self.thought(&part, out),
+            Slot::Thought(thought) => return self.thought_end(&thought, out),
         }
         self.block_stop(out);
-    }
-
-    /// Foreign thinking at its end.
-    fn thought(&mut self, part: &Part, out: &mut Vec<u8>) {
-        let path = Path::Answer(usize::try_from(self.index).unwrap_or(usize::MAX));
-        let Content::Reasoning(thought) = &part.content else {
-            return;
-        };
-        let carrier = carried(part, thought, ANTHROPIC).filter(|_| thought.readable().is_some());
-        let carrier = carrier.map(|(sealed, seals)| Sealed { dialect: ANTHROPIC, data: pack(sealed, seals) });
-        let Some(sealed) = block_out::signature(part).cloned().or(carrier) else {
-            if let Slot::Whole = self.whole(part, path, out) {
-                self.block_stop(out);
-            }
-            return;
-        };
-        self.block(out, |block| {
-            block.put("type", "thinking");
-            block.put("thinking", "");
-            block.put("signature", "");
-        });
-        self.open = Some((At::default(), Slot::Prose));
-        self.thinking(&thought.readable().unwrap_or_default(), out);
-        self.signature(&sealed, out);
-        self.close(out);
     }
 
     pub(super) fn delta(&mut self, event: &Event, out: &mut Vec<u8>) {
@@ -220,13 +189,11 @@ impl Encoder {
         match event {
             Event::Text { text, .. } => self.text(text, out),
             Event::Arguments { text, .. } => self.arguments(text, out),
-            Event::Reasoning { segment, text, .. } => self.reasoning(*segment, text, out),
+            Event::Reasoning { kind, segment, text, .. } => self.reasoning((*kind, *segment), text, out),
             Event::Signature { sealed, .. } => self.seal(sealed, out),
             Event::Encrypted { sealed, .. } => {
-                if let Some((_, Slot::Thought(part))) = &mut self.open
-                    && let Content::Reasoning(thought) = &mut part.content
-                {
-                    thought.encrypted = Some(sealed.clone());
+                if let Some((_, Slot::Thought(thought))) = &mut self.open {
+                    thought.encrypted(sealed);
                 }
             }
             Event::Annotation { annotation, .. } => self.citation(citation::native(annotation), out),
@@ -255,38 +222,34 @@ impl Encoder {
 
     fn thinking(&mut self, text: &str, out: &mut Vec<u8>) {
         if !text.is_empty() && matches!(self.open, Some((_, Slot::Prose))) {
-            self.block_delta(out, |delta| {
-                delta.put("type", "thinking_delta");
-                delta.put("thinking", text);
-            });
+            self.thinking_delta(text, out);
         }
     }
 
-    fn reasoning(&mut self, segment: u32, text: &str, out: &mut Vec<u8>) {
-        if let Some((_, Slot::Thought(part))) = &mut self.open {
-            if let Content::Reasoning(thought) = &mut part.content {
-                match thought.text.get_mut(segment as usize) {
-                    Some(said) => said.push_str(text),
-                    None => thought.text.push(text.to_owned()),
-                }
-            }
-            return;
+    pub(super) fn thinking_delta(&mut self, text: &str, out: &mut Vec<u8>) {
+        self.block_delta(out, |delta| {
+            delta.put("type", "thinking_delta");
+            delta.put("thinking", text);
+        });
+    }
+
+    fn reasoning(&mut self, place: (ReasoningKind, u32), text: &str, out: &mut Vec<u8>) {
+        if matches!(self.open, Some((_, Slot::Thought(_)))) {
+            return self.thought_delta(place, text, out);
         }
         self.thinking(text, out);
     }
 
     fn seal(&mut self, sealed: &Sealed, out: &mut Vec<u8>) {
         match &mut self.open {
-            Some((_, Slot::Thought(part))) => match &mut part.signature {
-                Some(old) if old.dialect == sealed.dialect => old.data.push_str(&sealed.data),
-                signature => *signature = Some(sealed.clone()),
-            },
+            Some((_, Slot::Thought(thought))) => thought.sign(sealed),
             Some((_, Slot::Prose)) if sealed.dialect == ANTHROPIC => self.signature(sealed, out),
+            Some((_, Slot::Prose | Slot::Call { .. })) => self.seal = Some(sealed.clone()),
             _ => self.losses.dropped("part.signature", "signatures only on thinking in this dialect"),
         }
     }
 
-    fn signature(&mut self, sealed: &Sealed, out: &mut Vec<u8>) {
+    pub(super) fn signature(&mut self, sealed: &Sealed, out: &mut Vec<u8>) {
         self.block_delta(out, |delta| {
             delta.put("type", "signature_delta");
             delta.put("signature", &sealed.data);
@@ -323,7 +286,7 @@ impl Encoder {
         }
     }
 
-    fn block(&mut self, out: &mut Vec<u8>, fill: impl FnOnce(&mut Object<'_>)) {
+    pub(super) fn block(&mut self, out: &mut Vec<u8>, fill: impl FnOnce(&mut Object<'_>)) {
         let index = self.index;
         frame("content_block_start", out, |data| {
             data.put("index", &index);
@@ -339,7 +302,7 @@ impl Encoder {
         });
     }
 
-    fn block_stop(&mut self, out: &mut Vec<u8>) {
+    pub(super) fn block_stop(&mut self, out: &mut Vec<u8>) {
         let index = self.index;
         self.index += 1;
         frame("content_block_stop", out, |data| data.put("index", &index));
@@ -352,15 +315,9 @@ fn json_delta(text: &str, delta: &mut Object<'_>) {
 }
 
 /// One block as JSON.
-fn write_block(part: &Part, path: Path, own: bool, out: &mut Vec<u8>, losses: &mut Losses) {
+fn written(part: &Part, path: Path, mut blocks: Blocks<'_>) -> Vec<u8> {
     let mut list = Vec::new();
-    object(&mut list, |holder| {
-        holder.array("b", |array| {
-            let mut blocks = Blocks { own, answer: true, losses };
-            blocks.write(part, None, path, array);
-        });
-    });
+    object(&mut list, |holder| holder.array("b", |array| blocks.write(part, None, path, array)));
     // `{"b":[` … `]}`
-    let inner = list.get(6..list.len().saturating_sub(2)).unwrap_or_default();
-    out.extend_from_slice(inner);
+    list.get(6..list.len().saturating_sub(2)).unwrap_or_default().to_vec()
 }

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     canon::{Annotation, At, CallKind, Content, Event, Part, ReasoningKind, Sealed, derived_call_id},
+    codec::{ChatReasoning, Object},
     loss::Losses,
 };
 
@@ -153,6 +154,9 @@ impl Encoder {
                     });
                 });
             }
+            Some(Slot::Text) if self.foreign && self.ctx.chat_reasoning == ChatReasoning::AsCame => {
+                self.detail(at, out, |object| reasoning::carrier(sealed, object));
+            }
             _ => self.losses.dropped("part.signature", "no place for signatures"),
         }
     }
@@ -165,19 +169,23 @@ impl Encoder {
         if part.signature.is_none() && thought.encrypted.is_none() {
             return;
         }
-        // Clients that put a stream together tell the items apart by their index.
         for item in reasoning::details_of(part, thought) {
-            let index = self.n_details;
-            self.n_details += 1;
-            self.delta(at.choice, out, |delta| {
-                delta.array(reasoning::DETAILS, |list| {
-                    list.object(|object| {
-                        reasoning::detail_into(part, &item, object);
-                        object.put("index", &index);
-                    });
+            self.detail(at, out, |object| reasoning::detail_into(part, &item, object));
+        }
+    }
+
+    /// One item of `reasoning_details`. Clients that put a stream together tell the items apart by their index.
+    fn detail(&mut self, at: At, out: &mut Vec<u8>, fill: impl FnOnce(&mut Object<'_>)) {
+        let index = self.n_details;
+        self.n_details += 1;
+        self.delta(at.choice, out, |delta| {
+            delta.array(reasoning::DETAILS, |list| {
+                list.object(|object| {
+                    fill(object);
+                    object.put("index", &index);
                 });
             });
-        }
+        });
     }
 
     /// A seal as an item of `reasoning_details`, if the client reads these.
