@@ -7,10 +7,16 @@ use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, HeaderName, HeaderValue, USER_AGENT};
 use http::{HeaderMap, Method, Request, Uri};
 use http_body_util::Full;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::{Client, connect::HttpConnector};
+use hyper::rt::{Read, Write};
+use hyper_rustls::HttpsConnectorBuilder;
+use hyper_util::client::legacy::connect::{Connect, Connection, HttpConnector};
+use hyper_util::client::legacy::{Client, ResponseFuture};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use std::error::Error;
+use std::fmt::Debug;
+use std::sync::Arc;
 use std::time::Duration;
+use tower_service::Service;
 
 /// Carries the ids of the hosts that a request has passed, so that a host which is pointed at itself fails at once.
 pub const LOOP_GUARD: HeaderName = HeaderName::from_static("x-llmproxy-loop-guard");
@@ -71,8 +77,19 @@ pub struct Call {
 /// The pool. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Egress {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: Arc<dyn Requests>,
     deadlines: Deadlines,
+}
+
+/// The client, whatever its connections are made of.
+trait Requests: Debug + Send + Sync {
+    fn request(&self, request: Request<Full<Bytes>>) -> ResponseFuture;
+}
+
+impl<C: Connect + Clone + Send + Sync + 'static> Requests for Client<C, Full<Bytes>> {
+    fn request(&self, request: Request<Full<Bytes>>) -> ResponseFuture {
+        Self::request(self, request)
+    }
 }
 
 impl Egress {
@@ -83,18 +100,29 @@ impl Egress {
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(deadlines.connect));
         tcp.set_keepalive(Some(Duration::from_secs(60)));
+        Self::over(tcp, deadlines)
+    }
+
+    /// A pool whose connections `transport` makes; TLS is spoken over it where a URL says so. For tests that hold the far
+    /// end of every connection in their hands.
+    pub fn over<T>(transport: T, deadlines: Deadlines) -> Self
+    where
+        T: Service<Uri, Future: Send, Error: Into<Box<dyn Error + Send + Sync>>>,
+        T: Clone + Send + Sync + 'static,
+        T::Response: Connection + Read + Write + Send + Unpin + 'static,
+    {
         let tls = HttpsConnectorBuilder::new()
             .with_webpki_roots()
             .https_or_http()
             .enable_all_versions()
-            .wrap_connector(tcp);
+            .wrap_connector(transport);
         let client = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(Duration::from_secs(90))
             .pool_max_idle_per_host(128)
             .pool_timer(TokioTimer::new())
             .timer(TokioTimer::new())
             .build(tls);
-        Self { client, deadlines }
+        Self { client: Arc::new(client), deadlines }
     }
 
     /// Sends `call` and waits for the head of the answer, at most `head` or the default.

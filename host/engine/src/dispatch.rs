@@ -1,6 +1,6 @@
 //! A turn on another selector, asked for by a connector: how virtual backends work. It is a child of the turn that it serves:
 //! no commands, no session, the parent's time, and an end when its client goes.
-use crate::drive::Drive;
+use crate::drive::{self, Drive};
 use crate::engine::Engine;
 use crate::turn::{Turn, What};
 use crate::wire;
@@ -89,7 +89,7 @@ async fn answer(
     }
     let engine = Arc::clone(&nest.engine);
     let budgets = Budgets {
-        turn: nest.end_by.saturating_duration_since(Instant::now()),
+        turn: nest.end_by.saturating_duration_since(drive::now()),
         commit_after: None,
         ..engine.rules.budgets
     };
@@ -113,7 +113,7 @@ async fn answer(
         edits,
         plan: Arc::new(plan),
         budgets,
-        began: Instant::now(),
+        began: drive::now(),
         permit: None,
         health,
         loop_guard: nest.loop_guard,

@@ -86,11 +86,16 @@ impl Ledger {
     }
 }
 
+/// The engine's clock: tokio's, so that it stands still where a test has stopped it.
+pub(crate) fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
 pub(crate) fn tick() -> Tick {
     // Jitter and weights need no secrecy: the standard library's random keys are spread well enough.
     use std::hash::{BuildHasher, Hasher};
     let rand = std::hash::RandomState::new().build_hasher().finish();
-    Tick { now: Instant::now(), rand }
+    Tick { now: now(), rand }
 }
 
 /// Attempts that are under way. A client that goes away drops them in the middle: what they hold of the backends' health is

@@ -10,7 +10,7 @@ use crate::scope::Scope;
 use crate::store::Values;
 use crate::trace::Traces;
 use crate::turn::{Failure, Reply, ReplyBody, Turn, What};
-use crate::{count, local, table};
+use crate::{count, drive, local, table};
 use arc_swap::ArcSwap;
 use base::{Fault, Kind, NamedRoute, Retry};
 use egress::{Egress, Identity};
@@ -27,7 +27,7 @@ use routing::policy::Budgets;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 /// What one backend offers.
@@ -214,7 +214,7 @@ impl Engine {
             edits: Arc::new(edits),
             plan,
             budgets,
-            began: Instant::now(),
+            began: drive::now(),
             permit: Some(permit),
             health,
             loop_guard,

@@ -4,6 +4,7 @@ mod client;
 mod deadline;
 mod host;
 mod libraries;
+mod network;
 mod relay;
 mod reply;
 mod staged;
@@ -14,6 +15,7 @@ pub use client::{Answer, Call, Connection, End, OpenAnswer, connect, connect_to,
 pub use deadline::within;
 pub use host::{Lip, LipBuilder, Output};
 pub use libraries::{library, n_bundled, plugins_of, plugins_with};
+pub use network::{Far, Network};
 pub use relay::Relay;
 pub use reply::{Gate, Reply};
 pub use staged::staged;

@@ -1,5 +1,6 @@
 //! What a simulated provider does with a request, byte by byte.
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// A point in a reply that is passed when the test says so.
@@ -27,6 +28,8 @@ impl Gate {
 pub(crate) enum Act {
     Send(Vec<u8>),
     Hold(Gate),
+    /// For tests whose clock is stopped.
+    Pause(Duration),
     /// Nothing more; the connection stays open.
     Silence,
     Close,
@@ -140,6 +143,20 @@ impl Reply {
     #[must_use]
     pub fn send_bytewise(self, bytes: impl AsRef<[u8]>) -> Self {
         bytes.as_ref().iter().fold(self, |reply, byte| reply.send([*byte]))
+    }
+
+    /// Waits, even before the head. For tests whose clock is stopped: no other test waits for time to pass.
+    #[must_use]
+    pub fn pause(mut self, time: Duration) -> Self {
+        self.acts.push(Act::Pause(time));
+        self
+    }
+
+    /// Everything of `reply`, after what is here so far.
+    #[must_use]
+    pub fn then(mut self, reply: Self) -> Self {
+        self.acts.extend(reply.acts);
+        Self { head: reply.head, mode: reply.mode, acts: self.acts }
     }
 
     /// The last chunk.

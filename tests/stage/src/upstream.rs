@@ -5,9 +5,8 @@ use crate::wire::{Buffer, Framing, Head, Headers, header};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
-use tokio::io::AsyncWriteExt;
-use tokio::net::tcp::{ReadHalf, WriteHalf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -38,13 +37,16 @@ impl Recorded {
     }
 }
 
-type Script = dyn Fn(&Recorded) -> Reply + Send + Sync;
+pub(crate) type Script = dyn Fn(&Recorded) -> Reply + Send + Sync;
 
+/// What happened to a provider.
 #[derive(Default)]
-struct Seen {
-    requests: Vec<Recorded>,
+pub(crate) struct Seen {
+    pub(crate) requests: Vec<Recorded>,
+    /// Replies that are under way.
+    pub(crate) n_busy: usize,
     /// When clients went away before their reply was complete.
-    hung_up: Vec<Instant>,
+    pub(crate) hung_up: Vec<Instant>,
 }
 
 /// The provider. Ends with its last handle.
@@ -81,9 +83,14 @@ impl Upstream {
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             let mut connections = JoinSet::new();
-            while let Ok((stream, _)) = listener.accept().await {
+            while let Ok((mut stream, _)) = listener.accept().await {
                 stream.set_nodelay(true).expect("TCP_NODELAY");
-                connections.spawn(serve(stream, Arc::clone(&script), Arc::clone(&record)));
+                let (script, record) = (Arc::clone(&script), Arc::clone(&record));
+                connections.spawn(async move {
+                    if serve(&mut stream, &*script, &record).await == Ended::Reset {
+                        stream.set_zero_linger().expect("SO_LINGER");
+                    }
+                });
             }
         });
         Self { address, seen, _tasks: tasks }
@@ -121,32 +128,47 @@ impl Upstream {
     }
 }
 
-async fn serve(mut stream: TcpStream, script: Arc<Script>, seen: Arc<watch::Sender<Seen>>) {
+/// How a provider's connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    Closed,
+    /// It is to be broken, not closed.
+    Reset,
+}
+
+/// Answers every request that comes by `stream`.
+pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut S,
+    script: &Script,
+    seen: &watch::Sender<Seen>,
+) -> Ended {
     let mut buffer = Buffer::default();
     loop {
-        let (mut reader, mut writer) = stream.split();
+        let (mut reader, mut writer) = tokio::io::split(&mut *stream);
         let Ok(Some(head)) = buffer.head(&mut reader).await else {
-            return;
+            return Ended::Closed;
         };
         let (body, _) = head.framing(Framing::Length(0)).rest(&mut buffer, &mut reader).await;
         let request = recorded(head, body);
         let reply = script(&request);
-        seen.send_modify(|seen| seen.requests.push(request));
+        seen.send_modify(|seen| {
+            seen.requests.push(request);
+            seen.n_busy += 1;
+        });
         let after = tokio::select! {
             after = play(&reply, &mut writer) => after,
             () = peer_gone(&mut reader, &mut buffer) => After::HungUp,
         };
+        seen.send_modify(|seen| {
+            seen.n_busy -= 1;
+            if after == After::HungUp {
+                seen.hung_up.push(tokio::time::Instant::now().into_std());
+            }
+        });
         match after {
             After::KeepAlive => {}
-            After::Close => return,
-            After::Reset => {
-                stream.set_zero_linger().expect("SO_LINGER");
-                return;
-            }
-            After::HungUp => {
-                seen.send_modify(|seen| seen.hung_up.push(Instant::now()));
-                return;
-            }
+            After::Close | After::HungUp => return Ended::Closed,
+            After::Reset => return Ended::Reset,
         }
     }
 }
@@ -157,6 +179,7 @@ fn recorded(head: Head, body: Vec<u8>) -> Recorded {
     Recorded { head: head.raw, method, target, headers: head.headers, body }
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum After {
     KeepAlive,
     Close,
@@ -164,7 +187,7 @@ enum After {
     HungUp,
 }
 
-async fn play(reply: &Reply, writer: &mut WriteHalf<'_>) -> After {
+async fn play(reply: &Reply, writer: &mut (impl AsyncWrite + Unpin)) -> After {
     for act in &reply.acts {
         match act {
             Act::Send(bytes) => {
@@ -174,6 +197,7 @@ async fn play(reply: &Reply, writer: &mut WriteHalf<'_>) -> After {
                 tokio::task::yield_now().await;
             }
             Act::Hold(gate) => gate.passed().await,
+            Act::Pause(time) => tokio::time::sleep(*time).await,
             Act::Silence => std::future::pending().await,
             Act::Close => return After::Close,
             Act::Reset => return After::Reset,
@@ -183,6 +207,6 @@ async fn play(reply: &Reply, writer: &mut WriteHalf<'_>) -> After {
 }
 
 /// Resolves when the peer closes or resets its side.
-async fn peer_gone(reader: &mut ReadHalf<'_>, buffer: &mut Buffer) {
+async fn peer_gone(reader: &mut (impl AsyncRead + Unpin), buffer: &mut Buffer) {
     while matches!(buffer.fill(reader).await, Ok(1..)) {}
 }
