@@ -4,6 +4,10 @@ use engine::Rules;
 use routing::plan::{Alias, Aliases, StaticRoute};
 use routing::policy::Budgets;
 use settings::{FailoverRoute, Resolved};
+use std::time::Duration;
+
+/// Time to start another attempt after one that had no output in time.
+const NEXT_TRY: Duration = Duration::from_secs(30);
 
 /// The rules.
 ///
@@ -20,6 +24,8 @@ pub(crate) fn of(settings: &Resolved) -> Result<Rules, String> {
     let alias = |alias: &settings::ModelAlias| Alias::new(&alias.pattern, &alias.replacement);
     let aliases: Result<Vec<Alias>, _> = settings.model_aliases().iter().map(alias).collect();
     let aliases = aliases.map_err(|e| format!("{}{}", place("model_aliases"), e.message))?;
+    // A backend that says nothing for as long as it may must not use up the time of the next one.
+    let failover = Budgets::default().failover.max(settings.first_output_timeout() + NEXT_TRY);
     let named = settings.failover_routes().iter().map(named).collect::<Result<_, _>>();
     Ok(Rules {
         version: env!("CARGO_PKG_VERSION"),
@@ -35,6 +41,7 @@ pub(crate) fn of(settings: &Resolved) -> Result<Rules, String> {
         budgets: Budgets {
             turn: settings.total_timeout(),
             first_output: settings.first_output_timeout(),
+            failover,
             commit_after: Some(settings.stream_commit_after()),
             ..Budgets::default()
         },
