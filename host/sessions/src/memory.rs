@@ -15,7 +15,7 @@ use std::{
 const KEYS_MAX: usize = 32;
 /// Bytes of a session's places in the indices, and of one key in them: hash map and queue entries with their slack.
 const SLOT_BYTES: usize = 320;
-const KEY_BYTES: usize = 96;
+const KEY_BYTES: usize = 128;
 
 /// How much is remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -30,7 +30,8 @@ impl Hidden {
             Splice::Drop | Splice::DropReply => 0,
             Splice::Cut(spans) => spans.capacity() * size_of::<(usize, Range<usize>)>(),
         };
-        size_of::<Self>() + cuts
+        // The list that holds it grows by doubling.
+        2 * size_of::<Self>() + cuts
     }
 }
 
