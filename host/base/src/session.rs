@@ -82,6 +82,14 @@ pub struct RouteOverrides {
     pub named: BTreeMap<String, NamedRoute>,
 }
 
+impl RouteOverrides {
+    /// True if nothing is set.
+    pub fn is_empty(&self) -> bool {
+        let Self { backend, model, route, oneoff, named } = self;
+        [backend, model, route, oneoff].into_iter().all(Option::is_none) && named.is_empty()
+    }
+}
+
 /// All that a session's user has set.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SessionSettings {

@@ -1,6 +1,7 @@
 //! A response body that fails when its sender falls silent, and that is decoded where its sender compressed it unasked.
 use crate::decode::Decoding;
 use crate::fault;
+use crate::place::Place;
 use base::{Fault, Kind};
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
@@ -15,14 +16,14 @@ use tokio::time::{Instant, Sleep};
 pub struct Body {
     incoming: Incoming,
     idle: Duration,
-    place: String,
+    place: Place,
     decoding: Option<Box<Decoding>>,
     /// When the current wait began. The timer is moved only when it fires, not for every chunk.
     waiting_since: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-pub(crate) fn limited(incoming: Incoming, decoding: Option<Decoding>, idle: Duration, place: String) -> Body {
+pub(crate) fn limited(incoming: Incoming, decoding: Option<Decoding>, idle: Duration, place: Place) -> Body {
     let decoding = decoding.map(Box::new);
     Body { incoming, idle, place, decoding, waiting_since: None, timer: None }
 }

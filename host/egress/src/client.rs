@@ -2,6 +2,7 @@
 use crate::body::{self, Body};
 use crate::decode::Decoding;
 use crate::fault;
+use crate::place::Place;
 use base::{Fault, Kind, Retry};
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, HeaderName, HeaderValue, USER_AGENT};
@@ -43,12 +44,20 @@ impl Default for Deadlines {
 }
 
 /// What the host says of itself on outbound requests.
-#[derive(Clone, Debug)]
-pub struct Identity {
+#[derive(Clone, Copy, Debug)]
+pub struct Identity<'a> {
     /// `user-agent`, unless the request brings its own.
-    pub user_agent: HeaderValue,
+    pub user_agent: &'a HeaderValue,
     /// Value of [`LOOP_GUARD`].
-    pub loop_guard: HeaderValue,
+    pub loop_guard: &'a HeaderValue,
+}
+
+impl Identity<'_> {
+    /// Signs a request.
+    pub fn sign(self, headers: &mut HeaderMap) {
+        headers.entry(USER_AGENT).or_insert_with(|| self.user_agent.clone());
+        headers.insert(LOOP_GUARD, self.loop_guard.clone());
+    }
 }
 
 /// The head of an answer and its body.
@@ -68,7 +77,7 @@ pub struct Call {
     pub method: Method,
     /// Absolute URL.
     pub url: Uri,
-    /// All headers but identity and loop guard.
+    /// All headers, see [`Identity::sign`].
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
@@ -129,17 +138,15 @@ impl Egress {
     ///
     /// # Errors
     /// An upstream fault that names the host, never the URL's query or a header.
-    pub async fn send(&self, call: Call, identity: &Identity, head: Option<Duration>) -> Result<Head, Fault> {
+    pub async fn send(&self, call: Call, head: Option<Duration>) -> Result<Head, Fault> {
         let limit = head.map_or(self.deadlines.head, |own| own.min(self.deadlines.head));
-        let place = place(&call.url);
+        let place = Place::of(&call.url);
         let mut request = Request::new(Full::new(call.body));
         *request.method_mut() = call.method;
         *request.uri_mut() = call.url;
         *request.headers_mut() = call.headers;
         let headers = request.headers_mut();
-        headers.entry(USER_AGENT).or_insert_with(|| identity.user_agent.clone());
         headers.entry(ACCEPT_ENCODING).or_insert(const { HeaderValue::from_static("identity") });
-        headers.insert(LOOP_GUARD, identity.loop_guard.clone());
         let response = match tokio::time::timeout(limit, self.client.request(request)).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return Err(fault::of_request(&place, error)),
@@ -156,7 +163,7 @@ impl Egress {
 }
 
 /// What undoes the answer's encoding; its headers then speak of the decoded body.
-fn decoding(headers: &mut HeaderMap, place: &str) -> Result<Option<Decoding>, Fault> {
+fn decoding(headers: &mut HeaderMap, place: &Place) -> Result<Option<Decoding>, Fault> {
     let Some(encoding) = headers.remove(CONTENT_ENCODING) else { return Ok(None) };
     let decoding = encoding.to_str().map_err(|_| ()).and_then(Decoding::of).map_err(|()| {
         let encoding = String::from_utf8_lossy(encoding.as_bytes()).into_owned();
@@ -167,12 +174,4 @@ fn decoding(headers: &mut HeaderMap, place: &str) -> Result<Option<Decoding>, Fa
         headers.remove(CONTENT_LENGTH);
     }
     Ok(decoding)
-}
-
-/// Host and port, for messages.
-fn place(url: &Uri) -> String {
-    url.authority().map_or_else(
-        || "the upstream".to_owned(),
-        |a| a.as_str().rsplit('@').next().unwrap_or_default().to_owned(),
-    )
 }

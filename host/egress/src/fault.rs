@@ -1,9 +1,10 @@
 //! Transport errors in words.
+use crate::place::Place;
 use base::{Fault, Kind, Retry};
 use std::error::Error;
 
 /// The fault behind a request that got no head.
-pub(crate) fn of_request(place: &str, error: hyper_util::client::legacy::Error) -> Fault {
+pub(crate) fn of_request(place: &Place, error: hyper_util::client::legacy::Error) -> Fault {
     let refused = error.is_connect();
     let io = find_io(&error);
     let sentence = match io {
@@ -22,7 +23,7 @@ pub(crate) fn of_request(place: &str, error: hyper_util::client::legacy::Error) 
 }
 
 /// The fault behind a body that ended too early.
-pub(crate) fn of_body(place: &str, error: hyper::Error) -> Fault {
+pub(crate) fn of_body(place: &Place, error: hyper::Error) -> Fault {
     let sentence = if error.is_incomplete_message() || error.is_body_write_aborted() {
         format!("{place} broke off in the middle of the answer")
     } else {
@@ -32,7 +33,7 @@ pub(crate) fn of_body(place: &str, error: hyper::Error) -> Fault {
 }
 
 /// The fault behind a body that is not what its encoding says.
-pub(crate) fn of_encoding(place: &str, error: std::io::Error) -> Fault {
+pub(crate) fn of_encoding(place: &Place, error: std::io::Error) -> Fault {
     let sentence = format!("the compressed answer of {place} could not be read to its end");
     Fault::upstream(Kind::BadGateway, sentence).code("upstream_cut").source(error)
 }

@@ -3,6 +3,7 @@ mod body;
 mod client;
 mod decode;
 mod fault;
+mod place;
 
 pub use body::Body;
 pub use client::{Call, Deadlines, Egress, Head, Identity, LOOP_GUARD};

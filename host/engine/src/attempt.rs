@@ -1,6 +1,7 @@
 //! One try of one backend: the request in a dialect that its connector takes, and the connector's task until it answers.
 use crate::backend::Backend;
 use crate::deliver::{Deliver, Delivered};
+use crate::drive::Job;
 use crate::scope::Scope;
 use crate::source::Source;
 use crate::translate::{self, Wanted};
@@ -11,8 +12,9 @@ use bytes::Bytes;
 use lip_wire::Dialect;
 use lip_wire::canon::Request;
 use lip_wire::codec::{holds_carried_seal, holds_unsigned_thinking};
-use lip_wire::lens::{self, Edits};
+use lip_wire::lens;
 use loader::run::{Run, RunEvent};
+use routing::plan::{Leg, LegId};
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -29,19 +31,18 @@ struct Meta<'a> {
 
 /// What is tried.
 pub(crate) struct Try {
-    pub(crate) scope: Scope,
-    pub(crate) turn: Arc<Turn>,
-    /// Edits that the session asks for.
-    pub(crate) edits: Arc<Edits>,
-    pub(crate) model: String,
-    pub(crate) options: Sampling,
-    pub(crate) session: String,
+    pub(crate) job: Arc<Job>,
+    pub(crate) leg: LegId,
+    pub(crate) scope: Arc<Scope>,
 }
 
 /// Tries it, until the answer is known to be good.
 pub(crate) async fn attempt(what: Try) -> Result<Delivered, Failure> {
-    let backend = Arc::clone(&what.scope.backend);
-    let result = Attempt { turn: &what.turn, backend: &backend }.run(&what).await;
+    let Try { job, leg, scope } = &what;
+    let backend = &*scope.backend;
+    let leg =
+        job.planned.plan.legs.get(leg.0).ok_or_else(|| Fault::host(Kind::Internal, "internal error"))?;
+    let result = Attempt { job, turn: &job.turn, leg, scope, backend }.run().await;
     result.map_err(|failure| {
         // A connector may quote its upstream, and the upstream our key.
         let fault = redact::fault(failure.fault, backend.secrets());
@@ -51,34 +52,37 @@ pub(crate) async fn attempt(what: Try) -> Result<Delivered, Failure> {
 }
 
 struct Attempt<'a> {
+    job: &'a Job,
     turn: &'a Turn,
+    leg: &'a Leg,
+    scope: &'a Arc<Scope>,
     backend: &'a Backend,
 }
 
 impl Attempt<'_> {
-    async fn run(&self, what: &Try) -> Result<Delivered, Failure> {
+    async fn run(&self) -> Result<Delivered, Failure> {
         let instance = self.backend.instance()?;
-        let (turn, name) = (self.turn, self.backend.name());
-        let dialect = self.backend.dialect_for(turn.dialect, &what.model).ok_or_else(|| {
+        let (turn, leg, name) = (self.turn, self.leg, self.backend.name());
+        let dialect = self.backend.dialect_for(turn.dialect, &leg.model).ok_or_else(|| {
             Fault::plugin(Kind::Unsupported, format!("backend \"{name}\" declares no dialect"))
         })?;
         let is_native = dialect == turn.dialect;
         let passes = is_native && !self.holds_refusable(dialect);
         let (body, request) = if passes {
-            let lens = turn.lens_for(name, &what.edits);
-            (request::body(lens, &what.edits, &what.model, &what.options)?, None)
+            let lens = turn.lens_for(name, &self.job.edits);
+            (request::body(lens, &self.job.edits, &leg.model, &leg.params)?, None)
         } else {
-            let (body, request) = self.translated(what, dialect)?;
+            let (body, request) = self.translated(dialect)?;
             (body, Some(request))
         };
         // Headers of the client's dialect mean nothing in another.
         let headers = if is_native { turn.forwarded() } else { Vec::new() };
-        let (model, session) = (&*what.model, &*what.session);
+        let (model, session) = (&*leg.model, &*self.job.session);
         let meta = Meta { model, stream: turn.stream, dialect: dialect.id(), session, headers: &headers };
         let meta =
             serde_json::to_vec(&meta).map_err(|e| Fault::host(Kind::Internal, "internal error").source(e))?;
-        let run = instance.run(Arc::new(what.scope.clone()), turn.what.task(), meta, body)?;
-        let deliver = Deliver { turn, backend: self.backend, gates: &what.scope.gates, request };
+        let run = instance.run(Arc::<Scope>::clone(self.scope), turn.what.task(), meta, body)?;
+        let deliver = Deliver { turn, backend: self.backend, gates: &self.scope.means.gates, request };
         self.answer(run, dialect, deliver).await
     }
 
@@ -91,22 +95,18 @@ impl Attempt<'_> {
         holds_carried_seal(body) || (needs_signatures && holds_unsigned_thinking(body))
     }
 
-    fn translated(&self, what: &Try, dialect: Dialect) -> Result<(Bytes, Arc<Request>), Fault> {
-        let own = self.turn.lens.splice(&what.edits);
-        let wanted = Wanted {
-            model: &what.model,
-            dialect,
-            sampling: &what.options,
-            spelling: &self.backend.spec().translation,
-        };
+    fn translated(&self, dialect: Dialect) -> Result<(Bytes, Arc<Request>), Fault> {
+        let Leg { model, params, .. } = self.leg;
+        let own = self.turn.lens.splice(&self.job.edits);
+        let wanted = Wanted { model, dialect, sampling: params, spelling: &self.backend.spec().translation };
         let (body, request) = translate::request(self.turn, &own, &wanted)?;
-        match gemini_config(dialect, &what.options) {
+        match gemini_config(dialect, params) {
             None => Ok((body, request)),
             // Only Gemini has words for it.
             Some(options) => {
                 let lens = lens::scan(dialect, &body)
                     .map_err(|e| Fault::host(Kind::Internal, "internal error").source(e))?;
-                Ok((request::body(&lens, &lens.edits(), &what.model, &options)?, request))
+                Ok((request::body(&lens, &lens.edits(), model, &options)?, request))
             }
         }
     }

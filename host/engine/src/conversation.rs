@@ -8,10 +8,9 @@ use commands::{Scan, Syntax, reply_text, run, scan};
 use lip_wire::lens::{Edits, Field, TextPart};
 use routing::plan::{Plan, Thinking};
 use sessions::{
-    AGENT_HEADERS, Hidden, Hints, MessageHash, Scope, Session, SessionId, Splice, Update, message_hash,
-    resolve, session_in_user_id, splices, turn_keys,
+    AGENT_HEADERS, Hidden, Hints, MessageHash, Scope, Session, SessionId, Splice, Update, chains,
+    message_hash, resolve, session_in_user_id, splices, turn_keys,
 };
-use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Turns for which a thinker rests after it has spoken.
@@ -20,16 +19,15 @@ const THINKER_RESTS: u32 = 2;
 /// One turn's session.
 #[derive(Clone, Debug)]
 pub(crate) struct Conversation {
-    session: Arc<Session>,
-    /// The session's id, as it is shown.
-    pub(crate) name: String,
-    pub(crate) settings: SessionSettings,
+    session: Session,
+    /// The settings, where this turn's own commands have changed them.
+    changed: Option<Box<SessionSettings>>,
 }
 
 /// What becomes of a turn before any backend is asked.
 pub(crate) enum Prepared {
     /// It goes to a backend, with these edits.
-    Forward(Box<Conversation>, Edits),
+    Forward(Conversation, Edits),
     /// It was nothing but commands: this is what the user is told.
     Local(String),
 }
@@ -42,6 +40,7 @@ pub(crate) fn now_ms() -> u64 {
 /// Finds the session, carries out commands, and says what must not go upstream.
 pub(crate) async fn prepare(engine: &Engine, turn: &Turn) -> Result<Prepared, Fault> {
     let history = hashes(turn);
+    let chains = chains(&history);
     let user_id = turn.lens.text(Field::MetadataUserId);
     let body = turn.lens.text(Field::SessionId).or_else(|| turn.lens.text(Field::ExtraBodySessionId));
     let previous = turn.lens.text(Field::PreviousResponseId);
@@ -56,14 +55,11 @@ pub(crate) async fn prepare(engine: &Engine, turn: &Turn) -> Result<Prepared, Fa
         previous_response: previous.as_deref(),
         client: &client,
         history: &history,
+        chains: &chains,
     };
     let now = now_ms();
-    let found = resolve(&engine.sessions, &hints, fresh_id()?, now).await?;
-    let mut conversation = Conversation {
-        settings: found.session.settings.clone(),
-        name: found.session.id.to_string(),
-        session: found.session,
-    };
+    let found = resolve(&engine.sessions, &hints, engine.ids.fresh()?, now).await?;
+    let mut conversation = Conversation { session: found.session, changed: None };
     let mut update = turn_keys(&hints, None);
     let mut edits = turn.lens.edits();
     conversation.hide_old(turn, &hints, &mut edits)?;
@@ -80,7 +76,7 @@ pub(crate) async fn prepare(engine: &Engine, turn: &Turn) -> Result<Prepared, Fa
     }
     Ok(match local {
         Some(text) => Prepared::Local(text),
-        None => Prepared::Forward(Box::new(conversation), edits),
+        None => Prepared::Forward(conversation, edits),
     })
 }
 
@@ -97,14 +93,18 @@ impl Conversation {
         self.session.id
     }
 
-    pub(crate) fn session(&self) -> &Session {
+    pub(crate) const fn session(&self) -> &Session {
         &self.session
+    }
+
+    pub(crate) fn settings(&self) -> &SessionSettings {
+        self.changed.as_deref().unwrap_or_else(|| self.session.settings())
     }
 
     /// The answer has come to its good end.
     pub(crate) fn answered(&self, engine: &Engine, plan: &Plan) {
         let update = Update {
-            used_oneoff: self.settings.route.oneoff.clone().filter(|_| plan.uses_oneoff),
+            used_oneoff: self.settings().route.oneoff.clone().filter(|_| plan.uses_oneoff),
             counts_turn: true,
             takes_first: plan.takes_first,
             thinker_rests: (plan.thinking == Thinking::Thinker).then_some(THINKER_RESTS),
@@ -158,26 +158,29 @@ impl Conversation {
         let Some(message) = lens.newest_user().filter(|n| n + 1 == lens.messages().len()) else {
             return Ok(None);
         };
-        let prefix = self.settings.command_prefix.clone().unwrap_or_else(|| engine.rules.prefix.clone());
+        let prefix = self.settings().command_prefix.as_ref().unwrap_or(&engine.rules.prefix);
         let content = lens.messages().get(message).and_then(|m| m.content);
         // The prefix holds no character that JSON must escape, but a client may escape a slash.
         let needle = prefix.as_bytes().get(..1).unwrap_or_default();
         if content.is_none_or(|span| memchr::memmem::find(span.of(lens.body()), needle).is_none()) {
             return Ok(None);
         }
+        let prefix = prefix.clone();
         let text = lens.user_text(message);
         let parts: Vec<&str> = text.parts.iter().map(|part| &*part.text).collect();
         let found = scan(&parts, &Syntax { prefix: &prefix, strict: engine.rules.strict });
         if found.calls.is_empty() {
             return Ok(None);
         }
+        let session = self.id().to_string();
         let mut outcomes = Vec::new();
         let mut changes = Vec::new();
         for call in &found.calls {
-            let view = SessionView { engine, conversation: self, prefix: &prefix };
+            let view = SessionView { engine, conversation: self, session: &session, prefix: &prefix };
             let outcome = run(call, &view);
             for change in &outcome.changes {
-                self.settings.apply(change.clone());
+                let changed = self.changed.get_or_insert_with(|| Box::new(self.session.settings().clone()));
+                changed.apply(change.clone());
                 changes.push(change.clone());
             }
             outcomes.push(outcome);
@@ -233,13 +236,4 @@ fn has_other_parts(turn: &Turn, message: usize, n_texts: usize) -> bool {
         serde_json::from_slice::<Vec<&serde_json::value::RawValue>>(span.of(turn.lens.body())).ok()
     });
     parts.is_some_and(|parts| parts.len() > n_texts)
-}
-
-fn fresh_id() -> Result<SessionId, Fault> {
-    let mut bits = [0; 16];
-    getrandom::fill(&mut bits).map_err(|e| {
-        Fault::host(Kind::Internal, "the system gave no random numbers")
-            .source(std::io::Error::other(e.to_string()))
-    })?;
-    Ok(SessionId::from_random(bits))
 }

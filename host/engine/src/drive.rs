@@ -2,8 +2,8 @@
 use crate::attempt::{Try, attempt};
 use crate::conversation::Conversation;
 use crate::deliver::Delivered;
-use crate::dispatch::Nest;
 use crate::engine::Engine;
+use crate::planner::Planned;
 use crate::settle::{Form, Settling};
 use crate::trace::Trace;
 use crate::turn::{Failure, Reply, ReplyBody, Turn};
@@ -13,7 +13,7 @@ use http::header::HeaderName;
 use lip_wire::lens::Edits;
 use parking_lot::Mutex;
 use routing::health::Health;
-use routing::plan::Plan;
+use routing::plan::{LegId, Plan};
 use routing::policy::{AttemptId, Attempts, Budgets, Decision, Outcome, Start, Tick};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -24,24 +24,39 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 const ROUTE_HEADER: HeaderName = HeaderName::from_static("x-lip-route");
 
-type Running = Pin<Box<dyn Future<Output = Result<Delivered, Failure>> + Send>>;
+type Trying = Pin<Box<dyn Future<Output = Result<Delivered, Failure>> + Send>>;
 
-/// Everything that one turn's attempts need.
-pub(crate) struct Drive {
+/// An attempt that is under way.
+struct Running {
+    id: AttemptId,
+    leg: LegId,
+    future: Trying,
+}
+
+/// What all attempts of one turn share.
+pub(crate) struct Job {
     pub(crate) engine: Arc<Engine>,
-    pub(crate) turn: Arc<Turn>,
-    pub(crate) edits: Arc<Edits>,
-    pub(crate) plan: Arc<Plan>,
+    pub(crate) turn: Turn,
+    /// Edits that the session asks for.
+    pub(crate) edits: Edits,
+    pub(crate) planned: Planned,
+    pub(crate) loop_guard: HeaderValue,
+    /// The session's name; none for a turn that another turn asked for.
+    pub(crate) session: String,
+    /// The virtual backends that this turn came through, outermost first.
+    pub(crate) through: Vec<String>,
+}
+
+/// Everything that one turn needs.
+pub(crate) struct Drive {
+    pub(crate) job: Arc<Job>,
     pub(crate) budgets: Budgets,
     pub(crate) began: Instant,
     /// Its place among the open turns.
     pub(crate) permit: Option<OwnedSemaphorePermit>,
     pub(crate) health: Arc<Mutex<Health>>,
-    pub(crate) loop_guard: HeaderValue,
     /// The session; none for a turn that another turn asked for.
-    pub(crate) conversation: Option<Box<Conversation>>,
-    /// The virtual backends that this turn came through.
-    pub(crate) through: Vec<String>,
+    pub(crate) conversation: Option<Conversation>,
 }
 
 /// What is left to write down when the answer has ended.
@@ -51,7 +66,7 @@ pub(crate) struct Ledger {
     attempts: Attempts,
     attempt: AttemptId,
     plan: Arc<Plan>,
-    conversation: Option<Box<Conversation>>,
+    conversation: Option<Conversation>,
     _permit: Option<OwnedSemaphorePermit>,
 }
 
@@ -79,8 +94,8 @@ impl Ledger {
     }
 
     fn note(&self, fault: Option<&Fault>) {
-        let trace = Trace::new(Arc::clone(&self.plan), &self.attempts, Some(self.attempt), fault);
         if let Some(conversation) = &self.conversation {
+            let trace = Trace::new(Arc::clone(&self.plan), &self.attempts, Some(self.attempt), fault);
             self.engine.traces.put(conversation.id(), trace);
         }
     }
@@ -115,11 +130,10 @@ impl Drop for Live {
 
 impl Drive {
     /// Runs the plan. Says through `committed` that the client has waited long enough for a head.
-    pub(crate) async fn run(self, committed: oneshot::Sender<()>) -> Result<Reply, Failure> {
-        let attempts = Attempts::new(Arc::clone(&self.plan), self.budgets, self.began);
+    pub(crate) async fn run(self, mut committed: Option<oneshot::Sender<()>>) -> Result<Reply, Failure> {
+        let attempts = Attempts::new(Arc::clone(&self.job.planned.plan), self.budgets, self.began);
         let mut live = Live { attempts: Some(attempts), health: Arc::clone(&self.health) };
-        let mut running: Vec<(AttemptId, String, Running)> = Vec::new();
-        let mut committed = Some(committed);
+        let mut running: Vec<Running> = Vec::new();
         let mut last_failure: Option<Failure> = None;
         loop {
             let Some(attempts) = live.attempts.as_mut() else {
@@ -128,13 +142,13 @@ impl Drive {
             let decision = attempts.next(tick(), &mut self.health.lock());
             match decision {
                 Decision::Start(start) => match self.start(&start) {
-                    Ok((leg, future)) => running.push((start.attempt, leg, future)),
+                    Ok(future) => running.push(Running { id: start.attempt, leg: start.leg, future }),
                     Err(fault) => {
                         attempts.on_fault(start.attempt, &fault, tick(), &mut self.health.lock());
                         last_failure = Some(fault.into());
                     }
                 },
-                Decision::Cancel(attempt, _) => running.retain(|(id, _, _)| *id != attempt),
+                Decision::Cancel(attempt, _) => running.retain(|running| running.id != attempt),
                 Decision::Commit => {
                     if let Some(committed) = committed.take() {
                         let _ = committed.send(());
@@ -143,7 +157,7 @@ impl Drive {
                 Decision::Wait(until) => match wait(&mut running, until).await {
                     None => {}
                     Some((id, leg, Ok(delivered))) => {
-                        return Ok(self.answered(&mut live, id, &leg, delivered)?);
+                        return Ok(self.answered(&mut live, id, leg, delivered)?);
                     }
                     Some((id, _, Err(failure))) => {
                         attempts.on_fault(id, &failure.fault, tick(), &mut self.health.lock());
@@ -155,45 +169,33 @@ impl Drive {
         }
     }
 
-    fn start(&self, start: &Start) -> Result<(String, Running), Fault> {
-        let leg =
-            self.plan.legs.get(start.leg.0).ok_or_else(|| Fault::host(Kind::Internal, "internal error"))?;
-        let backend = self.engine.backend(&leg.backend)?;
-        let mut scope = self.engine.scope(backend, start.key, &self.loop_guard)?;
-        scope.nest = Some(Nest {
-            engine: Arc::clone(&self.engine),
-            caller: self.turn.caller.clone(),
-            through: self.through.clone(),
-            loop_guard: self.loop_guard.clone(),
-            end_by: start.end_by,
-        });
-        let what = Try {
-            scope,
-            turn: Arc::clone(&self.turn),
-            edits: Arc::clone(&self.edits),
-            model: leg.model.clone(),
-            options: leg.params.clone(),
-            session: self.conversation.as_ref().map(|c| c.name.clone()).unwrap_or_default(),
-        };
+    fn start(&self, start: &Start) -> Result<Trying, Fault> {
+        let job = &self.job;
+        let internal = || Fault::host(Kind::Internal, "internal error");
+        let leg = job.planned.plan.legs.get(start.leg.0).ok_or_else(internal)?;
+        let backend = job.engine.backend(&leg.backend)?;
+        let mut scope = job.engine.scope(backend, start.key, &job.loop_guard);
+        scope.parent = Some((Arc::clone(job), start.end_by));
         tracing::debug!(%leg, key = start.key, "attempt");
-        Ok((leg.to_string(), Box::pin(attempt(what))))
+        Ok(Box::pin(attempt(Try { job: Arc::clone(job), leg: start.leg, scope: Arc::new(scope) })))
     }
 
     fn answered(
         self,
         live: &mut Live,
         id: AttemptId,
-        leg: &str,
+        leg: LegId,
         delivered: Delivered,
     ) -> Result<Reply, Fault> {
         let mut attempts =
             live.attempts.take().ok_or_else(|| Fault::host(Kind::Internal, "internal error"))?;
         attempts.on_first_output(id, &mut self.health.lock());
         let Delivered { mut reply, broken } = delivered;
-        if let Ok(leg) = HeaderValue::from_str(leg) {
-            reply.headers.insert(ROUTE_HEADER, leg);
+        let Self { job, health, budgets, began, conversation, permit } = self;
+        if let Some(label) = job.planned.label(leg.0) {
+            reply.headers.insert(ROUTE_HEADER, label.clone());
         }
-        let Self { engine, turn, health, plan, budgets, began, conversation, permit, .. } = self;
+        let (engine, plan) = (Arc::clone(&job.engine), Arc::clone(&job.planned.plan));
         let ledger = Ledger { engine, health, attempts, attempt: id, plan, conversation, _permit: permit };
         Ok(match reply.body {
             ReplyBody::Full(bytes) => {
@@ -201,7 +203,7 @@ impl Drive {
                 Reply { body: ReplyBody::Full(bytes), ..reply }
             }
             ReplyBody::Stream(body) => {
-                let form = if turn.stream { Form::Stream(turn.dialect) } else { Form::Whole };
+                let form = if job.turn.stream { Form::Stream(job.turn.dialect) } else { Form::Whole };
                 let end_by = (began + budgets.turn).into();
                 let body = ReplyBody::stream(Settling::new(body, broken, ledger, form, end_by));
                 Reply { body, ..reply }
@@ -215,9 +217,9 @@ impl Drive {
             Outcome::ClientGone => Fault::client(Kind::Cancelled, "the client went away"),
             Outcome::Answered(_) => Fault::host(Kind::Internal, "internal error"),
         };
-        let trace = Trace::new(Arc::clone(&self.plan), attempts, None, Some(&fault));
         if let Some(conversation) = &self.conversation {
-            self.engine.traces.put(conversation.id(), trace);
+            let trace = Trace::new(Arc::clone(&self.job.planned.plan), attempts, None, Some(&fault));
+            self.job.engine.traces.put(conversation.id(), trace);
         }
         // The upstream's own words, where the policy ended with its fault and changed nothing about it.
         match last {
@@ -231,15 +233,14 @@ impl Drive {
 
 /// The next attempt that ends, or nothing when `until` comes first.
 async fn wait(
-    running: &mut Vec<(AttemptId, String, Running)>,
+    running: &mut Vec<Running>,
     until: Instant,
-) -> Option<(AttemptId, String, Result<Delivered, Failure>)> {
+) -> Option<(AttemptId, LegId, Result<Delivered, Failure>)> {
     let next = poll_fn(|cx| {
         for at in 0..running.len() {
-            let Some((id, _, future)) = running.get_mut(at) else { continue };
-            if let Poll::Ready(result) = future.as_mut().poll(cx) {
-                let id = *id;
-                let (_, leg, _) = running.swap_remove(at);
+            let Some(one) = running.get_mut(at) else { continue };
+            if let Poll::Ready(result) = one.future.as_mut().poll(cx) {
+                let Running { id, leg, .. } = running.swap_remove(at);
                 return Poll::Ready((id, leg, result));
             }
         }

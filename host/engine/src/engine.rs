@@ -2,18 +2,20 @@
 use crate::backend::{Backend, Backends};
 use crate::commit::Committed;
 use crate::conversation::{Conversation, Prepared, prepare};
-use crate::drive::Drive;
+use crate::drive::{Drive, Job};
 use crate::gate::Gates;
+use crate::ids::Ids;
 use crate::loop_guard::next_hop;
 use crate::models::{Freshness, Model, ModelLists};
-use crate::scope::Scope;
+use crate::planner::{Planned, Planner};
+use crate::scope::{Means, Scope};
 use crate::store::Values;
 use crate::trace::Traces;
 use crate::turn::{Failure, Reply, ReplyBody, Turn, What};
 use crate::{count, drive, local, table};
 use arc_swap::ArcSwap;
 use base::{Fault, Kind, NamedRoute, Retry};
-use egress::{Egress, Identity};
+use egress::Egress;
 use futures_util::future::join_all;
 use http::HeaderValue;
 use http::header::{CONTENT_TYPE, HeaderMap};
@@ -22,7 +24,7 @@ use lip_wire::lens::Edits;
 use parking_lot::Mutex;
 use routing::health::{Health, HealthRules};
 use routing::keys::Rotation;
-use routing::plan::{Aliases, Ask, Plan, Table};
+use routing::plan::{Aliases, Ask, Plan};
 use routing::policy::Budgets;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -94,17 +96,17 @@ impl Default for Rules {
 pub struct Engine {
     backends: Backends,
     pub(crate) rules: Rules,
-    pub(crate) table: ArcSwap<Table>,
-    pub(crate) health: Arc<Mutex<Health>>,
+    pub(crate) planner: ArcSwap<Planner>,
+    health: Arc<Mutex<Health>>,
+    /// Of turns that have only one place to go.
+    no_health: Arc<Mutex<Health>>,
     pub(crate) sessions: sessions::Memory,
+    pub(crate) ids: Ids,
     pub(crate) traces: Traces,
-    egress: Egress,
-    user_agent: HeaderValue,
+    means: Arc<Means>,
     host_id: HeaderValue,
-    values: Arc<Values>,
     models: ModelLists,
     rotation: AtomicU64,
-    gates: Arc<Gates>,
     open_turns: Arc<Semaphore>,
 }
 
@@ -121,20 +123,20 @@ impl Engine {
         for backend in backends.iter() {
             health.declare(backend.name(), backend.spec().keys.len().max(1), Rotation::default());
         }
-        let table = ArcSwap::from_pointee(table::of(&backends, &rules, &HashMap::new()));
+        let planner = ArcSwap::from_pointee(Planner::new(table::of(&backends, &rules, &HashMap::new())));
+        let gates = Gates::new(rules.gate_bytes);
         Self {
             backends,
-            table,
+            planner,
             health: Arc::new(Mutex::new(health)),
+            no_health: Arc::new(Mutex::new(Health::forgetful())),
             sessions: sessions::Memory::new(rules.sessions),
+            ids: Ids::default(),
             traces: Traces::default(),
-            egress,
-            user_agent,
+            means: Arc::new(Means { egress, user_agent, gates, values: Values::default() }),
             host_id,
-            values: Arc::default(),
             models: ModelLists::default(),
             rotation: AtomicU64::new(0),
-            gates: Arc::new(Gates::new(rules.gate_bytes)),
             open_turns: Arc::new(Semaphore::new(rules.turns_max.min(Semaphore::MAX_PERMITS))),
             rules,
         }
@@ -151,7 +153,11 @@ impl Engine {
     /// Why it would go nowhere.
     pub fn plan(&self, model: &str, turns: u64) -> Result<Plan, Fault> {
         let (overrides, sampling) = (base::RouteOverrides::default(), base::Sampling::default());
-        self.table.load().plan(&Ask { turns, ..Ask::new(model, &overrides, &sampling) })
+        self.planner.load().table.plan(&Ask { turns, ..Ask::new(model, &overrides, &sampling) })
+    }
+
+    pub(crate) fn planned(&self, ask: &Ask<'_>) -> Result<Planned, Fault> {
+        self.planner.load().plan(ask, &self.backends)
     }
 
     /// Answers one turn.
@@ -175,13 +181,13 @@ impl Engine {
     async fn forward(
         self: &Arc<Self>,
         turn: Turn,
-        conversation: Box<Conversation>,
+        conversation: Conversation,
         edits: Edits,
         loop_guard: HeaderValue,
         permit: OwnedSemaphorePermit,
     ) -> Result<Reply, Failure> {
         let session = conversation.session();
-        let settings = &conversation.settings;
+        let settings = conversation.settings();
         let ask = Ask {
             header: turn.header("x-lip-route"),
             turns: session.turns,
@@ -197,34 +203,25 @@ impl Engine {
                 .into());
         }
         self.discover_if_asked(&turn.model).await;
-        let plan = Arc::new(self.table.load().plan(&ask)?);
+        let planned = self.planned(&ask)?;
         // A turn's head can only go out early where the dialect has something to keep the connection alive with.
         let may_commit = turn.stream && turn.dialect != Dialect::Gemini && turn.what == What::Generate;
         let budgets = Budgets {
             commit_after: self.rules.budgets.commit_after.filter(|_| may_commit),
             ..self.rules.budgets
         };
-        let budgets = self.budgets_for(&plan, budgets);
-        let health = self.health_for(&plan);
+        let budgets = self.budgets_for(&planned, budgets);
+        let health = self.health_for(&planned);
         let dialect = turn.dialect;
-        let (tell, mut told) = oneshot::channel();
-        let drive = Drive {
-            engine: Arc::clone(self),
-            turn: Arc::new(turn),
-            edits: Arc::new(edits),
-            plan,
-            budgets,
-            began: drive::now(),
-            permit: Some(permit),
-            health,
-            loop_guard,
-            conversation: Some(conversation),
-            through: Vec::new(),
-        };
+        let (engine, session, through) = (Arc::clone(self), conversation.id().to_string(), Vec::new());
+        let job = Arc::new(Job { engine, turn, edits, planned, loop_guard, session, through });
+        let (began, permit, conversation) = (drive::now(), Some(permit), Some(conversation));
+        let drive = Drive { job, budgets, began, permit, health, conversation };
         if !may_commit {
-            return drive.run(tell).await;
+            return drive.run(None).await;
         }
-        let mut deciding = Box::pin(drive.run(tell));
+        let (tell, mut told) = oneshot::channel();
+        let mut deciding = Box::pin(drive.run(Some(tell)));
         let decided = tokio::select! {
             biased;
             decided = &mut deciding => Some(decided),
@@ -251,28 +248,20 @@ impl Engine {
     }
 
     /// With nowhere else to go, the client gets the fault at once: it knows best how to retry.
-    pub(crate) fn budgets_for(&self, plan: &Plan, budgets: Budgets) -> Budgets {
-        let attempts_max = if self.is_alone(plan) { 1 } else { budgets.attempts_max };
+    pub(crate) fn budgets_for(&self, planned: &Planned, budgets: Budgets) -> Budgets {
+        let attempts_max = if planned.is_alone { 1 } else { budgets.attempts_max };
         Budgets { attempts_max, ..budgets }
     }
 
-    pub(crate) fn health_for(&self, plan: &Plan) -> Arc<Mutex<Health>> {
-        if self.is_alone(plan) { Arc::default() } else { Arc::clone(&self.health) }
-    }
-
-    /// One leg with one key: resting it after a fault would only keep the client from its only backend.
-    fn is_alone(&self, plan: &Plan) -> bool {
-        match plan.legs.as_slice() {
-            [leg] => self.backends.get(&leg.backend).is_none_or(|backend| backend.spec().keys.len() < 2),
-            _ => false,
-        }
+    pub(crate) fn health_for(&self, planned: &Planned) -> Arc<Mutex<Health>> {
+        Arc::clone(if planned.is_alone { &self.no_health } else { &self.health })
     }
 
     /// A bare model name needs the backends' lists to find its place, where no default says where it goes.
     async fn discover_if_asked(&self, model: &str) {
         if self.backends.default().is_some()
             || model.contains(':')
-            || self.table.load().lists(None, model).is_some()
+            || self.planner.load().table.lists(None, model).is_some()
         {
             return;
         }
@@ -288,12 +277,11 @@ impl Engine {
     /// The models of one backend.
     pub async fn offer(&self, backend: &Arc<Backend>, refresh: bool) -> Offer {
         let backend = Arc::clone(backend);
-        let (models, freshness) = match self.scope(Arc::clone(&backend), 0, &self.host_id) {
-            Ok(scope) => self.models.get(scope, refresh).await,
-            Err(fault) => (Vec::new(), Freshness::Fallback(fault)),
-        };
+        let scope = self.scope(Arc::clone(&backend), 0, &self.host_id);
+        let (models, freshness) = self.models.get(scope, refresh).await;
         if let Some(known) = self.models.news() {
-            self.table.store(Arc::new(table::of(&self.backends, &self.rules, &known)));
+            let table = table::of(&self.backends, &self.rules, &known);
+            self.planner.store(Arc::new(Planner::new(table)));
         }
         Offer { backend, models, freshness }
     }
@@ -304,16 +292,8 @@ impl Engine {
         self.backends.get(name).map(Arc::clone).ok_or_else(missing)
     }
 
-    pub(crate) fn scope(
-        &self,
-        backend: Arc<Backend>,
-        key: usize,
-        loop_guard: &HeaderValue,
-    ) -> Result<Scope, Fault> {
-        let loop_guard = loop_guard.clone();
-        let user_agent = backend.spec().user_agent.clone().unwrap_or_else(|| self.user_agent.clone());
-        let identity = Identity { user_agent, loop_guard };
-        let (values, gates) = (Arc::clone(&self.values), Arc::clone(&self.gates));
-        Ok(Scope { backend, key, identity, egress: self.egress.clone(), nest: None, gates, values })
+    pub(crate) fn scope(&self, backend: Arc<Backend>, key: usize, loop_guard: &HeaderValue) -> Scope {
+        let (means, loop_guard) = (Arc::clone(&self.means), loop_guard.clone());
+        Scope { means, backend, key, loop_guard, parent: None }
     }
 }

@@ -1,6 +1,7 @@
 //! Carries out the effects of one attempt: its backend's secrets, its egress list, the host's pool.
 use crate::backend::Backend;
-use crate::dispatch::{self, Nest};
+use crate::dispatch;
+use crate::drive::Job;
 use crate::gate::Gates;
 use crate::store::Values;
 use base::{Fault, Kind};
@@ -9,19 +10,26 @@ use http::{HeaderValue, Uri};
 use http_body_util::BodyExt;
 use loader::run::{Effect, EffectFuture, Effects, HttpCall, Outcome, Refusal, Upstream};
 use std::sync::Arc;
+use std::time::Instant;
+
+/// What the effects of all attempts share.
+#[derive(Debug)]
+pub(crate) struct Means {
+    pub(crate) egress: Egress,
+    pub(crate) user_agent: HeaderValue,
+    pub(crate) gates: Gates,
+    pub(crate) values: Values,
+}
 
 /// What the effects of one attempt may touch.
-#[derive(Clone)]
 pub(crate) struct Scope {
+    pub(crate) means: Arc<Means>,
     pub(crate) backend: Arc<Backend>,
     /// Position of the API key in use.
     pub(crate) key: usize,
-    pub(crate) egress: Egress,
-    /// For the turns that its connector asks for; none outside a turn.
-    pub(crate) nest: Option<Nest>,
-    pub(crate) gates: Arc<Gates>,
-    pub(crate) identity: Identity,
-    pub(crate) values: Arc<Values>,
+    pub(crate) loop_guard: HeaderValue,
+    /// The turn and its end, for the turns that its connector asks for; none outside a turn.
+    pub(crate) parent: Option<(Arc<Job>, Instant)>,
 }
 
 impl Scope {
@@ -51,6 +59,8 @@ impl Scope {
             value.set_sensitive(true);
             headers.insert(wanted.name, value);
         }
+        let user_agent = self.backend.spec().user_agent.as_ref().unwrap_or(&self.means.user_agent);
+        Identity { user_agent, loop_guard: &self.loop_guard }.sign(&mut headers);
         Ok(Call { method: call.method, url, headers, body: call.body })
     }
 
@@ -60,9 +70,9 @@ impl Scope {
             Ok(call) => call,
             Err(refused) => return ready(refused),
         };
-        let (egress, identity) = (self.egress.clone(), self.identity.clone());
+        let means = Arc::clone(&self.means);
         Box::pin(async move {
-            match egress.send(call, &identity, timeout).await {
+            match means.egress.send(call, timeout).await {
                 Ok(head) => {
                     let body = head.body.boxed_unsync();
                     Outcome::Head(Upstream { status: head.status, headers: head.headers, body })
@@ -93,18 +103,18 @@ impl Effects for Scope {
                 Outcome::Done
             }),
             Effect::Secret { name: secret } => ready(self.show_secret(&secret)),
-            Effect::Load { session, key } => ready(match self.values.get(name, &session, &key) {
+            Effect::Load { session, key } => ready(match self.means.values.get(name, &session, &key) {
                 Some(value) => Outcome::Value(value),
                 None => Outcome::Nothing,
             }),
             Effect::Store { session, key, ttl, value } => {
-                ready(match self.values.put(name, &session, &key, value, ttl) {
+                ready(match self.means.values.put(name, &session, &key, value, ttl) {
                     Ok(()) => Outcome::Done,
                     Err(sentence) => Outcome::Failed(Refusal::Denied, sentence),
                 })
             }
-            Effect::Dispatch { meta, body } => match self.nest.clone() {
-                Some(nest) => Box::pin(dispatch::run(nest, name.to_owned(), meta, body)),
+            Effect::Dispatch { meta, body } => match self.parent.clone() {
+                Some((job, end_by)) => Box::pin(dispatch::run(job, end_by, name.to_owned(), meta, body)),
                 None => {
                     ready(Outcome::Failed(Refusal::Denied, "only a turn may ask for another turn".to_owned()))
                 }

@@ -9,6 +9,7 @@ use std::path::Path;
 pub(crate) struct SessionView<'a> {
     pub(crate) engine: &'a Engine,
     pub(crate) conversation: &'a Conversation,
+    pub(crate) session: &'a str,
     pub(crate) prefix: &'a str,
 }
 
@@ -18,7 +19,7 @@ impl View for SessionView<'_> {
     }
 
     fn session_id(&self) -> &str {
-        &self.conversation.name
+        self.session
     }
 
     fn prefix(&self) -> &str {
@@ -26,20 +27,20 @@ impl View for SessionView<'_> {
     }
 
     fn is_interactive(&self) -> bool {
-        self.conversation.settings.interactive_mode.unwrap_or(true)
+        self.conversation.settings().interactive_mode.unwrap_or(true)
     }
 
     fn settings(&self) -> &SessionSettings {
-        &self.conversation.settings
+        self.conversation.settings()
     }
 
     fn backends(&self) -> Vec<BackendLine> {
-        let table = self.engine.table.load();
+        let planner = self.engine.planner.load();
         let line = |backend: &std::sync::Arc<crate::Backend>| BackendLine {
             name: backend.name().to_owned(),
             problem: backend.spec().missing.clone(),
             n_keys: backend.spec().keys.len(),
-            n_models: table.backend(backend.name()).map_or(0, |b| b.models.len()),
+            n_models: planner.table.backend(backend.name()).map_or(0, |b| b.models.len()),
         };
         self.engine.backends().iter().map(line).collect()
     }
@@ -49,7 +50,7 @@ impl View for SessionView<'_> {
     }
 
     fn read_selector(&self, text: &str) -> Result<Target, String> {
-        match self.engine.table.load().check(text).map_err(|fault| fault.public())? {
+        match self.engine.planner.load().table.check(text).map_err(|fault| fault.public())? {
             Named::Model => Ok(Target::Model),
             Named::Leg { backend, model } => Ok(Target::Leg { backend, model }),
             Named::Route => Ok(Target::Route),
@@ -57,7 +58,7 @@ impl View for SessionView<'_> {
     }
 
     fn lists_model(&self, backend: Option<&str>, model: &str) -> Option<bool> {
-        self.engine.table.load().lists(backend, model)
+        self.engine.planner.load().table.lists(backend, model)
     }
 
     fn resolve_dir(&self, path: &str) -> Result<String, String> {
@@ -74,13 +75,13 @@ impl View for SessionView<'_> {
     }
 
     fn route_lines(&self) -> Vec<String> {
-        let settings = &self.conversation.settings;
-        let table = self.engine.table.load();
-        let default = table.default_backend.as_deref().unwrap_or("none");
+        let settings = self.conversation.settings();
+        let planner = self.engine.planner.load();
+        let default = planner.table.default_backend.as_deref().unwrap_or("none");
         let mut lines = vec![format!("default backend: {default}")];
         let model = settings.route.model.clone().unwrap_or_default();
         if !model.is_empty() || settings.route.route.is_some() || settings.route.oneoff.is_some() {
-            match table.plan(&Ask::new(&model, &settings.route, &settings.sampling)) {
+            match planner.table.plan(&Ask::new(&model, &settings.route, &settings.sampling)) {
                 Ok(plan) => {
                     let legs: Vec<String> = plan.legs.iter().map(ToString::to_string).collect();
                     lines.push(format!("next turn: {}", legs.join(", then ")));

@@ -60,12 +60,19 @@ pub struct BackendHealth {
 pub struct Health {
     rules: HealthRules,
     backends: HashMap<String, KeyPool>,
+    /// Remembers nothing, see [`Self::forgetful`].
+    forgets: bool,
 }
 
 impl Health {
     /// Everybody is well.
     pub fn new(rules: HealthRules) -> Self {
-        Self { rules, backends: HashMap::new() }
+        Self { rules, ..Self::default() }
+    }
+
+    /// Everybody is well for ever: what turns with only one place to go are told.
+    pub fn forgetful() -> Self {
+        Self { forgets: true, ..Self::default() }
     }
 
     /// Makes a backend known. Keeps the state of one that has as many keys as before.
@@ -92,7 +99,7 @@ impl Health {
 
     /// An attempt starts with a key that [`Self::pick`] gave; it ends at `ends` at the latest.
     pub fn started(&mut self, backend: &str, key: usize, now: Instant, ends: Instant) -> Ticket {
-        let pool = self.pool(backend);
+        let Some(pool) = self.pool(backend) else { return Ticket { key, probe: false } };
         pool.note_used(key);
         let probe = pool.key_mut(key).is_some_and(|key| key.breaker.start(now, ends));
         Ticket { key, probe }
@@ -101,7 +108,7 @@ impl Health {
     /// The attempt was answered.
     pub fn succeeded(&mut self, backend: &str, ticket: Ticket) {
         let rules = self.rules.breaker;
-        let pool = self.pool(backend);
+        let Some(pool) = self.pool(backend) else { return };
         pool.praise(ticket.key);
         if let Some(key) = pool.key_mut(ticket.key) {
             key.breaker.succeed(ticket.probe, &rules);
@@ -110,7 +117,7 @@ impl Health {
 
     /// The attempt ended without a verdict: cancelled, or the client's own fault.
     pub fn released(&mut self, backend: &str, ticket: Ticket) {
-        if let Some(key) = self.pool(backend).key_mut(ticket.key) {
+        if let Some(key) = self.pool(backend).and_then(|pool| pool.key_mut(ticket.key)) {
             key.breaker.release(ticket.probe);
         }
     }
@@ -119,7 +126,7 @@ impl Health {
     /// what speaks of an ill backend counts for the breaker; everything else has no consequence.
     pub fn failed(&mut self, backend: &str, model: &str, ticket: Ticket, fault: &Fault, now: Instant) {
         let rules = self.rules;
-        let pool = self.pool(backend);
+        let Some(pool) = self.pool(backend) else { return };
         let told = match fault.retry {
             Retry::After(wait) => Some(wait.min(rules.rest_max)),
             Retry::Never | Retry::Elsewhere | Retry::Soon => None,
@@ -179,7 +186,13 @@ impl Health {
         all
     }
 
-    fn pool(&mut self, backend: &str) -> &mut KeyPool {
-        self.backends.entry(backend.to_owned()).or_insert_with(|| KeyPool::new(1, Rotation::Sticky))
+    fn pool(&mut self, backend: &str) -> Option<&mut KeyPool> {
+        if self.forgets {
+            return None;
+        }
+        if !self.backends.contains_key(backend) {
+            self.backends.insert(backend.to_owned(), KeyPool::new(1, Rotation::Sticky));
+        }
+        self.backends.get_mut(backend)
     }
 }

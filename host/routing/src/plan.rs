@@ -143,6 +143,8 @@ pub struct Plan {
     pub takes_first: bool,
     /// Whose turn of a thinking selector it is.
     pub thinking: Thinking,
+    /// True if the same words get the same plan from this table whatever the turn: it can be kept.
+    pub lasts: bool,
 }
 
 impl Table {

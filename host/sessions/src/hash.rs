@@ -1,5 +1,5 @@
 //! Fingerprints: of messages, of histories, of whatever names a session. Nothing readable is kept.
-use std::fmt;
+use std::fmt::{self, Write as _};
 use twox_hash::xxhash3_128::Hasher;
 
 /// Not a cryptographic hash, for every byte of every request passes through it: a collision can only be had within one
@@ -13,6 +13,11 @@ fn digest<'a>(kind: &str, parts: impl IntoIterator<Item = &'a [u8]>) -> [u8; 16]
         hasher.write(part);
     }
     hasher.finish_128().to_le_bytes()
+}
+
+/// The digest of two digests: one block, without the set-up of a stream.
+fn joined(kind: u8, a: &[u8; 16], b: &[u8; 16]) -> [u8; 16] {
+    Hasher::oneshot([[kind; 16], *a, *b].as_flattened()).to_le_bytes()
 }
 
 /// A session's name: 128 random bits, shown as `lip-` and 32 hex digits.
@@ -31,10 +36,34 @@ impl SessionId {
     }
 }
 
+const PREFIX: &str = "lip-";
+
 impl fmt::Display for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("lip-")?;
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        let digit = |nibble: u8| char::from(if nibble < 10 { b'0' + nibble } else { b'a' - 10 + nibble });
+        let digits: [[char; 2]; 16] = self.0.map(|byte| [digit(byte >> 4), digit(byte & 15)]);
+        f.write_str(PREFIX)?;
+        digits.as_flattened().iter().try_for_each(|digit| f.write_char(*digit))
+    }
+}
+
+impl std::str::FromStr for SessionId {
+    type Err = ();
+
+    /// Reads what [`fmt::Display`] writes, and nothing else.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let digits = text.strip_prefix(PREFIX).filter(|digits| digits.len() == 32).ok_or(())?;
+        let nibble = |digit: u8| match digit {
+            b'0'..=b'9' => Ok(digit - b'0'),
+            b'a'..=b'f' => Ok(digit - b'a' + 10),
+            _ => Err(()),
+        };
+        let mut bits = [0; 16];
+        for (byte, pair) in bits.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
+            let [high, low] = pair else { return Err(()) };
+            *byte = nibble(*high)? << 4 | nibble(*low)?;
+        }
+        Ok(Self(bits))
     }
 }
 
@@ -72,7 +101,7 @@ impl Chain {
     /// This history and one message more.
     #[must_use]
     pub fn then(self, message: MessageHash) -> Self {
-        Self(digest("chain", [&self.0[..], &message.0[..]]))
+        Self(joined(b'c', &self.0, &message.0))
     }
 }
 
@@ -92,7 +121,15 @@ pub struct Key([u8; 16]);
 impl Key {
     /// An id that a client, an agent or LIP itself gave.
     pub fn named(scope: Scope, id: &str) -> Self {
-        Self(digest("named", [&scope.0[..], id.as_bytes()]))
+        match id.parse() {
+            Ok(own) => Self::own(scope, own),
+            Err(()) => Self(digest("named", [&scope.0[..], id.as_bytes()])),
+        }
+    }
+
+    /// The name that LIP gave a session.
+    pub fn own(scope: Scope, id: SessionId) -> Self {
+        Self(joined(b'o', &scope.0, &id.0))
     }
 
     /// The id of a response that a later request may continue.
@@ -102,12 +139,27 @@ impl Key {
 
     /// A history as one client sends it.
     pub fn history(scope: Scope, client: &str, chain: Chain) -> Self {
-        Self(digest("history", [&scope.0[..], client.as_bytes(), &chain.0[..]]))
+        Histories::of(scope, client).key(chain)
     }
 
     /// The bits, for stores.
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
+    }
+}
+
+/// The histories that one client sends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Histories([u8; 16]);
+
+impl Histories {
+    pub(crate) fn of(scope: Scope, client: &str) -> Self {
+        Self(digest("histories", [&scope.0[..], client.as_bytes()]))
+    }
+
+    /// As [`Key::history`].
+    pub(crate) fn key(self, chain: Chain) -> Key {
+        Key(joined(b'h', &self.0, &chain.0))
     }
 }
 
@@ -137,6 +189,15 @@ mod tests {
 
     #[test]
     fn ids_are_shown_in_hex() {
-        assert_eq!(SessionId::from_random([0xab; 16]).to_string(), format!("lip-{}", "ab".repeat(16)));
+        let id = SessionId::from_random([0xab; 16]);
+        assert_eq!(id.to_string(), format!("lip-{}", "ab".repeat(16)));
+        assert_eq!(id.to_string().parse(), Ok(id));
+        let (me, text) = (Scope::new("me"), id.to_string());
+        assert_eq!(Key::named(me, &text), Key::own(me, id));
+        for other in
+            [&text[..35], &text.to_uppercase(), &format!("{text}0"), &text.replace("ab", "éé"), "lip-"]
+        {
+            assert_eq!(other.parse::<SessionId>(), Err(()), "{other}");
+        }
     }
 }

@@ -1,11 +1,10 @@
 //! Which session a request belongs to.
 use crate::{
-    hash::{Chain, Key, MessageHash, Scope, SessionId, chains},
+    hash::{Chain, Histories, Key, MessageHash, Scope, SessionId},
     session::{Session, Update},
     store::{Store, UnixMs},
 };
 use base::Fault;
-use std::sync::Arc;
 
 /// Headers in which known agents send the id of their conversation. Observed, not documented by their vendors: an agent
 /// that stops sending one falls back to its history.
@@ -40,6 +39,8 @@ pub struct Hints<'a> {
     pub client: &'a str,
     /// Hashes of all messages but system and developer prompts (agents put dates in those).
     pub history: &'a [MessageHash],
+    /// The [`chains`](crate::chains) of `history`.
+    pub chains: &'a [Chain],
 }
 
 /// How a session was found.
@@ -67,7 +68,7 @@ pub enum How {
 #[derive(Clone, Debug)]
 pub struct Resolved {
     /// The session.
-    pub session: Arc<Session>,
+    pub session: Session,
     /// How it was found.
     pub how: How,
 }
@@ -95,17 +96,17 @@ pub async fn resolve<S: Store + ?Sized>(
         return Ok(Resolved { session, how: How::Response });
     }
     let prefixes = prefixes(hints);
-    let keys: Vec<Key> =
-        prefixes.iter().map(|(_, chain)| Key::history(hints.scope, hints.client, *chain)).collect();
+    let keys = keys_of(hints, prefixes);
     if !keys.is_empty()
         && let Some((i, session)) = store.find(&keys, now).await?
-        && let Some((n_messages, chain)) = prefixes.get(i)
+        && let Some((before, chain)) = prefixes.iter().enumerate().rev().nth(i)
     {
+        let n_messages = before + 1;
         if session.stands_at(*chain) {
-            return Ok(Resolved { session, how: How::History(*n_messages) });
+            return Ok(Resolved { session, how: How::History(n_messages) });
         }
         // The conversation went on from there in another way: this is a branch with the same settings.
-        return create(store, session.fork(fresh, now), None, How::Fork(*n_messages), now).await;
+        return create(store, session.fork(fresh, now), None, How::Fork(n_messages), now).await;
     }
     create(store, Session::new(fresh, hints.scope, now), None, How::New, now).await
 }
@@ -113,13 +114,11 @@ pub async fn resolve<S: Store + ?Sized>(
 async fn create<S: Store + ?Sized>(
     store: &S,
     session: Session,
-    key: Option<Key>,
+    name: Option<Key>,
     how: How,
     now: UnixMs,
 ) -> Result<Resolved, Fault> {
-    let own = Key::named(session.scope, &session.id.to_string());
-    let pinned = std::iter::once(own).chain(key).collect();
-    let session = store.create(session, pinned, now).await?;
+    store.create(session.clone(), name, now).await?;
     Ok(Resolved { session, how })
 }
 
@@ -138,23 +137,31 @@ fn explicit<'a>(hints: &Hints<'a>) -> Option<(How, &'a str)> {
     .find_map(|(how, id)| Some((how, id.map(str::trim).filter(|id| fits(id))?)))
 }
 
-/// Prefixes of the history that may lead to a session, longest first.
-fn prefixes(hints: &Hints<'_>) -> Vec<(usize, Chain)> {
-    let n = hints.history.len();
-    let from = if n >= REPEAT_MIN { n } else { n.saturating_sub(1) };
-    let chains = chains(hints.history);
-    chains.iter().take(from).enumerate().rev().take(PREFIXES_MAX).map(|(i, chain)| (i + 1, *chain)).collect()
+/// Prefixes of the history that may lead to a session, shortest first.
+fn prefixes<'a>(hints: &Hints<'a>) -> &'a [Chain] {
+    let n = hints.chains.len();
+    let n = if n >= REPEAT_MIN { n } else { n.saturating_sub(1) };
+    hints.chains.get(..n).unwrap_or_default()
+}
+
+/// The keys of these prefixes, longest first.
+fn keys_of(hints: &Hints<'_>, prefixes: &[Chain]) -> Vec<Key> {
+    if prefixes.is_empty() {
+        return Vec::new();
+    }
+    let histories = Histories::of(hints.scope, hints.client);
+    prefixes.iter().rev().take(PREFIXES_MAX).map(|chain| histories.key(*chain)).collect()
 }
 
 /// What a turn adds to its session so that the next one finds it: call it with the request's history, and once more
 /// with the answer's hash when that is known.
 pub fn turn_keys(hints: &Hints<'_>, reply: Option<MessageHash>) -> Update {
-    let Some(chain) = chains(hints.history).last().copied() else {
+    let Some(chain) = hints.chains.last().copied() else {
         return Update::default();
     };
     let chain = reply.map_or(chain, |reply| chain.then(reply));
     let key = Key::history(hints.scope, hints.client, chain);
-    Update { tips: vec![chain], keys: vec![key], ..Update::default() }
+    Update { tip: Some(chain), key: Some(key), ..Update::default() }
 }
 
 /// The session part of an Anthropic `metadata.user_id` as agents fill it: `…_session_<id>`, or a JSON object with

@@ -4,16 +4,14 @@ use crate::{
     session::{Session, Update},
     store::{Pending, Store, UnixMs},
 };
+use foldhash::fast::RandomState;
+use hashlink::{LinkedHashMap, LinkedHashSet};
 use parking_lot::Mutex;
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
-    future::ready,
-    sync::Arc,
-};
+use std::collections::{HashMap, VecDeque};
 
 /// Keys that updates add to one session; the oldest are forgotten.
 const KEYS_MAX: usize = 32;
-/// Bytes of a session's places in the indices, and of one key in them: hash map and queue entries with their slack.
+/// Bytes of a session's places in the indices, and of one key in them: hash map and list entries with their slack.
 const SLOT_BYTES: usize = 320;
 const KEY_BYTES: usize = 128;
 
@@ -45,22 +43,20 @@ pub struct Memory {
 #[derive(Debug, Default)]
 struct Inner {
     limits: Limits,
-    sessions: HashMap<SessionId, Slot>,
-    keys: HashMap<Key, SessionId>,
-    /// By last use: the counter says in which order.
-    order: BTreeMap<u64, SessionId>,
-    scoped: BTreeSet<(Scope, u64)>,
-    per_scope: HashMap<Scope, usize>,
-    counter: u64,
+    /// By last use, oldest first.
+    sessions: LinkedHashMap<SessionId, Slot, RandomState>,
+    /// Those of one scope, in the same order.
+    scopes: HashMap<Scope, LinkedHashSet<SessionId, RandomState>, RandomState>,
+    keys: HashMap<Key, SessionId, RandomState>,
     bytes: usize,
 }
 
 #[derive(Debug)]
 struct Slot {
-    session: Arc<Session>,
-    pinned: Vec<Key>,
+    session: Session,
+    /// The name that its client gave it.
+    name: Option<Key>,
     keys: VecDeque<Key>,
-    used_at: u64,
     bytes: usize,
 }
 
@@ -91,7 +87,7 @@ impl Memory {
     }
 
     /// The first of `keys` that leads to a session, as [`Store::find`].
-    pub fn find_now(&self, keys: &[Key], now: UnixMs) -> Option<(usize, Arc<Session>)> {
+    pub fn find_now(&self, keys: &[Key], now: UnixMs) -> Option<(usize, Session)> {
         let inner = self.inner.lock();
         keys.iter().enumerate().find_map(|(i, key)| {
             let slot = inner.sessions.get(inner.keys.get(key)?)?;
@@ -100,17 +96,15 @@ impl Memory {
     }
 
     /// Keeps a new session, as [`Store::create`].
-    pub fn create_now(&self, session: Session, pinned: Vec<Key>, now: UnixMs) -> Arc<Session> {
+    pub fn create_now(&self, session: Session, name: Option<Key>, now: UnixMs) {
         let mut inner = self.inner.lock();
         inner.expire(now);
         inner.forget(session.id);
-        let session = Arc::new(session);
-        inner.insert(session.clone(), pinned);
-        session
+        inner.insert(session, name);
     }
 
     /// Applies an update, as [`Store::update`].
-    pub fn update_now(&self, id: SessionId, update: Update, now: UnixMs) -> Option<Arc<Session>> {
+    pub fn update_now(&self, id: SessionId, update: Update, now: UnixMs) -> Option<Session> {
         let mut inner = self.inner.lock();
         inner.expire(now);
         inner.update(id, update, now)
@@ -128,48 +122,36 @@ impl Inner {
     }
 
     fn expire(&mut self, now: UnixMs) {
-        while let Some((_, id)) = self.order.first_key_value() {
-            let id = *id;
-            match self.sessions.get(&id) {
-                Some(slot) if !self.is_over(&slot.session, now) => return,
-                Some(_) | None => _ = self.forget(id),
+        while let Some((id, slot)) = self.sessions.front() {
+            if !self.is_over(&slot.session, now) {
+                return;
             }
+            let id = *id;
+            self.forget(id);
         }
     }
 
-    fn insert(&mut self, session: Arc<Session>, pinned: Vec<Key>) {
+    fn insert(&mut self, session: Session, name: Option<Key>) {
         let (id, scope) = (session.id, session.scope);
-        let used_at = self.tick();
-        for key in &pinned {
-            self.keys.insert(*key, id);
+        for key in [Some(Key::own(scope, id)), name].into_iter().flatten() {
+            self.keys.insert(key, id);
         }
-        self.order.insert(used_at, id);
-        self.scoped.insert((scope, used_at));
-        *self.per_scope.entry(scope).or_default() += 1;
-        let mut slot = Slot { session, pinned, keys: VecDeque::new(), used_at, bytes: 0 };
+        self.scopes.entry(scope).or_default().insert(id);
+        let mut slot = Slot { session, name, keys: VecDeque::new(), bytes: 0 };
         slot.bytes = slot.weigh();
         self.bytes += slot.bytes;
         self.sessions.insert(id, slot);
         self.shrink(scope);
     }
 
-    fn update(&mut self, id: SessionId, mut update: Update, now: UnixMs) -> Option<Arc<Session>> {
-        let used_at = self.tick();
-        let keys = std::mem::take(&mut update.keys);
-        let slot = self.sessions.get_mut(&id)?;
-        Arc::make_mut(&mut slot.session).apply(update, now);
-        let scope = slot.session.scope;
-        let before = std::mem::replace(&mut slot.used_at, used_at);
-        for key in keys {
-            if slot.pinned.contains(&key) || slot.keys.contains(&key) {
-                // A key may have been taken by another session meanwhile.
-                self.keys.insert(key, id);
-                continue;
-            }
+    fn update(&mut self, id: SessionId, mut update: Update, now: UnixMs) -> Option<Session> {
+        let key = update.key.take();
+        let slot = self.sessions.to_back(&id)?;
+        slot.session.apply(update, now);
+        if let Some(key) = key {
+            // It may have led to another session meanwhile.
             self.keys.insert(key, id);
-            slot.keys.push_back(key);
-            if slot.keys.len() > KEYS_MAX
-                && let Some(oldest) = slot.keys.pop_front()
+            if let Some(oldest) = slot.remember(key)
                 && self.keys.get(&oldest) == Some(&id)
             {
                 self.keys.remove(&oldest);
@@ -178,11 +160,10 @@ impl Inner {
         let bytes = slot.weigh();
         self.bytes = self.bytes + bytes - std::mem::replace(&mut slot.bytes, bytes);
         let session = slot.session.clone();
-        self.order.remove(&before);
-        self.order.insert(used_at, id);
-        self.scoped.remove(&(scope, before));
-        self.scoped.insert((scope, used_at));
-        self.shrink(scope);
+        if let Some(scope) = self.scopes.get_mut(&session.scope) {
+            scope.to_back(&id);
+        }
+        self.shrink(session.scope);
         Some(session)
     }
 
@@ -190,18 +171,16 @@ impl Inner {
         let Some(slot) = self.sessions.remove(&id) else {
             return false;
         };
-        for key in slot.pinned.iter().chain(&slot.keys) {
-            if self.keys.get(key) == Some(&id) {
-                self.keys.remove(key);
+        let scope = slot.session.scope;
+        for key in [Some(Key::own(scope, id)), slot.name].into_iter().flatten().chain(slot.keys) {
+            if self.keys.get(&key) == Some(&id) {
+                self.keys.remove(&key);
             }
         }
-        let scope = slot.session.scope;
-        self.order.remove(&slot.used_at);
-        self.scoped.remove(&(scope, slot.used_at));
-        if let Some(n) = self.per_scope.get_mut(&scope) {
-            *n -= 1;
-            if *n == 0 {
-                self.per_scope.remove(&scope);
+        if let Some(own) = self.scopes.get_mut(&scope) {
+            own.remove(&id);
+            if own.is_empty() {
+                self.scopes.remove(&scope);
             }
         }
         self.bytes -= slot.bytes;
@@ -210,48 +189,52 @@ impl Inner {
 
     /// Forgets the longest unused until all limits hold again; `scope` is where something was added.
     fn shrink(&mut self, scope: Scope) {
-        while self.per_scope.get(&scope).is_some_and(|n| *n > self.limits.per_scope_max) {
-            let oldest =
-                self.scoped.range((scope, 0)..=(scope, u64::MAX)).next().map(|(_, used_at)| *used_at);
-            let Some(id) = oldest.and_then(|used_at| self.order.get(&used_at).copied()) else {
-                break;
-            };
-            self.forget(id);
+        while let Some(own) = self.scopes.get(&scope)
+            && own.len() > self.limits.per_scope_max
+            && let Some(oldest) = own.front().copied()
+        {
+            self.forget(oldest);
         }
         while self.sessions.len() > self.limits.sessions_max || self.bytes > self.limits.bytes_max {
-            let Some(id) = self.order.first_key_value().map(|(_, id)| *id) else {
+            let Some(oldest) = self.sessions.front().map(|(id, _)| *id) else {
                 break;
             };
-            self.forget(id);
+            self.forget(oldest);
         }
-    }
-
-    const fn tick(&mut self) -> u64 {
-        self.counter += 1;
-        self.counter
     }
 }
 
 impl Slot {
+    /// Adds a key; returns the one that is forgotten for it.
+    fn remember(&mut self, key: Key) -> Option<Key> {
+        if self.name == Some(key) || self.keys.contains(&key) {
+            return None;
+        }
+        self.keys.push_back(key);
+        (self.keys.len() > KEYS_MAX).then(|| self.keys.pop_front()).flatten()
+    }
+
     fn weigh(&self) -> usize {
-        SLOT_BYTES + self.session.weight() + (self.pinned.len() + self.keys.len()) * KEY_BYTES
+        let names = 1 + usize::from(self.name.is_some());
+        SLOT_BYTES + self.session.weight() + (names + self.keys.len()) * KEY_BYTES
     }
 }
 
 impl Store for Memory {
-    fn find<'a>(&'a self, keys: &'a [Key], now: UnixMs) -> Pending<'a, Option<(usize, Arc<Session>)>> {
-        Box::pin(ready(Ok(self.find_now(keys, now))))
+    fn find<'a>(&'a self, keys: &'a [Key], now: UnixMs) -> Pending<'a, Option<(usize, Session)>> {
+        Pending::ready(self.find_now(keys, now))
     }
 
-    fn create(&self, session: Session, pinned: Vec<Key>, now: UnixMs) -> Pending<'_, Arc<Session>> {
-        Box::pin(ready(Ok(self.create_now(session, pinned, now))))
+    fn create(&self, session: Session, name: Option<Key>, now: UnixMs) -> Pending<'_, ()> {
+        self.create_now(session, name, now);
+        Pending::ready(())
     }
 
-    fn update(&self, id: SessionId, update: Update, now: UnixMs) -> Pending<'_, Option<Arc<Session>>> {
-        Box::pin(ready(Ok(self.update_now(id, update, now))))
+    fn update(&self, id: SessionId, update: Update, now: UnixMs) -> Pending<'_, Option<Session>> {
+        Pending::ready(self.update_now(id, update, now))
     }
 
     fn forget(&self, id: SessionId) -> Pending<'_, bool> {
-        Box::pin(ready(Ok(self.forget_now(id))))
+        Pending::ready(self.forget_now(id))
     }
 }

@@ -2,8 +2,8 @@
 #![expect(clippy::panic, clippy::expect_used, reason = "a test stops at the first surprise")]
 use base::SessionChange;
 use sessions::{
-    Hidden, Hints, How, Key, Limits, Memory, MessageHash, Resolved, Scope, SessionId, Splice, Update,
-    message_hash, resolve, splices, turn_keys,
+    Chain, Hidden, Hints, How, Key, Limits, Memory, MessageHash, Resolved, Scope, SessionId, Splice, Update,
+    chains, message_hash, resolve, splices, turn_keys,
 };
 use std::{
     pin::pin,
@@ -30,7 +30,16 @@ fn history(texts: &[&str]) -> Vec<MessageHash> {
         .collect()
 }
 
-fn hints<'a>(scope: &str, history: &'a [MessageHash]) -> Hints<'a> {
+/// A history and its chains, for hints that borrow them.
+struct Past(Vec<MessageHash>, Vec<Chain>);
+
+fn past(texts: &[&str]) -> Past {
+    let history = history(texts);
+    let chains = chains(&history);
+    Past(history, chains)
+}
+
+fn hints<'a>(scope: &str, past: &'a Past) -> Hints<'a> {
     Hints {
         scope: Scope::new(scope),
         header: None,
@@ -39,7 +48,8 @@ fn hints<'a>(scope: &str, history: &'a [MessageHash]) -> Hints<'a> {
         body: None,
         previous_response: None,
         client: "test/1",
-        history,
+        history: &past.0,
+        chains: &past.1,
     }
 }
 
@@ -63,8 +73,8 @@ impl Desk {
 
     /// One turn of a history: request, then answer.
     fn turn(&mut self, scope: &str, texts: &[&str], reply: &str) -> (SessionId, How) {
-        let history = history(texts);
-        let hints = hints(scope, &history);
+        let past = past(texts);
+        let hints = hints(scope, &past);
         let Resolved { session, how } = self.find(&hints);
         self.store.update_now(session.id, turn_keys(&hints, None), self.time);
         self.store.update_now(session.id, turn_keys(&hints, Some(say("assistant", reply))), self.time);
@@ -77,7 +87,7 @@ impl Desk {
     }
 
     fn model(&self, id: SessionId) -> Option<String> {
-        self.store.update_now(id, Update::default(), self.time).and_then(|s| s.settings.route.model.clone())
+        self.store.update_now(id, Update::default(), self.time).and_then(|s| s.settings().route.model.clone())
     }
 }
 
@@ -137,12 +147,12 @@ fn nobody_reaches_another_callers_session() {
     let mut desk = Desk::new(Limits::default());
     let (id, _) = desk.turn("me", &["hi"], "hello");
     assert_ne!(desk.turn("you", &["hi", "hello", "more"], "x").0, id);
-    let echoed = id.to_string();
-    let mine = Hints { echoed: Some(&echoed), ..hints("me", &[]) };
+    let (echoed, nothing) = (id.to_string(), past(&[]));
+    let mine = Hints { echoed: Some(&echoed), ..hints("me", &nothing) };
     assert_eq!((desk.find(&mine).session.id, desk.find(&mine).how), (id, How::Echo));
-    let theirs = Hints { echoed: Some(&echoed), ..hints("you", &[]) };
+    let theirs = Hints { echoed: Some(&echoed), ..hints("you", &nothing) };
     assert_ne!(desk.find(&theirs).session.id, id);
-    let past = history(&["hi", "hello", "more"]);
+    let past = past(&["hi", "hello", "more"]);
     let other_client = Hints { client: "else/2", ..hints("me", &past) };
     assert_ne!(desk.find(&other_client).session.id, id);
 }
@@ -151,7 +161,7 @@ fn nobody_reaches_another_callers_session() {
 fn ids_go_before_histories_and_headers_before_bodies() {
     let mut desk = Desk::new(Limits::default());
     let (by_history, _) = desk.turn("me", &["hi"], "hello");
-    let past = history(&["hi", "hello", "more"]);
+    let past = past(&["hi", "hello", "more"]);
     let base = hints("me", &past);
     let named = desk.find(&Hints { header: Some("h"), body: Some("b"), ..base }).session.id;
     assert_ne!(named, by_history);
@@ -165,7 +175,7 @@ fn ids_go_before_histories_and_headers_before_bodies() {
     let long = "x".repeat(600);
     assert_eq!(desk.find(&Hints { header: Some(&long), ..base }).session.id, by_history, "nor is a huge one");
     let response = Key::response(Scope::new("me"), "resp_1");
-    desk.store.update_now(named, Update { keys: vec![response], ..Update::default() }, desk.time);
+    desk.store.update_now(named, Update { key: Some(response), ..Update::default() }, desk.time);
     let found = desk.find(&Hints { previous_response: Some("resp_1"), ..base });
     assert_eq!((found.session.id, found.how), (named, How::Response));
 }
@@ -194,9 +204,9 @@ fn commands_never_go_upstream_again() {
         Hidden { message: say("assistant", "banner"), splice: Splice::DropReply },
     ];
     desk.store.update_now(id, Update { hidden, ..Update::default() }, desk.time);
-    let past = history(&["!/hello", "banner", "hi", "yes", "go"]);
+    let past = past(&["!/hello", "banner", "hi", "yes", "go"]);
     let Resolved { session, .. } = desk.find(&hints("me", &past));
     assert_eq!(session.id, id);
-    let found: Vec<usize> = splices(&past[..4], session.hidden()).into_iter().map(|(i, _)| i).collect();
+    let found: Vec<usize> = splices(&past.0[..4], session.hidden()).into_iter().map(|(i, _)| i).collect();
     assert_eq!(found, [0, 1]);
 }

@@ -6,14 +6,23 @@ use std::time::Duration;
 
 pub(super) fn expand(table: &Table, ask: &Ask<'_>, choice: Choice, why: Vec<Why>) -> Result<Plan, Fault> {
     let Choice { selector, home, uses_oneoff, may_fall_back } = choice;
-    let mut work =
-        Work { table, ask, home, legs: Vec::new(), why, takes_first: false, thinking: Thinking::No };
+    let mut work = Work {
+        table,
+        ask,
+        home,
+        legs: Vec::new(),
+        why,
+        takes_first: false,
+        thinking: Thinking::No,
+        lasts: true,
+    };
     let mut tree = work.selector(&selector)?;
     if may_fall_back {
         tree = work.fallback(tree);
     }
-    let Work { legs, why, takes_first, thinking, .. } = work;
-    Ok(Plan { tree, legs, why, uses_oneoff, takes_first, thinking })
+    let Work { legs, why, takes_first, thinking, lasts, .. } = work;
+    let lasts = lasts && matches!(tree, Node::Leg(_)) && matches!(selector, Selector::One(_)) && !uses_oneoff;
+    Ok(Plan { tree, legs, why, uses_oneoff, takes_first, thinking, lasts })
 }
 
 struct Work<'a> {
@@ -24,6 +33,8 @@ struct Work<'a> {
     why: Vec<Why>,
     takes_first: bool,
     thinking: Thinking,
+    /// Has nothing but the text decided so far?
+    lasts: bool,
 }
 
 /// Children of a composite that resolved; the fault of the first that did not.
@@ -69,6 +80,7 @@ impl Work<'_> {
     }
 
     fn branch(&mut self, branch: &Branch) -> Result<Node, Fault> {
+        self.lasts &= branch.max_context.is_none();
         if let (Some(most), Some(tokens)) = (branch.max_context, self.ask.tokens)
             && tokens > most.get()
         {
@@ -77,7 +89,9 @@ impl Work<'_> {
                 .hint("Shorten the conversation or add a branch without max_context")
                 .code("max_context_exceeded"));
         }
-        let legs = resolve::resolve(self.table, self.ask, &branch.leaf, self.home.as_deref(), &mut self.why)?;
+        let resolve::Found { legs, lasts } =
+            resolve::resolve(self.table, self.ask, &branch.leaf, self.home.as_deref(), &mut self.why)?;
+        self.lasts &= lasts;
         let from = self.legs.len();
         let ids: Vec<Node> = (from..from + legs.len()).map(|i| Node::Leg(LegId(i))).collect();
         self.legs.extend(legs);

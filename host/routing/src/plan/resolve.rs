@@ -4,20 +4,28 @@ use crate::selector::Leaf;
 use base::{Fault, Kind};
 use std::cmp::Reverse;
 
-/// The legs of a leaf, best first; never empty. Several legs are instances that take turns.
+/// What serves a leaf.
+pub(super) struct Found {
+    /// The legs, best first; never empty. Several are instances that take turns.
+    pub(super) legs: Vec<Leg>,
+    /// Would the next turn find the same?
+    pub(super) lasts: bool,
+}
+
+/// The legs of a leaf.
 pub(super) fn resolve(
     table: &Table,
     ask: &Ask<'_>,
     leaf: &Leaf,
     home: Option<&str>,
     why: &mut Vec<Why>,
-) -> Result<Vec<Leg>, Fault> {
-    let legs = |backends: Vec<&Backend>, model: &str| {
+) -> Result<Found, Fault> {
+    let legs = |backends: Vec<&Backend>, model: &str, among: usize| {
         let params = ask.sampling.over(leaf.params());
-        backends
-            .into_iter()
-            .map(|b| Leg { backend: b.name.clone(), model: b.spelling(model), params: params.clone() })
-            .collect()
+        let lasts = backends.len() == 1 && among == 1;
+        let leg =
+            |b: &Backend| Leg { backend: b.name.clone(), model: b.spelling(model), params: params.clone() };
+        Found { legs: backends.into_iter().map(leg).collect(), lasts }
     };
     if let Some(backend) = leaf.backend() {
         let name = backend.as_str();
@@ -27,23 +35,23 @@ pub(super) fn resolve(
             if !backends.iter().any(lists) {
                 why.push(Why::NotInList { model: leaf.model().to_owned(), backend: name.to_owned() });
             }
-            return Ok(legs(backends, leaf.model()));
+            return Ok(legs(backends, leaf.model(), 1));
         }
         why.push(Why::NotABackend(name.to_owned()));
     }
     let model = leaf.unsplit();
     let home = home.or(table.default_backend.as_deref());
-    if let Some(found) = discover(table, ask, &model, home) {
+    if let Some((found, among)) = discover(table, ask, &model, home) {
         why.push(Why::Listed { model: model.clone(), backend: found.name.clone() });
         let backends =
             if found.name == found.family { instances(table, ask, &found.name, why)? } else { vec![found] };
-        return Ok(legs(backends, &model));
+        return Ok(legs(backends, &model, among));
     }
     match home {
         Some(home) => {
             let backends = instances(table, ask, home, why)?;
             why.push(Why::Unlisted { model: model.clone(), backend: home.to_owned() });
-            Ok(legs(backends, &model))
+            Ok(legs(backends, &model, 1))
         }
         None => Err(unknown_model(table, leaf, &model)),
     }
@@ -139,13 +147,19 @@ fn not_ready(table: &Table, name: &str, backend: Option<&Backend>) -> Fault {
     }
 }
 
-/// Who lists the model: exact spelling before vendor-prefix variants, home before others, then the preference.
-fn discover<'t>(table: &'t Table, ask: &Ask<'_>, model: &str, home: Option<&str>) -> Option<&'t Backend> {
+/// Who lists the model: exact spelling before vendor-prefix variants, home before others, then the preference; and among how
+/// many equals it was this one's turn.
+fn discover<'t>(
+    table: &'t Table,
+    ask: &Ask<'_>,
+    model: &str,
+    home: Option<&str>,
+) -> Option<(&'t Backend, usize)> {
     let ready = || table.backends.iter().filter(|b| b.is_ready());
     let exact: Vec<&Backend> = ready().filter(|b| b.models.contains(model)).collect();
     let found = if exact.is_empty() { ready().filter(|b| b.lists(model)).collect() } else { exact };
     if let Some(at_home) = found.iter().find(|b| Some(b.name.as_str()) == home) {
-        return Some(at_home);
+        return Some((at_home, 1));
     }
     let rank = |b: &Backend| match table.preference {
         Preference::RoundRobin => (Reverse(0), 0),
@@ -155,5 +169,5 @@ fn discover<'t>(table: &'t Table, ask: &Ask<'_>, model: &str, home: Option<&str>
     let best = found.iter().map(|b| rank(b)).min()?;
     let equals: Vec<&Backend> = found.into_iter().filter(|b| rank(b) == best).collect();
     let turn = usize::try_from(ask.rotation % (equals.len() as u64).max(1)).unwrap_or(0);
-    equals.get(turn).copied()
+    equals.get(turn).map(|backend| (*backend, equals.len()))
 }

@@ -71,6 +71,7 @@ fn plan(dice: &mut Dice) -> Arc<Plan> {
         uses_oneoff: false,
         takes_first: false,
         thinking: Thinking::No,
+        lasts: false,
     })
 }
 

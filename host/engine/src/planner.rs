@@ -1,0 +1,106 @@
+//! Plans of turns. One that follows from the request's words alone is made once and kept as long as its table.
+use crate::backend::Backends;
+use base::Fault;
+use http::HeaderValue;
+use parking_lot::RwLock;
+use routing::plan::{Ask, Plan, Table};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Names whose plans are kept: clients ask for a handful of models, a hostile one for any number.
+const KEPT_MAX: usize = 1024;
+/// Longest name whose plan is kept, in bytes.
+const NAME_BYTES_MAX: usize = 256;
+
+/// A plan and what follows from it.
+#[derive(Clone, Debug)]
+pub(crate) struct Planned {
+    pub(crate) plan: Arc<Plan>,
+    /// One leg with one key: resting it after a fault would only keep the client from its only backend.
+    pub(crate) is_alone: bool,
+    /// What `x-lip-route` says of each leg.
+    labels: Arc<[Option<HeaderValue>]>,
+}
+
+impl Planned {
+    pub(crate) fn label(&self, leg: usize) -> Option<&HeaderValue> {
+        self.labels.get(leg)?.as_ref()
+    }
+}
+
+/// The table that plans are made from, and those that last.
+#[derive(Debug, Default)]
+pub(crate) struct Planner {
+    pub(crate) table: Table,
+    kept: RwLock<HashMap<String, Planned>>,
+}
+
+impl Planner {
+    pub(crate) fn new(table: Table) -> Self {
+        Self { table, kept: RwLock::default() }
+    }
+
+    /// As [`Table::plan`].
+    ///
+    /// # Errors
+    /// As [`Table::plan`].
+    pub(crate) fn plan(&self, ask: &Ask<'_>, backends: &Backends) -> Result<Planned, Fault> {
+        let is_plain = ask.header.is_none() && ask.overrides.is_empty() && ask.sampling.is_empty();
+        if is_plain && let Some(planned) = self.kept.read().get(ask.model) {
+            return Ok(planned.clone());
+        }
+        let plan = self.table.plan(ask)?;
+        let is_alone = match plan.legs.as_slice() {
+            [leg] => backends.get(&leg.backend).is_none_or(|backend| backend.spec().keys.len() < 2),
+            _ => false,
+        };
+        let labels = plan.legs.iter().map(|leg| HeaderValue::try_from(leg.to_string()).ok()).collect();
+        let keeps = is_plain && plan.lasts && ask.model.len() <= NAME_BYTES_MAX;
+        let planned = Planned { plan: Arc::new(plan), is_alone, labels };
+        if keeps {
+            let mut kept = self.kept.write();
+            if kept.len() < KEPT_MAX {
+                kept.insert(ask.model.to_owned(), planned.clone());
+            }
+        }
+        Ok(planned)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base::{RouteOverrides, Sampling};
+    use routing::plan;
+
+    fn planner() -> Planner {
+        let backends = ["a", "a.1", "b"].map(|name| plan::Backend::new(name, name));
+        let default_backend = Some("b".to_owned());
+        Planner::new(Table { default_backend, backends: backends.into(), ..Table::default() })
+    }
+
+    #[test]
+    fn only_what_follows_from_the_words_is_kept() {
+        let planner = planner();
+        let overrides = RouteOverrides { model: Some("other".to_owned()), ..RouteOverrides::default() };
+        let (none, sampling) = (RouteOverrides::default(), Sampling::default());
+        let plan = |model: &str, overrides: &RouteOverrides, rotation| {
+            let ask = Ask { rotation, ..Ask::new(model, overrides, &sampling) };
+            planner.plan(&ask, &<Backends as Default>::default()).expect("a plan")
+        };
+        let first = plan("m", &none, 0);
+        assert!(Arc::ptr_eq(&first.plan, &plan("m", &none, 1).plan));
+        assert_eq!(plan("m", &overrides, 2).plan.legs[0].model, "other");
+        assert_eq!(first.label(0).expect("a label"), "b:m");
+        // Instances take turns, and so do branches.
+        assert_ne!(plan("a:m", &none, 0).plan.legs, plan("a:m", &none, 1).plan.legs);
+        for model in ["b:x|b:y", "b:x^b:y", "[max_context=5]b:x", "b:x!b:y"] {
+            plan(model, &none, 0);
+            assert!(!planner.kept.read().contains_key(model), "{model}");
+        }
+        for n in 0..2 * KEPT_MAX {
+            plan(&format!("m{n}"), &none, 0);
+        }
+        assert_eq!(planner.kept.read().len(), KEPT_MAX);
+    }
+}
