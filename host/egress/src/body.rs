@@ -1,6 +1,7 @@
 //! A response body that fails when its sender falls silent, and that is decoded where its sender compressed it unasked.
 use crate::decode::Decoding;
 use crate::fault;
+use crate::lease::Leased;
 use crate::place::Place;
 use base::{Fault, Kind};
 use bytes::Bytes;
@@ -15,6 +16,8 @@ use tokio::time::{Instant, Sleep};
 #[derive(Debug)]
 pub struct Body {
     incoming: Incoming,
+    /// The line that it comes on; none where a task of its own drives the connection.
+    line: Option<Leased>,
     idle: Duration,
     place: Place,
     decoding: Option<Box<Decoding>>,
@@ -23,9 +26,16 @@ pub struct Body {
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-pub(crate) fn limited(incoming: Incoming, decoding: Option<Decoding>, idle: Duration, place: Place) -> Body {
+pub(crate) fn limited(
+    incoming: Incoming,
+    mut line: Option<Leased>,
+    decoding: Option<Decoding>,
+    idle: Duration,
+    place: Place,
+) -> Body {
     let decoding = decoding.map(Box::new);
-    Body { incoming, idle, place, decoding, waiting_since: None, timer: None }
+    line.iter_mut().for_each(|line| line.settle(&incoming));
+    Body { incoming, line, idle, place, decoding, waiting_since: None, timer: None }
 }
 
 impl Body {
@@ -49,7 +59,11 @@ impl Body {
     }
 
     fn poll_arrived(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
-        match Pin::new(&mut self.incoming).poll_frame(cx) {
+        let frame = match self.line.as_mut() {
+            Some(line) => line.poll_frame(&mut self.incoming, cx),
+            None => Pin::new(&mut self.incoming).poll_frame(cx),
+        };
+        match frame {
             Poll::Ready(frame) => {
                 self.waiting_since = None;
                 Poll::Ready(frame.map(|frame| frame.map_err(|error| fault::of_body(&self.place, error))))

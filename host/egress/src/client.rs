@@ -1,20 +1,24 @@
-//! The one client that every outbound request goes through.
+//! The way out that every outbound request goes through.
 use crate::body::{self, Body};
 use crate::decode::Decoding;
 use crate::fault;
+use crate::lease::Leased;
+use crate::line::Lost;
 use crate::place::Place;
+use crate::pool::{Host, Pool, Way};
+use crate::transport;
 use base::{Fault, Kind, Retry};
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, HeaderName, HeaderValue, USER_AGENT};
-use http::{HeaderMap, Method, Request, Uri};
+use http::header::{
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, USER_AGENT,
+};
+use http::uri::{PathAndQuery, Scheme};
+use http::{HeaderMap, Method, Request, Response, Uri};
 use http_body_util::Full;
+use hyper::body::Incoming;
 use hyper::rt::{Read, Write};
-use hyper_rustls::HttpsConnectorBuilder;
-use hyper_util::client::legacy::connect::{Connect, Connection, HttpConnector};
-use hyper_util::client::legacy::{Client, ResponseFuture};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::client::legacy::connect::{Connection, HttpConnector};
 use std::error::Error;
-use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 use tower_service::Service;
@@ -83,26 +87,15 @@ pub struct Call {
     pub body: Bytes,
 }
 
-/// The pool. Cheap to clone.
+/// The way out. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Egress {
-    client: Arc<dyn Requests>,
+    pool: Arc<Pool>,
     deadlines: Deadlines,
 }
 
-/// The client, whatever its connections are made of.
-trait Requests: Debug + Send + Sync {
-    fn request(&self, request: Request<Full<Bytes>>) -> ResponseFuture;
-}
-
-impl<C: Connect + Clone + Send + Sync + 'static> Requests for Client<C, Full<Bytes>> {
-    fn request(&self, request: Request<Full<Bytes>>) -> ResponseFuture {
-        Self::request(self, request)
-    }
-}
-
 impl Egress {
-    /// A pool with these default deadlines.
+    /// A way out with these default deadlines.
     pub fn new(deadlines: Deadlines) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
@@ -112,7 +105,7 @@ impl Egress {
         Self::over(tcp, deadlines)
     }
 
-    /// A pool whose connections `transport` makes; TLS is spoken over it where a URL says so. For tests that hold the far
+    /// A way out whose connections `transport` makes; TLS is spoken over it where a URL says so. For tests that hold the far
     /// end of every connection in their hands.
     pub fn over<T>(transport: T, deadlines: Deadlines) -> Self
     where
@@ -120,18 +113,7 @@ impl Egress {
         T: Clone + Send + Sync + 'static,
         T::Response: Connection + Read + Write + Send + Unpin + 'static,
     {
-        let tls = HttpsConnectorBuilder::new()
-            .with_webpki_roots()
-            .https_or_http()
-            .enable_all_versions()
-            .wrap_connector(transport);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(Duration::from_secs(90))
-            .pool_max_idle_per_host(128)
-            .pool_timer(TokioTimer::new())
-            .timer(TokioTimer::new())
-            .build(tls);
-        Self { client: Arc::new(client), deadlines }
+        Self { pool: Pool::new(transport::over(transport)), deadlines }
     }
 
     /// Sends `call` and waits for the head of the answer, at most `head` or the default.
@@ -141,24 +123,82 @@ impl Egress {
     pub async fn send(&self, call: Call, head: Option<Duration>) -> Result<Head, Fault> {
         let limit = head.map_or(self.deadlines.head, |own| own.min(self.deadlines.head));
         let place = Place::of(&call.url);
-        let mut request = Request::new(Full::new(call.body));
-        *request.method_mut() = call.method;
-        *request.uri_mut() = call.url;
-        *request.headers_mut() = call.headers;
-        let headers = request.headers_mut();
-        headers.entry(ACCEPT_ENCODING).or_insert(const { HeaderValue::from_static("identity") });
-        let response = match tokio::time::timeout(limit, self.client.request(request)).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) => return Err(fault::of_request(&place, error)),
+        let answer = match tokio::time::timeout(limit, self.exchange(call, &place)).await {
+            Ok(answer) => answer?,
             Err(_) => {
                 let sentence = format!("{place} sent no answer within {} s", limit.as_secs_f32());
                 return Err(Fault::upstream(Kind::Timeout, sentence).code("upstream_timeout"));
             }
         };
+        let (response, line) = answer;
         let (mut parts, incoming) = response.into_parts();
         let decoding = decoding(&mut parts.headers, &place)?;
-        let body = body::limited(incoming, decoding, self.deadlines.idle, place);
+        let body = body::limited(incoming, line, decoding, self.deadlines.idle, place);
         Ok(Head { status: parts.status.as_u16(), headers: parts.headers, body })
+    }
+
+    /// One request and the head of its answer, with the line that the rest comes on.
+    async fn exchange(
+        &self,
+        call: Call,
+        place: &Place,
+    ) -> Result<(Response<Incoming>, Option<Leased>), Fault> {
+        let Call { method, url, mut headers, body } = call;
+        let Some(host) = Host::of(&url) else {
+            return Err(Fault::host(Kind::Internal, "a request's URL names no host"));
+        };
+        headers.entry(ACCEPT_ENCODING).or_insert(const { HeaderValue::from_static("identity") });
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = method;
+        *request.headers_mut() = headers;
+        loop {
+            let (way, is_fresh) = match self.pool.waiting(&host) {
+                Some(way) => (way, false),
+                None => {
+                    let way = self.pool.connect(&host, url.clone()).await;
+                    (way.map_err(|error| fault::of_connect(place, error))?, true)
+                }
+            };
+            let lost = match way {
+                Way::Line(mut line) => {
+                    address_line(&mut request, &url);
+                    match line.exchange(request).await {
+                        Ok(response) => {
+                            let pool = Arc::clone(&self.pool);
+                            return Ok((response, Some(Leased { line: Some(line), pool, host: Some(host) })));
+                        }
+                        Err(lost) => lost,
+                    }
+                }
+                Way::Shared(mut sender) => {
+                    *request.uri_mut() = url.clone();
+                    request.headers_mut().remove(HOST);
+                    match sender.try_send_request(request).await {
+                        Ok(response) => return Ok((response, None)),
+                        Err(failed) => failed.into(),
+                    }
+                }
+            };
+            match lost {
+                // A connection that had been waiting may go at any moment; a request that never left can go again.
+                Lost::Unsent(unsent, _) if !is_fresh => request = *unsent,
+                Lost::Unsent(_, error) | Lost::Broken(error) => return Err(fault::of_request(place, error)),
+            }
+        }
+    }
+}
+
+/// On a line, the URL names the path alone and a header names the host. Source: RFC 9112, 3.2.1 and 3.2.
+fn address_line(request: &mut Request<Full<Bytes>>, url: &Uri) {
+    let path = url.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
+    *request.uri_mut() = Uri::from(path);
+    let Some(authority) = url.authority() else { return };
+    let default_port = if url.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
+    let text = authority.as_str();
+    let text = text.rsplit('@').next().unwrap_or_default();
+    let text = if authority.port_u16() == Some(default_port) { authority.host() } else { text };
+    if let Ok(host) = HeaderValue::from_str(text) {
+        request.headers_mut().insert(HOST, host);
     }
 }
 

@@ -2,29 +2,42 @@
 use crate::place::Place;
 use base::{Fault, Kind, Retry};
 use std::error::Error;
+use std::io::ErrorKind;
+
+/// The fault behind an upstream that could not be reached.
+pub(crate) fn of_connect(place: &Place, error: Box<dyn Error + Send + Sync>) -> Fault {
+    let io = find_io(&*error);
+    let sentence = match io {
+        Some(ErrorKind::ConnectionRefused) => format!("{place} refused the connection"),
+        Some(ErrorKind::TimedOut) => format!("{place} could not be reached in time"),
+        _ => format!("{place} could not be reached"),
+    };
+    let fault = unreachable(sentence, io).hint("Check the backend's base URL and the network");
+    fault.source(std::io::Error::other(error))
+}
 
 /// The fault behind a request that got no head.
-pub(crate) fn of_request(place: &Place, error: hyper_util::client::legacy::Error) -> Fault {
-    let refused = error.is_connect();
+pub(crate) fn of_request(place: &Place, error: hyper::Error) -> Fault {
     let io = find_io(&error);
     let sentence = match io {
-        Some(std::io::ErrorKind::ConnectionRefused) => format!("{place} refused the connection"),
-        Some(std::io::ErrorKind::TimedOut) => format!("{place} could not be reached in time"),
-        Some(std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::BrokenPipe) => {
+        Some(ErrorKind::TimedOut) => format!("{place} could not be reached in time"),
+        Some(ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => {
             format!("{place} closed the connection before it answered")
         }
-        _ if refused => format!("{place} could not be reached"),
         _ => format!("{place} broke off before it answered"),
     };
-    let kind = if io == Some(std::io::ErrorKind::TimedOut) { Kind::Timeout } else { Kind::BadGateway };
-    let fault = Fault::upstream(kind, sentence).code("upstream_unreachable").source(error);
-    let fault = if refused { fault.hint("Check the backend's base URL and the network") } else { fault };
-    fault.retry(Retry::Soon)
+    unreachable(sentence, io).source(error)
+}
+
+fn unreachable(sentence: String, io: Option<ErrorKind>) -> Fault {
+    let kind = if io == Some(ErrorKind::TimedOut) { Kind::Timeout } else { Kind::BadGateway };
+    Fault::upstream(kind, sentence).code("upstream_unreachable").retry(Retry::Soon)
 }
 
 /// The fault behind a body that ended too early.
 pub(crate) fn of_body(place: &Place, error: hyper::Error) -> Fault {
-    let sentence = if error.is_incomplete_message() || error.is_body_write_aborted() {
+    let is_cut = matches!(find_io(&error), Some(ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset));
+    let sentence = if is_cut || error.is_incomplete_message() {
         format!("{place} broke off in the middle of the answer")
     } else {
         format!("the answer of {place} could not be read to its end")
@@ -38,7 +51,7 @@ pub(crate) fn of_encoding(place: &Place, error: std::io::Error) -> Fault {
     Fault::upstream(Kind::BadGateway, sentence).code("upstream_cut").source(error)
 }
 
-fn find_io(error: &(dyn Error + 'static)) -> Option<std::io::ErrorKind> {
+fn find_io(error: &(dyn Error + 'static)) -> Option<ErrorKind> {
     let mut cause = Some(error);
     while let Some(error) = cause {
         if let Some(io) = error.downcast_ref::<std::io::Error>() {

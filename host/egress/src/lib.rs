@@ -1,9 +1,13 @@
-//! Outbound HTTP: one connection pool, deadlines, identity and loop-guard headers. Knows no connector and no dialect.
+//! Outbound HTTP: connections that wait for their next request, deadlines, identity and loop-guard headers. Knows no connector and no dialect.
 mod body;
 mod client;
 mod decode;
 mod fault;
+mod lease;
+mod line;
 mod place;
+mod pool;
+mod transport;
 
 pub use body::Body;
 pub use client::{Call, Deadlines, Egress, Head, Identity, LOOP_GUARD};

@@ -1,0 +1,49 @@
+//! A line that is lent to one answer.
+use crate::line::Line;
+use crate::pool::{Host, Pool};
+use bytes::Bytes;
+use http_body::{Body as _, Frame};
+use hyper::body::Incoming;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+/// Goes back to the pool when its answer has been read to the end, else it is closed: that is how an upstream learns that
+/// nobody listens any more.
+#[derive(Debug)]
+pub(crate) struct Leased {
+    pub(crate) line: Option<Box<Line>>,
+    pub(crate) host: Option<Host>,
+    pub(crate) pool: Arc<Pool>,
+}
+
+impl Leased {
+    /// The next frame of the answer.
+    pub(crate) fn poll_frame(
+        &mut self,
+        incoming: &mut Incoming,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let Some(line) = self.line.as_mut() else { return Poll::Ready(None) };
+        let frame = std::task::ready!(line.poll_frame(incoming, cx));
+        match &frame {
+            Some(Ok(_)) if !incoming.is_end_stream() => {}
+            Some(Ok(_)) | None => self.give_back(),
+            Some(Err(_)) => self.line = None,
+        }
+        Poll::Ready(frame)
+    }
+
+    /// The answer has been read.
+    fn give_back(&mut self) {
+        if let (Some(line), Some(host)) = (self.line.take(), self.host.take()) {
+            self.pool.give_back(host, line);
+        }
+    }
+
+    /// An answer without a body is read with its head.
+    pub(crate) fn settle(&mut self, incoming: &Incoming) {
+        if incoming.is_end_stream() {
+            self.give_back();
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! How streams to upstreams are opened: whatever they are made of, with TLS where a URL says so.
+use http::Uri;
+use hyper::rt::{Read, Write};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::Connection;
+use std::error::Error;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use tower_service::Service;
+
+/// What a stream can do.
+pub(crate) trait Stream: Read + Write + Send + Unpin {}
+impl<T: Read + Write + Send + Unpin> Stream for T {}
+
+/// An open stream.
+pub(crate) struct Opened {
+    pub(crate) stream: Box<dyn Stream>,
+    /// Did both sides agree on HTTP/2?
+    pub(crate) is_h2: bool,
+}
+
+type Opening = Pin<Box<dyn Future<Output = Result<Opened, Box<dyn Error + Send + Sync>>> + Send>>;
+
+/// Opens streams.
+pub(crate) trait Open: Send + Sync {
+    fn open(&self, url: Uri) -> Opening;
+}
+
+/// Streams over `transport`.
+pub(crate) fn over<T>(transport: T) -> Box<dyn Open>
+where
+    T: Service<Uri, Future: Send, Error: Into<Box<dyn Error + Send + Sync>>>,
+    T: Clone + Send + Sync + 'static,
+    T::Response: Connection + Read + Write + Send + Unpin + 'static,
+{
+    let tls = HttpsConnectorBuilder::new()
+        .with_webpki_roots()
+        .https_or_http()
+        .enable_all_versions()
+        .wrap_connector(transport);
+    Box::new(tls)
+}
+
+impl<T> Open for HttpsConnector<T>
+where
+    T: Service<Uri, Future: Send, Error: Into<Box<dyn Error + Send + Sync>>>,
+    T: Clone + Send + Sync + 'static,
+    T::Response: Connection + Read + Write + Send + Unpin + 'static,
+{
+    fn open(&self, url: Uri) -> Opening {
+        let mut connector = self.clone();
+        Box::pin(async move {
+            poll_fn(|cx| connector.poll_ready(cx)).await?;
+            let stream = connector.call(url).await?;
+            let is_h2 = stream.connected().is_negotiated_h2();
+            Ok(Opened { stream: Box::new(stream), is_h2 })
+        })
+    }
+}
