@@ -35,13 +35,12 @@ fn measured(user: User, n_sessions: u32, limits: Limits) -> (usize, usize, usize
         let mut id = [0; 16];
         id[..4].copy_from_slice(&session.to_le_bytes());
         let id = SessionId::from_random(id);
-        let own = Key::named(scope, &id.to_string());
-        store.create_now(Session::new(id, scope, 0), vec![own], 0);
+        store.create_now(Session::new(id, scope, 0), None, 0);
         for (turn, message) in messages.iter().enumerate() {
             let mut update = Update {
                 counts_turn: true,
-                tips: vec![tips[turn]],
-                keys: vec![Key::history(scope, &session.to_string(), tips[turn])],
+                tip: Some(tips[turn]),
+                key: Some(Key::history(scope, &session.to_string(), tips[turn])),
                 ..Update::default()
             };
             if user == User::Commands {
