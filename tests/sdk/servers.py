@@ -119,10 +119,16 @@ def start_witness(folder, upstream, name="witness"):
 
 def start_lip(binary, folder, upstream, port=0):
     """LIP with a backend for every dialect, all of them at `upstream`."""
-    config, home = folder / "lip.toml", folder / "home"
-    config.write_text(CONFIG.replace("{upstream}", upstream.origin), "utf-8")
-    home.mkdir(exist_ok=True)
     keys = {name: UPSTREAM_KEY for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY")}
-    env = {"API_KEYS": CLIENT_KEY, "HOME": str(home), "XDG_DATA_HOME": str(home), "XDG_CONFIG_HOME": str(home), **keys}
-    command = [binary, "--config", config, "--host", "127.0.0.1", "--port", str(port)]
+    config = CONFIG.replace("{upstream}", upstream.origin)
+    return start_alone(binary, folder, config, {"API_KEYS": CLIENT_KEY, **keys}, port)
+
+
+def start_alone(binary, folder, config, env=None, port=0):
+    """LIP with this configuration."""
+    path, home = folder / "lip.toml", folder / "home"
+    path.write_text(config, "utf-8")
+    home.mkdir(exist_ok=True)
+    env = {"HOME": str(home), "XDG_DATA_HOME": str(home), "XDG_CONFIG_HOME": str(home), **(env or {})}
+    command = [binary, "--config", path, "--host", "127.0.0.1", "--port", str(port)]
     return Server("lip", command, env, r"lip listening on (http://\S+)", folder / "lip.log")
