@@ -5,7 +5,8 @@ use base::{Fault, Kind};
 use bytes::Bytes;
 use engine::{Turn, What};
 use http::request::Parts;
-use lip_wire::{Dialect, lens};
+use lip_wire::Dialect;
+use lip_wire::lens::{self, Field, JsonType};
 
 /// What a route says of its requests.
 #[derive(Clone, Copy)]
@@ -59,6 +60,9 @@ impl Route {
                 .code("missing_required_parameter")
                 .hint("GET /v1/models lists what can be named"));
         };
+        if self.what == What::Generate {
+            conversation(&lens)?;
+        }
         let stream = url.stream.or_else(|| lens.stream()).unwrap_or(false);
         let caller = app.keys.caller(parts);
         Ok(Turn {
@@ -80,13 +84,32 @@ impl Route {
 /// # Errors
 /// The client's fault, with the path of what is wrong.
 pub(crate) fn scanned(dialect: Dialect, body: &Bytes) -> Result<lens::Lens, Fault> {
-    lens::scan(dialect, body).map_err(malformed)
+    lens::scan(dialect, body).map_err(|error| malformed(&error, body))
 }
 
-fn malformed(error: lens::LensError) -> Fault {
-    let fault = Fault::client(Kind::BadRequest, error.to_string()).code("invalid_body");
-    match error.path() {
-        Some(path) => fault.param(path),
-        None => fault,
+fn malformed(error: &lens::LensError, body: &[u8]) -> Fault {
+    let fault = |sentence: String| Fault::client(Kind::BadRequest, sentence).code("invalid_body");
+    match (error.path(), lens::place(error, body)) {
+        (Some(path), _) => fault(error.to_string()).param(path),
+        // Not every dialect's error has a place for the path.
+        (None, Some(path)) => fault(format!("{path}: {error}")).param(path),
+        (None, None) => fault(error.to_string()),
     }
+}
+
+/// A conversation is what no upstream can do without, whatever it is asked to make of it. Responses may be asked by the name of a stored prompt.
+///
+/// # Errors
+/// The client's fault: it is not there.
+fn conversation(lens: &lens::Lens) -> Result<(), Fault> {
+    let name = match lens.dialect() {
+        Dialect::OpenAiChat | Dialect::AnthropicMessages | Dialect::Ollama => "messages",
+        Dialect::Gemini => "contents",
+        Dialect::OpenAiResponses | Dialect::Lip => return Ok(()),
+    };
+    if lens.json_type(Field::Messages).is_some_and(|kind| kind != JsonType::Null) {
+        return Ok(());
+    }
+    let fault = Fault::client(Kind::BadRequest, format!("{name}: required field is missing"));
+    Err(fault.code("missing_required_parameter").param(name))
 }

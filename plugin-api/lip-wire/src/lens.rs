@@ -13,6 +13,7 @@ mod edits;
 mod error;
 mod field;
 mod message;
+mod place;
 pub(crate) mod text;
 mod walk;
 
@@ -25,6 +26,7 @@ pub use edits::{EditError, Edits};
 pub use error::{DEPTH_MAX, JsonType, LensError, Position};
 pub use field::Field;
 pub use message::{Message, Role, TextPart, UserText};
+pub use place::place;
 
 use crate::Dialect;
 use message::Messages;

@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod access;
+mod bad_input;
 mod bodies;
 mod cancel;
 mod client_wire;

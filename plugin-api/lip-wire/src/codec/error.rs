@@ -71,10 +71,17 @@ pub(crate) fn parse<'a, T: Deserialize<'a>>(dialect: Dialect, body: &'a [u8]) ->
             Err(error) => {
                 let path = error.path().to_string();
                 let path = if path == "." || path == "?" { String::new() } else { path };
-                CodecError::at(dialect, path, error.inner().to_string())
+                let cause = error.inner().to_string();
+                CodecError::at(dialect, path.clone(), if path.is_empty() { cause } else { said(&cause) })
             }
         }
     })
+}
+
+/// A parser's words in those of JSON. The position goes: it counts from the beginning of the part that was read, and the path is better.
+fn said(cause: &str) -> String {
+    let cause = cause.split_once(" at line ").map_or(cause, |(cause, _)| cause);
+    cause.replace("expected f64", "expected a number").replace("expected f32", "expected a number")
 }
 
 /// Reads one stream frame as the dialect's wire type.

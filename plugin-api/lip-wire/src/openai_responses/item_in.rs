@@ -23,8 +23,12 @@ pub(super) fn decode_into(raw: &RawValue, turns: &mut Vec<Turn>) -> Result<(), C
             }
             Turn::new(Role::Assistant, vec![part])
         }
-        "function_call_output" => Turn::new(Role::Tool, vec![result(item, CallKind::Function)?]),
-        "custom_tool_call_output" => Turn::new(Role::Tool, vec![result(item, CallKind::Custom)?]),
+        kind @ ("function_call_output" | "custom_tool_call_output") => {
+            if item.call_id.is_none() {
+                return Err(CodecError::missing(RESPONSES, "call_id"));
+            }
+            Turn::new(Role::Tool, vec![result(item, call_kind(kind))?])
+        }
         "reasoning" => match reasoning(item)? {
             Thought::Part(part) => Turn::new(Role::Assistant, vec![*part]),
             Thought::SealOfPrevious(sealed) => {
