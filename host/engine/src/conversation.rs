@@ -8,7 +8,7 @@ use commands::{Scan, Syntax, reply_text, run, scan};
 use lip_wire::lens::{Edits, Field, TextPart};
 use routing::plan::{Plan, Thinking};
 use sessions::{
-    AGENT_HEADERS, Hidden, Hints, MessageHash, Scope, Session, SessionId, Splice, Update, chains,
+    AGENT_HEADERS, Hidden, Hints, MessageHash, Scope, Session, SessionId, Splice, Update, chains, keep,
     message_hash, resolve, session_in_user_id, splices, turn_keys,
 };
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -59,7 +59,7 @@ pub(crate) async fn prepare(engine: &Engine, turn: &Turn) -> Result<Prepared, Fa
     };
     let now = now_ms();
     let found = resolve(&engine.sessions, &hints, engine.ids.fresh()?, now).await?;
-    let mut conversation = Conversation { session: found.session, changed: None };
+    let mut conversation = Conversation { session: found.session.clone(), changed: None };
     let mut update = turn_keys(&hints, None);
     let mut edits = turn.lens.edits();
     conversation.hide_old(turn, &hints, &mut edits)?;
@@ -72,7 +72,7 @@ pub(crate) async fn prepare(engine: &Engine, turn: &Turn) -> Result<Prepared, Fa
         }
     };
     if turn.what == What::Generate {
-        engine.sessions.update_now(conversation.session.id, update, now);
+        keep(&engine.sessions, &found, update, now).await?;
     }
     Ok(match local {
         Some(text) => Prepared::Local(text),

@@ -17,6 +17,11 @@ mod summary;
 
 use std::process::ExitCode;
 
+/// What one thread allocates another often frees, for turns wander between threads: the system's allocator makes them wait
+/// for each other then, once per turn under load.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     // A child that only tries a library, so that a bad one cannot take the host down.
     if let Some(code) = loader::probe::intercept(std::env::args_os().skip(1)) {

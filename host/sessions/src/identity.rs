@@ -71,9 +71,11 @@ pub struct Resolved {
     pub session: Session,
     /// How it was found.
     pub how: How,
+    /// For a session that no store knows yet: the name that its client gave it, if any.
+    new: Option<Option<Key>>,
 }
 
-/// Finds the session of a request, or makes one named `fresh`.
+/// Finds the session of a request, or makes one named `fresh`, which is remembered once it is [kept](keep).
 ///
 /// # Errors
 /// What the store says when it cannot be reached; the memory store never fails.
@@ -86,14 +88,14 @@ pub async fn resolve<S: Store + ?Sized>(
     if let Some((how, id)) = explicit(hints) {
         let key = Key::named(hints.scope, id);
         if let Some((_, session)) = store.find(&[key], now).await? {
-            return Ok(Resolved { session, how });
+            return Ok(found(session, how));
         }
-        return create(store, Session::new(fresh, hints.scope, now), Some(key), How::New, now).await;
+        return Ok(new(Session::new(fresh, hints.scope, now), Some(key), How::New));
     }
     if let Some(id) = hints.previous_response.filter(|id| fits(id))
         && let Some((_, session)) = store.find(&[Key::response(hints.scope, id)], now).await?
     {
-        return Ok(Resolved { session, how: How::Response });
+        return Ok(found(session, How::Response));
     }
     let prefixes = prefixes(hints);
     let keys = keys_of(hints, prefixes);
@@ -103,23 +105,39 @@ pub async fn resolve<S: Store + ?Sized>(
     {
         let n_messages = before + 1;
         if session.stands_at(*chain) {
-            return Ok(Resolved { session, how: How::History(n_messages) });
+            return Ok(found(session, How::History(n_messages)));
         }
         // The conversation went on from there in another way: this is a branch with the same settings.
-        return create(store, session.fork(fresh, now), None, How::Fork(n_messages), now).await;
+        return Ok(new(session.fork(fresh, now), None, How::Fork(n_messages)));
     }
-    create(store, Session::new(fresh, hints.scope, now), None, How::New, now).await
+    Ok(new(Session::new(fresh, hints.scope, now), None, How::New))
 }
 
-async fn create<S: Store + ?Sized>(
+const fn found(session: Session, how: How) -> Resolved {
+    Resolved { session, how, new: None }
+}
+
+const fn new(session: Session, name: Option<Key>, how: How) -> Resolved {
+    Resolved { session, how, new: Some(name) }
+}
+
+/// Remembers what a turn adds to its session, and the session itself if it is new.
+///
+/// # Errors
+/// What the store says when it cannot be reached; the memory store never fails.
+pub async fn keep<S: Store + ?Sized>(
     store: &S,
-    session: Session,
-    name: Option<Key>,
-    how: How,
+    found: &Resolved,
+    mut update: Update,
     now: UnixMs,
-) -> Result<Resolved, Fault> {
-    store.create(session.clone(), name, now).await?;
-    Ok(Resolved { session, how })
+) -> Result<(), Fault> {
+    let Some(name) = found.new else {
+        store.update(found.session.id, update, now).await?;
+        return Ok(());
+    };
+    let (mut session, key) = (found.session.clone(), update.key.take());
+    session.apply(update, now);
+    store.create(session, name, key, now).await
 }
 
 fn fits(id: &str) -> bool {

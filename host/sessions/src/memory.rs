@@ -96,11 +96,11 @@ impl Memory {
     }
 
     /// Keeps a new session, as [`Store::create`].
-    pub fn create_now(&self, session: Session, name: Option<Key>, now: UnixMs) {
+    pub fn create_now(&self, session: Session, name: Option<Key>, key: Option<Key>, now: UnixMs) {
         let mut inner = self.inner.lock();
         inner.expire(now);
         inner.forget(session.id);
-        inner.insert(session, name);
+        inner.insert(session, name, key);
     }
 
     /// Applies an update, as [`Store::update`].
@@ -131,13 +131,13 @@ impl Inner {
         }
     }
 
-    fn insert(&mut self, session: Session, name: Option<Key>) {
+    fn insert(&mut self, session: Session, name: Option<Key>, key: Option<Key>) {
         let (id, scope) = (session.id, session.scope);
-        for key in [Some(Key::own(scope, id)), name].into_iter().flatten() {
+        for key in [Some(Key::own(scope, id)), name, key].into_iter().flatten() {
             self.keys.insert(key, id);
         }
         self.scopes.entry(scope).or_default().insert(id);
-        let mut slot = Slot { session, name, keys: VecDeque::new(), bytes: 0 };
+        let mut slot = Slot { session, name, keys: key.into_iter().collect(), bytes: 0 };
         slot.bytes = slot.weigh();
         self.bytes += slot.bytes;
         self.sessions.insert(id, slot);
@@ -225,8 +225,8 @@ impl Store for Memory {
         Pending::ready(self.find_now(keys, now))
     }
 
-    fn create(&self, session: Session, name: Option<Key>, now: UnixMs) -> Pending<'_, ()> {
-        self.create_now(session, name, now);
+    fn create(&self, session: Session, name: Option<Key>, key: Option<Key>, now: UnixMs) -> Pending<'_, ()> {
+        self.create_now(session, name, key, now);
         Pending::ready(())
     }
 

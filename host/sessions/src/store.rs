@@ -47,8 +47,9 @@ pub trait Store: Send + Sync {
     /// The first of `keys` that leads to a session, and that session.
     fn find<'a>(&'a self, keys: &'a [Key], now: UnixMs) -> Pending<'a, Option<(usize, Session)>>;
 
-    /// Keeps a new session. Its own name ([`Key::own`]) and `name`, if there is one, lead to it as long as it lives.
-    fn create(&self, session: Session, name: Option<Key>, now: UnixMs) -> Pending<'_, ()>;
+    /// Keeps a new session. Its own name ([`Key::own`]) and `name`, if there is one, lead to it as long as it lives; `key`
+    /// does as if it came with an update.
+    fn create(&self, session: Session, name: Option<Key>, key: Option<Key>, now: UnixMs) -> Pending<'_, ()>;
 
     /// Applies an update; `None` if the session is gone. Keys of updates are bounded: the oldest are forgotten.
     fn update(&self, id: SessionId, update: Update, now: UnixMs) -> Pending<'_, Option<Session>>;

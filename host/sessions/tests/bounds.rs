@@ -19,7 +19,7 @@ proptest! {
             match action {
                 0 => _ = store.forget_now(name),
                 1 => {
-                    store.create_now(Session::new(name, scope, time), Some(key), time);
+                    store.create_now(Session::new(name, scope, time), Some(key), None, time);
                     prop_assert_eq!(store.find_now(&[key], time).map(|(_, s)| s.id), Some(name));
                 }
                 _ => {

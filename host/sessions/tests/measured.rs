@@ -35,7 +35,7 @@ fn measured(user: User, n_sessions: u32, limits: Limits) -> (usize, usize, usize
         let mut id = [0; 16];
         id[..4].copy_from_slice(&session.to_le_bytes());
         let id = SessionId::from_random(id);
-        store.create_now(Session::new(id, scope, 0), None, 0);
+        store.create_now(Session::new(id, scope, 0), None, None, 0);
         for (turn, message) in messages.iter().enumerate() {
             let mut update = Update {
                 counts_turn: true,

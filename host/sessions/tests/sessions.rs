@@ -3,7 +3,7 @@
 use base::SessionChange;
 use sessions::{
     Chain, Hidden, Hints, How, Key, Limits, Memory, MessageHash, Resolved, Scope, SessionId, Splice, Update,
-    chains, message_hash, resolve, splices, turn_keys,
+    chains, keep, message_hash, resolve, splices, turn_keys,
 };
 use std::{
     pin::pin,
@@ -67,15 +67,17 @@ impl Desk {
 
     fn find(&mut self, hints: &Hints<'_>) -> Resolved {
         self.n_ids += 1;
-        now(resolve(&self.store, hints, SessionId::from_random([self.n_ids; 16]), self.time))
-            .expect("never fails")
+        let found = now(resolve(&self.store, hints, SessionId::from_random([self.n_ids; 16]), self.time));
+        let found = found.expect("never fails");
+        now(keep(&self.store, &found, Update::default(), self.time)).expect("never fails");
+        found
     }
 
     /// One turn of a history: request, then answer.
     fn turn(&mut self, scope: &str, texts: &[&str], reply: &str) -> (SessionId, How) {
         let past = past(texts);
         let hints = hints(scope, &past);
-        let Resolved { session, how } = self.find(&hints);
+        let Resolved { session, how, .. } = self.find(&hints);
         self.store.update_now(session.id, turn_keys(&hints, None), self.time);
         self.store.update_now(session.id, turn_keys(&hints, Some(say("assistant", reply))), self.time);
         (session.id, how)
