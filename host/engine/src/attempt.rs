@@ -12,7 +12,7 @@ use bytes::Bytes;
 use lip_wire::Dialect;
 use lip_wire::canon::Request;
 use lip_wire::codec::{holds_carried_seal, holds_unsigned_thinking};
-use lip_wire::lens;
+use lip_wire::lens::{self, Message, Role};
 use loader::run::{Run, RunEvent};
 use routing::plan::{Leg, LegId};
 use serde::Serialize;
@@ -89,10 +89,15 @@ impl Attempt<'_> {
     /// Whether the client brings back what this upstream would refuse: a seal of another dialect, or thinking that nobody signed. Such a
     /// body is written anew, without it.
     fn holds_refusable(&self, dialect: Dialect) -> bool {
-        let body = self.turn.lens.body();
+        let lens = &self.turn.lens;
         let needs_signatures =
             dialect == Dialect::AnthropicMessages && self.backend.spec().translation.signed_thinking;
-        holds_carried_seal(body) || (needs_signatures && holds_unsigned_thinking(body))
+        // What a user or a tool says is most of a conversation, and never thinking.
+        let by_model = |message: &&Message| matches!(message.role, Role::Assistant | Role::Other);
+        lens.messages().iter().filter(by_model).any(|message| {
+            let bytes = message.span.of(lens.body());
+            holds_carried_seal(bytes) || (needs_signatures && holds_unsigned_thinking(bytes))
+        })
     }
 
     fn translated(&self, dialect: Dialect) -> Result<(Bytes, Arc<Request>), Fault> {

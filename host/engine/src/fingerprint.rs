@@ -32,6 +32,9 @@ fn hash(turn: &Turn, place: usize) -> MessageHash {
     let Some(message) = turn.lens.messages().get(place) else { return text_hash(turn, place) };
     let bytes = message.content.unwrap_or(message.span).of(turn.lens.body());
     let speaker = role(message.role);
+    if bytes.first() == Some(&b'"') {
+        return message_hash(speaker, [bytes]); // one text has no marks
+    }
     match texts(bytes) {
         Some(texts) => message_hash(speaker, texts.iter().map(|text| text.get().as_bytes())),
         None => message_hash(speaker, [&*unmarked(bytes)]),

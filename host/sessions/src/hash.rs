@@ -1,5 +1,5 @@
 //! Fingerprints: of messages, of histories, of whatever names a session. Nothing readable is kept.
-use std::fmt::{self, Write as _};
+use std::fmt;
 use twox_hash::xxhash3_128::Hasher;
 
 /// Not a cryptographic hash, for every byte of every request passes through it: a collision can only be had within one
@@ -40,10 +40,10 @@ const PREFIX: &str = "lip-";
 
 impl fmt::Display for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digit = |nibble: u8| char::from(if nibble < 10 { b'0' + nibble } else { b'a' - 10 + nibble });
-        let digits: [[char; 2]; 16] = self.0.map(|byte| [digit(byte >> 4), digit(byte & 15)]);
+        let digit = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'a' - 10 + nibble };
+        let digits: [[u8; 2]; 16] = self.0.map(|byte| [digit(byte >> 4), digit(byte & 15)]);
         f.write_str(PREFIX)?;
-        digits.as_flattened().iter().try_for_each(|digit| f.write_char(*digit))
+        f.write_str(std::str::from_utf8(digits.as_flattened()).unwrap_or_default())
     }
 }
 

@@ -2,6 +2,10 @@
 use crate::{Ctx, Error, Result};
 use lip_abi::{Buf, Event, event, op, status};
 use serde::Serialize;
+use std::borrow::Cow;
+
+/// Room for the description of a usual request, in bytes.
+const META_BYTES: usize = 384;
 
 /// A request that the host carries out.
 #[derive(Debug, Clone, Serialize)]
@@ -9,9 +13,9 @@ pub struct HttpRequest {
     method: &'static str,
     url: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    headers: Vec<(String, String)>,
+    headers: Vec<(Cow<'static, str>, Cow<'static, str>)>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    secret_headers: Vec<(String, String, String)>,
+    secret_headers: Vec<(Cow<'static, str>, Cow<'static, str>, String)>,
     #[serde(skip_serializing_if = "Option::is_none")]
     timeout_ms: Option<u64>,
     #[serde(skip)]
@@ -43,7 +47,7 @@ impl HttpRequest {
     /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.headers.push((name.into(), value.into()));
+        self.headers.push((Cow::Owned(name.into()), Cow::Owned(value.into())));
         self
     }
 
@@ -53,27 +57,32 @@ impl HttpRequest {
         mut self,
         headers: impl IntoIterator<Item = (N, V)>,
     ) -> Self {
-        self.headers.extend(headers.into_iter().map(|(n, v)| (n.into(), v.into())));
+        let owned = headers.into_iter().map(|(n, v)| (Cow::Owned(n.into()), Cow::Owned(v.into())));
+        self.headers.extend(owned);
         self
     }
 
     /// `authorization: Bearer <secret>`. The host fills in the secret named `secret`; the connector never sees it.
     #[must_use]
-    pub fn bearer(self, secret: &str) -> Self {
-        self.secret_header("authorization", "Bearer ", secret)
+    pub fn bearer(mut self, secret: &str) -> Self {
+        let header = (Cow::Borrowed("authorization"), Cow::Borrowed("Bearer "), secret.to_owned());
+        self.secret_headers.push(header);
+        self
     }
 
     /// `<name>: <prefix><secret>`, filled in by the host.
     #[must_use]
     pub fn secret_header(mut self, name: &str, prefix: &str, secret: &str) -> Self {
-        self.secret_headers.push((name.to_owned(), prefix.to_owned(), secret.to_owned()));
+        let (name, prefix) = (Cow::Owned(name.to_owned()), Cow::Owned(prefix.to_owned()));
+        self.secret_headers.push((name, prefix, secret.to_owned()));
         self
     }
 
     /// The body and its `content-type: application/json`.
     #[must_use]
-    pub fn json(self, body: impl Into<Buf>) -> Self {
-        self.header("content-type", "application/json").body(body)
+    pub fn json(mut self, body: impl Into<Buf>) -> Self {
+        self.headers.push((Cow::Borrowed("content-type"), Cow::Borrowed("application/json")));
+        self.body(body)
     }
 
     /// The body.
@@ -92,7 +101,9 @@ impl HttpRequest {
 
     pub(crate) fn into_parts(mut self) -> Result<(Buf, Buf)> {
         let body = std::mem::take(&mut self.body);
-        Ok((serde_json::to_vec(&self)?.into(), body))
+        let mut meta = Vec::with_capacity(META_BYTES);
+        serde_json::to_writer(&mut meta, &self)?;
+        Ok((meta.into(), body))
     }
 }
 
