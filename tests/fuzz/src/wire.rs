@@ -3,7 +3,7 @@ use bytes::Bytes;
 use lip_wire::Dialect;
 use lip_wire::frame;
 use lip_wire::gate::{classify, classify_body};
-use lip_wire::lens::scan;
+use lip_wire::lens::{place, scan};
 
 /// The first byte chooses the dialect.
 pub(crate) fn dialect(data: &[u8]) -> Option<(Dialect, &[u8])> {
@@ -15,7 +15,13 @@ pub(crate) fn dialect(data: &[u8]) -> Option<(Dialect, &[u8])> {
 pub(crate) fn lens(data: &[u8]) {
     let Some((dialect, body)) = dialect(data) else { return };
     let body = Bytes::copy_from_slice(body);
-    let Ok(lens) = scan(dialect, &body) else { return };
+    let lens = match scan(dialect, &body) {
+        Ok(lens) => lens,
+        Err(error) => {
+            let _ = place(&error, &body);
+            return;
+        }
+    };
     assert_eq!(lens.splice(&lens.edits()), body);
     for n in 0..lens.messages().len() {
         let _ = lens.user_text(n);
