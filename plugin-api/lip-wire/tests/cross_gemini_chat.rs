@@ -9,7 +9,7 @@ use lip_wire::{
     },
     loss::Losses,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const GEMINI: Dialect = Dialect::Gemini;
 const CHAT: Dialect = Dialect::OpenAiChat;
@@ -223,6 +223,22 @@ fn chat_stream_goes_to_gemini() {
 }
 
 /// Requests as real clients shape them (gemini-cli, opencode, aider), in own words.
+/// Pieces of one of OpenRouter's `reasoning_details` are one thought, and each goes out when it comes.
+#[test]
+fn pieces_of_a_detail_stay_one_thought() {
+    let piece = |text: &str| {
+        let delta = json!({"reasoning_details": [{"type": "reasoning.text", "text": text, "format": "unknown", "index": 0}]});
+        json!({"id": "c", "object": "chat.completion.chunk", "model": "m", "choices": [{"index": 0, "delta": delta}]}).to_string()
+    };
+    let stop = r#"{"id":"c","object":"chat.completion.chunk","model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#;
+    let frames = [piece("Six ti"), piece("mes seven."), stop.to_owned(), "[DONE]".to_owned()];
+    let frames: Vec<&str> = frames.iter().map(String::as_str).collect();
+    let (text, _) = stream(CHAT, GEMINI, &frames);
+    assert_eq!(text.matches(r#""text":"Six ti","thought":true"#).count(), 1, "{text}");
+    assert_eq!(text.matches(r#""text":"mes seven.","thought":true"#).count(), 1, "{text}");
+    assert!(!text.contains(r"\n"), "{text}");
+}
+
 #[test]
 fn requests_of_real_clients_mean_the_same_again() {
     let gemini_cli = r#"{"contents":[{"parts":[{"text":"<session_context>\nx"},{"text":"run echo"}],"role":"user"},

@@ -164,7 +164,7 @@ impl Writer {
         self.tail(at.choice);
         let mut part = part.clone();
         let said = match &mut part.content {
-            Content::Text(inner) if part.extensions.is_empty() => std::mem::take(&mut inner.text),
+            Content::Text(inner) if says_no_more(&part.extensions) => std::mem::take(&mut inner.text),
             _ => String::new(),
         };
         self.open.push(Open { at, part, told: None });
@@ -183,7 +183,7 @@ impl Writer {
             return;
         };
         match &mut part.content {
-            Content::Text(inner) if !part.extensions.is_empty() => return inner.text.push_str(text),
+            Content::Text(inner) if !says_no_more(&part.extensions) => return inner.text.push_str(text),
             Content::Text(_) => {}
             Content::Refusal(_) => self.losses.changed("part", "refusal became text"),
             _ => return,
@@ -197,8 +197,11 @@ impl Writer {
         let Some(open) = self.opened(at) else { return };
         let is_next = open.told.replace(told).is_some_and(|last| last != told);
         match &mut open.part.content {
-            Content::Reasoning(inner) if !open.part.extensions.is_empty() => {
-                return inner.summary.push(text.to_owned());
+            Content::Reasoning(inner) if !says_no_more(&open.part.extensions) => {
+                return match inner.summary.last_mut().filter(|_| !is_next) {
+                    Some(last) => last.push_str(text),
+                    None => inner.summary.push(text.to_owned()),
+                };
             }
             Content::Reasoning(_) => {}
             _ => return,
@@ -373,4 +376,9 @@ impl Tail {
         logprobs::encode(self.tokens.iter(), rest.as_ref(), object);
         object.fields_except(Some(&self.extras), &[LOGPROBS]);
     }
+}
+
+/// Whether a part has no fields of this dialect beside its content; those of others are not written.
+fn says_no_more(extensions: &Extensions) -> bool {
+    extensions.fields(GEMINI).is_none()
 }
