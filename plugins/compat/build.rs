@@ -46,6 +46,10 @@ fn connector(profile: &Profile, raw: &Value) -> Value {
     let mut config = json!({
         "headers": {"type": "object", "additionalProperties": {"type": "string"}, "description": "More headers of every request."}
     });
+    if profile.routes.iter().any(|route| route.base_url.is_some()) {
+        config["base_urls"] = json!({"type": "object", "additionalProperties": {"type": "string"},
+            "description": "Dialect → where it is spoken, such as `{ anthropic-messages = \"https://gw.example/v1\" }`. Dialects that are not named stay where `base_url` says."});
+    }
     if !profile.regions.is_empty() {
         let regions: Vec<&String> = profile.regions.keys().collect();
         config["region"] =
@@ -91,7 +95,9 @@ fn narrow(profile: &Profile) -> Vec<Value> {
     let at_base = profile.routes.iter().filter(|route| route.base_url.is_none());
     let at_base: Vec<&str> = at_base.map(|route| route.dialect.as_str()).collect();
     if at_base.len() < profile.routes.len() {
-        rules.insert(0, json!({"key": "base_url", "dialects": at_base}));
+        let all: Vec<&str> = profile.routes.iter().map(|route| route.dialect.as_str()).collect();
+        rules.insert(0, json!({"key": "base_urls", "dialects": all}));
+        rules.insert(1, json!({"key": "base_url", "dialects": at_base}));
     }
     rules
 }

@@ -52,15 +52,17 @@ impl Default for Deadlines {
 pub struct Identity<'a> {
     /// `user-agent`, unless the request brings its own.
     pub user_agent: &'a HeaderValue,
-    /// Value of [`LOOP_GUARD`].
-    pub loop_guard: &'a HeaderValue,
+    /// Value of [`LOOP_GUARD`]; none for a server that refuses headers which it does not know.
+    pub loop_guard: Option<&'a HeaderValue>,
 }
 
 impl Identity<'_> {
     /// Signs a request.
     pub fn sign(self, headers: &mut HeaderMap) {
         headers.entry(USER_AGENT).or_insert_with(|| self.user_agent.clone());
-        headers.insert(LOOP_GUARD, self.loop_guard.clone());
+        if let Some(guard) = self.loop_guard {
+            headers.insert(LOOP_GUARD, guard.clone());
+        }
     }
 }
 

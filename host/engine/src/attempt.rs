@@ -42,7 +42,8 @@ pub(crate) async fn attempt(what: Try) -> Result<Delivered, Failure> {
     let backend = &*scope.backend;
     let leg =
         job.planned.plan.legs.get(leg.0).ok_or_else(|| Fault::host(Kind::Internal, "internal error"))?;
-    let result = Attempt { job, turn: &job.turn, leg, scope, backend }.run().await;
+    let model = backend.model_on_wire(&leg.model);
+    let result = Attempt { job, turn: &job.turn, leg, model, scope, backend }.run().await;
     result.map_err(|failure| {
         // A connector may quote its upstream, and the upstream our key.
         let fault = redact::fault(failure.fault, backend.secrets());
@@ -55,6 +56,8 @@ struct Attempt<'a> {
     job: &'a Job,
     turn: &'a Turn,
     leg: &'a Leg,
+    /// As the provider names it.
+    model: &'a str,
     scope: &'a Arc<Scope>,
     backend: &'a Backend,
 }
@@ -62,22 +65,22 @@ struct Attempt<'a> {
 impl Attempt<'_> {
     async fn run(&self) -> Result<Delivered, Failure> {
         let instance = self.backend.instance()?;
-        let (turn, leg, name) = (self.turn, self.leg, self.backend.name());
-        let dialect = self.backend.dialect_for(turn.dialect, &leg.model).ok_or_else(|| {
+        let (turn, model, name) = (self.turn, self.model, self.backend.name());
+        let dialect = self.backend.dialect_for(turn.dialect, model).ok_or_else(|| {
             Fault::plugin(Kind::Unsupported, format!("backend \"{name}\" declares no dialect"))
         })?;
         let is_native = dialect == turn.dialect;
         let passes = is_native && !self.holds_refusable(dialect);
         let (body, request) = if passes {
             let lens = turn.lens_for(name, &self.job.edits);
-            (request::body(lens, &self.job.edits, &leg.model, &leg.params)?, None)
+            (request::body(lens, &self.job.edits, model, &self.leg.params)?, None)
         } else {
             let (body, request) = self.translated(dialect)?;
             (body, Some(request))
         };
         // Headers of the client's dialect mean nothing in another.
         let headers = if is_native { turn.forwarded() } else { Vec::new() };
-        let (model, session) = (&*leg.model, &*self.job.session);
+        let session = &*self.job.session;
         let meta = Meta { model, stream: turn.stream, dialect: dialect.id(), session, headers: &headers };
         let meta =
             serde_json::to_vec(&meta).map_err(|e| Fault::host(Kind::Internal, "internal error").source(e))?;
@@ -101,7 +104,7 @@ impl Attempt<'_> {
     }
 
     fn translated(&self, dialect: Dialect) -> Result<(Bytes, Arc<Request>), Fault> {
-        let Leg { model, params, .. } = self.leg;
+        let (model, params) = (self.model, &self.leg.params);
         let own = self.turn.lens.splice(&self.job.edits);
         let wanted = Wanted { model, dialect, sampling: params, spelling: &self.backend.spec().translation };
         let (body, request) = translate::request(self.turn, &own, &wanted)?;

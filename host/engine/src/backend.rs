@@ -35,6 +35,10 @@ pub struct BackendSpec {
     pub models: Vec<String>,
     /// How requests of other dialects are written for it.
     pub translation: lip_wire::codec::RequestOptions,
+    /// What its provider does not want in front of a model's name.
+    pub strip_prefixes: Vec<String>,
+    /// Does its provider take the header by which a host notices that it calls itself?
+    pub takes_loop_guard: bool,
     /// Its own `user-agent`, instead of the host's.
     pub user_agent: Option<http::HeaderValue>,
     /// Was it named in the config, on the command line, or is it there because its library is?
@@ -124,6 +128,12 @@ impl Backend {
         })
     }
 
+    /// The name that the provider knows `model` by.
+    pub fn model_on_wire<'a>(&self, model: &'a str) -> &'a str {
+        let stripped = self.spec.strip_prefixes.iter().find_map(|prefix| model.strip_prefix(prefix.as_str()));
+        stripped.filter(|rest| !rest.is_empty()).unwrap_or(model)
+    }
+
     /// The dialect that a turn in `client` goes out in: the client's own if the connector takes it for that model, else its
     /// first choice.
     pub fn dialect_for(&self, client: Dialect, model: &str) -> Option<Dialect> {
@@ -197,8 +207,24 @@ mod tests {
             dialects: vec![Dialect::OpenAiChat, Dialect::Gemini],
             models: vec![],
             translation: lip_wire::codec::RequestOptions::default(),
+            strip_prefixes: vec!["acme/".to_owned()],
+            takes_loop_guard: true,
             user_agent: None,
             configured: true,
+        }
+    }
+
+    #[test]
+    fn one_prefix_is_taken_off_the_model() {
+        let backend = Backend::new(spec("a", &[]));
+        for (model, want) in [
+            ("acme/m", "m"),
+            ("m", "m"),
+            ("acme/acme/m", "acme/m"),
+            ("acme/", "acme/"),
+            ("other/m", "other/m"),
+        ] {
+            assert_eq!(backend.model_on_wire(model), want);
         }
     }
 

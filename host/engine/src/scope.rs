@@ -60,7 +60,8 @@ impl Scope {
             headers.insert(wanted.name, value);
         }
         let user_agent = self.backend.spec().user_agent.as_ref().unwrap_or(&self.means.user_agent);
-        Identity { user_agent, loop_guard: &self.loop_guard }.sign(&mut headers);
+        let loop_guard = self.backend.spec().takes_loop_guard.then_some(&self.loop_guard);
+        Identity { user_agent, loop_guard }.sign(&mut headers);
         Ok(Call { method: call.method, url, headers, body: call.body })
     }
 

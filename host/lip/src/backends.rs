@@ -12,6 +12,8 @@ use std::sync::Arc;
 const EMBEDDED_DEFAULT: &str = "echo";
 const API_KEY: &str = "api_key";
 const BASE_URL: &str = "base_url";
+/// Dialect → base URL, of connectors that speak several in different places.
+const BASE_URLS: &str = "base_urls";
 
 /// Which library the config names for which connector.
 pub(crate) fn library_overrides(settings: &Resolved) -> BTreeMap<String, String> {
@@ -58,7 +60,8 @@ fn spec(
     config.insert("secrets".to_owned(), named.collect());
     let missing = missing(connector, configured, manifest, keys.is_empty(), registry);
     let mut egress = manifest.map(|m| m.egress.clone()).unwrap_or_default();
-    egress.extend(config.get(BASE_URL).and_then(Value::as_str).and_then(place));
+    let places = config.get(BASE_URLS).and_then(Value::as_object).into_iter().flat_map(Map::values);
+    egress.extend(config.get(BASE_URL).into_iter().chain(places).filter_map(|url| place(url.as_str()?)));
     let narrowed = narrowed(manifest, &config);
     let own_models = configured.map(|b| b.values().models()).unwrap_or_default();
     let hints =
@@ -77,9 +80,17 @@ fn spec(
         dialects: narrowed.or_else(|| manifest.map(|m| m.dialects.clone())).unwrap_or_default(),
         models: if own_models.is_empty() { hints.collect() } else { own_models.to_vec() },
         translation,
+        strip_prefixes: strings(manifest, "strip_prefixes"),
+        takes_loop_guard: manifest.is_none_or(|m| m.more.get("loop_guard") != Some(&Value::Bool(false))),
         user_agent: configured.and_then(|b| HeaderValue::from_str(b.values().user_agent()?).ok()),
         configured: configured.is_some(),
     }
+}
+
+/// The texts of a list in the manifest.
+fn strings(manifest: Option<&Arc<ConnectorManifest>>, key: &str) -> Vec<String> {
+    let list = manifest.and_then(|m| m.more.get(key)).and_then(Value::as_array);
+    list.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 /// How requests of other dialects are written for the connector: its manifest's `translate`.

@@ -23,19 +23,7 @@ pub(crate) struct Backend {
 impl Backend {
     /// An instance of `profile` with the config of `with`.
     pub(crate) fn new(profile: Profile, with: &Create<'_>) -> Result<Self> {
-        let default = |route: &Route| route.base_url.clone().unwrap_or_else(|| profile.base_url.clone());
-        let base = with.base_url(&profile.base_url)?;
-        let mut bases: Vec<String> = profile.routes.iter().map(default).collect();
-        if base != profile.base_url {
-            bases.fill(base);
-        } else if let Some(region) = with.string("region")? {
-            let places = profile.regions.get(&region).ok_or_else(|| {
-                let known: Vec<&str> = profile.regions.keys().map(String::as_str).collect();
-                Error::bad_config("region", format!("leave it out, or write one of: {}", known.join(", ")))
-            })?;
-            let place = |route: &Route| places.get(&route.dialect).cloned().unwrap_or_default();
-            bases = profile.routes.iter().map(place).collect();
-        }
+        let bases = bases(&profile, with)?;
         let names = with.config.get("secrets").and_then(Value::as_array);
         let has_key = names.map(|names| names.iter().any(|name| name == "api_key"));
         Ok(Self { bases, headers: with.headers()?, has_key, instance: with.instance.to_owned(), profile })
@@ -139,6 +127,52 @@ impl Backend {
         let rule = rules.find(|rule| rule.status == status && text.contains(&rule.contains));
         Err(explained(rule, status, &text))
     }
+}
+
+/// Where each route starts: the config's `base_urls`, else its `base_url`, else its `region`, else the profile's own place.
+fn bases(profile: &Profile, with: &Create<'_>) -> Result<Vec<String>> {
+    let own = |route: &Route| route.base_url.clone().unwrap_or_else(|| profile.base_url.clone());
+    let base = with.base_url(&profile.base_url)?;
+    let mut bases: Vec<String> = profile.routes.iter().map(own).collect();
+    let has_own_base = base != profile.base_url;
+    if has_own_base {
+        bases.fill(base);
+    } else if let Some(region) = with.string("region")? {
+        let places = profile.regions.get(&region).ok_or_else(|| {
+            let known: Vec<&str> = profile.regions.keys().map(String::as_str).collect();
+            Error::bad_config("region", format!("leave it out, or write one of: {}", known.join(", ")))
+        })?;
+        bases = profile
+            .routes
+            .iter()
+            .map(|route| places.get(&route.dialect).cloned().unwrap_or_default())
+            .collect();
+    }
+    let places = match with.config.get("base_urls") {
+        None | Some(Value::Null) => return Ok(bases),
+        Some(Value::Object(places)) => places,
+        Some(_) => return Err(Error::bad_config("base_urls", "write a table of dialects and URLs")),
+    };
+    let is_unknown = |dialect: &&String| profile.routes.iter().all(|route| route.dialect != **dialect);
+    if let Some(dialect) = places.keys().find(is_unknown) {
+        return Err(Error::bad_config("base_urls", format!("this provider does not speak {dialect}")));
+    }
+    for (route, base) in profile.routes.iter().zip(&mut bases) {
+        match places.get(&route.dialect).map(Value::as_str) {
+            Some(Some(url)) if url.starts_with("https://") || url.starts_with("http://") => {
+                url.trim_end_matches('/').clone_into(base);
+            }
+            Some(_) => {
+                return Err(Error::bad_config("base_urls", "write URLs that begin with https:// or http://"));
+            }
+            // Another's place would get the key.
+            None if has_own_base && route.base_url.is_some() => {
+                return Err(Error::bad_config("base_urls", format!("say where {} is, too", route.dialect)));
+            }
+            None => {}
+        }
+    }
+    Ok(bases)
 }
 
 /// An error of the upstream with what the profile knows of it.

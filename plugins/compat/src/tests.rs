@@ -196,6 +196,26 @@ fn config_and_client_headers_outrank_the_profiles() {
 }
 
 #[test]
+fn dialects_are_placed_one_by_one() {
+    let has = |entry: &Value| entry.pointer("/config/properties/base_urls").is_some();
+    for entry in manifest().iter().filter(|entry| has(entry)) {
+        let stage =
+            |config: &Value| Stage::of::<Compat>().connector::<Compat>(text(entry, "id")).config(config);
+        let base = "http://127.0.0.1:9/a";
+        let config = json!({"base_url": base, "base_urls": {"anthropic-messages": "http://127.0.0.1:9/b/"}});
+        for (dialect, url) in [("openai-chat", "/a/chat/completions"), ("anthropic-messages", "/b/messages")]
+        {
+            let seen = stage(&config).dialect(dialect).reply(Reply::text(200, "{}")).turn("{}").run();
+            assert_eq!(seen.requests[0].url, format!("http://127.0.0.1:9{url}"), "{entry}");
+        }
+        for wrong in [json!({}), json!({"ollama": base}), json!({"anthropic-messages": "x"}), json!(7)] {
+            let error = stage(&json!({"base_url": base, "base_urls": wrong})).create().expect("an error");
+            assert!(error.code == "bad_config" && error.message.starts_with("base_urls: "), "{error:?}");
+        }
+    }
+}
+
+#[test]
 fn unknown_region_or_dialect_is_refused() {
     let regional = manifest()
         .into_iter()

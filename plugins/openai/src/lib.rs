@@ -16,6 +16,7 @@ impl Connector for OpenAi {
         "env": {"api_key": "OPENAI_API_KEY", "base_url": "OPENAI_API_BASE_URL"},
         "base_url": "https://api.openai.com/v1", "egress": ["api.openai.com"],
         "best_for": "OpenAI's own models, in production", "docs": "https://platform.openai.com/docs/api-reference/chat",
+        "strip_prefixes": ["openai/"],
         "config": {"type": "object", "properties": {
             "organization": {"type": "string", "description": "Organization that the usage counts for."},
             "project": {"type": "string", "description": "Project that the usage counts for."},
