@@ -115,6 +115,22 @@ fn in_example(code: &str, at: usize) -> bool {
     before[field..].starts_with(':') && (name.ends_with("example") || name.ends_with("examples"))
 }
 
+/// A proof that shares code or data with what it proves shares its mistakes.
+#[test]
+fn proof_knows_nothing_of_what_it_proves() {
+    let mut report =
+        Report::new("tests/providers reads no plugin, profile or codec: docs/ARCHITECTURE.md, Levels");
+    let shared =
+        ["plugins/", "profiles/", "lip_wire", "lip_plugin", "lip_testkit", "include!", "include_str!"];
+    for file in repo::rust_files().iter().filter(|file| repo::inside(file, "tests/providers")) {
+        let text = mask::mask(&repo::page(file), Keep::Literals);
+        for word in shared.iter().filter(|word| text.contains(**word)) {
+            report.note(file, format!("names {word}"));
+        }
+    }
+    report.done();
+}
+
 #[test]
 fn example_is_the_field_of_that_name_only() {
     let hit = |src: &str| in_example(&mask::mask(src, Keep::Code), src.find("acme").expect("it is there"));
