@@ -109,6 +109,8 @@ fn anthropic(body: &Value) -> Result<Told, String> {
         match block["type"].as_str() {
             Some("text") => told.text.push_str(&text(&block["text"])),
             Some("thinking") => told.reasoning.push_str(&text(&block["thinking"])),
+            // Opaque: to be brought back.
+            Some("redacted_thinking") => {}
             Some("tool_use") if !text(&block["id"]).is_empty() => {
                 told.calls.push((text(&block["name"]), block["input"].clone()));
             }
