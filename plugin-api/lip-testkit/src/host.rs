@@ -1,10 +1,11 @@
 //! The functions that a host hands to a library: wake, log and a clock that only tests move.
 use lip_abi::abi_stable::prefix_type::PrefixTypeTrait;
 use lip_abi::abi_stable::std_types::{RResult, RStr};
-use lip_abi::{AbiError, Buf, ConnectorBox, HostFns, HostFns_Ref};
+use lip_abi::{AbiError, Buf, ConnectorBox, HostFns, HostFns_Ref, PluginMod_Ref};
 use lip_plugin::glue::{self, Entry};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, Once, OnceLock, PoisonError};
 
@@ -63,15 +64,38 @@ pub(crate) fn take_log() -> Vec<Line> {
     LOG.take()
 }
 
+/// Where connectors come from.
+#[derive(Clone, Copy)]
+pub(crate) enum Source {
+    /// A type of this program.
+    Built(Entry),
+    /// A library that was mapped.
+    Loaded(PluginMod_Ref),
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Built(entry) => entry.fmt(f),
+            Self::Loaded(_) => f.write_str("a loaded library"),
+        }
+    }
+}
+
 /// Makes an instance as a host does.
 pub(crate) fn create(
-    entry: Entry,
+    source: Source,
     connector: &str,
     instance: &str,
     config: Buf,
 ) -> Result<ConnectorBox, AbiError> {
-    keep_panic_hook();
-    let made = glue::create(&[entry], functions(), connector.into(), instance.into(), config);
+    let made = match source {
+        Source::Built(entry) => {
+            keep_panic_hook();
+            glue::create(&[entry], functions(), connector.into(), instance.into(), config)
+        }
+        Source::Loaded(module) => (module.create())(functions(), connector.into(), instance.into(), config),
+    };
     match made {
         RResult::ROk(connector) => Ok(connector),
         RResult::RErr(error) => Err(error),

@@ -1,5 +1,6 @@
 //! Sets up one task of a connector as a sentence: what is configured, what the upstream answers, what is asked.
 use crate::effects::World;
+use crate::host::Source;
 use crate::{Failed, Outcome, Reply, drive, host, manifest};
 use lip_abi::Buf;
 use lip_abi::abi_stable::std_types::RResult;
@@ -9,7 +10,7 @@ use lip_plugin::{Connector, Value, json};
 /// One connector, one task, one scripted world.
 #[derive(Debug)]
 pub struct Stage {
-    entry: Entry,
+    source: Source,
     connector: String,
     config: Buf,
     world: World,
@@ -23,8 +24,13 @@ impl Stage {
     /// A stage for the first connector of `C`'s manifest. Each secret that the manifest names is `testkit-secret-<name>`.
     pub fn of<C: Connector>() -> Self {
         let first = manifest::all(C::MANIFEST).into_iter().next().unwrap_or_default();
+        Self::new(Source::Built(Entry::of::<C>()), &first)
+    }
+
+    /// A stage for the connector that this manifest is of.
+    pub(crate) fn new(source: Source, manifest: &Value) -> Self {
         let stage = Self {
-            entry: Entry::of::<C>(),
+            source,
             connector: String::new(),
             config: "{}".into(),
             world: World { now_unix_ms: host::START_UNIX_MS, ..World::default() },
@@ -33,7 +39,7 @@ impl Stage {
             body: Buf::empty(),
             cancel_after: None,
         };
-        stage.manifest(first)
+        stage.manifest(manifest.clone())
     }
 
     /// Another connector of a manifest that lists several.
@@ -148,7 +154,7 @@ impl Stage {
 
     /// Makes the instance only: its error, if it has one.
     pub fn create(self) -> Option<Failed> {
-        host::create(self.entry, &self.connector, &self.connector, self.config).err().map(Failed::from)
+        host::create(self.source, &self.connector, &self.connector, self.config).err().map(Failed::from)
     }
 
     /// Runs the task to its end.
@@ -156,7 +162,7 @@ impl Stage {
         let mut seen = Outcome::default();
         host::take_log();
         host::set_clock(self.world.now_unix_ms);
-        match host::create(self.entry, &self.connector, &self.connector, self.config) {
+        match host::create(self.source, &self.connector, &self.connector, self.config) {
             Err(error) => seen.error = Some(error.into()),
             Ok(instance) => {
                 let key = host::new_key();

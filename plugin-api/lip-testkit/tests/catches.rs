@@ -1,6 +1,6 @@
 //! Each conformance check finds the mistake that it is there for.
 use lip_plugin::{Buf, Connector, Create, Ctx, Error, HttpRequest, Model, Result, Turn, Value};
-use lip_testkit::conformance::{self as checks, Sample, Verdict};
+use lip_testkit::conformance::{self as checks, Kit, Sample, Verdict};
 use lip_testkit::{Reply, Stage};
 
 const BASE: &str = "https://api.acme.example/v1";
@@ -71,44 +71,44 @@ fn manifests() {
     connector!(Url, manifest: r#"{"id": "a", "title": "A", "dialects": ["gemini"], "auth": "none", "egress": ["https://a.b"]}"#);
     connector!(Spelled, manifest: r#"{"id": "a", "title": "A", "dialects": ["openai_chat"], "auth": "none"}"#);
     let sample = Sample::default();
-    caught(checks::manifest_is_valid::<NoJson>(&sample), "no JSON");
-    caught(checks::manifest_is_valid::<NoTitle>(&sample), "title");
-    caught(checks::manifest_is_valid::<NoKey>(&sample), "env");
-    caught(checks::manifest_is_valid::<Url>(&sample), "egress");
-    caught(checks::answer_reaches_the_client::<Spelled>(&sample), "nothing can be checked");
+    caught(checks::manifest_is_valid(&Kit::of::<NoJson>(sample)), "no JSON");
+    caught(checks::manifest_is_valid(&Kit::of::<NoTitle>(sample)), "title");
+    caught(checks::manifest_is_valid(&Kit::of::<NoKey>(sample)), "env");
+    caught(checks::manifest_is_valid(&Kit::of::<Url>(sample)), "egress");
+    caught(checks::answer_reaches_the_client(&Kit::of::<Spelled>(sample)), "nothing can be checked");
 }
 
 #[test]
 fn configs() {
     connector!(Needy, create(with) { with.config.get("region").ok_or(Error::new("bad_config", "region is missing"))?; });
-    caught(checks::empty_config_creates::<Needy>(&plain()), "region is missing");
+    caught(checks::empty_config_creates(&Kit::of::<Needy>(plain())), "region is missing");
     connector!(Rash, create(with) { with.config.get("models").map(|models| models.as_array().expect("a list")); });
-    caught(checks::odd_config_is_no_panic::<Rash>(&plain()), "panic");
+    caught(checks::odd_config_is_no_panic(&Kit::of::<Rash>(plain())), "panic");
     connector!(Stubborn, turn(_me, cx, turn) { cx.http(post(BASE, turn)).await?.splice(); return Ok(()); });
-    caught(checks::configured_base_url_is_used::<Stubborn>(&plain()), "it calls");
+    caught(checks::configured_base_url_is_used(&Kit::of::<Stubborn>(plain())), "it calls");
 }
 
 #[test]
 fn answers() {
     connector!(Panics, turn(_me, _cx, _turn) { panic!("oh") });
-    caught(checks::answer_reaches_the_client::<Panics>(&plain()), "panic: oh");
+    caught(checks::answer_reaches_the_client(&Kit::of::<Panics>(plain())), "panic: oh");
     connector!(Silent, turn(_me, _cx, _turn) { return Ok(()); });
-    caught(checks::answer_reaches_the_client::<Silent>(&plain()), "without an answer");
+    caught(checks::answer_reaches_the_client(&Kit::of::<Silent>(plain())), "without an answer");
     connector!(Stuck, turn(_me, _cx, _turn) { std::future::pending::<()>().await; });
-    caught(checks::answer_reaches_the_client::<Stuck>(&plain()), "nothing that it asked for");
+    caught(checks::answer_reaches_the_client(&Kit::of::<Stuck>(plain())), "nothing that it asked for");
     connector!(Abroad, turn(_me, cx, turn) { cx.http(post("https://evil.test", turn)).await?.splice(); return Ok(()); });
-    caught(checks::answer_reaches_the_client::<Abroad>(&plain()), "egress");
+    caught(checks::answer_reaches_the_client(&Kit::of::<Abroad>(plain())), "egress");
     connector!(Leaky, turn(me, cx, turn) { Box::leak(Box::new(cx.http(post(&me.0, turn)).await?)); cx.answer("{}"); return Ok(()); });
-    caught(checks::answer_reaches_the_client::<Leaky>(&plain()), "left open");
+    caught(checks::answer_reaches_the_client(&Kit::of::<Leaky>(plain())), "left open");
     connector!(Twice, turn(me, cx, turn) { cx.http(post(&me.0, turn)).await?.splice(); cx.answer("{}"); return Ok(()); });
-    caught(checks::answer_reaches_the_client::<Twice>(&plain()), "after a complete answer");
+    caught(checks::answer_reaches_the_client(&Kit::of::<Twice>(plain())), "after a complete answer");
 }
 
 #[test]
 fn upstreams() {
     connector!(Rosy, turn(me, cx, turn) { let _ = cx.http(post(&me.0, turn)).await; cx.answer("{}"); return Ok(()); });
-    caught(checks::upstream_errors_reach_the_client::<Rosy>(&plain()), "upstream says 400");
-    caught(checks::dead_upstream_is_an_error::<Rosy>(&plain()), "no error");
+    caught(checks::upstream_errors_reach_the_client(&Kit::of::<Rosy>(plain())), "upstream says 400");
+    caught(checks::dead_upstream_is_an_error(&Kit::of::<Rosy>(plain())), "no error");
     connector!(Lenient, turn(me, cx, turn) {
         let mut answer = cx.http(post(&me.0, turn)).await?;
         while let Ok(Some(chunk)) = answer.chunk().await {
@@ -116,33 +116,33 @@ fn upstreams() {
         }
         return Ok(());
     });
-    caught(checks::cut_answer_is_not_whole::<Lenient>(&plain()), "looks finished");
+    caught(checks::cut_answer_is_not_whole(&Kit::of::<Lenient>(plain())), "looks finished");
     connector!(Keyless, turn(me, cx, turn) {
         if cx.secret("api_key").await.is_err() {
             let request = HttpRequest::post(format!("{}/chat", me.0)).json(turn.body.clone());
             cx.http(request).await?.splice(); return Ok(());
         }
     });
-    caught(checks::missing_secret_is_an_error::<Keyless>(&plain()), "without its secret");
+    caught(checks::missing_secret_is_an_error(&Kit::of::<Keyless>(plain())), "without its secret");
 }
 
 #[test]
 fn other_tasks() {
     connector!(Nameless, models(_cx) { return Ok(Vec::new()); });
-    caught(checks::models_are_listed::<Nameless>(&plain()), "models gives []");
+    caught(checks::models_are_listed(&Kit::of::<Nameless>(plain())), "models gives []");
     connector!(Eager, other(cx) { cx.answer("{}"); });
-    caught(checks::unknown_task_is_unsupported::<Eager>(&plain()), "succeeds");
+    caught(checks::unknown_task_is_unsupported(&Kit::of::<Eager>(plain())), "succeeds");
     connector!(Fragile, turn(_me, _cx, turn) { lip_plugin::serde_json::from_slice::<Value>(&turn.body).expect("JSON"); });
-    caught(checks::garbage_is_survived::<Fragile>(&plain()), "garbage from the client");
+    caught(checks::garbage_is_survived(&Kit::of::<Fragile>(plain())), "garbage from the client");
 }
 
 #[test]
 fn what_stays_behind() {
     static KEPT: std::sync::Mutex<Vec<Buf>> = std::sync::Mutex::new(Vec::new());
     connector!(Hoarder, turn(_me, _cx, turn) { KEPT.lock().expect("a lock").push(turn.body.clone()); });
-    caught(checks::cancelling_lets_go::<Hoarder>(&plain()), "keeps the request's bytes");
+    caught(checks::cancelling_lets_go(&Kit::of::<Hoarder>(plain())), "keeps the request's bytes");
     connector!(Chatty, turn(_me, cx, _turn) { return Err(Error::new("auth", cx.secret("api_key").await?)); });
-    caught(checks::secrets_stay_hidden::<Chatty>(&plain()), "error");
+    caught(checks::secrets_stay_hidden(&Kit::of::<Chatty>(plain())), "error");
 }
 
 #[test]

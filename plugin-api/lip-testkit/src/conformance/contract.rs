@@ -1,9 +1,8 @@
 //! Checks of what a connector owes to its host.
-use super::subject::{Sample, Subject, Verdict, ensure};
+use super::subject::{Kit, Subject, Verdict, ensure};
 use crate::stage::SECRET;
 use crate::{Outcome, Reply};
 use lip_abi::Buf;
-use lip_plugin::Connector;
 use std::sync::Arc;
 
 /// Far more steps than a connector needs for one small answer.
@@ -26,8 +25,8 @@ fn garbage() -> Vec<Buf> {
 }
 
 /// Garbage from the client or the upstream costs one turn at most.
-pub fn garbage_is_survived<C: Connector>(sample: &Sample) -> Verdict {
-    for subject in Subject::all::<C>(sample) {
+pub fn garbage_is_survived(kit: &Kit) -> Verdict {
+    for subject in kit.subjects() {
         for body in garbage() {
             let from_client = subject.stage().reply(subject.good()).turn(body.clone()).run();
             subject.sane(&from_client, "garbage from the client")?;
@@ -43,8 +42,8 @@ pub fn garbage_is_survived<C: Connector>(sample: &Sample) -> Verdict {
 }
 
 /// A task that a newer host may ask for is refused with a sentence.
-pub fn unknown_task_is_unsupported<C: Connector>(sample: &Sample) -> Verdict {
-    for subject in Subject::all::<C>(sample) {
+pub fn unknown_task_is_unsupported(kit: &Kit) -> Verdict {
+    for subject in kit.subjects() {
         let seen = subject.stage().task("task-of-a-newer-host").run();
         subject.sane(&seen, "unknown task")?;
         ensure(
@@ -69,8 +68,8 @@ impl AsRef<[u8]> for Watched {
 }
 
 /// Dropping a task after any of its steps gives back the request's bytes and never panics.
-pub fn cancelling_lets_go<C: Connector>(sample: &Sample) -> Verdict {
-    for subject in Subject::all::<C>(sample) {
+pub fn cancelling_lets_go(kit: &Kit) -> Verdict {
+    for subject in kit.subjects() {
         for stream in [false, true] {
             for steps in 0..STEPS_MAX {
                 let alive = Arc::new(());
@@ -94,8 +93,8 @@ pub fn cancelling_lets_go<C: Connector>(sample: &Sample) -> Verdict {
 }
 
 /// No secret appears where people or other machines read: answers, errors, log lines, URLs, plain headers, bodies.
-pub fn secrets_stay_hidden<C: Connector>(sample: &Sample) -> Verdict {
-    for subject in Subject::all::<C>(sample) {
+pub fn secrets_stay_hidden(kit: &Kit) -> Verdict {
+    for subject in kit.subjects() {
         let replies = [subject.good(), Reply::text(401, "no"), Reply::text(200, "{"), Reply::refused()];
         for reply in replies {
             hidden(&subject, &subject.turn(reply.clone()))?;

@@ -1,13 +1,13 @@
 //! Checks of what a connector says of itself and of how it reads its config.
-use super::subject::{Sample, Subject, Verdict, Wrong, ensure};
+use super::subject::{Kit, Subject, Verdict, Wrong, ensure};
 use crate::{Stage, manifest};
-use lip_plugin::{Connector, Value, json};
+use lip_plugin::{Value, json};
 
 const AUTH: [&str; 5] = ["api-key", "oauth-personal", "local-agent", "none", "virtual"];
 
 /// The manifest is JSON and says who the connector is, what it speaks and where it may go.
-pub fn manifest_is_valid<C: Connector>(_: &Sample) -> Verdict {
-    let manifests = manifest::all(C::MANIFEST);
+pub fn manifest_is_valid(kit: &Kit) -> Verdict {
+    let manifests = kit.manifests();
     let text = || "MANIFEST is no JSON object or list of objects".to_owned();
     ensure(manifests.iter().any(Value::is_object), text, "paste it into a JSON checker")?;
     manifests.iter().try_for_each(one_manifest)
@@ -55,8 +55,8 @@ fn variables(names: &Value) -> Vec<&str> {
 }
 
 /// An instance can be made without any config: the environment may hold all that it needs.
-pub fn empty_config_creates<C: Connector>(sample: &Sample) -> Verdict {
-    for subject in Subject::all::<C>(sample) {
+pub fn empty_config_creates(kit: &Kit) -> Verdict {
+    for subject in kit.subjects() {
         if let Some(error) = subject.stage().create() {
             let what = subject.says(format!("create fails without config: {}", error.message));
             return Err(Wrong {
@@ -69,7 +69,7 @@ pub fn empty_config_creates<C: Connector>(sample: &Sample) -> Verdict {
 }
 
 /// Whatever stands in the config, `create` answers with an instance or with a sentence.
-pub fn odd_config_is_no_panic<C: Connector>(sample: &Sample) -> Verdict {
+pub fn odd_config_is_no_panic(kit: &Kit) -> Verdict {
     let deep = (0..100).fold(json!(1), |inner, _| json!([inner]));
     let odd = [
         json!(7),
@@ -84,7 +84,7 @@ pub fn odd_config_is_no_panic<C: Connector>(sample: &Sample) -> Verdict {
     ];
     let shared =
         ["base_url", "api_url", "api_key", "headers", "models", "timeout", "organization", "project"];
-    for subject in Subject::all::<C>(sample) {
+    for subject in kit.subjects() {
         let declared = subject.manifest.pointer("/config/properties").and_then(Value::as_object);
         let keys = shared
             .into_iter()
@@ -108,9 +108,9 @@ fn refused_well(subject: &Subject, stage: Stage, config: &Value) -> Verdict {
 }
 
 /// A configured `base_url` is where requests go.
-pub fn configured_base_url_is_used<C: Connector>(sample: &Sample) -> Verdict {
+pub fn configured_base_url_is_used(kit: &Kit) -> Verdict {
     let base = "http://127.0.0.1:9/base";
-    for subject in Subject::all::<C>(sample).iter().filter(|s| !s.turn(s.good()).requests.is_empty()) {
+    for subject in kit.subjects().iter().filter(|s| !s.turn(s.good()).requests.is_empty()) {
         let stage = subject.stage().config(&json!({ "base_url": base })).reply(subject.good());
         let seen = stage.turn(subject.request).run();
         let urls: Vec<&str> = seen.requests.iter().map(|request| request.url.as_str()).collect();

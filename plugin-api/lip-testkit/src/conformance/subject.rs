@@ -1,5 +1,8 @@
 //! What a check works on: one connector of a manifest, with requests and answers of its dialects.
+use crate::host::Source;
 use crate::{Outcome, Reply, Stage, manifest};
+use lip_abi::PluginMod_Ref;
+use lip_plugin::glue::Entry;
 use lip_plugin::{Connector, Value};
 use std::fmt;
 
@@ -47,6 +50,64 @@ impl Sample {
 const MODELS: &str = r#"{"object":"list","data":[{"id":"model-a","object":"model","created":1700000000,"owned_by":"acme","type":"model"}],
 "models":[{"name":"models/model-a","model":"model-a","supportedGenerationMethods":["generateContent"]}],"has_more":false}"#;
 
+/// What the checks work on: the connectors of a type or of a loaded library.
+#[derive(Debug, Clone)]
+pub struct Kit {
+    source: Source,
+    manifests: Vec<Value>,
+    sample: Sample,
+}
+
+impl Kit {
+    /// The connectors of `C`, built into this program.
+    pub fn of<C: Connector>(sample: Sample) -> Self {
+        Self { source: Source::Built(Entry::of::<C>()), manifests: manifest::all(C::MANIFEST), sample }
+    }
+
+    /// The connectors of a library that was loaded and found compatible.
+    pub fn loaded(module: PluginMod_Ref) -> Self {
+        let text = (module.manifest())();
+        let whole: Value = serde_json::from_str(text.as_str()).unwrap_or_default();
+        let manifests = whole.get("connectors").and_then(Value::as_array).cloned().unwrap_or_default();
+        Self { source: Source::Loaded(module), manifests, sample: Sample::default() }
+    }
+
+    /// A stage for one of its connectors; none when there is no such connector.
+    pub fn stage(&self, connector: &str) -> Option<Stage> {
+        let found = self.manifests.iter().find(|m| manifest::id(m) == connector);
+        found.map(|manifest| Stage::new(self.source, manifest))
+    }
+
+    pub(crate) fn manifests(&self) -> &[Value] {
+        &self.manifests
+    }
+
+    pub(crate) fn sample(&self) -> &Sample {
+        &self.sample
+    }
+
+    /// Every connector in every dialect of which the testkit has samples.
+    pub(crate) fn subjects(&self) -> Vec<Subject> {
+        let one = |manifest: &Value,
+                   (dialect, request, answer): (&'static str, &'static str, &'static str)| {
+            Subject {
+                id: manifest::id(manifest).to_owned(),
+                dialect,
+                manifest: manifest.clone(),
+                request,
+                answer: self.sample.answer.unwrap_or(answer),
+                source: self.source,
+            }
+        };
+        let of_one = |manifest: &Value| {
+            let dialects = manifest::strings(manifest, "dialects");
+            let known = SAMPLES.into_iter().filter(move |(id, ..)| dialects.iter().any(|d| d == id));
+            known.map(|sample| one(manifest, sample)).collect::<Vec<_>>()
+        };
+        self.manifests.iter().flat_map(of_one).collect()
+    }
+}
+
 /// Dialect, request, answer.
 const SAMPLES: [(&str, &str, &str); 5] = [
     (
@@ -83,32 +144,12 @@ pub(crate) struct Subject {
     pub(crate) manifest: Value,
     pub(crate) request: &'static str,
     pub(crate) answer: &'static str,
-    stage: fn(&str) -> Stage,
+    source: Source,
 }
 
 impl Subject {
-    /// Every connector of `C` in every dialect of which the testkit has samples.
-    pub(crate) fn all<C: Connector>(sample: &Sample) -> Vec<Self> {
-        let one =
-            |manifest: &Value, (dialect, request, answer): (&'static str, &'static str, &'static str)| Self {
-                id: manifest::id(manifest).to_owned(),
-                dialect,
-                manifest: manifest.clone(),
-                request,
-                answer: sample.answer.unwrap_or(answer),
-                stage: |id| Stage::of::<C>().connector::<C>(id),
-            };
-        let manifests = manifest::all(C::MANIFEST);
-        let of_one = |manifest: &Value| {
-            let dialects = manifest::strings(manifest, "dialects");
-            let known = SAMPLES.into_iter().filter(move |(id, ..)| dialects.iter().any(|d| d == id));
-            known.map(|sample| one(manifest, sample)).collect::<Vec<_>>()
-        };
-        manifests.iter().flat_map(of_one).collect()
-    }
-
     pub(crate) fn stage(&self) -> Stage {
-        (self.stage)(&self.id).dialect(self.dialect).model("model-a")
+        Stage::new(self.source, &self.manifest).dialect(self.dialect).model("model-a")
     }
 
     /// A turn, not streamed, to which the upstream answers with `reply`.

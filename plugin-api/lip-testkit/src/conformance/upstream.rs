@@ -1,11 +1,11 @@
 //! Checks of what the client gets for what the upstream does.
-use super::subject::{Sample, Subject, Verdict, ensure};
+use super::subject::{Kit, Subject, Verdict, ensure};
 use crate::Reply;
-use lip_plugin::{Connector, Value};
+use lip_plugin::Value;
 
 /// A good answer reaches the client, streamed or not.
-pub fn answer_reaches_the_client<C: Connector>(sample: &Sample) -> Verdict {
-    let subjects = Subject::all::<C>(sample);
+pub fn answer_reaches_the_client(kit: &Kit) -> Verdict {
+    let subjects = kit.subjects();
     let none = || "no dialect of the manifest has samples in the testkit: nothing can be checked".to_owned();
     ensure(!subjects.is_empty(), none, "check the spelling of `dialects`")?;
     for subject in subjects {
@@ -39,9 +39,9 @@ pub fn answer_reaches_the_client<C: Connector>(sample: &Sample) -> Verdict {
 }
 
 /// An upstream's error is an error for the client, with its status if it is spliced.
-pub fn upstream_errors_reach_the_client<C: Connector>(sample: &Sample) -> Verdict {
+pub fn upstream_errors_reach_the_client(kit: &Kit) -> Verdict {
     let body = r#"{"error":{"message":"no","type":"invalid_request_error","param":null,"code":null}}"#;
-    for subject in asking::<C>(sample) {
+    for subject in asking(kit) {
         for status in [400, 401, 403, 404, 413, 429, 500, 503, 529] {
             let reply = Reply::chunks(status, "application/json", [body]).header("retry-after", "7");
             let seen = subject.turn(reply);
@@ -55,8 +55,8 @@ pub fn upstream_errors_reach_the_client<C: Connector>(sample: &Sample) -> Verdic
 }
 
 /// No connection and no head are errors.
-pub fn dead_upstream_is_an_error<C: Connector>(sample: &Sample) -> Verdict {
-    for subject in asking::<C>(sample) {
+pub fn dead_upstream_is_an_error(kit: &Kit) -> Verdict {
+    for subject in asking(kit) {
         for (reply, when) in [(Reply::refused(), "connection refused"), (Reply::timeout(), "no head in time")]
         {
             let seen = subject.turn(reply);
@@ -72,8 +72,8 @@ pub fn dead_upstream_is_an_error<C: Connector>(sample: &Sample) -> Verdict {
 }
 
 /// An answer that breaks off never looks finished.
-pub fn cut_answer_is_not_whole<C: Connector>(sample: &Sample) -> Verdict {
-    for subject in asking::<C>(sample) {
+pub fn cut_answer_is_not_whole(kit: &Kit) -> Verdict {
+    for subject in asking(kit) {
         let half = subject.answer.get(..subject.answer.len() / 2).unwrap_or_default();
         let reply = Reply::chunks(200, "application/json", [half]);
         for (reply, when) in
@@ -92,8 +92,8 @@ pub fn cut_answer_is_not_whole<C: Connector>(sample: &Sample) -> Verdict {
 }
 
 /// Without its secret a connector says so instead of asking the upstream without it.
-pub fn missing_secret_is_an_error<C: Connector>(sample: &Sample) -> Verdict {
-    for subject in asking::<C>(sample) {
+pub fn missing_secret_is_an_error(kit: &Kit) -> Verdict {
+    for subject in asking(kit) {
         let with = subject.turn(subject.good());
         if with.requests.iter().all(|request| request.secret_headers.is_empty()) {
             continue;
@@ -111,10 +111,10 @@ pub fn missing_secret_is_an_error<C: Connector>(sample: &Sample) -> Verdict {
 }
 
 /// The model list can be read, or is not offered; a broken one is an error.
-pub fn models_are_listed<C: Connector>(sample: &Sample) -> Verdict {
-    for subject in Subject::all::<C>(sample) {
+pub fn models_are_listed(kit: &Kit) -> Verdict {
+    for subject in kit.subjects() {
         let list = |reply| subject.stage().reply(reply).models().run();
-        let good = list(Reply::chunks(200, "application/json", [sample.models()]));
+        let good = list(Reply::chunks(200, "application/json", [kit.sample().models()]));
         subject.sane(&good, "models")?;
         let named = !good.models().is_empty() && good.models().iter().all(|model| !model.id.is_empty());
         let told = || subject.says(format!("models gives {:?} {:?}", good.models(), good.error));
@@ -143,8 +143,8 @@ pub fn models_are_listed<C: Connector>(sample: &Sample) -> Verdict {
 }
 
 /// The connectors that ask an upstream. One that declares hosts and asks none is caught by `answer_reaches_the_client`.
-fn asking<C: Connector>(sample: &Sample) -> Vec<Subject> {
-    let mut all = Subject::all::<C>(sample);
+fn asking(kit: &Kit) -> Vec<Subject> {
+    let mut all = kit.subjects();
     all.retain(|subject| !subject.turn(subject.good()).requests.is_empty());
     all
 }
