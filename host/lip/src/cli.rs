@@ -1,5 +1,5 @@
 //! The command line.
-use crate::{config, conform, inspect, list, out, plugins, serve};
+use crate::{config, conform, inspect, list, out, plugins, serve, test_plugin};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use clap_complete::Shell;
 
@@ -16,6 +16,7 @@ pub(crate) fn command() -> Command {
                 .subcommand_required(true)
                 .arg_required_else_help(true)
                 .subcommand(Command::new("list").about("List loaded and refused libraries").arg(json_flag()))
+                .subcommand(test_plugin::command())
                 .subcommand(
                     Command::new("inspect")
                         .about("Show what connectors say of themselves")
@@ -68,6 +69,7 @@ pub(crate) fn run(matches: ArgMatches) -> Result<(), String> {
         Some(("plugin", own)) => match own.subcommand() {
             Some(("list", own)) => plugins::list(own),
             Some(("inspect", own)) => inspect::run(own),
+            Some(("test", own)) => test_plugin::run(own),
             _ => Err("unknown subcommand of plugin".to_owned()),
         },
         Some(("route", own)) => match own.subcommand() {

@@ -31,8 +31,17 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), String> {
 }
 
 fn is_meant(plugin: &Plugin, connector: &ConnectorManifest, which: &str) -> bool {
+    connector.id == which || is_file(plugin, which)
+}
+
+/// Whether `which` is the library's file, or a connector that it has.
+pub(crate) fn is_library(plugin: &Plugin, which: &str) -> bool {
+    is_file(plugin, which) || plugin.manifest().connector(which).is_some()
+}
+
+fn is_file(plugin: &Plugin, which: &str) -> bool {
     let file = plugin.path();
-    connector.id == which || file == Path::new(which) || file.file_name().is_some_and(|name| name == which)
+    file == Path::new(which) || file.file_name().is_some_and(|name| name == which)
 }
 
 fn as_json(plugin: &Plugin, connector: &ConnectorManifest) -> Value {

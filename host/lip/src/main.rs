@@ -14,6 +14,7 @@ mod rules;
 mod serve;
 mod setup;
 mod summary;
+mod test_plugin;
 
 use std::process::ExitCode;
 

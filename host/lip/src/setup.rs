@@ -5,7 +5,7 @@ use engine::{Backends, Engine};
 use http::HeaderValue;
 use loader::{Discovery, Options, Prober, Registry, Writable};
 use settings::{AccessMode, Env, File, Format, Resolved};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Everything that has been read and found.
 pub(crate) struct Setup {
@@ -39,19 +39,33 @@ pub(crate) fn settings(matches: &ArgMatches) -> Result<(Resolved, Env), String> 
 /// As for [`settings`]; a bad library is no error.
 pub(crate) fn setup(matches: &ArgMatches) -> Result<Setup, String> {
     let (settings, env) = settings(matches)?;
-    crate::log::start(&settings);
-    let bundled = dirs::bundled_plugins();
     let folders: Vec<PathBuf> = match settings.plugins_dir() {
-        [] => bundled.iter().cloned().chain(dirs::user_plugins(&env)).collect(),
+        [] => dirs::bundled_plugins().into_iter().chain(dirs::user_plugins(&env)).collect(),
         chosen => chosen.to_vec(),
     };
+    found(settings, env, &folders)
+}
+
+/// The same with the libraries of the folder that `file` lies in, and no others.
+///
+/// # Errors
+/// As for [`setup`].
+pub(crate) fn beside(matches: &ArgMatches, file: &Path) -> Result<Setup, String> {
+    let (settings, env) = settings(matches)?;
+    let folder = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    found(settings, env, &[folder.to_owned()])
+}
+
+fn found(settings: Resolved, env: Env, folders: &[PathBuf]) -> Result<Setup, String> {
+    crate::log::start(&settings);
+    let bundled = dirs::bundled_plugins();
     let writable = match settings.access_mode() {
         AccessMode::SingleUser => Writable::Warn,
         AccessMode::MultiUser => Writable::Refuse,
     };
     let prober =
         Prober::this_program().map_err(|e| format!("this program's own file cannot be found: {e}"))?;
-    let discovery = loader::discover(&folders, &Options { state_dir: dirs::state(&env), writable, prober });
+    let discovery = loader::discover(folders, &Options { state_dir: dirs::state(&env), writable, prober });
     let overrides = backends::library_overrides(&settings);
     let registry = Registry::build(discovery.plugins(), bundled.as_deref(), &overrides);
     Ok(Setup { settings, env, discovery, registry })

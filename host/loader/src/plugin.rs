@@ -59,6 +59,11 @@ impl Plugin {
         &self.warnings
     }
 
+    /// Its root module, for a kit that drives it in place of the host.
+    pub const fn module(&self) -> PluginMod_Ref {
+        self.module
+    }
+
     /// What it offers.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
