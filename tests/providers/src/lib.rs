@@ -4,6 +4,7 @@
 
 mod asked;
 mod bugs;
+mod cassettes;
 mod clients;
 mod judge;
 mod proof;

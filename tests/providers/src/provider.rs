@@ -21,6 +21,28 @@ pub(crate) struct Heard {
     /// The protocol in which it was asked; none for a model list.
     pub(crate) door: Option<&'static Door>,
     pub(crate) complaints: Vec<String>,
+    /// What was answered.
+    pub(crate) sent: Sent,
+}
+
+/// An answer, for the record.
+#[derive(Clone, Default)]
+pub(crate) struct Sent {
+    pub(crate) status: u16,
+    pub(crate) kind: &'static str,
+    pub(crate) body: String,
+}
+
+impl Sent {
+    fn json(status: u16, body: &Value) -> Self {
+        Self { status, kind: "application/json", body: body.to_string() }
+    }
+
+    fn whole(&self) -> Reply {
+        let reply = Reply::status(self.status).header("Content-Type", self.kind);
+        let reply = if self.status == 429 { reply.header("Retry-After", RETRY_AFTER) } else { reply };
+        reply.full(&self.body)
+    }
 }
 
 /// The provider, and what it has heard since it was asked last.
@@ -63,26 +85,41 @@ fn answer(row: &'static Row, request: &Recorded) -> (Heard, Reply) {
     let found = row.doors.iter().find_map(|door| Some((door, door.placed(row, path)?)));
     let Some((door, placed)) = found else {
         judge.complain(format!("there is no POST {path}"));
-        let reply = Reply::json(404, r#"{"error":{"message":"no such path"}}"#);
-        return (Heard { complaints: judge.complaints, ..Heard::default() }, reply);
+        return unheard(judge, Sent::json(404, &json!({"error": {"message": "no such path"}})));
     };
     headers(row, door.auth, true, request, &mut judge);
     let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
     let asked = door.read(&mut judge, &placed, &body);
-    let reply = reply(row, door, request, &asked, &body, &judge);
-    (Heard { asked, door: Some(door), complaints: judge.complaints }, reply)
+    let (sent, reply) = reply(row, door, request, &asked, &body, &judge);
+    (Heard { asked, door: Some(door), complaints: judge.complaints, sent }, reply)
 }
 
-fn reply(row: &Row, door: &Door, request: &Recorded, asked: &Asked, body: &Value, judge: &Judge) -> Reply {
+/// The answer to a request that is no turn.
+fn unheard(judge: Judge, sent: Sent) -> (Heard, Reply) {
+    let reply = sent.whole();
+    (Heard { complaints: judge.complaints, sent, ..Heard::default() }, reply)
+}
+
+fn reply(
+    row: &Row,
+    door: &Door,
+    request: &Recorded,
+    asked: &Asked,
+    body: &Value,
+    judge: &Judge,
+) -> (Sent, Reply) {
+    let whole = |sent: Sent| {
+        let reply = sent.whole();
+        (sent, reply)
+    };
     let refused = |status: u16| {
         let (status, body) = (row.error)(status, door);
-        let reply = Reply::status(status).header("Content-Type", "application/json");
-        let reply = if status == 429 { reply.header("Retry-After", RETRY_AFTER) } else { reply };
-        reply.full(body.to_string())
+        whole(Sent::json(status, &body))
     };
     if !judge.complaints.is_empty() {
-        let body = json!({"error": {"message": judge.complaints.join("; "), "type": "strict", "code": null, "param": null}});
-        return Reply::json(400, &body.to_string());
+        let message = judge.complaints.join("; ");
+        let error = json!({"message": message, "type": "strict", "code": null, "param": null});
+        return whole(Sent::json(400, &json!({ "error": error })));
     }
     if key_of(door.auth, request).is_some_and(|key| key != KEY) {
         return refused(401);
@@ -93,19 +130,17 @@ fn reply(row: &Row, door: &Door, request: &Recorded, asked: &Asked, body: &Value
     if let Some(status) = asked.prompt().strip_prefix("fail ").and_then(|status| status.parse().ok()) {
         return refused(status);
     }
-    match door.write(asked, body, &told(asked)) {
-        Ok(whole) => Reply::json(200, &whole.to_string()),
-        Err(frames) => {
-            let kind =
-                if door.server == Server::Ollama { "application/x-ndjson" } else { "text/event-stream" };
-            let reply = Reply::status(200).header("Content-Type", kind).chunked();
-            if asked.prompt() == "cut" {
-                let half = frames.all.len() / 2;
-                return frames.all.iter().take(half).fold(reply, |reply, frame| reply.send(frame)).reset();
-            }
-            frames.all.iter().fold(reply, |reply, frame| reply.send(frame)).end()
-        }
-    }
+    let frames = match door.write(asked, body, &told(asked)) {
+        Ok(answer) => return whole(Sent::json(200, &answer)),
+        Err(frames) => frames,
+    };
+    let kind = if door.server == Server::Ollama { "application/x-ndjson" } else { "text/event-stream" };
+    let sent = Sent { status: 200, kind, body: frames.all.concat() };
+    let open = Reply::status(200).header("Content-Type", kind).chunked();
+    let (n, is_cut) =
+        if asked.prompt() == "cut" { (frames.all.len() / 2, true) } else { (frames.all.len(), false) };
+    let reply = frames.all.iter().take(n).fold(open, |reply, frame| reply.send(frame));
+    (sent, if is_cut { reply.reset() } else { reply.end() })
 }
 
 /// What the model says: each prompt has one answer.
@@ -132,18 +167,16 @@ fn told(asked: &Asked) -> Told {
 fn list(row: &'static Row, request: &Recorded, mut judge: Judge) -> (Heard, Reply) {
     let Some((path, form)) = row.list else {
         judge.complain(format!("there is no GET {}", request.target));
-        return (Heard { complaints: judge.complaints, ..Heard::default() }, Reply::json(404, "{}"));
+        return unheard(judge, Sent::json(404, &json!({})));
     };
     judge.must(request.target == path, format!("there is no GET {}", request.target));
     judge.must(request.body.is_empty(), "a body of a GET");
     headers(row, row.doors[0].auth, false, request, &mut judge);
-    let complaints = judge.complaints;
-    let reply = if complaints.is_empty() {
-        Reply::json(200, &form(row.models).to_string())
-    } else {
-        Reply::json(400, &json!({"error": {"message": complaints.join("; ")}}).to_string())
+    let sent = match judge.complaints.is_empty() {
+        true => Sent::json(200, &form(row.models)),
+        false => Sent::json(400, &json!({"error": {"message": judge.complaints.join("; ")}})),
     };
-    (Heard { complaints, ..Heard::default() }, reply)
+    unheard(judge, sent)
 }
 
 fn key_of(auth: Auth, request: &Recorded) -> Option<String> {
