@@ -2,13 +2,14 @@
 //!
 //! Recorded from requests that pass without translation: there the client's body is what the connector is given.
 use crate::clients::{Ask, Tongue};
+use crate::proof::host;
 use crate::provider::{KEY, Provider, Sent};
 use crate::rows::{Door, Row, Server};
-use crate::stories::{Instance, host};
+use crate::stories::Instance;
 use serde_json::{Map, Value, json};
 use stage::{Call, Lip, Recorded};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What the host and HTTP add to every request; the rest is the connector's.
@@ -96,16 +97,17 @@ fn doors(row: &'static Row) -> Vec<&'static Door> {
 async fn cassette(lip: &Lip, at: &Instance) -> Value {
     let row = at.row;
     let mut takes = Vec::new();
+    if row.list.is_some() {
+        // The host has asked for the lists of all rows at once.
+        let (request, answer) = exchange(at);
+        takes.push(json!({"name": "models", "task": "models", "request": request, "answer": answer,
+            "client": {"status": 200, "models": row.models}}));
+    }
     for door in doors(row) {
-        let text = Ask { model: row.talks.to_owned(), prompt: "hello", options: true, ..Ask::default() };
-        let tools = Ask {
-            model: row.talks.to_owned(),
-            stream: true,
-            prompt: "list src",
-            tools: true,
-            ..Ask::default()
-        };
-        let refused = Ask { model: row.talks.to_owned(), prompt: "fail 403", ..Ask::default() };
+        let talks = || Ask { model: row.talks.to_owned(), ..Ask::default() };
+        let text = Ask { prompt: "hello", options: true, ..talks() };
+        let tools = Ask { stream: true, prompt: "list src", tools: true, ..talks() };
+        let refused = Ask { prompt: "fail 403", ..talks() };
         takes.extend(turn(lip, at, door, "text", text).await);
         takes.extend(turn(lip, at, door, "streamed tools", tools).await);
         if !row.thinks.is_empty() {
@@ -113,13 +115,6 @@ async fn cassette(lip: &Lip, at: &Instance) -> Value {
             takes.extend(turn(lip, at, door, "reasoning", think).await);
         }
         takes.extend(turn(lip, at, door, "refused", refused).await);
-    }
-    if row.list.is_some() {
-        at.provider.take();
-        lip.send(Call::get("/v1/models")).await;
-        let (request, answer) = exchange(at);
-        takes.push(json!({"name": "models", "task": "models", "request": request, "answer": answer,
-            "client": {"status": 200, "models": row.models}}));
     }
     let mut cassette = json!({"connector": row.kind, "takes": takes});
     if !row.config.is_empty() {
@@ -145,14 +140,16 @@ fn own_config(row: &Row) -> Value {
 /// The cassettes in the tree are what the stories record; `LIP_WRITE=1` writes them.
 #[tokio::test]
 async fn cassettes_are_what_the_stories_record() {
-    let mut differing = Vec::new();
-    for row in crate::rows::all() {
+    let (mut instances, mut differing) = (Vec::new(), Vec::new());
+    for (idx, row) in crate::rows::all().into_iter().enumerate() {
         let provider = Arc::new(Provider::start(row, None).await);
-        let at = Instance { row, name: "recorded".to_owned(), provider, key: KEY };
-        // A host for each: a list of models then asks this row alone.
-        let instances = [at];
-        let lip = host(&instances).await;
-        let text = format!("{:#}\n", cassette(&lip, &instances[0]).await);
+        instances.push(Instance { row, name: format!("row{idx}"), provider, key: KEY });
+    }
+    let lip = host(&instances).await;
+    lip.send(Call::get("/v1/models")).await;
+    for at in &instances {
+        let row = at.row;
+        let text = format!("{:#}\n", cassette(&lip, at).await);
         assert!(!text.contains(KEY), "{}: a cassette holds the key", row.name);
         let path = folder().join(file_of(row));
         if std::env::var_os("LIP_WRITE").is_some() {
@@ -167,15 +164,10 @@ async fn cassettes_are_what_the_stories_record() {
     assert!(differing.is_empty(), "{differing:?} differ; {again}");
 }
 
-async fn test_plugin(cassettes: &Path) -> stage::Output {
-    let builder = Lip::builder().args("plugin test --no-checks --cassettes").arg(cassettes);
-    builder.run().await
-}
-
 /// The shipped libraries ask for exactly what was recorded, at the vendors' own addresses.
 #[tokio::test]
 async fn cassettes_replay_against_the_libraries() {
-    let done = test_plugin(&folder()).await;
+    let done = Lip::builder().args("plugin test --no-checks --cassettes").arg(folder()).run().await;
     assert!(done.success, "{}{}", done.stdout, done.stderr);
     let n_ok = done.stdout.lines().filter(|line| line.starts_with("ok  ")).count();
     let n_takes: usize = crate::rows::all().iter().map(|row| n_takes(row)).sum();
@@ -192,32 +184,44 @@ fn n_takes(row: &Row) -> usize {
 #[tokio::test]
 async fn changed_cassettes_do_not_replay() {
     let changes: [(&str, Value, &str); 6] = [
-        ("/takes/0/request/url", json!("https://api.openai.com/v2/chat/completions"), "the URL is"),
-        ("/takes/0/request/method", json!("PUT"), "the method is"),
-        ("/takes/0/request/headers/authorization", json!("{api_key}"), "the headers is"),
-        ("/takes/0/request/body/model", json!("gpt-4o"), "the body is"),
-        ("/takes/0/client/status", json!(201), "the client's status is"),
-        ("/takes/0/request/headers/x-new", json!("1"), "the headers is"),
+        ("/request/url", json!("https://api.openai.com/v2/chat/completions"), "the URL is"),
+        ("/request/method", json!("PUT"), "the method is"),
+        ("/request/headers/authorization", json!("{api_key}"), "the headers is"),
+        ("/request/headers/x-new", json!("1"), "the headers is"),
+        ("/request/body/model", json!("gpt-4o"), "the body is"),
+        ("/client/status", json!(201), "the client's status is"),
     ];
     let text = fs::read_to_string(folder().join("openai.json")).expect("a cassette");
-    let good: Value = serde_json::from_str(&text).expect("JSON");
-    for (place, value, told) in changes {
+    let mut cassette: Value = serde_json::from_str(&text).expect("JSON");
+    let take =
+        cassette["takes"].as_array().into_iter().flatten().find(|take| take["name"] == "openai-chat text");
+    let take = take.expect("a turn").clone();
+    let changed = changes.iter().map(|(place, value, _)| {
         let (parent, key) = place.rsplit_once('/').expect("a path");
-        let mut bad = good.clone();
-        bad.pointer_mut(parent).expect("a place")[key] = value;
-        let home = Lip::builder();
-        let dir = home.home().join("cassettes");
-        fs::create_dir_all(&dir).expect("a folder");
-        fs::write(dir.join("openai.json"), bad.to_string()).expect("a cassette");
-        let done = home.args("plugin test openai --no-checks --cassettes").arg(&dir).run().await;
-        assert!(!done.success && done.stdout.contains(told), "{place}: {}{}", done.stdout, done.stderr);
+        let mut bad = take.clone();
+        bad.pointer_mut(parent).expect("a place")[key] = value.clone();
+        bad
+    });
+    cassette["takes"] = changed.chain([take.clone()]).collect();
+    let plugins = stage::plugins_of(&["openai"]);
+    let lip = Lip::builder().plugins_dir(plugins.path());
+    let dir = lip.home().join("cassettes");
+    fs::create_dir_all(&dir).expect("a folder");
+    fs::write(dir.join("openai.json"), cassette.to_string()).expect("a cassette");
+    let done = lip.args("plugin test --json --no-checks --cassettes").arg(&dir).run().await;
+    assert!(!done.success && done.stderr.contains("6 of 7 failed"), "{}{}", done.stdout, done.stderr);
+    let told: Value = serde_json::from_str(&done.stdout).expect("JSON");
+    for (n, (place, _, why)) in changes.iter().enumerate() {
+        assert!(told[n]["why"].as_str().is_some_and(|told| told.contains(why)), "{place}: {}", told[n]);
     }
+    assert_eq!(told[6]["ok"], true);
 }
 
 /// Without cassettes the command runs the checks of the test kit on the library as it was built.
 #[tokio::test]
 async fn built_library_passes_the_checks() {
-    let done = Lip::builder().args("plugin test openai-responses").run().await;
+    let plugins = stage::plugins_of(&["openai"]);
+    let done = Lip::builder().plugins_dir(plugins.path()).args("plugin test openai").run().await;
     assert!(done.success, "{}{}", done.stdout, done.stderr);
     assert!(
         done.stdout.contains("odd_config_is_no_panic") && done.stdout.lines().count() >= 14,
