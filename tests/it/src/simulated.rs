@@ -127,5 +127,7 @@ fn backend(name: &str, url: &str) -> BackendSpec {
         translation: RequestOptions::default(),
         user_agent: None,
         configured: true,
+        strip_prefixes: Vec::new(),
+        takes_loop_guard: true,
     }
 }
