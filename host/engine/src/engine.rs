@@ -97,7 +97,7 @@ pub struct Engine {
     backends: Backends,
     pub(crate) rules: Rules,
     pub(crate) planner: ArcSwap<Planner>,
-    health: Arc<Mutex<Health>>,
+    pub(crate) health: Arc<Mutex<Health>>,
     /// Of turns that have only one place to go.
     no_health: Arc<Mutex<Health>>,
     pub(crate) sessions: sessions::Memory,

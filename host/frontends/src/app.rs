@@ -1,6 +1,6 @@
 //! What every request handler shares, and the routes of all dialects.
 use crate::auth::ClientKeys;
-use crate::{anthropic, intake, models, openai_chat, respond, responses};
+use crate::{anthropic, diagnostics, intake, models, openai_chat, respond, responses};
 use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
@@ -66,6 +66,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(responses::routes())
         .merge(anthropic::routes())
         .merge(models::routes())
+        .merge(diagnostics::routes())
         .route("/health", get(health))
         .route("/internal/health", get(health))
         .fallback(no_route)

@@ -1,5 +1,6 @@
 //! The way from a connection to a handler: straight for the routes that carry the load, through the router for all others.
 use crate::app::{App, router};
+use crate::diagnostics::{self, Local};
 use crate::{anthropic, openai_chat};
 use axum::Router;
 use axum::body::Body;
@@ -9,6 +10,7 @@ use hyper::body::Incoming;
 use hyper::service::Service;
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use tower::Service as _;
@@ -18,12 +20,19 @@ use tower::Service as _;
 pub struct Door {
     app: Arc<App>,
     router: Router,
+    is_local: bool,
 }
 
 impl Door {
     /// The door of `app`.
     pub fn new(app: Arc<App>) -> Self {
-        Self { router: router(Arc::clone(&app)), app }
+        Self { router: router(Arc::clone(&app)), app, is_local: false }
+    }
+
+    /// The same door for a connection from `peer`.
+    #[must_use]
+    pub fn reached_from(&self, peer: IpAddr) -> Self {
+        Self { is_local: peer.to_canonical().is_loopback(), ..self.clone() }
     }
 }
 
@@ -35,7 +44,7 @@ impl Service<Request<Incoming>> for Door {
     type Future = Answer;
 
     fn call(&self, request: Request<Incoming>) -> Answer {
-        let request = request.map(Body::new);
+        let mut request = request.map(Body::new);
         let app = State(Arc::clone(&self.app));
         if request.method() == Method::POST {
             match request.uri().path() {
@@ -45,6 +54,9 @@ impl Service<Request<Incoming>> for Door {
                 anthropic::PATH => return Box::pin(async { Ok(anthropic::create(app, request).await) }),
                 _ => {}
             }
+        }
+        if self.is_local && request.uri().path().starts_with(diagnostics::PREFIX) {
+            request.extensions_mut().insert(Local);
         }
         Box::pin(self.router.clone().call(request))
     }

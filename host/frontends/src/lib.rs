@@ -2,6 +2,7 @@
 mod anthropic;
 mod app;
 mod auth;
+mod diagnostics;
 mod door;
 mod gemini;
 mod intake;

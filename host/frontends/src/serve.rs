@@ -31,9 +31,9 @@ pub async fn serve(listener: TcpListener, door: Door, head_bytes: usize, shutdow
     let graceful = GracefulShutdown::new();
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
-        let stream = tokio::select! {
+        let (stream, peer) = tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok(accepted) => accepted,
                 Err(error) => {
                     pause_after(&error).await;
                     continue;
@@ -42,7 +42,8 @@ pub async fn serve(listener: TcpListener, door: Door, head_bytes: usize, shutdow
             () = &mut shutdown => break,
         };
         prepare(&stream);
-        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), door.clone());
+        let connection =
+            builder.serve_connection_with_upgrades(TokioIo::new(stream), door.reached_from(peer.ip()));
         let connection = graceful.watch(connection.into_owned());
         tokio::spawn(async move {
             if let Err(error) = connection.await {

@@ -7,6 +7,7 @@ mod dirs;
 mod inspect;
 mod list;
 mod log;
+mod operate;
 mod out;
 mod plugins;
 mod route;

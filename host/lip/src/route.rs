@@ -1,5 +1,5 @@
 //! `lip route explain`: where a request would go, and why. Asks no backend unless told to.
-use crate::{out, setup};
+use crate::{operate, out, setup};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use routing::plan::{Leg, Plan};
 use routing::selector::Selector;
@@ -23,6 +23,12 @@ pub(crate) fn command() -> Command {
                     .help("Turns that the session has had"),
             )
             .arg(
+                Arg::new("session")
+                    .long("session")
+                    .conflicts_with_all(["turn", "ask"])
+                    .help("Ask the host that runs at this address, with what its session of this id has set"),
+            )
+            .arg(
                 Arg::new("ask")
                     .long("ask")
                     .action(ArgAction::SetTrue)
@@ -37,6 +43,9 @@ pub(crate) fn command() -> Command {
 /// # Errors
 /// An error of the configuration, or why no request could go there; for a selector that cannot be read the place.
 pub(crate) fn explain(matches: &ArgMatches) -> Result<(), String> {
+    if let Some(session) = matches.get_one::<String>("session") {
+        return in_session(matches, session);
+    }
     let found = setup::setup(matches)?;
     let engine = found.engine()?;
     let text = matches.get_one::<String>("selector").map_or("", String::as_str);
@@ -53,6 +62,18 @@ pub(crate) fn explain(matches: &ArgMatches) -> Result<(), String> {
         out::line(as_json(text, &plan));
     } else {
         out::line(plan.explain().trim_end());
+    }
+    Ok(())
+}
+
+/// What the running host says of one of its sessions.
+fn in_session(matches: &ArgMatches, session: &str) -> Result<(), String> {
+    let (settings, _) = setup::settings(matches)?;
+    let model = matches.get_one::<String>("selector").map_or("", String::as_str);
+    let answer = operate::ask(&settings, "route", &json!({"model": model, "session": session}))?;
+    match answer.get("text").and_then(Value::as_str).filter(|_| !matches.get_flag("json")) {
+        Some(text) => out::line(text.trim_end()),
+        None => out::line(answer),
     }
     Ok(())
 }

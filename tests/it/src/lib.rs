@@ -12,6 +12,7 @@ mod commands_history;
 mod commands_rules;
 mod cuts;
 mod deadlines;
+mod diagnostics;
 mod first_run;
 mod golden;
 mod headers;

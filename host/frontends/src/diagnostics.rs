@@ -1,0 +1,117 @@
+//! What an operator asks a running host, on the host's own machine only. Paths and fields are those of LIP's Python
+//! predecessor where it has them.
+use crate::app::{App, Shared};
+use crate::{intake, respond};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::routing::{get, post};
+use base::{Fault, Kind};
+use engine::{Dialect, Standing};
+use http::request::Parts;
+use http::{Request, Response};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+pub(crate) const PREFIX: &str = "/v1/diagnostics";
+
+/// Marks a request that came from the host's own machine.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Local;
+
+pub(crate) fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/v1/diagnostics", get(standings))
+        .route("/v1/diagnostics/route", post(route))
+        .route("/v1/diagnostics/backends/{name}/reactivate", post(reactivate))
+}
+
+/// Lets in who has a key and sits at this machine.
+fn admit(app: &App, parts: &Parts) -> Result<(), Fault> {
+    app.keys.admit(parts)?;
+    if parts.extensions.get::<Local>().is_none() {
+        let fault = Fault::client(Kind::Forbidden, "diagnostics are for callers on this host's own machine");
+        return Err(fault.hint("Call it by 127.0.0.1 or ::1"));
+    }
+    Ok(())
+}
+
+fn answered(result: Result<Value, Fault>) -> Response<Body> {
+    match result {
+        Ok(value) => respond::json(&value),
+        Err(fault) => respond::error(Dialect::OpenAiChat, &fault),
+    }
+}
+
+async fn standings(State(app): State<Shared>, request: Request<Body>) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    intake::drain(body).await;
+    answered(
+        admit(&app, &parts)
+            .map(|()| json!({"instances": app.engine.standings().iter().map(instance).collect::<Vec<_>>()})),
+    )
+}
+
+fn instance(standing: &Standing) -> Value {
+    let status = match standing {
+        Standing { missing: Some(_), .. } => "disabled",
+        Standing { n_keys, n_disabled, .. } if n_keys == n_disabled => "disabled",
+        Standing { rests: Some(_), .. } => "rate_limited",
+        _ => "active",
+    };
+    json!({
+        "name": standing.name,
+        "connector_type": standing.connector,
+        "availability_status": status,
+        "cooldown_remaining_seconds": standing.rests.map(|rest| rest.as_secs_f64()),
+        "keys": standing.n_keys,
+        "keys_disabled": standing.n_disabled,
+        "validation_errors": standing.missing.iter().collect::<Vec<_>>(),
+    })
+}
+
+async fn reactivate(
+    State(app): State<Shared>,
+    Path(name): Path<String>,
+    request: Request<Body>,
+) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    intake::drain(body).await;
+    answered(admit(&app, &parts).and_then(|()| {
+        match app.engine.reactivate(&name) {
+            true => Ok(json!({"backend_instance": name, "reactivated": true})),
+            false => Err(Fault::client(Kind::NotFound, format!("there is no backend \"{name}\""))
+                .hint("GET /v1/diagnostics lists them")),
+        }
+    }))
+}
+
+/// A question about a route.
+#[derive(Deserialize)]
+struct Question {
+    /// As a client's `model`.
+    model: String,
+    /// A session's id.
+    session: String,
+}
+
+async fn route(State(app): State<Shared>, request: Request<Body>) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let asked = app.intake(&parts, body).await;
+    answered(asked.and_then(|body| {
+        admit(&app, &parts)?;
+        let question: Question = serde_json::from_slice(&body).map_err(|e| {
+            Fault::client(Kind::BadRequest, format!("the question cannot be read: {e}"))
+                .hint("Send {\"model\": …, \"session\": …}")
+        })?;
+        let caller = app.keys.caller(&parts);
+        let plan = app.engine.plan_in_session(&question.model, &caller, &question.session)?;
+        Ok(json!({
+            "selector": question.model,
+            "session": question.session,
+            "legs": plan.legs.iter().map(|leg| json!({"backend": leg.backend, "model": leg.model})).collect::<Vec<_>>(),
+            "why": plan.why.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "text": plan.explain(),
+        }))
+    }))
+}

@@ -1,0 +1,55 @@
+//! Asks the host that runs on this machine.
+use bytes::Bytes;
+use egress::{Call, Deadlines, Egress};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
+use http::{Method, Uri};
+use http_body_util::{BodyExt, Limited};
+use serde_json::Value;
+use settings::Resolved;
+use std::net::IpAddr;
+
+/// Bytes of an answer that are read.
+const ANSWER_BYTES_MAX: usize = 16 << 20;
+
+/// Posts `question` to `/v1/diagnostics/<what>` of the host that these settings describe.
+///
+/// # Errors
+/// No host there, or its own error in words.
+pub(crate) fn ask(settings: &Resolved, what: &str, question: &Value) -> Result<Value, String> {
+    let url = format!("http://{}/v1/diagnostics/{what}", address(settings));
+    let url: Uri = url.parse().map_err(|e| format!("{url}: {e}"))?;
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(USER_AGENT, HeaderValue::from_static("lip"));
+    if let Some(key) = settings.client_keys().first() {
+        let bearer = HeaderValue::from_str(&format!("Bearer {}", key.expose()));
+        let mut bearer =
+            bearer.map_err(|_| "a client key holds characters that no header may hold".to_owned())?;
+        bearer.set_sensitive(true);
+        headers.insert(AUTHORIZATION, bearer);
+    }
+    let call = Call { method: Method::POST, url, headers, body: Bytes::from(question.to_string()) };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|e| e.to_string())?.block_on(async {
+        let head = Egress::new(Deadlines::default()).send(call, None).await;
+        let head = head.map_err(|fault| format!("{}; is lip running?", fault.public()))?;
+        let body = Limited::new(head.body, ANSWER_BYTES_MAX).collect().await.map_err(|e| e.to_string())?;
+        let answer: Value =
+            serde_json::from_slice(&body.to_bytes()).map_err(|e| format!("the host's answer: {e}"))?;
+        match answer.get("error").and_then(|error| error.get("message")).and_then(Value::as_str) {
+            Some(message) => Err(message.to_owned()),
+            None => Ok(answer),
+        }
+    })
+}
+
+/// Where it listens: this machine's own address where it listens on all.
+fn address(settings: &Resolved) -> String {
+    let (host, port) = (settings.host(), settings.port());
+    match host.parse() {
+        Ok(IpAddr::V4(ip)) if ip.is_unspecified() => format!("127.0.0.1:{port}"),
+        Ok(IpAddr::V6(ip)) if ip.is_unspecified() => format!("[::1]:{port}"),
+        Ok(IpAddr::V6(ip)) => format!("[{ip}]:{port}"),
+        Ok(IpAddr::V4(_)) | Err(_) => format!("{host}:{port}"),
+    }
+}
