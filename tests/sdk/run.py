@@ -24,7 +24,7 @@ from dataclasses import dataclass
 
 import report
 import servers
-from servers import AIMOCK, BAD_KEY, CLIENT_KEY, HERE, NODE, PYTHON, UPSTREAM_KEY, quiet_env
+from servers import AIMOCK, BAD_KEY, CLIENT_KEY, HERE, NODE, PYTHON, UPSTREAM_KEY
 
 SCRIPT_S = 240
 
@@ -61,14 +61,7 @@ def run_script(path, origin, options, arguments, skips):
         command += ["--only", options.only]
     began = time.monotonic()
     try:
-        done = subprocess.run(
-            [str(part) for part in command],
-            env=quiet_env(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=SCRIPT_S,
-        )
+        done = servers.run_quietly(command, SCRIPT_S)
         output, status = done.stdout, done.returncode
     except subprocess.TimeoutExpired as late:
         raw = late.stdout or ""

@@ -9,12 +9,11 @@ Needs `scripts/tools`. Uses the standard library only.
 import argparse
 import concurrent.futures
 import pathlib
-import subprocess
 import sys
 import tempfile
 
 import servers
-from servers import AIMOCK, CLIENT_KEY, HERE, NODE, PYTHON, UPSTREAM_KEY, quiet_env
+from servers import AIMOCK, CLIENT_KEY, HERE, NODE, PYTHON, UPSTREAM_KEY
 
 SCRIPTS = (("Python", PYTHON, HERE / "commands.py"), ("Node", NODE, HERE / "commands.mjs"))
 SCRIPT_S = 60
@@ -22,14 +21,7 @@ SCRIPT_S = 60
 
 def run_script(runner, path, origin, witness, only):
     command = [runner, path, "--base", origin, "--seen", witness, "--key", CLIENT_KEY, "--mode", "upstream", "--only", only]
-    done = subprocess.run(
-        [str(part) for part in command],
-        env=quiet_env(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=SCRIPT_S,
-    )
+    done = servers.run_quietly(command, SCRIPT_S)
     return done.stdout, done.returncode
 
 

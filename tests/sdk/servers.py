@@ -47,6 +47,13 @@ def quiet_env():
     return {**kept, "NO_PROXY": "127.0.0.1", "HOME": tempfile.gettempdir()}
 
 
+def run_quietly(command, limit_s):
+    """Runs a program to its end, in an environment without keys; its two outputs are one."""
+    return subprocess.run(
+        [str(part) for part in command], env=quiet_env(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=limit_s
+    )
+
+
 def end_when_told():
     """Makes SIGTERM, as of a suite that took too long, run the `finally` clauses that end the servers."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))

@@ -6,7 +6,7 @@ use crate::lease::Leased;
 use crate::line::Lost;
 use crate::place::Place;
 use crate::pool::{Host, Pool, Way};
-use crate::transport;
+use crate::transport::{self, Transport};
 use base::{Fault, Kind, Retry};
 use bytes::Bytes;
 use http::header::{
@@ -16,12 +16,9 @@ use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderMap, Method, Request, Response, Uri};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::rt::{Read, Write};
-use hyper_util::client::legacy::connect::{Connection, HttpConnector};
-use std::error::Error;
+use hyper_util::client::legacy::connect::HttpConnector;
 use std::sync::Arc;
 use std::time::Duration;
-use tower_service::Service;
 
 /// Carries the ids of the hosts that a request has passed, so that a host which is pointed at itself fails at once.
 pub const LOOP_GUARD: HeaderName = HeaderName::from_static("x-llmproxy-loop-guard");
@@ -109,12 +106,7 @@ impl Egress {
 
     /// A way out whose connections `transport` makes; TLS is spoken over it where a URL says so. For tests that hold the far
     /// end of every connection in their hands.
-    pub fn over<T>(transport: T, deadlines: Deadlines) -> Self
-    where
-        T: Service<Uri, Future: Send, Error: Into<Box<dyn Error + Send + Sync>>>,
-        T: Clone + Send + Sync + 'static,
-        T::Response: Connection + Read + Write + Send + Unpin + 'static,
-    {
+    pub fn over(transport: impl Transport, deadlines: Deadlines) -> Self {
         Self { pool: Pool::new(transport::over(transport)), deadlines }
     }
 
@@ -166,8 +158,8 @@ impl Egress {
                     address_line(&mut request, &url);
                     match line.exchange(request).await {
                         Ok(response) => {
-                            let pool = Arc::clone(&self.pool);
-                            return Ok((response, Some(Leased { line: Some(line), pool, host: Some(host) })));
+                            let leased = Leased::new(Arc::clone(&self.pool), host, line);
+                            return Ok((response, Some(leased)));
                         }
                         Err(lost) => lost,
                     }

@@ -11,31 +11,36 @@ use std::task::{Context, Poll};
 /// nobody listens any more.
 #[derive(Debug)]
 pub(crate) struct Leased {
-    pub(crate) line: Option<Box<Line>>,
-    pub(crate) host: Option<Host>,
-    pub(crate) pool: Arc<Pool>,
+    /// None once it is back, or broken.
+    held: Option<(Host, Box<Line>)>,
+    pool: Arc<Pool>,
 }
 
 impl Leased {
+    /// Lends a line to `host`.
+    pub(crate) fn new(pool: Arc<Pool>, host: Host, line: Box<Line>) -> Self {
+        Self { held: Some((host, line)), pool }
+    }
+
     /// The next frame of the answer.
     pub(crate) fn poll_frame(
         &mut self,
         incoming: &mut Incoming,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let Some(line) = self.line.as_mut() else { return Poll::Ready(None) };
+        let Some((_, line)) = self.held.as_mut() else { return Poll::Ready(None) };
         let frame = std::task::ready!(line.poll_frame(incoming, cx));
         match &frame {
             Some(Ok(_)) if !incoming.is_end_stream() => {}
             Some(Ok(_)) | None => self.give_back(),
-            Some(Err(_)) => self.line = None,
+            Some(Err(_)) => self.held = None,
         }
         Poll::Ready(frame)
     }
 
     /// The answer has been read.
     fn give_back(&mut self) {
-        if let (Some(line), Some(host)) = (self.line.take(), self.host.take()) {
+        if let Some((host, line)) = self.held.take() {
             self.pool.give_back(host, line);
         }
     }

@@ -11,3 +11,4 @@ mod transport;
 
 pub use body::Body;
 pub use client::{Call, Deadlines, Egress, Head, Identity, LOOP_GUARD};
+pub use transport::Transport;

@@ -78,6 +78,20 @@ impl Pool {
 
     /// A connection that waits for a request and is still good.
     pub(crate) fn waiting(&self, host: &Host) -> Option<Way> {
+        loop {
+            let mut way = self.used_last(host)?;
+            let is_good = match &mut way {
+                Way::Line(line) => line.is_free(),
+                Way::Shared(_) => true,
+            };
+            if is_good {
+                return Some(way);
+            }
+        }
+    }
+
+    /// The connection that was used last: the others may grow old and go.
+    fn used_last(&self, host: &Host) -> Option<Way> {
         let mut all = self.open.lock();
         let open = all.get_mut(host)?;
         if let Some((sender, used)) = open.shared.as_mut() {
@@ -87,13 +101,12 @@ impl Pool {
             }
             open.shared = None;
         }
-        // The one that was used last: the others may grow old and go.
-        while let Some((mut line, since)) = open.lines.pop_back() {
-            if since.elapsed() < IDLE_MAX && line.is_free() {
-                return Some(Way::Line(line));
-            }
+        let (line, since) = open.lines.pop_back()?;
+        if since.elapsed() >= IDLE_MAX {
+            open.lines.clear(); // the others have waited longer
+            return None;
         }
-        None
+        Some(Way::Line(line))
     }
 
     /// A new connection.

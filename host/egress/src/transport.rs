@@ -26,13 +26,30 @@ pub(crate) trait Open: Send + Sync {
     fn open(&self, url: Uri) -> Opening;
 }
 
-/// Streams over `transport`.
-pub(crate) fn over<T>(transport: T) -> Box<dyn Open>
+/// What connections can be made of.
+pub trait Transport:
+    Service<
+        Uri,
+        Response: Connection + Read + Write + Send + Unpin + 'static,
+        Error: Into<Box<dyn Error + Send + Sync>>,
+        Future: Send,
+    > + Clone
+    + Send
+    + Sync
+    + 'static
+{
+}
+
+impl<T> Transport for T
 where
     T: Service<Uri, Future: Send, Error: Into<Box<dyn Error + Send + Sync>>>,
     T: Clone + Send + Sync + 'static,
     T::Response: Connection + Read + Write + Send + Unpin + 'static,
 {
+}
+
+/// Streams over `transport`.
+pub(crate) fn over(transport: impl Transport) -> Box<dyn Open> {
     let tls = HttpsConnectorBuilder::new()
         .with_webpki_roots()
         .https_or_http()
@@ -41,12 +58,7 @@ where
     Box::new(tls)
 }
 
-impl<T> Open for HttpsConnector<T>
-where
-    T: Service<Uri, Future: Send, Error: Into<Box<dyn Error + Send + Sync>>>,
-    T: Clone + Send + Sync + 'static,
-    T::Response: Connection + Read + Write + Send + Unpin + 'static,
-{
+impl<T: Transport> Open for HttpsConnector<T> {
     fn open(&self, url: Uri) -> Opening {
         let mut connector = self.clone();
         Box::pin(async move {

@@ -6,7 +6,7 @@ use crate::view::SessionView;
 use base::{Fault, Kind, SessionSettings};
 use commands::{Scan, Syntax, reply_text, run, scan};
 use lip_wire::lens::{Edits, Field, TextPart};
-use routing::plan::{Plan, Thinking};
+use routing::plan::{Ask, Plan, Thinking};
 use sessions::{
     AGENT_HEADERS, Hidden, Hints, MessageHash, Scope, Session, SessionId, Splice, Update, chains, keep,
     message_hash, resolve, session_in_user_id, splices, turn_keys,
@@ -30,6 +30,16 @@ pub(crate) enum Prepared {
     Forward(Conversation, Edits),
     /// It was nothing but commands: this is what the user is told.
     Local(String),
+}
+
+/// What the planner is asked for `model` in a session with these settings.
+pub(crate) fn ask<'a>(session: &Session, settings: &'a SessionSettings, model: &'a str) -> Ask<'a> {
+    Ask {
+        turns: session.turns,
+        first_taken: session.first_taken,
+        thinker_rests: session.thinker_rests,
+        ..Ask::new(model, &settings.route, &settings.sampling)
+    }
 }
 
 pub(crate) fn now_ms() -> u64 {

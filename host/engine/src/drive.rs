@@ -13,7 +13,7 @@ use http::header::HeaderName;
 use lip_wire::lens::Edits;
 use parking_lot::Mutex;
 use routing::health::Health;
-use routing::plan::{LegId, Plan};
+use routing::plan::LegId;
 use routing::policy::{AttemptId, Attempts, Budgets, Decision, Outcome, Start, Tick};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -65,7 +65,6 @@ pub(crate) struct Ledger {
     health: Arc<Mutex<Health>>,
     attempts: Attempts,
     attempt: AttemptId,
-    plan: Arc<Plan>,
     conversation: Option<Conversation>,
     _permit: Option<OwnedSemaphorePermit>,
 }
@@ -95,7 +94,7 @@ impl Ledger {
 
     fn note(&self, fault: Option<&Fault>) {
         if let Some(conversation) = &self.conversation {
-            let trace = Trace::new(Arc::clone(&self.plan), &self.attempts, Some(self.attempt), fault);
+            let trace = Trace::new(&self.attempts, Some(self.attempt), fault);
             self.engine.traces.put(conversation.id(), trace);
         }
     }
@@ -195,8 +194,8 @@ impl Drive {
         if let Some(label) = job.planned.label(leg.0) {
             reply.headers.insert(ROUTE_HEADER, label.clone());
         }
-        let (engine, plan) = (Arc::clone(&job.engine), Arc::clone(&job.planned.plan));
-        let ledger = Ledger { engine, health, attempts, attempt: id, plan, conversation, _permit: permit };
+        let engine = Arc::clone(&job.engine);
+        let ledger = Ledger { engine, health, attempts, attempt: id, conversation, _permit: permit };
         Ok(match reply.body {
             ReplyBody::Full(bytes) => {
                 ledger.ended(None);
@@ -218,7 +217,7 @@ impl Drive {
             Outcome::Answered(_) => Fault::host(Kind::Internal, "internal error"),
         };
         if let Some(conversation) = &self.conversation {
-            let trace = Trace::new(Arc::clone(&self.job.planned.plan), attempts, None, Some(&fault));
+            let trace = Trace::new(attempts, None, Some(&fault));
             self.job.engine.traces.put(conversation.id(), trace);
         }
         // The upstream's own words, where the policy ended with its fault and changed nothing about it.

@@ -1,7 +1,7 @@
 //! The engine: all that turns need, and the steps of a turn in their order.
 use crate::backend::{Backend, Backends};
 use crate::commit::Committed;
-use crate::conversation::{Conversation, Prepared, prepare};
+use crate::conversation::{Conversation, Prepared, ask, prepare};
 use crate::drive::{Drive, Job};
 use crate::gate::Gates;
 use crate::ids::Ids;
@@ -186,15 +186,10 @@ impl Engine {
         loop_guard: HeaderValue,
         permit: OwnedSemaphorePermit,
     ) -> Result<Reply, Failure> {
-        let session = conversation.session();
-        let settings = conversation.settings();
         let ask = Ask {
             header: turn.header("x-lip-route"),
-            turns: session.turns,
-            first_taken: session.first_taken,
-            thinker_rests: session.thinker_rests,
             rotation: self.rotation.fetch_add(1, Ordering::Relaxed),
-            ..Ask::new(&turn.model, &settings.route, &settings.sampling)
+            ..ask(conversation.session(), conversation.settings(), &turn.model)
         };
         if self.backends.iter().next().is_none() {
             let fault = Fault::host(Kind::Unavailable, "this host has no backend").code("no_backend");

@@ -29,7 +29,7 @@ impl Planned {
 }
 
 /// The table that plans are made from, and those that last.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Planner {
     pub(crate) table: Table,
     kept: RwLock<HashMap<String, Planned>>,

@@ -1,9 +1,9 @@
 //! What an operator may ask and do: how the backends stand, another chance for one, where a session's next turn would go.
-use crate::conversation::now_ms;
+use crate::conversation::{ask, now_ms};
 use crate::drive;
 use crate::engine::Engine;
 use base::{Fault, Kind};
-use routing::plan::{Ask, Plan};
+use routing::plan::Plan;
 use sessions::{Key, Scope};
 use std::time::Duration;
 
@@ -63,13 +63,6 @@ impl Engine {
             return Err(fault
                 .hint("!/status in the chat shows a session's id; it is another one for every client key"));
         };
-        let settings = session.settings();
-        let ask = Ask {
-            turns: session.turns,
-            first_taken: session.first_taken,
-            thinker_rests: session.thinker_rests,
-            ..Ask::new(model, &settings.route, &settings.sampling)
-        };
-        self.planner.load().table.plan(&ask)
+        self.planner.load().table.plan(&ask(&session, session.settings(), model))
     }
 }

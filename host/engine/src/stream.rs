@@ -13,8 +13,8 @@ use std::task::{Context, Poll};
 
 /// Chunks that are joined at the most before they go out.
 const JOINED_MAX: usize = 16;
-/// Turns of the runtime that a chunk waits for its successors: one for the upstream connection's task to read, one for it to
-/// hand over.
+/// Turns of the runtime that a chunk waits for its successors: where a connection has a task of its own (HTTP/2), one for it to
+/// read and one for it to hand over.
 const YIELDS: u8 = 2;
 /// After so many waits that brought nothing, chunks come one by one: that many more go out without a wait.
 const BARREN_MAX: u8 = 4;

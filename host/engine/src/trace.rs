@@ -27,12 +27,8 @@ struct Trouble {
 }
 
 impl Trace {
-    pub(crate) fn new(
-        plan: Arc<Plan>,
-        attempts: &Attempts,
-        answered: Option<AttemptId>,
-        fault: Option<&Fault>,
-    ) -> Self {
+    pub(crate) fn new(attempts: &Attempts, answered: Option<AttemptId>, fault: Option<&Fault>) -> Self {
+        let plan = Arc::clone(attempts.plan());
         let losses = attempts.losses();
         let is_smooth = losses.is_empty() && fault.is_none();
         let trouble =

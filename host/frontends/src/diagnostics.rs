@@ -21,9 +21,9 @@ pub(crate) struct Local;
 
 pub(crate) fn routes() -> Router<Shared> {
     Router::new()
-        .route("/v1/diagnostics", get(standings))
-        .route("/v1/diagnostics/route", post(route))
-        .route("/v1/diagnostics/backends/{name}/reactivate", post(reactivate))
+        .route(PREFIX, get(standings))
+        .route(&format!("{PREFIX}/route"), post(route))
+        .route(&format!("{PREFIX}/backends/{{name}}/reactivate"), post(reactivate))
 }
 
 /// Lets in who has a key and sits at this machine.
@@ -106,12 +106,10 @@ async fn route(State(app): State<Shared>, request: Request<Body>) -> Response<Bo
         })?;
         let caller = app.keys.caller(&parts);
         let plan = app.engine.plan_in_session(&question.model, &caller, &question.session)?;
-        Ok(json!({
-            "selector": question.model,
-            "session": question.session,
-            "legs": plan.legs.iter().map(|leg| json!({"backend": leg.backend, "model": leg.model})).collect::<Vec<_>>(),
-            "why": plan.why.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "text": plan.explain(),
-        }))
+        let mut told = plan.as_json(&question.model);
+        if let Some(told) = told.as_object_mut() {
+            told.insert("session".to_owned(), question.session.into());
+        }
+        Ok(told)
     }))
 }

@@ -89,11 +89,11 @@ pub(crate) fn scanned(dialect: Dialect, body: &Bytes) -> Result<lens::Lens, Faul
 
 fn malformed(error: &lens::LensError, body: &[u8]) -> Fault {
     let fault = |sentence: String| Fault::client(Kind::BadRequest, sentence).code("invalid_body");
-    match (error.path(), lens::place(error, body)) {
-        (Some(path), _) => fault(error.to_string()).param(path),
+    match lens::place(error, body) {
+        None => fault(error.to_string()),
+        Some(path) if error.path().is_some() => fault(error.to_string()).param(path),
         // Not every dialect's error has a place for the path.
-        (None, Some(path)) => fault(format!("{path}: {error}")).param(path),
-        (None, None) => fault(error.to_string()),
+        Some(path) => fault(format!("{path}: {error}")).param(path),
     }
 }
 

@@ -1,7 +1,6 @@
 //! `lip route explain`: where a request would go, and why. Asks no backend unless told to.
 use crate::{operate, out, setup};
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use routing::plan::{Leg, Plan};
 use routing::selector::Selector;
 use serde_json::{Value, json};
 
@@ -59,7 +58,7 @@ pub(crate) fn explain(matches: &ArgMatches) -> Result<(), String> {
         _ => fault.public(),
     })?;
     if matches.get_flag("json") {
-        out::line(as_json(text, &plan));
+        out::line(plan.as_json(text));
     } else {
         out::line(plan.explain().trim_end());
     }
@@ -76,14 +75,4 @@ fn in_session(matches: &ArgMatches, session: &str) -> Result<(), String> {
         None => out::line(answer),
     }
     Ok(())
-}
-
-fn as_json(text: &str, plan: &Plan) -> Value {
-    let leg = |leg: &Leg| json!({"backend": leg.backend, "model": leg.model});
-    json!({
-        "selector": text,
-        "legs": plan.legs.iter().map(leg).collect::<Vec<_>>(),
-        "why": plan.why.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "text": plan.explain(),
-    })
 }

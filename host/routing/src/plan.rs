@@ -24,6 +24,7 @@ pub use table::{Backend, NamePolicy, Named, Preference, Readiness, StaticRoute, 
 pub use why::Why;
 
 use base::{Fault, RouteOverrides, Sampling};
+use serde_json::{Value, json};
 use std::{fmt, time::Duration};
 
 /// What is asked of the planner for one turn.
@@ -161,6 +162,17 @@ impl Table {
 }
 
 impl Plan {
+    /// The plan as people's programs read it: what was asked, the legs, the reasons, and all of it in words.
+    pub fn as_json(&self, selector: &str) -> Value {
+        let leg = |leg: &Leg| json!({"backend": leg.backend, "model": leg.model});
+        json!({
+            "selector": selector,
+            "legs": self.legs.iter().map(leg).collect::<Vec<_>>(),
+            "why": self.why.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "text": self.explain(),
+        })
+    }
+
     /// The plan in words, one line each: the tree, then the reasons.
     pub fn explain(&self) -> String {
         let mut text = String::new();

@@ -119,7 +119,7 @@ impl Attempts {
     }
 
     /// The plan that is carried out.
-    pub fn plan(&self) -> &Plan {
+    pub const fn plan(&self) -> &Arc<Plan> {
         &self.plan
     }
 

@@ -71,8 +71,16 @@ pub struct Resolved {
     pub session: Session,
     /// How it was found.
     pub how: How,
-    /// For a session that no store knows yet: the name that its client gave it, if any.
-    new: Option<Option<Key>>,
+    origin: Origin,
+}
+
+/// Where a session comes from.
+#[derive(Clone, Copy, Debug)]
+enum Origin {
+    /// The store has it.
+    Stored,
+    /// No store knows it yet; its client may have given it a name.
+    Fresh { name: Option<Key> },
 }
 
 /// Finds the session of a request, or makes one named `fresh`, which is remembered once it is [kept](keep).
@@ -114,11 +122,11 @@ pub async fn resolve<S: Store + ?Sized>(
 }
 
 const fn found(session: Session, how: How) -> Resolved {
-    Resolved { session, how, new: None }
+    Resolved { session, how, origin: Origin::Stored }
 }
 
 const fn new(session: Session, name: Option<Key>, how: How) -> Resolved {
-    Resolved { session, how, new: Some(name) }
+    Resolved { session, how, origin: Origin::Fresh { name } }
 }
 
 /// Remembers what a turn adds to its session, and the session itself if it is new.
@@ -131,13 +139,14 @@ pub async fn keep<S: Store + ?Sized>(
     mut update: Update,
     now: UnixMs,
 ) -> Result<(), Fault> {
-    let Some(name) = found.new else {
-        store.update(found.session.id, update, now).await?;
-        return Ok(());
-    };
-    let (mut session, key) = (found.session.clone(), update.key.take());
-    session.apply(update, now);
-    store.create(session, name, key, now).await
+    match found.origin {
+        Origin::Stored => store.update(found.session.id, update, now).await.map(drop),
+        Origin::Fresh { name } => {
+            let (mut session, key) = (found.session.clone(), update.key.take());
+            session.apply(update, now);
+            store.create(session, name, key, now).await
+        }
+    }
 }
 
 fn fits(id: &str) -> bool {
