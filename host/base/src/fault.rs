@@ -1,5 +1,5 @@
 //! What went wrong in a turn: whose side, what kind, what may be tried next.
-use std::{error::Error, fmt, sync::Arc, time::Duration};
+use std::{borrow::Cow, error::Error, fmt, sync::Arc, time::Duration};
 
 /// Whose fault it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -128,7 +128,7 @@ pub struct Fault {
     /// What to do about it, if anything can be done. Holds no secret.
     pub hint: Option<String>,
     /// A stable machine-readable code, such as `model_not_found`.
-    pub code: Option<&'static str>,
+    pub code: Option<Cow<'static, str>>,
     /// The request field that is to blame, such as `messages[0].role`.
     pub param: Option<String>,
     /// The status that goes to the client where it differs from [`Kind::status`].
@@ -188,8 +188,8 @@ impl Fault {
 
     /// Adds the machine-readable code.
     #[must_use]
-    pub const fn code(mut self, code: &'static str) -> Self {
-        self.code = Some(code);
+    pub fn code(mut self, code: impl Into<Cow<'static, str>>) -> Self {
+        self.code = Some(code.into());
         self
     }
 

@@ -6,7 +6,7 @@ use crate::scope::Scope;
 use crate::source::Source;
 use crate::translate::{self, Wanted};
 use crate::turn::{Failure, Turn};
-use crate::{redact, request, wire};
+use crate::{drive, redact, request, wire};
 use base::{Fault, Kind, Sampling};
 use bytes::Bytes;
 use lip_wire::Dialect;
@@ -25,6 +25,7 @@ struct Meta<'a> {
     stream: bool,
     dialect: &'static str,
     session: &'a str,
+    random: u64,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     headers: &'a [(&'static str, String)],
 }
@@ -80,8 +81,9 @@ impl Attempt<'_> {
         };
         // Headers of the client's dialect mean nothing in another.
         let headers = if is_native { turn.forwarded() } else { Vec::new() };
-        let session = &*self.job.session;
-        let meta = Meta { model, stream: turn.stream, dialect: dialect.id(), session, headers: &headers };
+        let (session, random) = (&*self.job.session, drive::tick().rand);
+        let (stream, dialect_id) = (turn.stream, dialect.id());
+        let meta = Meta { model, stream, dialect: dialect_id, session, random, headers: &headers };
         let meta =
             serde_json::to_vec(&meta).map_err(|e| Fault::host(Kind::Internal, "internal error").source(e))?;
         let run = instance.run(Arc::<Scope>::clone(self.scope), turn.what.task(), meta, body)?;

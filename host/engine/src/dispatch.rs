@@ -1,5 +1,5 @@
 //! A turn on another selector, asked for by a connector: how virtual backends work. It is a child of the turn that it serves:
-//! no commands, no session, the parent's time, and an end when its client goes.
+//! no commands, no forced route, its parent's conversation, headers and time, and an end when its client goes.
 use crate::drive::{self, Drive, Job};
 use crate::turn::{Turn, What};
 use crate::wire;
@@ -7,7 +7,8 @@ use base::{Fault, RouteOverrides, Sampling};
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body_util::BodyExt;
-use lip_wire::{Dialect, lens};
+use lip_wire::Dialect;
+use lip_wire::lens::{self, Lens};
 use loader::run::{Outcome, Refusal, Upstream};
 use routing::plan::Ask;
 use routing::policy::Budgets;
@@ -73,7 +74,9 @@ async fn answer(
         Fault::plugin(base::Kind::Internal, format!("the dispatched request is malformed: {e}"))
     })?;
     let (overrides, sampling) = (RouteOverrides::default(), Sampling::default());
-    let planned = engine.planned(&Ask::new(&meta.selector, &overrides, &sampling))?;
+    let rotation = engine.next_rotation();
+    let ask = Ask { is_nested: true, rotation, ..Ask::new(&meta.selector, &overrides, &sampling) };
+    let planned = engine.planned(&ask)?;
     if let Some(leg) = planned.plan.legs.iter().find(|leg| through.contains(&leg.backend)) {
         let circle = through.join(" > ");
         let fault =
@@ -85,24 +88,30 @@ async fn answer(
         commit_after: None,
         ..engine.rules.budgets
     };
-    let turn = Turn {
+    let turn = child(&parent.turn, meta, dialect, lens);
+    let edits = turn.lens.edits();
+    let health = engine.health_for(&planned);
+    let budgets = engine.budgets_for(&planned, budgets);
+    let (loop_guard, session) = (parent.loop_guard.clone(), parent.session.clone());
+    let job = Job { engine, turn, edits, planned, loop_guard, session, through };
+    let began = drive::now();
+    let drive = Drive { job: Arc::new(job), budgets, began, permit: None, health, conversation: None };
+    let reply = drive.run(None).await.map_err(|failure| failure.fault)?;
+    Ok(Upstream { status: reply.status, headers: reply.headers, body: reply.body.boxed_unsync() })
+}
+
+/// The client's headers mean something in the client's dialect alone.
+fn child(parent: &Turn, meta: Meta, dialect: Dialect, lens: Lens) -> Turn {
+    let is_same = dialect == parent.dialect;
+    Turn {
         dialect,
         what: What::Generate,
         model: meta.selector,
         stream: meta.stream,
         lens,
-        headers: HeaderMap::new(),
-        forwarded: &[],
-        caller: parent.turn.caller.clone(),
+        headers: if is_same { parent.headers.clone() } else { HeaderMap::new() },
+        forwarded: if is_same { parent.forwarded } else { &[] },
+        caller: parent.caller.clone(),
         shorthand: None,
-    };
-    let edits = turn.lens.edits();
-    let health = engine.health_for(&planned);
-    let budgets = engine.budgets_for(&planned, budgets);
-    let loop_guard = parent.loop_guard.clone();
-    let job = Job { engine, turn, edits, planned, loop_guard, session: String::new(), through };
-    let began = drive::now();
-    let drive = Drive { job: Arc::new(job), budgets, began, permit: None, health, conversation: None };
-    let reply = drive.run(None).await.map_err(|failure| failure.fault)?;
-    Ok(Upstream { status: reply.status, headers: reply.headers, body: reply.body.boxed_unsync() })
+    }
 }

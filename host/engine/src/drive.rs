@@ -41,7 +41,7 @@ pub(crate) struct Job {
     pub(crate) edits: Edits,
     pub(crate) planned: Planned,
     pub(crate) loop_guard: HeaderValue,
-    /// The session's name; none for a turn that another turn asked for.
+    /// The conversation's name for connectors; a turn that another turn asked for has that one's.
     pub(crate) session: String,
     /// The virtual backends that this turn came through, outermost first.
     pub(crate) through: Vec<String>,

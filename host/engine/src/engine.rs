@@ -188,7 +188,7 @@ impl Engine {
     ) -> Result<Reply, Failure> {
         let ask = Ask {
             header: turn.header("x-lip-route"),
-            rotation: self.rotation.fetch_add(1, Ordering::Relaxed),
+            rotation: self.next_rotation(),
             ..ask(conversation.session(), conversation.settings(), &turn.model)
         };
         if self.backends.iter().next().is_none() {
@@ -230,6 +230,10 @@ impl Engine {
                 Ok(Reply { status: 200, headers, body: ReplyBody::stream(Committed::new(deciding, dialect)) })
             }
         }
+    }
+
+    pub(crate) fn next_rotation(&self) -> u64 {
+        self.rotation.fetch_add(1, Ordering::Relaxed)
     }
 
     fn admit(&self) -> Result<OwnedSemaphorePermit, Fault> {

@@ -45,7 +45,8 @@ impl Planner {
     /// # Errors
     /// As [`Table::plan`].
     pub(crate) fn plan(&self, ask: &Ask<'_>, backends: &Backends) -> Result<Planned, Fault> {
-        let is_plain = ask.header.is_none() && ask.overrides.is_empty() && ask.sampling.is_empty();
+        let is_own = ask.header.is_none() && !ask.is_nested;
+        let is_plain = is_own && ask.overrides.is_empty() && ask.sampling.is_empty();
         if is_plain && let Some(planned) = self.kept.read().get(ask.model) {
             return Ok(planned.clone());
         }

@@ -16,7 +16,7 @@ pub(crate) fn neutral(fault: &Fault) -> WireFault {
         status,
         kind: FailureKind::of_status(status),
         message: fault.public(),
-        code: fault.code.map(str::to_owned),
+        code: fault.code.as_deref().map(str::to_owned),
         param: fault.param.clone(),
         retry_after: retry_after(fault),
         ..WireFault::default()

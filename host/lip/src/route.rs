@@ -54,7 +54,9 @@ pub(crate) fn explain(matches: &ArgMatches) -> Result<(), String> {
     }
     let turns = matches.get_one::<u64>("turn").copied().unwrap_or_default();
     let plan = engine.plan(text, turns).map_err(|fault| match Selector::parse(text) {
-        Err(error) if fault.code == Some(error.code.name()) => format!("{error}\n{}", error.caret()),
+        Err(error) if fault.code.as_deref() == Some(error.code.name()) => {
+            format!("{error}\n{}", error.caret())
+        }
         _ => fault.public(),
     })?;
     if matches.get_flag("json") {

@@ -136,7 +136,7 @@ impl Health {
             Kind::Unauthorized if upstream => pool.disable(ticket.key),
             Kind::RateLimited if upstream => {
                 let wait = told.unwrap_or_else(|| pool.strike(ticket.key, rules.strike, rules.strike_max));
-                let spent = matches!(fault.code, Some("insufficient_quota" | "quota_exceeded"));
+                let spent = matches!(fault.code.as_deref(), Some("insufficient_quota" | "quota_exceeded"));
                 pool.rest(ticket.key, (!spent).then_some(model), now, now + wait);
             }
             Kind::Internal | Kind::BadGateway | Kind::Unavailable | Kind::Timeout | Kind::Overloaded

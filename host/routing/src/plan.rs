@@ -48,6 +48,9 @@ pub struct Ask<'a> {
     pub thinker_rests: u32,
     /// A number that grows by one per request: spreads requests over equals.
     pub rotation: u64,
+    /// True for a turn that a virtual backend asks for. What forces every request, or follows after any, has had its part in
+    /// the turn of that backend.
+    pub is_nested: bool,
 }
 
 impl<'a> Ask<'a> {
@@ -63,6 +66,7 @@ impl<'a> Ask<'a> {
             first_taken: false,
             thinker_rests: 0,
             rotation: 0,
+            is_nested: false,
         }
     }
 }

@@ -62,7 +62,8 @@ impl Story {
                 Decision::Finish(Outcome::ClientGone) => return self.told.push("gone".into()),
                 Decision::Finish(Outcome::Failed { fault, after_output }) => {
                     let after = if after_output { " after output" } else { "" };
-                    let line = format!("fail {} {}{after}", fault.status(), fault.code.unwrap_or("-"));
+                    let line =
+                        format!("fail {} {}{after}", fault.status(), fault.code.as_deref().unwrap_or("-"));
                     return self.told.push(line);
                 }
             };

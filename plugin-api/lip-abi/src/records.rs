@@ -78,7 +78,7 @@ pub struct StepOut {
 pub struct AbiError {
     /// UTF-8: `auth`, `rate_limited`, `upstream`, `bad_request`, `not_found`, `timeout`, `unsupported`, `io`, `denied`, `panic`, …
     pub code: Buf,
-    /// JSON `{message, hint?, status?, retry_after_ms?, param?}`.
+    /// JSON `{message, hint?, status?, retry_after_ms?, param?, code?}`; `code` goes to the client.
     pub detail: Buf,
 }
 

@@ -4,7 +4,10 @@ use crate::{Error, HttpRequest, HttpResponse, Result};
 use lip_abi::abi_stable::std_types::RStr;
 use lip_abi::{Buf, Event, Op, event, op, status};
 use serde_json::json;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 /// How important a log line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +80,26 @@ impl Ctx {
             status::OK => Ok(()),
             other => Err(Error::from_status(other, &done.meta)),
         }
+    }
+
+    /// Waits for `work`, at most `ms` milliseconds. `None`: the time is over and `work` is dropped, which ends what it waits for.
+    pub async fn within<T>(&self, ms: u64, work: impl Future<Output = T> + Send) -> Option<T> {
+        let (mut work, mut over) = (pin!(work), pin!(self.sleep_ms(ms)));
+        let mut is_timed = true;
+        poll_fn(|cx| match work.as_mut().poll(cx) {
+            Poll::Ready(done) => Poll::Ready(Some(done)),
+            Poll::Pending if !is_timed => Poll::Pending,
+            Poll::Pending => match over.as_mut().poll(cx) {
+                Poll::Ready(Ok(())) => Poll::Ready(None),
+                // A host that does not wait has deadlines of its own.
+                Poll::Ready(Err(_)) => {
+                    is_timed = false;
+                    Poll::Pending
+                }
+                Poll::Pending => Poll::Pending,
+            },
+        })
+        .await
     }
 
     /// Reads a secret of this backend. Prefer [`HttpRequest::bearer`], which never shows the value to the connector.

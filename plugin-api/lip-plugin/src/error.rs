@@ -52,6 +52,12 @@ impl Error {
         self.with("param", path.to_string())
     }
 
+    /// Adds a stable word for machines that goes to the client, such as `model_not_found`: at most 64 letters, digits, `_`, `-`, `.`.
+    #[must_use]
+    pub fn client_code(self, code: &str) -> Self {
+        self.with("code", code)
+    }
+
     /// Adds the next step for the reader.
     #[must_use]
     pub fn hint(self, hint: impl fmt::Display) -> Self {

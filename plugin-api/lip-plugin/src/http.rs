@@ -1,5 +1,5 @@
 //! HTTP as a connector sees it: a request is data, a body belongs to the host.
-use crate::{Ctx, Error, Result};
+use crate::{Ctx, Error, Result, SseReader};
 use lip_abi::{Buf, Event, event, op, status};
 use serde::Serialize;
 use std::borrow::Cow;
@@ -189,6 +189,11 @@ impl HttpResponse {
             whole.extend_from_slice(&chunk);
         }
         Ok(whole)
+    }
+
+    /// The rest of the body as server-sent events.
+    pub fn events(self) -> SseReader {
+        SseReader::new(self)
     }
 
     /// "Give the client this answer": the host takes over status, headers and body, whether success or error.

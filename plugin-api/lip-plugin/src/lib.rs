@@ -46,6 +46,7 @@ mod exec;
 #[doc(hidden)]
 pub mod glue;
 mod http;
+mod sse;
 
 pub use connector::{Connector, Create, Model, Turn};
 pub use ctx::{Ctx, Level};
@@ -55,6 +56,7 @@ pub use http::{HttpRequest, HttpResponse};
 pub use lip_abi::{self, Buf};
 pub use serde::{self, Deserialize, Serialize};
 pub use serde_json::{self, Value, json};
+pub use sse::{SseEvent, SseReader};
 
 /// Exports one or many connectors from a library: `export_connector!(Acme);`, `export_connector!(Acme, Acme2);`. Once per library.
 #[macro_export]

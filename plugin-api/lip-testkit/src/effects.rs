@@ -87,6 +87,7 @@ impl World {
                 return None;
             }
             op::HTTP => self.http(&op.meta, op.body),
+            op::DISPATCH => self.dispatch(&op.meta, op.body),
             op::BODY_READ => self.read(op.handle),
             op::HEADERS => self.headers(op.handle),
             op::SECRET_GET => self.secret(&op.meta),
@@ -131,10 +132,27 @@ impl World {
             headers.push((name.to_lowercase(), format!("{prefix}{value}")));
         }
         let timeout_ms = meta.get("timeout_ms").and_then(Value::as_u64);
-        let reply = self.replies.iter().position(|reply| reply.fits(&method, &url));
+        self.answer(Seen { method, url, headers, secret_headers, body, timeout_ms })
+    }
+
+    /// A turn on another selector is seen as a request with the method `DISPATCH` and the selector as its URL.
+    fn dispatch(&mut self, meta: &[u8], body: Buf) -> Done {
+        let meta: Value = serde_json::from_slice(meta).unwrap_or_default();
+        let text = |key: &str| meta.get(key).and_then(Value::as_str).map(str::to_owned);
+        let (Some(url), Some(dialect)) = (text("selector"), text("dialect")) else {
+            return failed(status::DENIED, "a dispatched turn names a selector and a dialect");
+        };
+        let stream = meta.get("stream").and_then(Value::as_bool).unwrap_or_default().to_string();
+        let headers = vec![("dialect".to_owned(), dialect), ("stream".to_owned(), stream)];
+        let (method, secret_headers) = ("DISPATCH".to_owned(), Vec::new());
+        self.answer(Seen { method, url, headers, secret_headers, body, timeout_ms: None })
+    }
+
+    fn answer(&mut self, seen: Seen) -> Done {
+        let reply = self.replies.iter().position(|reply| reply.fits(&seen.method, &seen.url));
         let reply = reply.and_then(|at| self.replies.remove(at));
-        let missing = format!("no reply is scripted for {method} {url}");
-        self.requests.push(Seen { method, url, headers, secret_headers, body, timeout_ms });
+        let missing = format!("no reply is scripted for {} {}", seen.method, seen.url);
+        self.requests.push(seen);
         match reply.map(|reply| (reply.head, reply)) {
             None => failed(status::IO, missing),
             Some((Err((status, sentence)), _)) => failed(status, sentence),

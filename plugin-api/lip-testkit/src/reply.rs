@@ -86,7 +86,8 @@ impl Reply {
         self
     }
 
-    /// Serves this reply only to a request with this method whose path ends in `path_end`.
+    /// Serves this reply only to a request with this method whose path ends in `path_end`. A turn that the connector dispatches
+    /// has the method `DISPATCH` and its selector as the path.
     #[must_use]
     pub fn only_for(mut self, method: &str, path_end: &str) -> Self {
         self.only_for = Some((method.to_owned(), path_end.to_owned()));
@@ -94,7 +95,9 @@ impl Reply {
     }
 
     pub(crate) fn fits(&self, method: &str, url: &str) -> bool {
-        let path = url.split(['?', '#']).next().unwrap_or_default();
+        // A selector is no URL: its question mark belongs to it.
+        let is_selector = method == "DISPATCH";
+        let path = if is_selector { url } else { url.split(['?', '#']).next().unwrap_or_default() };
         match &self.only_for {
             Some((wanted, end)) => wanted == method && path.ends_with(end.as_str()),
             None => true,

@@ -35,7 +35,7 @@ impl Stage {
             config: "{}".into(),
             world: World { now_unix_ms: host::START_UNIX_MS, ..World::default() },
             what: "turn".to_owned(),
-            meta: json!({"session": "testkit"}),
+            meta: json!({"session": "testkit", "random": 0}),
             body: Buf::empty(),
             cancel_after: None,
         };
@@ -131,6 +131,12 @@ impl Stage {
     #[must_use]
     pub fn model(self, model: &str) -> Self {
         self.envelope("model", model)
+    }
+
+    /// The random bits of the turn; 0 if nothing is said.
+    #[must_use]
+    pub fn random(self, bits: u64) -> Self {
+        self.envelope("random", bits)
     }
 
     /// The dialect of the body, if not the manifest's first.

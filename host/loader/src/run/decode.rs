@@ -91,8 +91,10 @@ struct Detail {
     status: Option<u16>,
     retry_after_ms: Option<u64>,
     param: Option<String>,
+    code: Option<String>,
 }
 
+const CODE_BYTES_MAX: usize = 64;
 const MESSAGE_BYTES_MAX: usize = 4096;
 
 /// The fault that a library's error stands for.
@@ -126,6 +128,12 @@ pub(crate) fn fault(error: &AbiError) -> Fault {
     }
     if let Some(ms) = detail.retry_after_ms {
         fault.retry = Retry::After(Duration::from_millis(ms));
+    }
+    let is_word = |code: &String| {
+        code.len() <= CODE_BYTES_MAX && code.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b))
+    };
+    if let Some(code) = detail.code.filter(is_word) {
+        fault.code = Some(code.into());
     }
     fault.hint = detail.hint;
     fault.param = detail.param;
@@ -183,6 +191,9 @@ mod tests {
         );
         assert_eq!(fault_of("upstream", r#"{"status":418}"#).status(), 418);
         assert_eq!(fault_of("upstream", r#"{"status":200}"#).status(), 502);
+        let coded = fault_of("upstream", r#"{"status":502,"code":"phase_failed"}"#);
+        assert_eq!(coded.code.as_deref(), Some("phase_failed"));
+        assert_eq!(fault_of("upstream", r#"{"code":"a b"}"#).code, None);
         assert_eq!(fault_of("panic", r#"{"message":"boom"}"#).status(), 500);
         assert_eq!(fault_of("\u{1}", "garbage").status(), 500);
     }

@@ -39,7 +39,7 @@ fn panic_in_create_is_a_fault() {
     let plugin = Bench::new().load(&workshop::open().rogue("create_panics"));
     for _ in 0..100 {
         let fault = plugin.create("panics", "panics.a", &json!({})).unwrap_err();
-        assert_eq!((fault.side, fault.code), (Side::Plugin, Some("plugin_panic")));
+        assert_eq!((fault.side, fault.code.as_deref()), (Side::Plugin, Some("plugin_panic")));
         assert_eq!(fault.message, "the connector panicked: no instance \"panics.a\" today");
     }
 }

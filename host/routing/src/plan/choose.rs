@@ -16,7 +16,7 @@ pub(super) struct Choice {
 pub(super) fn choose(table: &Table, ask: &Ask<'_>, why: &mut Vec<Why>) -> Result<Choice, Fault> {
     let given = |selector| Choice { selector, home: None, uses_oneoff: false, may_fall_back: false };
     let session = ask.overrides;
-    if let Some(forced) = &table.static_route {
+    if let Some(forced) = table.static_route.as_ref().filter(|_| !ask.is_nested) {
         why.push(Why::Static);
         return Ok(given(forced.0.clone()));
     }
@@ -43,7 +43,7 @@ pub(super) fn choose(table: &Table, ask: &Ask<'_>, why: &mut Vec<Why>) -> Result
         (None, None) => {
             why.push(Why::Request(ask.model.to_owned()));
             let selector = read(table, ask, ask.model, Source::Request, why)?;
-            Ok(Choice { may_fall_back: true, ..given(selector) })
+            Ok(Choice { may_fall_back: !ask.is_nested, ..given(selector) })
         }
     }
 }

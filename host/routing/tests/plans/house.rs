@@ -51,7 +51,7 @@ pub(crate) fn show(plan: &Plan, node: &Node) -> String {
 pub(crate) fn plan(table: &Table, ask: &Ask<'_>) -> String {
     match table.plan(ask) {
         Ok(plan) => show(&plan, &plan.tree),
-        Err(fault) => format!("{} {}", fault.status(), fault.code.unwrap_or("-")),
+        Err(fault) => format!("{} {}", fault.status(), fault.code.as_deref().unwrap_or("-")),
     }
 }
 

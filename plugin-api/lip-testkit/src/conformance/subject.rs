@@ -33,12 +33,20 @@ pub(crate) fn ensure(holds: bool, what: impl FnOnce() -> String, hint: &'static 
 pub struct Sample {
     answer: Option<&'static str>,
     models: Option<&'static str>,
+    model: Option<&'static str>,
 }
 
 impl Sample {
     /// The body of a good answer to a turn, and of a model list with at least one model.
     pub const fn new(answer: &'static str, models: &'static str) -> Self {
-        Self { answer: Some(answer), models: Some(models) }
+        Self { answer: Some(answer), models: Some(models), model: None }
+    }
+
+    /// Turns ask for this model, where not every name will do.
+    #[must_use]
+    pub const fn asking_for(mut self, model: &'static str) -> Self {
+        self.model = Some(model);
+        self
     }
 
     pub(crate) fn models(&self) -> &'static str {
@@ -96,6 +104,7 @@ impl Kit {
                 manifest: manifest.clone(),
                 request,
                 answer: self.sample.answer.unwrap_or(answer),
+                model: self.sample.model.unwrap_or("model-a"),
                 source: self.source,
             }
         };
@@ -109,7 +118,7 @@ impl Kit {
 }
 
 /// Dialect, request, answer.
-const SAMPLES: [(&str, &str, &str); 5] = [
+const SAMPLES: [(&str, &str, &str); 6] = [
     (
         "openai-chat",
         r#"{"model":"model-a","messages":[{"role":"user","content":"hello"}]}"#,
@@ -135,6 +144,11 @@ const SAMPLES: [(&str, &str, &str); 5] = [
         r#"{"model":"model-a","messages":[{"role":"user","content":"hello"}]}"#,
         r#"{"model":"model-a","created_at":"2025-01-01T00:00:00Z","message":{"role":"assistant","content":"hi"},"done":true,"done_reason":"stop"}"#,
     ),
+    (
+        "lip",
+        r#"{"model":"model-a","turns":[{"role":"user","parts":[{"content":{"text":{"text":"hello"}}}]}]}"#,
+        r#"{"model":"model-a","choices":[{"parts":[{"content":{"text":{"text":"hi"}}}],"stop":{"reason":"end"}}]}"#,
+    ),
 ];
 
 /// One connector in one of its dialects.
@@ -144,12 +158,13 @@ pub(crate) struct Subject {
     pub(crate) manifest: Value,
     pub(crate) request: &'static str,
     pub(crate) answer: &'static str,
+    model: &'static str,
     source: Source,
 }
 
 impl Subject {
     pub(crate) fn stage(&self) -> Stage {
-        Stage::new(self.source, &self.manifest).dialect(self.dialect).model("model-a")
+        Stage::new(self.source, &self.manifest).dialect(self.dialect).model(self.model)
     }
 
     /// A turn, not streamed, to which the upstream answers with `reply`.

@@ -139,9 +139,9 @@ mod tests {
             (r#"{"type":7}"#, "unsupported_event_type"),
             (r#"{"model":"m"}"#, "missing_required_parameter"),
         ] {
-            assert_eq!(Create::read(message).expect_err(message).code, Some(code), "{message}");
+            assert_eq!(Create::read(message).expect_err(message).code.as_deref(), Some(code), "{message}");
         }
         let deep = format!(r#"{{"type":"response.create","input":{}}}"#, "[".repeat(200_000));
-        assert_eq!(Create::read(&deep).expect_err("deep").code, Some("invalid_json"));
+        assert_eq!(Create::read(&deep).expect_err("deep").code.as_deref(), Some("invalid_json"));
     }
 }
