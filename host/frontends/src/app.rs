@@ -1,5 +1,6 @@
 //! What every request handler shares, and the routes of all dialects.
 use crate::auth::ClientKeys;
+use crate::sockets::Sockets;
 use crate::{anthropic, diagnostics, intake, models, openai_chat, respond, responses};
 use axum::Router;
 use axum::body::Body;
@@ -41,6 +42,8 @@ pub struct App {
     pub limits: Limits,
     /// Whose model list `GET /v1/models` is when the request's headers do not tell.
     pub home: Dialect,
+    /// Its open WebSockets.
+    pub sockets: Sockets,
 }
 
 pub(crate) type Shared = Arc<App>;

@@ -1,6 +1,7 @@
 //! The way from a connection to a handler: straight for the routes that carry the load, through the router for all others.
 use crate::app::{App, router};
 use crate::diagnostics::{self, Local};
+use crate::sockets::Sockets;
 use crate::{anthropic, openai_chat};
 use axum::Router;
 use axum::body::Body;
@@ -33,6 +34,10 @@ impl Door {
     #[must_use]
     pub fn reached_from(&self, peer: IpAddr) -> Self {
         Self { is_local: peer.to_canonical().is_loopback(), ..self.clone() }
+    }
+
+    pub(crate) fn sockets(&self) -> Sockets {
+        self.app.sockets.clone()
     }
 }
 

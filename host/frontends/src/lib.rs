@@ -11,9 +11,11 @@ mod openai_chat;
 mod respond;
 mod responses;
 mod serve;
+mod sockets;
 mod turns;
 
 pub use app::{App, Limits, router};
 pub use auth::ClientKeys;
 pub use door::Door;
 pub use serve::serve;
+pub use sockets::Sockets;

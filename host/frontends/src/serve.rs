@@ -15,7 +15,7 @@ const HEAD_BYTES_MIN: usize = 8 << 10;
 /// Time for open turns to end after a shutdown was asked for.
 const DRAIN_TIME: Duration = Duration::from_secs(30);
 
-/// Serves `door` on `listener` until `shutdown` resolves, then lets open turns end for up to 30 s. `head_bytes` bounds the head
+/// Serves `door` on `listener` until `shutdown` resolves, then lets open turns end for up to 30 s, those on WebSockets too. `head_bytes` bounds the head
 /// of a request.
 pub async fn serve(listener: TcpListener, door: Door, head_bytes: usize, shutdown: impl Future<Output = ()>) {
     let mut builder = Builder::new(TokioExecutor::new());
@@ -52,7 +52,9 @@ pub async fn serve(listener: TcpListener, door: Door, head_bytes: usize, shutdow
         });
     }
     drop(listener);
-    if tokio::time::timeout(DRAIN_TIME, graceful.shutdown()).await.is_err() {
+    let sockets = door.sockets();
+    let drained = async { tokio::join!(graceful.shutdown(), sockets.end()) };
+    if tokio::time::timeout(DRAIN_TIME, drained).await.is_err() {
         tracing::warn!("open turns were cut off {} s after the shutdown began", DRAIN_TIME.as_secs());
     }
 }

@@ -2,7 +2,7 @@
 use crate::{out, setup, summary};
 use clap::ArgMatches;
 use engine::Dialect;
-use frontends::{App, ClientKeys, Door, Limits, serve};
+use frontends::{App, ClientKeys, Door, Limits, Sockets, serve};
 use settings::Resolved;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -20,7 +20,15 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), String> {
         ..Limits::default()
     };
     let keys = ClientKeys::new(&found.settings.client_keys());
-    let app = |home| Arc::new(App { engine: Arc::clone(&engine), keys: keys.clone(), limits, home });
+    let app = |home| {
+        Arc::new(App {
+            engine: Arc::clone(&engine),
+            keys: keys.clone(),
+            limits,
+            home,
+            sockets: Sockets::default(),
+        })
+    };
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| e.to_string())?;
     runtime.block_on(async {
@@ -31,7 +39,9 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), String> {
             None => None,
         };
         let (shutdown, second_shutdown) = (shutdown_signal()?, shutdown_signal()?);
-        out::line(summary::text(&found, engine.backends(), bound));
+        let second_bound =
+            anthropic.as_ref().map(TcpListener::local_addr).transpose().map_err(|e| e.to_string())?;
+        out::line(summary::text(&found, engine.backends(), bound, second_bound));
         let second = async {
             if let Some(listener) = anthropic {
                 let door = Door::new(app(Dialect::AnthropicMessages));

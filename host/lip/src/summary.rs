@@ -4,11 +4,14 @@ use engine::Backends;
 use std::net::SocketAddr;
 
 /// Address, libraries, backends, and one line to try. The first line is stable: scripts wait for it.
-pub(crate) fn text(found: &Setup, backends: &Backends, bound: SocketAddr) -> String {
+pub(crate) fn text(
+    found: &Setup,
+    backends: &Backends,
+    bound: SocketAddr,
+    anthropic: Option<SocketAddr>,
+) -> String {
     let mut lines = vec![format!("lip listening on http://{bound}")];
-    if let Some(port) = found.settings.anthropic_port() {
-        lines.push(format!("  anthropic http://{}:{port}", bound.ip()));
-    }
+    lines.extend(anthropic.map(|bound| format!("  anthropic http://{bound}")));
     let loaded = found.discovery.plugins().count();
     let refused = found.discovery.refused().count();
     lines.push(format!("  plugins   {loaded} loaded, {refused} refused"));

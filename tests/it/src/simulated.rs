@@ -7,7 +7,7 @@ mod faults;
 use base::Secret;
 use egress::{Deadlines, Egress};
 use engine::{BackendSpec, Backends, Dialect, Engine, RequestOptions, Rules};
-use frontends::{App, ClientKeys, Door, Limits};
+use frontends::{App, ClientKeys, Door, Limits, Sockets};
 use http::HeaderValue;
 use hyper_util::rt::TokioIo;
 use loader::{Discovery, Options, Plugin, Prober, Writable, discover};
@@ -63,6 +63,7 @@ impl World {
             keys: ClientKeys::new(&[]),
             limits: Limits::default(),
             home: Dialect::OpenAiChat,
+            sockets: Sockets::default(),
         };
         Self { network, app: Arc::new(app), began: Instant::now() }
     }

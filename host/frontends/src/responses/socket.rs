@@ -48,10 +48,13 @@ pub(super) async fn upgrade(
         }
     };
     let message_bytes = app.limits.body_bytes;
+    // Taken before the client knows that it is let in: a host that ends misses none.
+    let place = app.sockets.join();
     parts.headers = without_socket_betas(parts.headers);
     let connection = Connection { desk: Desk { app, history }, parts, recent: Recent::default() };
     let upgrade = upgrade.max_message_size(message_bytes).max_frame_size(message_bytes);
-    upgrade.on_upgrade(move |socket| connection.serve(Line::new(socket, message_bytes, Instant::now())))
+    upgrade
+        .on_upgrade(move |socket| connection.serve(Line::new(socket, place, message_bytes, Instant::now())))
 }
 
 /// Is this a WebSocket that the host wants?

@@ -288,3 +288,24 @@ async fn message_that_is_too_large_closes_the_connection() {
     assert_eq!((&error["status"], &error["error"]["code"]), (&json!(413), &json!("request_too_large")));
     assert_eq!(socket.hear().await, None);
 }
+
+#[tokio::test]
+async fn shutdown_waits_for_the_answer_on_a_socket_and_closes_idle_ones() {
+    let gate = Gate::default();
+    let text = events(&object("resp_1", json!([message("msg_1", "x")]), json!({})));
+    let (head, rest) = text.split_at(text.find("\n\n").expect("an event") + 2);
+    let reply = Reply::events().send(head).hold(&gate).send(rest).end();
+    let upstream = Upstream::always(reply).await;
+    let lip = native(&upstream).await;
+    let (mut idle, mut busy) = (opened(&lip).await, opened(&lip).await);
+    busy.create(json!({"input": "x"})).await;
+    upstream.received(1).await;
+    let stopping = tokio::spawn(lip.stop());
+    assert_eq!(idle.hear().await, None, "an idle one is closed at once");
+    assert!(!stopping.is_finished(), "the host waits for the other one");
+    gate.open();
+    assert_eq!(busy.response().await["id"], "resp_1");
+    assert_eq!(busy.hear().await, None);
+    let (status, _) = stopping.await.expect("the end");
+    assert!(status.success(), "{status}");
+}

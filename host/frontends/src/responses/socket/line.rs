@@ -1,6 +1,7 @@
 //! The connection itself: messages in, messages out, and whoever is at the other end watched all the while.
 use super::clock::{Clock, Due, PING_EVERY};
 use super::events::Lane;
+use crate::sockets::Place;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code};
 use base::{Fault, Kind};
 use bytes::Bytes;
@@ -21,6 +22,7 @@ pub(super) struct Gone;
 /// A connection.
 pub(super) struct Line {
     socket: WebSocket,
+    place: Place,
     waiting: VecDeque<Utf8Bytes>,
     waiting_bytes: usize,
     /// Bytes of one message, and of all that wait.
@@ -30,10 +32,11 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub(super) fn new(socket: WebSocket, bytes_max: usize, now: Instant) -> Self {
+    pub(super) fn new(socket: WebSocket, place: Place, bytes_max: usize, now: Instant) -> Self {
         let mut ticks = interval_at((now + PING_EVERY).into(), PING_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { socket, waiting: VecDeque::new(), waiting_bytes: 0, bytes_max, clock: Clock::new(now), ticks }
+        let (waiting, clock) = (VecDeque::new(), Clock::new(now));
+        Self { socket, place, waiting, waiting_bytes: 0, bytes_max, clock, ticks }
     }
 
     /// The next message. `None` when there will be none.
@@ -45,6 +48,11 @@ impl Line {
                 return Some(message);
             }
             let kept = tokio::select! {
+                biased;
+                () = self.place.closing() => {
+                    let _ = self.close(close_code::AWAY, "the host is shutting down").await;
+                    Err(Gone)
+                }
                 heard = self.socket.recv() => self.hear(heard).await,
                 _ = self.ticks.tick() => {
                     let due = self.clock.due_between(Instant::now());
