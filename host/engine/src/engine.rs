@@ -270,7 +270,13 @@ impl Engine {
     /// The models of every backend that is ready, asked at the same time.
     pub async fn offers(&self, refresh: bool) -> Vec<Offer> {
         let ready = self.backends.iter().filter(|backend| backend.is_ready());
-        join_all(ready.map(|backend| self.offer(backend, refresh))).await
+        let offers = join_all(ready.map(|backend| self.offer(backend, refresh))).await;
+        for offer in &offers {
+            if let Freshness::Fallback(fault) = &offer.freshness {
+                tracing::info!(backend = offer.backend.name(), %fault, "no live model list");
+            }
+        }
+        offers
     }
 
     /// The models of one backend.

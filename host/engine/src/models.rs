@@ -92,7 +92,6 @@ impl ModelLists {
             }
             Err(fault) => {
                 let fault = redact::fault(fault, backend.secrets());
-                tracing::info!(backend = backend.name(), %fault, "no live model list");
                 let hints = || {
                     backend
                         .spec()

@@ -1,5 +1,5 @@
 //! The command line.
-use crate::{config, conform, inspect, list, out, plugins, serve, test_plugin};
+use crate::{config, conform, inspect, list, model_lists, out, plugins, serve, test_plugin};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use clap_complete::Shell;
 
@@ -32,6 +32,7 @@ pub(crate) fn command() -> Command {
             Command::new("models")
                 .about("List the models of every backend that is ready")
                 .arg(json_flag())
+                .arg(refresh_flag())
                 .arg(Arg::new("backend").help("Only this backend")),
         )
         .subcommand(crate::route::command())
@@ -52,6 +53,13 @@ pub(crate) fn command() -> Command {
     settings::clap_args(root).mut_args(|setting| setting.global(true))
 }
 
+fn refresh_flag() -> Arg {
+    Arg::new("refresh")
+        .long("refresh")
+        .action(ArgAction::SetTrue)
+        .help("Ask every backend, also those that were asked a moment ago")
+}
+
 fn json_flag() -> Arg {
     Arg::new("json").long("json").action(ArgAction::SetTrue).help("Print JSON")
 }
@@ -65,7 +73,7 @@ pub(crate) fn run(matches: ArgMatches) -> Result<(), String> {
         None => serve::run(&matches),
         Some(("serve", own)) => serve::run(own),
         Some(("backends", own)) => list::backends(own),
-        Some(("models", own)) => list::models(own),
+        Some(("models", own)) => model_lists::run(own),
         Some(("plugin", own)) => match own.subcommand() {
             Some(("list", own)) => plugins::list(own),
             Some(("inspect", own)) => inspect::run(own),

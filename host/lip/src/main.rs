@@ -7,6 +7,7 @@ mod dirs;
 mod inspect;
 mod list;
 mod log;
+mod model_lists;
 mod operate;
 mod out;
 mod plugins;

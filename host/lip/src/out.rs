@@ -20,6 +20,11 @@ pub(crate) fn warning(text: impl Display) {
     let _ = writeln!(stderr().lock(), "warning: {text}");
 }
 
+/// Prints how a longer work goes on.
+pub(crate) fn progress(text: impl Display) {
+    let _ = writeln!(stderr().lock(), "{text}");
+}
+
 /// A table with aligned columns; the last one is not padded.
 pub(crate) fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
