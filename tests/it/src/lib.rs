@@ -16,6 +16,7 @@ mod diagnostics;
 mod first_run;
 mod golden;
 mod headers;
+mod hybrid;
 mod keys;
 mod limits;
 mod pass_through;

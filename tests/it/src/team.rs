@@ -103,6 +103,14 @@ impl<'a> Chat<'a> {
         text
     }
 
+    /// One turn whose answer is not looked at and leaves no trace in the history.
+    pub(crate) async fn attempt_raw(&self, words: &str) -> Answer {
+        let mut history = self.history.clone();
+        history.push(self.tongue.message("user", words));
+        let call = self.tongue.call(&self.model, self.stream, &history);
+        self.lip.send(self.headers.iter().fold(call, |call, (name, value)| call.header(name, value))).await
+    }
+
     /// One turn that may fail; a failure leaves no trace in the history.
     pub(crate) async fn attempt(&mut self, words: &str) -> Answer {
         self.history.push(self.tongue.message("user", words));
