@@ -13,7 +13,9 @@ use profile::Profile;
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=profiles");
-    println!("cargo::rerun-if-changed=src/profile.rs");
+    for file in ["src/profile.rs", "src/custom.json", "src/profile.schema.json"] {
+        println!("cargo::rerun-if-changed={file}");
+    }
     let mut files: Vec<_> =
         fs::read_dir("profiles")?.map(|file| file.map(|f| f.path())).collect::<Result<_, _>>()?;
     files.retain(|file| file.extension().is_some_and(|end| end == "toml"));
@@ -34,7 +36,31 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = env::var("OUT_DIR")?;
     fs::write(Path::new(&out).join("profiles.json"), Value::Object(profiles).to_string())?;
     fs::write(Path::new(&out).join("manifest.json"), Value::Array(manifest).to_string())?;
+    fs::write(Path::new(&out).join("custom.json"), custom()?.to_string())?;
     Ok(())
+}
+
+/// The manifest of the family: what stands in `src/custom.json`, with the schema of profiles.
+fn custom() -> Result<Value, Box<dyn Error>> {
+    let read = |file: &str| -> Result<Value, Box<dyn Error>> {
+        Ok(serde_json::from_str(&fs::read_to_string(file)?)?)
+    };
+    let (mut custom, schema) = (read("src/custom.json")?, read("src/profile.schema.json")?);
+    let described = |what: &str, words: &str| -> Result<Value, Box<dyn Error>> {
+        let mut part = schema.pointer(what).cloned().ok_or("the schema has no such part")?;
+        part["description"] = json!(words);
+        Ok(part)
+    };
+    let page = "see the README of plugins/compat.";
+    let quirks = described(
+        "/properties/routes/items/properties/quirks",
+        &format!("How the server differs from the protocol; {page}"),
+    )?;
+    let profile = described("", &format!("A whole profile instead of the other keys; {page}"))?;
+    custom["config"]["properties"]["quirks"] = quirks;
+    custom["config"]["properties"]["profile"] = profile;
+    custom["profile_schema"] = schema;
+    Ok(custom)
 }
 
 /// The manifest's entry for a profile.

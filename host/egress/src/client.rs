@@ -6,7 +6,7 @@ use crate::lease::Leased;
 use crate::line::Lost;
 use crate::place::Place;
 use crate::pool::{Host, Pool, Way};
-use crate::transport::{self, Transport};
+use crate::transport::{Streams, Transport};
 use base::{Fault, Kind, Retry};
 use bytes::Bytes;
 use http::header::{
@@ -84,6 +84,8 @@ pub struct Call {
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
+    /// HTTP/2 is not to be used, although the server may offer it.
+    pub http1_only: bool,
 }
 
 /// The way out. Cheap to clone.
@@ -107,7 +109,7 @@ impl Egress {
     /// A way out whose connections `transport` makes; TLS is spoken over it where a URL says so. For tests that hold the far
     /// end of every connection in their hands.
     pub fn over(transport: impl Transport, deadlines: Deadlines) -> Self {
-        Self { pool: Pool::new(transport::over(transport)), deadlines }
+        Self { pool: Pool::new(Streams::over(transport)), deadlines }
     }
 
     /// Sends `call` and waits for the head of the answer, at most `head` or the default.
@@ -137,8 +139,8 @@ impl Egress {
         call: Call,
         place: &Place,
     ) -> Result<(Response<Incoming>, Option<Leased>), Fault> {
-        let Call { method, url, mut headers, body } = call;
-        let Some(host) = Host::of(&url) else {
+        let Call { method, url, mut headers, body, http1_only } = call;
+        let Some(host) = Host::of(&url, http1_only) else {
             return Err(Fault::host(Kind::Internal, "a request's URL names no host"));
         };
         headers.entry(ACCEPT_ENCODING).or_insert(const { HeaderValue::from_static("identity") });

@@ -1,6 +1,6 @@
 //! Open connections that wait for their next request, by upstream.
 use crate::line::Line;
-use crate::transport::{Open as Transport, Opened};
+use crate::transport::{Opened, Streams};
 use bytes::Bytes;
 use http::Uri;
 use http::uri::{Authority, Scheme};
@@ -26,14 +26,15 @@ const WAITING_MAX: usize = 128;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Host {
     is_tls: bool,
+    http1_only: bool,
     authority: Authority,
 }
 
 impl Host {
     /// The upstream of `url`; none for a URL without one.
-    pub(crate) fn of(url: &Uri) -> Option<Self> {
+    pub(crate) fn of(url: &Uri, http1_only: bool) -> Option<Self> {
         let is_tls = url.scheme() == Some(&Scheme::HTTPS);
-        Some(Self { is_tls, authority: url.authority()?.clone() })
+        Some(Self { is_tls, http1_only, authority: url.authority()?.clone() })
     }
 }
 
@@ -66,14 +67,14 @@ impl Open {
 
 /// The connections of all upstreams.
 pub(crate) struct Pool {
-    transport: Box<dyn Transport>,
+    streams: Streams,
     open: Mutex<HashMap<Host, Open>>,
     is_swept: AtomicBool,
 }
 
 impl Pool {
-    pub(crate) fn new(transport: Box<dyn Transport>) -> Arc<Self> {
-        Arc::new(Self { transport, open: Mutex::default(), is_swept: AtomicBool::new(false) })
+    pub(crate) fn new(streams: Streams) -> Arc<Self> {
+        Arc::new(Self { streams, open: Mutex::default(), is_swept: AtomicBool::new(false) })
     }
 
     /// A connection that waits for a request and is still good.
@@ -118,7 +119,7 @@ impl Pool {
         host: &Host,
         url: Uri,
     ) -> Result<Way, Box<dyn Error + Send + Sync>> {
-        let Opened { stream, is_h2 } = self.transport.open(url).await?;
+        let Opened { stream, is_h2 } = self.streams.open(url, host.http1_only).await?;
         if !is_h2 {
             return Ok(Way::Line(Box::new(Line::over(stream).await?)));
         }

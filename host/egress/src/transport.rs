@@ -48,14 +48,24 @@ where
 {
 }
 
-/// Streams over `transport`.
-pub(crate) fn over(transport: impl Transport) -> Box<dyn Open> {
-    let tls = HttpsConnectorBuilder::new()
-        .with_webpki_roots()
-        .https_or_http()
-        .enable_all_versions()
-        .wrap_connector(transport);
-    Box::new(tls)
+/// Streams over one kind of transport.
+pub(crate) struct Streams {
+    all: Box<dyn Open>,
+    /// For servers whose HTTP/2 is not to be used.
+    http1: Box<dyn Open>,
+}
+
+impl Streams {
+    /// Streams over `transport`.
+    pub(crate) fn over(transport: impl Transport) -> Self {
+        let tls = || HttpsConnectorBuilder::new().with_webpki_roots().https_or_http();
+        let all = Box::new(tls().enable_all_versions().wrap_connector(transport.clone()));
+        Self { all, http1: Box::new(tls().enable_http1().wrap_connector(transport)) }
+    }
+
+    pub(crate) fn open(&self, url: Uri, http1_only: bool) -> Opening {
+        if http1_only { self.http1.open(url) } else { self.all.open(url) }
+    }
 }
 
 impl<T: Transport> Open for HttpsConnector<T> {

@@ -54,10 +54,13 @@ async fn serve(mut stream: TcpStream, answer: &str, closes: bool, tell: mpsc::Un
     let _ = tell.send(Seen::Closed);
 }
 
-async fn get(egress: &Egress, url: &str) -> Head {
+fn call(url: &str, http1_only: bool) -> Call {
     let url = url.parse().expect("a URL");
-    let call = Call { method: Method::GET, url, headers: HeaderMap::new(), body: Bytes::new() };
-    egress.send(call, None).await.expect("an answer")
+    Call { method: Method::GET, url, headers: HeaderMap::new(), body: Bytes::new(), http1_only }
+}
+
+async fn get(egress: &Egress, url: &str) -> Head {
+    egress.send(call(url, false), None).await.expect("an answer")
 }
 
 async fn read(head: Head) -> Bytes {
@@ -130,4 +133,24 @@ async fn cut_answer_is_a_fault() {
         upstream("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n", true).await;
     let head = get(&egress, &format!("http://{address}/")).await;
     assert!(head.body.collect().await.is_err());
+}
+
+/// Whether the client's TLS greeting offers HTTP/2 (RFC 7301, ALPN).
+async fn offers_http2(http1_only: bool) -> bool {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let call = call(&format!("https://{}/", listener.local_addr().expect("an address")), http1_only);
+    let sending = tokio::spawn(async move { Egress::new(Deadlines::default()).send(call, None).await });
+    let (mut stream, _) = listener.accept().await.expect("a connection");
+    let mut length = [0; 5];
+    stream.read_exact(&mut length).await.expect("the head of a TLS record");
+    let mut greeting = vec![0; usize::from(u16::from_be_bytes([length[3], length[4]]))];
+    stream.read_exact(&mut greeting).await.expect("a greeting");
+    sending.abort();
+    greeting.windows(3).any(|bytes| bytes == b"\x02h2")
+}
+
+#[tokio::test]
+async fn http2_is_offered_unless_it_must_not_be_used() {
+    assert!(offers_http2(false).await);
+    assert!(!offers_http2(true).await);
 }

@@ -111,7 +111,8 @@ impl Service<Uri> for Upstream {
 
 async fn get(egress: &Egress, path: &str) -> String {
     let url = format!("http://api.test{path}").parse().expect("a URL");
-    let call = Call { method: Method::GET, url, headers: HeaderMap::new(), body: Bytes::new() };
+    let call =
+        Call { method: Method::GET, url, headers: HeaderMap::new(), body: Bytes::new(), http1_only: false };
     let head = egress.send(call, None).await.expect("an answer");
     let body = head.body.collect().await.expect("a whole body").to_bytes();
     String::from_utf8(body.to_vec()).expect("text")

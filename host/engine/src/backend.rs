@@ -1,8 +1,9 @@
 //! A configured backend: which connector answers for it, with which secrets, and whether it can.
+use crate::manner::Manner;
 use base::{Fault, Kind, Retry, Secret};
 use http::Uri;
 use lip_wire::Dialect;
-use loader::{Instance, Plugin};
+use loader::{ConnectorManifest, Instance, Plugin};
 use parking_lot::Mutex;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -15,6 +16,8 @@ pub struct BackendSpec {
     pub name: String,
     /// The connector's id.
     pub connector: String,
+    /// What it says of itself, or a profile says in its place; `None` without a library.
+    pub manifest: Option<Arc<ConnectorManifest>>,
     /// The library that has it; `None` when no loaded library does.
     pub plugin: Option<Arc<Plugin>>,
     /// The JSON object that the connector's `create` gets. `base_url` is a string where it is set.
@@ -39,6 +42,8 @@ pub struct BackendSpec {
     pub strip_prefixes: Vec<String>,
     /// Does its provider take the header by which a host notices that it calls itself?
     pub takes_loop_guard: bool,
+    /// The upstream's ways.
+    pub manner: Manner,
     /// Its own `user-agent`, instead of the host's.
     pub user_agent: Option<http::HeaderValue>,
     /// Was it named in the config, on the command line, or is it there because its library is?
@@ -137,8 +142,7 @@ impl Backend {
     /// The dialect that a turn in `client` goes out in: the client's own if the connector takes it for that model, else its
     /// first choice.
     pub fn dialect_for(&self, client: Dialect, model: &str) -> Option<Dialect> {
-        let manifest = self.spec.plugin.as_ref().and_then(|p| p.manifest().connector(&self.spec.connector));
-        let of_model = manifest.map(|connector| connector.dialects_for(model));
+        let of_model = self.spec.manifest.as_ref().map(|connector| connector.dialects_for(model));
         // A configured narrowing wins over what the manifest says of models.
         let dialects = match of_model {
             Some(dialects) if !self.spec.dialects_are_set => dialects,
@@ -197,6 +201,7 @@ mod tests {
         BackendSpec {
             name: name.to_owned(),
             connector: name.to_owned(),
+            manifest: None,
             plugin: None,
             config: Value::Null,
             secrets: HashMap::new(),
@@ -209,6 +214,7 @@ mod tests {
             translation: lip_wire::codec::RequestOptions::default(),
             strip_prefixes: vec!["acme/".to_owned()],
             takes_loop_guard: true,
+            manner: Manner::default(),
             user_agent: None,
             configured: true,
         }

@@ -95,7 +95,7 @@ impl Deliver<'_> {
         headers: HeaderMap,
         dialect: Dialect,
     ) -> Result<Delivered, Failure> {
-        let held = gate::open(&mut source, dialect, self.gates).await?;
+        let held = gate::open(&mut source, dialect, self.gates, &self.backend.spec().manner).await?;
         let broken = Broken::default();
         if self.is_as_wanted(dialect, Form::Stream) {
             let body = PassThrough::new(held, source, dialect, Broken::clone(&broken));
@@ -120,6 +120,9 @@ impl Deliver<'_> {
         bytes: Bytes,
         dialect: Dialect,
     ) -> Result<Delivered, Failure> {
+        if let Some(fault) = self.backend.spec().manner.error(&bytes) {
+            return Err(fault.into());
+        }
         if self.turn.what == What::Generate
             && let Verdict::Error(error) = classify_body(dialect, &bytes)
         {

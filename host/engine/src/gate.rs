@@ -1,5 +1,6 @@
 //! Holds a stream back until it shows that it is a success, so that a failure can still become a status or another attempt.
 use crate::frames::Frames;
+use crate::manner::Manner;
 use crate::source::Source;
 use crate::wire;
 use base::{Fault, Kind, Retry};
@@ -54,6 +55,7 @@ pub(crate) async fn open(
     source: &mut Source,
     dialect: Dialect,
     gates: &Gates,
+    manner: &Manner,
 ) -> Result<VecDeque<Bytes>, Fault> {
     let mut held = VecDeque::new();
     let mut share = Share { gates, bytes: 0 };
@@ -74,6 +76,9 @@ pub(crate) async fn open(
         frames.push(chunk);
         while let Some(frame) = frames.next() {
             let Ok(frame) = frame else { return Ok(held) };
+            if let Some(fault) = manner.error(frame.data()) {
+                return Err(fault);
+            }
             match classify(dialect, frame.name(), frame.data()) {
                 Verdict::Prelude => {}
                 Verdict::Output | Verdict::OutputEnd(_) | Verdict::End(_) => return Ok(held),

@@ -62,7 +62,8 @@ impl Scope {
         let user_agent = self.backend.spec().user_agent.as_ref().unwrap_or(&self.means.user_agent);
         let loop_guard = self.backend.spec().takes_loop_guard.then_some(&self.loop_guard);
         Identity { user_agent, loop_guard }.sign(&mut headers);
-        Ok(Call { method: call.method, url, headers, body: call.body })
+        let http1_only = self.backend.spec().manner.http1_only;
+        Ok(Call { method: call.method, url, headers, body: call.body, http1_only })
     }
 
     fn http(&self, call: HttpCall) -> EffectFuture {
@@ -131,9 +132,7 @@ impl Effects for Scope {
 impl Scope {
     fn show_secret(&self, secret: &str) -> Outcome {
         let backend = &self.backend;
-        let spec = backend.spec();
-        let manifest = spec.plugin.as_ref().and_then(|plugin| plugin.manifest().connector(&spec.connector));
-        let allowed = manifest.is_some_and(|connector| connector.reads_secret);
+        let allowed = backend.spec().manifest.as_ref().is_some_and(|connector| connector.reads_secret);
         match backend.secret(secret, self.key) {
             Some(value) if allowed => {
                 Outcome::Value(bytes::Bytes::copy_from_slice(value.expose().as_bytes()))

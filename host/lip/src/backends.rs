@@ -1,6 +1,7 @@
 //! From settings, libraries and environment to the backends that turns can be sent to.
+use crate::setup::Setup;
 use base::Secret;
-use engine::{BackendSpec, ChatReasoning, Dialect, MaxTokensField, RequestOptions};
+use engine::{BackendSpec, ChatReasoning, Dialect, Manner, MaxTokensField, RequestOptions};
 use http::{HeaderValue, Uri};
 use loader::{Auth, ConnectorManifest, Plugin, Registry};
 use serde_json::{Map, Value};
@@ -25,13 +26,17 @@ pub(crate) fn library_overrides(settings: &Resolved) -> BTreeMap<String, String>
 }
 
 /// All backends: the configured ones in their order, then one for every further connector.
-pub(crate) fn specs(settings: &Resolved, registry: &Registry, env: &Env) -> Vec<BackendSpec> {
+pub(crate) fn specs(found: &Setup) -> Vec<BackendSpec> {
+    let Setup { settings, registry, .. } = found;
     let configured: Vec<&Backend> = settings.backends().iter().filter(|b| b.values().enabled()).collect();
     let is_taken = |id: &str| settings.backends().iter().any(|b| b.name() == id);
     let further = registry.iter().filter(|(_, connector)| !connector.family && !is_taken(&connector.id));
-    let further: Vec<_> = further.map(|(_, connector)| connector.id.clone()).collect();
-    let named = configured.iter().map(|b| spec(b.name(), b.connector(), Some(b), registry, env));
-    named.chain(further.iter().map(|id| spec(id, id, None, registry, env))).collect()
+    let further = further.map(|(_, connector)| connector.id.as_str());
+    let further: Vec<&str> = further.chain(found.profiles.ids().filter(|id| !is_taken(id))).collect();
+    let of =
+        |name: &str, connector: &str, configured: Option<&Backend>| spec(name, connector, configured, found);
+    let named = configured.iter().map(|b| of(b.name(), b.connector(), Some(b)));
+    named.chain(further.into_iter().map(|id| of(id, id, None))).collect()
 }
 
 /// The name of the default backend: as set, else the first configured one that is ready, else the embedded one.
@@ -43,22 +48,25 @@ pub(crate) fn default(settings: &Resolved, specs: &[BackendSpec]) -> Option<Stri
     set.or_else(first_ready).or_else(embedded)
 }
 
-fn spec(
-    name: &str,
-    connector: &str,
-    configured: Option<&Backend>,
-    registry: &Registry,
-    env: &Env,
-) -> BackendSpec {
+fn spec(name: &str, connector: &str, configured: Option<&Backend>, from: &Setup) -> BackendSpec {
+    let Setup { settings, registry, env, .. } = from;
+    // A profile is served by the connector of its family.
+    let profile = from.profiles.get(connector);
+    let connector = profile.map_or(connector, |profile| profile.family.as_str());
     let found = registry.get(connector);
-    let manifest = found.map(|(_, manifest)| manifest);
+    let manifest = profile.map(|profile| &profile.manifest).or(found.map(|(_, manifest)| manifest));
     let mut config = config(configured, manifest, env);
+    if let Some(profile) = profile {
+        config.insert("profile".to_owned(), profile.text.clone());
+    }
+    add_common(&mut config, settings, manifest);
     let keys = keys(configured, manifest, env);
     let secrets = secrets(manifest, env);
     // A connector whose key is optional must know whether there is one; never its value.
     let named = secrets.keys().map(String::as_str).chain((!keys.is_empty()).then_some(API_KEY));
     config.insert("secrets".to_owned(), named.collect());
-    let missing = missing(connector, configured, manifest, keys.is_empty(), registry);
+    let needs_key = manifest.is_some_and(|m| needs_key(m, configured, &config));
+    let missing = missing((name, connector), configured, manifest, needs_key && keys.is_empty(), registry);
     let mut egress = manifest.map(|m| m.egress.clone()).unwrap_or_default();
     let places = config.get(BASE_URLS).and_then(Value::as_object).into_iter().flat_map(Map::values);
     egress.extend(config.get(BASE_URL).into_iter().chain(places).filter_map(|url| place(url.as_str()?)));
@@ -70,6 +78,7 @@ fn spec(
     BackendSpec {
         name: name.to_owned(),
         connector: connector.to_owned(),
+        manifest: manifest.cloned(),
         plugin: found.map(|(plugin, _): (&Arc<Plugin>, _)| Arc::clone(plugin)),
         config: Value::Object(config),
         secrets,
@@ -80,17 +89,12 @@ fn spec(
         dialects: narrowed.or_else(|| manifest.map(|m| m.dialects.clone())).unwrap_or_default(),
         models: if own_models.is_empty() { hints.collect() } else { own_models.to_vec() },
         translation,
-        strip_prefixes: strings(manifest, "strip_prefixes"),
-        takes_loop_guard: manifest.is_none_or(|m| m.more.get("loop_guard") != Some(&Value::Bool(false))),
+        strip_prefixes: manifest.map(|m| m.strip_prefixes.clone()).unwrap_or_default(),
+        takes_loop_guard: manifest.is_none_or(|m| m.loop_guard),
+        manner: manifest.map(|m| Manner::of(m)).unwrap_or_default(),
         user_agent: configured.and_then(|b| HeaderValue::from_str(b.values().user_agent()?).ok()),
         configured: configured.is_some(),
     }
-}
-
-/// The texts of a list in the manifest.
-fn strings(manifest: Option<&Arc<ConnectorManifest>>, key: &str) -> Vec<String> {
-    let list = manifest.and_then(|m| m.more.get(key)).and_then(Value::as_array);
-    list.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 /// How requests of other dialects are written for the connector: its manifest's `translate`.
@@ -171,10 +175,10 @@ fn is_secret(key: &str) -> bool {
 }
 
 fn missing(
-    connector: &str,
+    (name, connector): (&str, &str),
     configured: Option<&Backend>,
     manifest: Option<&Arc<ConnectorManifest>>,
-    has_no_key: bool,
+    lacks_key: bool,
     registry: &Registry,
 ) -> Option<String> {
     let Some(manifest) = manifest else {
@@ -184,39 +188,73 @@ fn missing(
             known.join(", ")
         ));
     };
-    if manifest.auth != Auth::ApiKey || !has_no_key {
+    if !lacks_key {
         return None;
     }
     let asked = configured.map(Backend::missing_env).unwrap_or_default();
     let usual = manifest.env.get(API_KEY).and_then(|names| names.first().map(String::as_str));
     let variable = asked.first().copied().or(usual);
-    let key = format!("backends.{}.api_key", configured.map_or(connector, Backend::name));
+    let key = format!("backends.{name}.api_key");
     Some(match variable {
         Some(variable) => format!("{variable} is not set; set it, or {key} in the config"),
         None => format!("it has no API key; set {key} in the config"),
     })
 }
 
-/// The dialects that this configuration leaves of the manifest's: the first rule of its `narrow` whose key has the rule's
-/// value (`is` false: is not set; none: is set; no key: always).
+/// What the file keeps directly under `backends`, for a connector that names it. The backend's own table and variables win.
+fn add_common(
+    config: &mut Map<String, Value>,
+    settings: &Resolved,
+    manifest: Option<&Arc<ConnectorManifest>>,
+) {
+    let Some(more) = manifest.map(|m| &m.more).filter(|more| more.contains_key("common_keys")) else {
+        return;
+    };
+    let named =
+        more.get("common_keys").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    for key in named {
+        if let Some(value) = settings.for_connectors().get(key) {
+            config.entry(key).or_insert_with(|| value.clone());
+        }
+    }
+}
+
+/// Does it need a key? A backend whose config names one does; else the first of the manifest's `needs_key` rules that applies
+/// says so; else the kind of authentication.
+fn needs_key(
+    manifest: &ConnectorManifest,
+    configured: Option<&Backend>,
+    config: &Map<String, Value>,
+) -> bool {
+    if configured.is_some_and(|backend| !backend.missing_env().is_empty()) {
+        return true;
+    }
+    let rules = manifest.more.get("needs_key").and_then(Value::as_array);
+    let rule = rules.into_iter().flatten().find(|rule| applies(rule, config));
+    rule.and_then(|rule| rule.get("needs")?.as_bool()).unwrap_or(manifest.auth == Auth::ApiKey)
+}
+
+/// Does a rule of a manifest apply: has its `key` the value `is` (false: is not set; none: is set; no key: always)?
+fn applies(rule: &Value, config: &Map<String, Value>) -> bool {
+    let Some(key) = rule.get("key").and_then(Value::as_str) else { return true };
+    let set = config.get(key).filter(|value| !value.is_null());
+    match rule.get("is") {
+        None => set.is_some(),
+        Some(Value::Bool(false)) => set.is_none_or(|value| *value == false),
+        Some(is) => set == Some(is),
+    }
+}
+
+/// The dialects that this configuration leaves of the manifest's: the first rule of its `narrow` that applies.
 fn narrowed(manifest: Option<&Arc<ConnectorManifest>>, config: &Map<String, Value>) -> Option<Vec<Dialect>> {
     let rules = manifest?.more.get("narrow")?.as_array()?;
-    let applies = |rule: &&Value| {
-        let Some(key) = rule.get("key").and_then(Value::as_str) else { return true };
-        let set = config.get(key).filter(|value| !value.is_null());
-        match rule.get("is") {
-            None => set.is_some(),
-            Some(Value::Bool(false)) => set.is_none_or(|value| *value == false),
-            Some(is) => set == Some(is),
-        }
-    };
-    let rule = rules.iter().find(applies)?;
+    let rule = rules.iter().find(|rule| applies(rule, config))?;
     let ids = rule.get("dialects").and_then(Value::as_array)?;
     Some(ids.iter().filter_map(|id| id.as_str()?.parse().ok()).collect())
 }
 
 /// `host` or `host:port` of a URL.
-fn place(url: &str) -> Option<String> {
+pub(crate) fn place(url: &str) -> Option<String> {
     let url: Uri = url.parse().ok()?;
     Some(url.authority()?.as_str().rsplit('@').next()?.to_owned())
 }

@@ -13,6 +13,11 @@ pub(crate) fn user_plugins(env: &Env) -> Option<PathBuf> {
     base(env, "XDG_DATA_HOME", ".local/share").map(|dir| dir.join("lip/plugins"))
 }
 
+/// The user's own profiles.
+pub(crate) fn user_profiles(env: &Env) -> Option<PathBuf> {
+    base(env, "XDG_CONFIG_HOME", ".config").map(|dir| dir.join("lip/profiles"))
+}
+
 /// Private state: copies of libraries, verdicts.
 pub(crate) fn state(env: &Env) -> PathBuf {
     let chosen = base(env, "XDG_STATE_HOME", ".local/state").map(|dir| dir.join("lip"));

@@ -11,6 +11,7 @@ mod model_lists;
 mod operate;
 mod out;
 mod plugins;
+mod profiles;
 mod route;
 mod rules;
 mod serve;

@@ -28,7 +28,8 @@ pub(crate) fn ask(settings: &Resolved, what: &str, question: &Value) -> Result<V
         bearer.set_sensitive(true);
         headers.insert(AUTHORIZATION, bearer);
     }
-    let call = Call { method: Method::POST, url, headers, body: Bytes::from(question.to_string()) };
+    let body = Bytes::from(question.to_string());
+    let call = Call { method: Method::POST, url, headers, body, http1_only: false };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|e| e.to_string())?.block_on(async {
         let head = Egress::new(Deadlines::default()).send(call, None).await;

@@ -1,4 +1,5 @@
 //! From the command line to everything a subcommand needs: settings, libraries, backends.
+use crate::profiles::Profiles;
 use crate::{backends, dirs, rules};
 use clap::ArgMatches;
 use engine::{Backends, Engine};
@@ -13,6 +14,7 @@ pub(crate) struct Setup {
     pub(crate) env: Env,
     pub(crate) discovery: Discovery,
     pub(crate) registry: Registry,
+    pub(crate) profiles: Profiles,
 }
 
 /// The settings alone.
@@ -68,7 +70,11 @@ fn found(settings: Resolved, env: Env, folders: &[PathBuf]) -> Result<Setup, Str
     let discovery = loader::discover(folders, &Options { state_dir: dirs::state(&env), writable, prober });
     let overrides = backends::library_overrides(&settings);
     let registry = Registry::build(discovery.plugins(), bundled.as_deref(), &overrides);
-    Ok(Setup { settings, env, discovery, registry })
+    let profiles = Profiles::read(&settings, &registry, &env);
+    for problem in &profiles.problems {
+        tracing::warn!(%problem, "a profile is left out");
+    }
+    Ok(Setup { settings, env, discovery, registry, profiles })
 }
 
 impl Setup {
@@ -77,7 +83,7 @@ impl Setup {
     /// # Errors
     /// A default backend that does not exist.
     pub(crate) fn engine(&self) -> Result<Engine, String> {
-        let specs = backends::specs(&self.settings, &self.registry, &self.env);
+        let specs = backends::specs(self);
         let default = backends::default(&self.settings, &specs);
         let backends = Backends::new(specs, default.as_deref()).map_err(|fault| fault.public())?;
         let user_agent = HeaderValue::from_str(self.settings.user_agent())

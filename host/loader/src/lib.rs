@@ -4,6 +4,7 @@
 //! keeps a private copy, [`probe`] loads that copy in a child process, [`library`] maps it here, [`manifest`] reads what it
 //! offers. [`registry`] then says which library owns which connector, and [`plugin`] makes instances.
 pub mod discover;
+mod error_in_200;
 mod file;
 mod host_fns;
 pub mod layout;
@@ -20,6 +21,7 @@ mod store;
 mod sys;
 
 pub use discover::{Discovery, Note, Options, Outcome, Writable, discover};
+pub use error_in_200::{ErrorIn200, FoundError};
 pub use manifest::{Auth, ConnectorManifest, Manifest, ModelHint};
 pub use plugin::{Instance, Plugin};
 pub use probe::Prober;

@@ -1,4 +1,5 @@
 //! What a library says of itself and its connectors. Every byte is hostile; unknown keys are kept, not judged.
+use crate::error_in_200::ErrorIn200;
 use crate::refusal::{Refusal, tidy};
 use lip_wire::Dialect;
 use serde::{Deserialize, Serialize};
@@ -72,8 +73,18 @@ pub struct ConnectorManifest {
     pub egress: Vec<String>,
     /// It needs to read secrets itself.
     pub reads_secret: bool,
-    /// How its errors look inside an answer with status 200; null if they do not.
-    pub error_in_200: Value,
+    /// How its errors look inside an answer with status 200, if they do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_in_200: Option<ErrorIn200>,
+    /// Taken off the front of model names, the first that fits.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub strip_prefixes: Vec<String>,
+    /// HTTP/2 is not to be used.
+    #[serde(skip_serializing_if = "is_false")]
+    pub http1_only: bool,
+    /// It takes the header by which hosts notice that they call themselves.
+    #[serde(skip_serializing_if = "is_true")]
+    pub loop_guard: bool,
     /// The provider's documentation.
     pub docs: Option<String>,
     /// What a user should read before using it.
@@ -84,6 +95,14 @@ pub struct ConnectorManifest {
 }
 
 impl ConnectorManifest {
+    /// Reads a manifest that stands outside of a library, such as one made from a profile.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong with it.
+    pub fn read(value: Value) -> Result<Self, String> {
+        connector(value)
+    }
+
     /// The dialects for `model`, best first: those of the most exact hint for it, else the connector's.
     pub fn dialects_for(&self, model: &str) -> &[Dialect] {
         let fitting = self.models.iter().filter(|hint| !hint.dialects.is_empty() && hint.fits(model));
@@ -121,6 +140,14 @@ impl ModelHint {
     }
 }
 
+fn is_true(flag: &bool) -> bool {
+    *flag
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
 fn ids<S: serde::Serializer>(dialects: &[Dialect], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(dialects.iter().map(|dialect| dialect.id()))
 }
@@ -155,13 +182,22 @@ struct RawConnector {
     egress: Vec<String>,
     #[serde(default)]
     reads_secret: bool,
+    error_in_200: Option<ErrorIn200>,
     #[serde(default)]
-    error_in_200: Value,
+    strip_prefixes: Vec<String>,
+    #[serde(default)]
+    http1_only: bool,
+    #[serde(default = "yes")]
+    loop_guard: bool,
     docs: Option<String>,
     #[serde(default)]
     disclaimers: Vec<String>,
     #[serde(flatten)]
     more: Map<String, Value>,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 #[derive(Deserialize)]
@@ -241,6 +277,7 @@ fn connector(value: Value) -> Result<ConnectorManifest, String> {
     if let Some(host) = raw.egress.iter().find(|host| !is_host(host)) {
         return Err(format!("egress: \"{host}\" is no host name"));
     }
+    raw.error_in_200.as_ref().map_or(Ok(()), ErrorIn200::check)?;
     let models = raw.models.into_iter().map(|model| match model {
         RawModel::Name(id) => Ok(ModelHint { id, ..ModelHint::default() }),
         RawModel::Hint { id, dialects: list, more } => {
@@ -261,6 +298,9 @@ fn connector(value: Value) -> Result<ConnectorManifest, String> {
         egress: raw.egress,
         reads_secret: raw.reads_secret,
         error_in_200: raw.error_in_200,
+        strip_prefixes: raw.strip_prefixes,
+        http1_only: raw.http1_only,
+        loop_guard: raw.loop_guard,
         docs: raw.docs,
         disclaimers: raw.disclaimers,
         more: raw.more,

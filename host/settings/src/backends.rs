@@ -6,10 +6,12 @@ use serde_json::{Map, Value as Json};
 use crate::{
     choices::Isolation,
     numbers::{Bool, Seconds},
-    problem::Source,
+    problem::{Problem, Source},
     row::{Status, settings},
+    schema,
     secrets::{ApiKey, Key, Keys},
     texts::{Opt, Text, Texts, Url},
+    tree::Entry,
 };
 
 settings! {
@@ -66,12 +68,19 @@ pub struct Backend {
     pub(crate) name: String,
     pub(crate) source: Source,
     pub(crate) values: BackendValues,
-    pub(crate) extra: Map<String, Json>,
+    pub(crate) extra: Extra,
+}
+
+/// Fields for the connector: as it gets them, and where they stand.
+#[derive(Clone, Default)]
+pub(crate) struct Extra {
+    pub(crate) json: Map<String, Json>,
+    pub(crate) entries: Vec<Entry>,
 }
 
 impl fmt::Debug for Backend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let extra: Vec<_> = self.extra.keys().collect();
+        let extra: Vec<_> = self.extra.json.keys().collect();
         f.debug_struct("Backend")
             .field("name", &self.name)
             .field("values", &self.values)
@@ -89,7 +98,7 @@ impl Backend {
             name: name.to_owned(),
             source,
             values,
-            extra: Map::new(),
+            extra: Extra::default(),
         })
     }
 
@@ -131,7 +140,13 @@ impl Backend {
 
     /// Fields that are not LIP's: handed to the connector as they are. May hold secrets.
     pub const fn extra(&self) -> &Map<String, Json> {
-        &self.extra
+        &self.extra.json
+    }
+
+    /// What is wrong with these fields by the connector's own JSON schema, each with its place.
+    pub fn check_extra(&self, schema: &Json) -> Vec<Problem> {
+        let Source::File { name, .. } = &self.source else { return Vec::new() };
+        schema::fields(name, &format!("backends.{}", self.name), &self.extra.entries, schema)
     }
 
     fn configured_keys(&self) -> impl Iterator<Item = &ApiKey> {

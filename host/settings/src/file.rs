@@ -1,6 +1,8 @@
 //! Walks the tree of a file along the table: applies what is known, names what is not.
 use std::{collections::BTreeMap, sync::Arc};
 
+use serde_json::{Map, Value as Json};
+
 use crate::{
     backends::Backend,
     env::Env,
@@ -48,6 +50,8 @@ pub(crate) struct Walk<'a> {
     pub(crate) file: Arc<str>,
     pub(crate) env: &'a Env,
     pub(crate) problems: &'a mut Problems,
+    /// What stands under `backends` for whichever connector names it.
+    pub(crate) for_connectors: &'a mut Map<String, Json>,
 }
 
 impl Walk<'_> {
@@ -66,16 +70,18 @@ impl Walk<'_> {
     }
 }
 
-/// Applies a file to `values` and gives its backends in the order of the file.
+/// Applies a file to `values` and gives its backends in the order of the file. `for_connectors` gets what stands under
+/// `backends` for them.
 pub(crate) fn apply(
     file: &File<'_>,
     values: &mut Values,
     env: &Env,
     problems: &mut Problems,
+    for_connectors: &mut Map<String, Json>,
 ) -> Vec<Backend> {
     // A hundred times the largest configuration that anyone writes by hand.
     const TEXT_BYTES_MAX: usize = 4 << 20;
-    let mut walk = Walk { file: Arc::from(file.name), env, problems };
+    let mut walk = Walk { file: Arc::from(file.name), env, problems, for_connectors };
     let top = Pos { line: 1, column: 1 };
     let text = file.text.strip_prefix('\u{feff}').unwrap_or(file.text);
     if text.len() > TEXT_BYTES_MAX {

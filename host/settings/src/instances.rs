@@ -1,10 +1,8 @@
 //! The `backends` table: instances in the order of the file, also nested ones. Does not know which connectors exist.
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value as Json};
-
 use crate::{
-    backends::{BACKEND_TABLE, Backend, BackendValues},
+    backends::{BACKEND_TABLE, Backend, BackendValues, Extra},
     file::{Section, Walk, entries_of, report_unknown},
     python,
     read::quote,
@@ -27,7 +25,9 @@ pub(crate) fn read(entry: &Entry, global: &mut Section<'_, Values>, walk: &mut W
         let is_instance = matches!(inner.node.value, Value::Map(_) | Value::Null);
         let is_python = python::KNOWN.iter().any(|(known, _)| *known == path);
         let is_ours = crate::table::TABLE.iter().any(|row| row.setting.aliases.contains(&path.as_str()));
-        if is_ours {
+        if python::FOR_CONNECTORS.contains(&inner.key.as_str()) {
+            walk.for_connectors.insert(inner.key.clone(), inner.node.value.json());
+        } else if is_ours {
             global.entry(&path, inner, walk);
         } else if is_python {
             report_unknown(&[(path, inner)], walk);
@@ -74,7 +74,7 @@ fn instance(name: &str, entry: &Entry, walk: &mut Walk<'_>, found: &mut Vec<(Pos
     }
     let entries = entries_of(&entry.node, &base, walk).unwrap_or_default();
     let mut values = BackendValues::default();
-    let mut extra = Map::new();
+    let mut extra = Extra::default();
     let mut n_own = 0_usize;
     let mut section = Section {
         table: BACKEND_TABLE,
@@ -120,7 +120,7 @@ fn is_nested_instance(field: &Entry) -> bool {
 }
 
 /// A field that is not LIP's goes to the connector as it is.
-fn free_field(base: &str, path: &str, field: &Entry, walk: &mut Walk<'_>, extra: &mut Map<String, Json>) {
+fn free_field(base: &str, path: &str, field: &Entry, walk: &mut Walk<'_>, extra: &mut Extra) {
     if python::BACKEND_KNOWN.contains(&path) {
         let message = "is a setting of the Python proxy that LIP does not have; it is ignored";
         walk.warn(field.at, &format!("{base}.{path}"), message, None);
@@ -171,8 +171,10 @@ fn looks_like_instance(field: &Entry) -> bool {
     !inner.is_empty() && inner.iter().all(|entry| known().any(|key| key == entry.key))
 }
 
-fn put(base: &str, name: &str, field: &Entry, walk: &mut Walk<'_>, extra: &mut Map<String, Json>) {
-    if extra.insert(name.to_owned(), field.node.value.json()).is_some() {
+fn put(base: &str, name: &str, field: &Entry, walk: &mut Walk<'_>, extra: &mut Extra) {
+    let entry = Entry { key: name.to_owned(), ..field.clone() };
+    extra.entries.push(entry);
+    if extra.json.insert(name.to_owned(), field.node.value.json()).is_some() {
         walk.error(field.at, base, &format!("{} is set twice", quote(name)), Some("keep one".to_owned()));
     }
 }

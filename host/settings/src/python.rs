@@ -10,17 +10,9 @@ pub(crate) const KNOWN: &[(&str, &str)] = &[
     ("auto_append_first_prompt_filename", ""),
     ("auxiliary_routing", ""),
     ("backends.disable_gemini_oauth_fallback", ""),
-    ("backends.disable_hybrid_backend", ""),
-    ("backends.hybrid_backend_repeat_messages", ""),
-    ("backends.hybrid_execution_model_timeout", ""),
-    ("backends.hybrid_reasoning_backoff_turns", ""),
-    ("backends.hybrid_reasoning_force_initial_turns", ""),
-    ("backends.hybrid_reasoning_latency_threshold", ""),
-    ("backends.hybrid_reasoning_model_timeout", ""),
     ("backends.interleaved_thinking_instructions_file", ""),
     ("backends.interleaved_thinking_regular_turns_remaining", ""),
     ("backends.interleaved_thinking_stream_to_client", ""),
-    ("backends.reasoning_injection_probability", ""),
     ("canonical_request_processing", ""),
     ("codebuff", ""),
     ("compaction", ""),
@@ -140,4 +132,16 @@ pub(crate) const BACKEND_KNOWN: &[&str] = &[
     "identity.user_agent.default_value",
     "identity.user_agent.mode",
     "supported_input_types",
+];
+
+/// Fields that its file keeps directly under `backends` and that LIP hands to the connectors which name them.
+pub(crate) const FOR_CONNECTORS: &[&str] = &[
+    "disable_hybrid_backend",
+    "hybrid_backend_repeat_messages",
+    "hybrid_execution_model_timeout",
+    "hybrid_reasoning_backoff_turns",
+    "hybrid_reasoning_force_initial_turns",
+    "hybrid_reasoning_latency_threshold",
+    "hybrid_reasoning_model_timeout",
+    "reasoning_injection_probability",
 ];

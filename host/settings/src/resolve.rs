@@ -3,6 +3,8 @@ use core::net::IpAddr;
 
 use base::Secret;
 
+use serde_json::{Map, Value as Json};
+
 use crate::{
     backends::{BACKEND_TABLE, Backend},
     choices::AccessMode,
@@ -21,6 +23,7 @@ use crate::{
 pub struct Resolved {
     values: Values,
     backends: Vec<Backend>,
+    for_connectors: Map<String, Json>,
     warnings: Vec<Problem>,
 }
 
@@ -47,6 +50,11 @@ impl Resolved {
     /// The configured backends in the order of the file, disabled ones included.
     pub fn backends(&self) -> &[Backend] {
         &self.backends
+    }
+
+    /// Fields that the file keeps directly under `backends`, for the connectors whose manifest names them.
+    pub const fn for_connectors(&self) -> &Map<String, Json> {
+        &self.for_connectors
     }
 
     /// What is odd but not wrong.
@@ -89,7 +97,7 @@ impl Resolved {
                 }
             }
             // What connectors call their secrets is unknown here, so no value is shown.
-            for name in backend.extra.keys() {
+            for name in backend.extra.json.keys() {
                 rows.push(Row {
                     key: key(name),
                     value: Some("***".to_owned()),
@@ -119,15 +127,16 @@ pub fn config_path(env: &Env, cli: &CliOverrides) -> Option<(std::path::PathBuf,
 pub fn resolve(file: Option<&File<'_>>, env: &Env, cli: &CliOverrides) -> Result<Resolved, Refused> {
     let mut problems = Problems::default();
     let mut values = Values::default();
-    let backends =
-        file.map(|file| crate::file::apply(file, &mut values, env, &mut problems)).unwrap_or_default();
+    let mut for_connectors = Map::new();
+    let apply = |file| crate::file::apply(file, &mut values, env, &mut problems, &mut for_connectors);
+    let backends = file.map(apply).unwrap_or_default();
     apply_env(&mut values, env, &mut problems);
     apply_cli(&mut values, env, cli, &mut problems);
     check_access(&values, &mut problems);
     check_tls(&values, &mut problems);
     check_env_names(env, &mut problems);
     let warnings = problems.verdict()?;
-    Ok(Resolved { values, backends, warnings })
+    Ok(Resolved { values, backends, for_connectors, warnings })
 }
 
 fn apply_env(values: &mut Values, env: &Env, problems: &mut Problems) {

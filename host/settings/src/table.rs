@@ -59,6 +59,12 @@ settings! {
         { key: "plugins_dir", flags: &[Flag::new("plugins-dir", Many)], example: "[\"plugins\"]",
           default_words: "`plugins` beside the program, then the user's data directory" }
 
+    /// Directories that hold profiles of providers: `NAME.toml` makes the backend `NAME`. A variable separates them as `PATH`
+    /// does.
+    profiles_dir: Paths as &[PathBuf] = Vec::new(),
+        { key: "profiles_dir", flags: &[Flag::new("profiles-dir", Many)], example: "[\"profiles\"]",
+          default_words: "`lip/profiles` in the user's configuration directory" }
+
     /// How much is logged.
     log_level: LogLevel as LogLevel = LogLevel::Info,
         { key: "log_level", aliases: &["logging.level"], flags: &[Flag::new("log-level", Value)], env: &["LOG_LEVEL"] }

@@ -38,7 +38,7 @@ struct Custom(Backend);
 
 impl Connector for Custom {
     // A family: there is none until a config defines one. `protocol` narrows the dialects of an instance to one.
-    const MANIFEST: &'static str = include_str!("custom.json");
+    const MANIFEST: &'static str = include_str!(concat!(env!("OUT_DIR"), "/custom.json"));
 
     fn create(with: Create<'_>) -> Result<Self> {
         Ok(Self(Backend::new(custom::profile(&with)?, &with)?))
@@ -55,5 +55,7 @@ impl Connector for Custom {
 
 export_connector!(Compat, Custom);
 
+#[cfg(test)]
+mod schema_tests;
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ mod faults;
 
 use base::Secret;
 use egress::{Deadlines, Egress};
-use engine::{BackendSpec, Backends, Dialect, Engine, RequestOptions, Rules};
+use engine::{BackendSpec, Backends, Dialect, Engine, Manner, RequestOptions, Rules};
 use frontends::{App, ClientKeys, Door, Limits, Sockets};
 use http::HeaderValue;
 use hyper_util::rt::TokioIo;
@@ -117,6 +117,7 @@ fn backend(name: &str, url: &str) -> BackendSpec {
         name: name.to_owned(),
         connector: "openai".to_owned(),
         dialects: vec![Dialect::OpenAiChat],
+        manifest: None,
         plugin: Some(library()),
         config: json!({"base_url": url, "secrets": ["api_key"]}),
         secrets: HashMap::new(),
@@ -126,6 +127,7 @@ fn backend(name: &str, url: &str) -> BackendSpec {
         dialects_are_set: true,
         models: Vec::new(),
         translation: RequestOptions::default(),
+        manner: Manner::default(),
         user_agent: None,
         configured: true,
         strip_prefixes: Vec::new(),
