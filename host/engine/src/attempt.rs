@@ -25,7 +25,8 @@ struct Meta<'a> {
     stream: bool,
     dialect: &'static str,
     session: &'a str,
-    random: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    random: Option<u64>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     headers: &'a [(&'static str, String)],
 }
@@ -81,8 +82,8 @@ impl Attempt<'_> {
         };
         // Headers of the client's dialect mean nothing in another.
         let headers = if is_native { turn.forwarded() } else { Vec::new() };
-        let (session, random) = (&*self.job.session, drive::tick().rand);
-        let (stream, dialect_id) = (turn.stream, dialect.id());
+        let random = self.backend.is_virtual().then(|| drive::tick().rand);
+        let (stream, dialect_id, session) = (turn.stream, dialect.id(), &*self.job.session);
         let meta = Meta { model, stream, dialect: dialect_id, session, random, headers: &headers };
         let meta =
             serde_json::to_vec(&meta).map_err(|e| Fault::host(Kind::Internal, "internal error").source(e))?;

@@ -3,7 +3,7 @@ use crate::manner::Manner;
 use base::{Fault, Kind, Retry, Secret};
 use http::Uri;
 use lip_wire::Dialect;
-use loader::{ConnectorManifest, Instance, Plugin};
+use loader::{Auth, ConnectorManifest, Instance, Plugin};
 use parking_lot::Mutex;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -137,6 +137,11 @@ impl Backend {
     pub fn model_on_wire<'a>(&self, model: &'a str) -> &'a str {
         let stripped = self.spec.strip_prefixes.iter().find_map(|prefix| model.strip_prefix(prefix.as_str()));
         stripped.filter(|rest| !rest.is_empty()).unwrap_or(model)
+    }
+
+    /// Does it answer by turns on other backends?
+    pub(crate) fn is_virtual(&self) -> bool {
+        self.spec.manifest.as_ref().is_some_and(|connector| connector.auth == Auth::Virtual)
     }
 
     /// The dialect that a turn in `client` goes out in: the client's own if the connector takes it for that model, else its

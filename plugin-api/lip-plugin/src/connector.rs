@@ -18,7 +18,8 @@ pub struct Turn {
     pub dialect: String,
     /// An opaque id of the conversation; the key for [`Ctx::load`] and [`Ctx::store`].
     pub session: String,
-    /// 64 random bits, new for every attempt: a connector has no randomness of its own. 0 from a host that gives none.
+    /// 64 random bits, new for every attempt, where the manifest's `auth` is `virtual`: a connector has no randomness of its own.
+    /// 0 for all others, and from a host that gives none.
     pub random: u64,
     /// Headers of the client that belong to the dialect and go upstream, such as `anthropic-beta`; names in lower case.
     pub headers: Vec<(String, String)>,
