@@ -204,10 +204,10 @@ mod tests {
                 "id = \"x\"\nprotocol = \"openai-chta\"\n",
                 "p.toml:2:12: protocol: \"openai-chta\" is not understood\n  hint: did you mean \"openai-chat\"?",
             ),
-            ("id = \"x\"\n\nlimt = 1\n", "p.toml:3:1: unknown key \"limt\"\n  hint: did you mean limit?"),
+            ("id = \"x\"\n\nlimits = 1\n", "p.toml:3:1: unknown key \"limits\"\n  hint: did you mean limit?"),
             (
-                "id = \"x\"\n[[routes]]\ndorp = []\n",
-                "p.toml:3:1: routes[0]: unknown key \"dorp\"\n  hint: did you mean drop?",
+                "id = \"x\"\n[[routes]]\ndrops = []\n",
+                "p.toml:3:1: routes[0]: unknown key \"drops\"\n  hint: did you mean drop?",
             ),
             ("id = \"x\"\n[names]\na = 1\n", "p.toml:3:5: names.a: expected a text, found a whole number"),
         ] {

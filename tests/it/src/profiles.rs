@@ -73,7 +73,7 @@ async fn every_bundled_profile_is_a_good_profile_of_a_user() {
 async fn mistakes_are_told_with_file_line_and_suggestion() {
     for (wrong, place, told) in [
         (
-            GOOD.replace("[routes.quirks]\ndrop", "[routes.quirks]\ndorp"),
+            GOOD.replace("[routes.quirks]\ndrop", "[routes.quirks]\ndrops"),
             ":17:1: routes[0].quirks: unknown key",
             "did you mean drop?",
         ),
@@ -122,7 +122,7 @@ async fn fields_of_a_custom_backend_are_checked_with_their_place() {
     for (more, place, told) in [
         ("protocol = \"antropic\"", "lip.toml:4:12: backends.mine.protocol:", "did you mean \"anthropic\"?"),
         ("headers = 7", "lip.toml:4:11: backends.mine.headers: expected a table", ""),
-        ("quirks = { dorp = [\"a\"] }", "backends.mine.quirks: unknown key \"dorp\"", "did you mean drop?"),
+        ("quirks = { drops = [\"a\"] }", "backends.mine.quirks: unknown key \"drops\"", "did you mean drop?"),
     ] {
         let output = config(more).await;
         assert!(
