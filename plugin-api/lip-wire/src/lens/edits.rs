@@ -1,4 +1,6 @@
 //! Edits of owned fields, spliced into the body's own bytes: whatever no edit touches stays as the client wrote it.
+mod parts;
+
 use std::{borrow::Cow, fmt, ops::Range};
 
 use bytes::Bytes;

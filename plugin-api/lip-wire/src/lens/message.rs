@@ -91,6 +91,8 @@ pub struct TextPart<'a> {
     pub text: Cow<'a, str>,
     /// The JSON string literal it comes from, quotes included.
     pub raw: Span,
+    /// The element of the list that it is the text of; `None` where the text is the whole content.
+    pub element: Option<Span>,
     /// Whether lone surrogates stand in the literal: each is U+FFFD in `text`.
     pub lossy: bool,
 }
@@ -134,7 +136,7 @@ impl<'a> Reader<'a> {
         match self.cursor.value_type()? {
             JsonType::String => {
                 let text = self.cursor.string("a string")?;
-                self.push(Span { start: text.start, end: text.end });
+                self.push(Span { start: text.start, end: text.end }, None);
                 Ok(())
             }
             JsonType::Array => self.parts(),
@@ -142,9 +144,9 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn push(&mut self, raw: Span) {
+    fn push(&mut self, raw: Span, element: Option<Span>) {
         let (text, lossy) = Raw::of_literal(raw.of(self.cursor.bytes)).decode();
-        self.found.parts.push(TextPart { text, raw, lossy });
+        self.found.parts.push(TextPart { text, raw, element, lossy });
     }
 
     fn parts(&mut self) -> Result<(), LensError> {
@@ -152,8 +154,9 @@ impl<'a> Reader<'a> {
         self.cursor.skip_space();
         while self.cursor.peek() != Some(b']') {
             if self.cursor.value_type()? == JsonType::Object {
+                let start = self.cursor.pos;
                 let part = self.part()?;
-                self.judge(&part);
+                self.judge(&part, Span { start, end: self.cursor.pos });
             } else {
                 self.cursor.skip_value(0)?;
             }
@@ -245,20 +248,20 @@ impl<'a> Reader<'a> {
         Ok(part)
     }
 
-    fn judge(&mut self, part: &Part) {
+    fn judge(&mut self, part: &Part, element: Span) {
         let bytes: &'a [u8] = self.cursor.bytes;
         if matches!(self.dialect, Dialect::Gemini | Dialect::Lip) {
             self.found.n_tool_results += usize::from(part.is_tool_result);
             if let Some(text) = part.text
                 && !part.is_thought
             {
-                self.push(text);
+                self.push(text, Some(element));
             }
             return;
         }
         let kind = part.kind.map(|k| Raw::of_literal(k.of(bytes)).decode().0);
         match (kind.as_deref(), part.text) {
-            (Some("text" | "input_text" | "output_text"), Some(text)) => self.push(text),
+            (Some("text" | "input_text" | "output_text"), Some(text)) => self.push(text, Some(element)),
             // Anthropic: tool_result, and server tools such as web_search_tool_result.
             (Some(kind), _) if kind.ends_with("tool_result") => self.found.n_tool_results += 1,
             _ => {}

@@ -120,6 +120,72 @@ fn splices_touch_only_what_they_edit() {
             },
             r#"{"messages":[{"role":"user","content":"\u00e9 <\n>t\u00e9"}]}"#,
         ),
+        (
+            chat,
+            r#"{"messages":[{"role":"user","content":[ {"type":"text","text":"a"} , {"type":"image_url"}, {"text":"b","type":"text"} ]}]}"#,
+            |e, l| {
+                assert!(e.remove_part(l, &l.user_text(0).parts[0]));
+                Ok(())
+            },
+            r#"{"messages":[{"role":"user","content":[ {"type":"image_url"}, {"text":"b","type":"text"} ]}]}"#,
+        ),
+        (
+            Dialect::Gemini,
+            r#"{"contents":[{"parts":[{"inlineData":{}} , {"text":"b"} ]}]}"#,
+            |e, l| {
+                assert!(e.remove_part(l, &l.user_text(0).parts[0]));
+                Ok(())
+            },
+            r#"{"contents":[{"parts":[{"inlineData":{}}  ]}]}"#,
+        ),
+        (
+            Dialect::AnthropicMessages,
+            r#"{"messages":[{"role":"user","content":[{"type":"text","text":"a"}]},{"role":"user","content":"b"}]}"#,
+            |e, l| {
+                assert!(
+                    !e.remove_part(l, &l.user_text(0).parts[0])
+                        && !e.remove_part(l, &l.user_text(1).parts[0])
+                );
+                Ok(())
+            },
+            r#"{"messages":[{"role":"user","content":[{"type":"text","text":"a"}]},{"role":"user","content":"b"}]}"#,
+        ),
+        (
+            Dialect::OpenAiResponses,
+            r#"{"input":"a\u0062"}"#,
+            |e, l| {
+                assert!(e.append_text(l, "\"c\""));
+                Ok(())
+            },
+            r#"{"input":"a\u0062\n\n\"c\""}"#,
+        ),
+        (
+            Dialect::AnthropicMessages,
+            r#"{"messages":[{"role":"user","content":[{"type":"tool_result"},{"type":"text","text":"a"}]} ]}"#,
+            |e, l| {
+                assert!(e.append_text(l, "c"));
+                Ok(())
+            },
+            r#"{"messages":[{"role":"user","content":[{"type":"tool_result"},{"type":"text","text":"a"}]},{"role":"user","content":"c"} ]}"#,
+        ),
+        (
+            Dialect::Gemini,
+            r#"{"contents":[{"role":"model","parts":[{"text":"a"}]}]}"#,
+            |e, l| {
+                assert!(e.append_text(l, "c"));
+                Ok(())
+            },
+            r#"{"contents":[{"role":"model","parts":[{"text":"a"}]},{"role":"user","parts":[{"text":"c"}]}]}"#,
+        ),
+        (
+            chat,
+            r#"{"model":"m"}"#,
+            |e, l| {
+                assert!(!e.append_text(l, "c"));
+                Ok(())
+            },
+            r#"{"model":"m"}"#,
+        ),
     ];
     for (dialect, body, change, expected) in cases {
         let lens = lens(*dialect, body);
