@@ -105,8 +105,6 @@ pub struct SessionSettings {
     pub command_prefix: Option<String>,
     /// Whether refusals and banners are shown; `None` follows the configuration.
     pub interactive_mode: Option<bool>,
-    /// Whether known keys are cut from prompts; `None` follows the configuration.
-    pub redact_api_keys_in_prompts: Option<bool>,
 }
 
 /// One change of a session. `None` always clears.
@@ -136,8 +134,6 @@ pub enum SessionChange {
     CommandPrefix(Option<String>),
     /// Whether refusals and banners are shown.
     InteractiveMode(Option<bool>),
-    /// Whether known keys are cut from prompts.
-    RedactApiKeysInPrompts(Option<bool>),
     /// Makes or replaces a named failover route.
     PutRoute(String, NamedRoute),
     /// Forgets a named failover route.
@@ -167,7 +163,6 @@ impl SessionSettings {
             SessionChange::ProjectDir(to) => self.project_dir = to,
             SessionChange::CommandPrefix(to) => self.command_prefix = to,
             SessionChange::InteractiveMode(to) => self.interactive_mode = to,
-            SessionChange::RedactApiKeysInPrompts(to) => self.redact_api_keys_in_prompts = to,
         }
     }
 }

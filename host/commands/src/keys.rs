@@ -19,17 +19,17 @@ pub(crate) enum Key {
     GeminiGenerationConfig,
     CommandPrefix,
     InteractiveMode,
-    RedactApiKeysInPrompts,
 }
 
 /// Changes and the sentence that tells them, or why not.
 pub(crate) type Changed = Result<(Vec<SessionChange>, String), String>;
 
 /// Keys of the Python proxy for features that we do not have.
-const UNAVAILABLE: [&str; 3] = ["default-backend", "loop-detection", "openai-url"];
+const UNAVAILABLE: [&str; 4] =
+    ["default-backend", "loop-detection", "openai-url", "redact-api-keys-in-prompts"];
 
 impl Key {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Backend,
         Self::Model,
         Self::Project,
@@ -40,7 +40,6 @@ impl Key {
         Self::GeminiGenerationConfig,
         Self::CommandPrefix,
         Self::InteractiveMode,
-        Self::RedactApiKeysInPrompts,
     ];
 
     pub(crate) const fn name(self) -> &'static str {
@@ -55,7 +54,6 @@ impl Key {
             Self::GeminiGenerationConfig => "gemini-generation-config",
             Self::CommandPrefix => "command-prefix",
             Self::InteractiveMode => "interactive-mode",
-            Self::RedactApiKeysInPrompts => "redact-api-keys-in-prompts",
         }
     }
 
@@ -115,7 +113,6 @@ impl Key {
                 SessionChange::CommandPrefix(Some(text.into()))
             }
             Self::InteractiveMode => SessionChange::InteractiveMode(Some(yes_or_no()?)),
-            Self::RedactApiKeysInPrompts => SessionChange::RedactApiKeysInPrompts(Some(yes_or_no()?)),
         };
         Ok((vec![change], format!("{} set to {text}", self.name())))
     }
@@ -141,7 +138,6 @@ impl Key {
             Self::GeminiGenerationConfig => SessionChange::GeminiGenerationConfig(None),
             Self::CommandPrefix => SessionChange::CommandPrefix(None),
             Self::InteractiveMode => SessionChange::InteractiveMode(None),
-            Self::RedactApiKeysInPrompts => SessionChange::RedactApiKeysInPrompts(None),
         };
         (vec![change], format!("{} unset", self.name()))
     }
@@ -160,7 +156,6 @@ impl Key {
             Self::GeminiGenerationConfig => sampling.gemini_generation_config.clone(),
             Self::CommandPrefix => settings.command_prefix.clone(),
             Self::InteractiveMode => settings.interactive_mode.map(|v| v.to_string()),
-            Self::RedactApiKeysInPrompts => settings.redact_api_keys_in_prompts.map(|v| v.to_string()),
         }
     }
 }
@@ -210,16 +205,16 @@ pub(crate) fn backend(text: &str, view: &dyn View) -> Changed {
 
 /// The session's model, backend and model, or route.
 pub(crate) fn model(text: &str, view: &dyn View, doubt: Doubt) -> Changed {
+    model_at(view.settings().route.backend.clone(), text, view, doubt)
+}
+
+/// As [`model`]; a bare model is looked for in the list of `home`.
+pub(crate) fn model_at(home: Option<String>, text: &str, view: &dyn View, doubt: Doubt) -> Changed {
     routes_are_free(view)?;
     let (changes, reply, backend, name) = match view.read_selector(text)? {
         Target::Model => {
-            let backend = view.settings().route.backend.clone();
-            (
-                vec![SessionChange::Model(Some(text.into()))],
-                format!("Model: {text}"),
-                backend,
-                text.to_owned(),
-            )
+            let changes = vec![SessionChange::Model(Some(text.into()))];
+            (changes, format!("Model: {text}"), home, text.to_owned())
         }
         Target::Leg { backend, model } => {
             let changes = vec![
