@@ -20,6 +20,8 @@ mod mutant;
 #[cfg(test)]
 mod observer;
 mod pick;
+#[cfg(test)]
+mod sick;
 
 pub use budgets::Budgets;
 pub use decision::{AttemptId, Cancelled, Decision, Outcome, Start, Tick};

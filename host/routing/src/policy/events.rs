@@ -48,7 +48,9 @@ impl Attempts {
         }
         let Some(ended) = self.take(attempt) else { return };
         let leg = &self.plan.legs[ended.leg.0];
-        health.failed(&leg.backend, &leg.model, ended.ticket, fault, tick.now);
+        if !self.mutation.is(Mutant::LearnNothing) {
+            health.failed(&leg.backend, &leg.model, ended.ticket, fault, tick.now);
+        }
         self.after_fault(&ended, fault, tick, health);
     }
 

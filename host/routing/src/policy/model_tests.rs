@@ -116,3 +116,9 @@ fn mutant_without_deadlines_is_caught() {
 fn mutant_that_is_deaf_to_the_client_is_caught() {
     explore(Some(Mutant::DeafToCancel));
 }
+
+#[test]
+#[should_panic(expected = "no start w")]
+fn mutant_that_learns_nothing_from_faults_is_caught() {
+    explore(Some(Mutant::LearnNothing));
+}

@@ -11,6 +11,7 @@ pub(super) enum Mutant {
     WaitTooLong,
     NoDeadline,
     DeafToCancel,
+    LearnNothing,
 }
 
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,5 +1,9 @@
 //! For tests: random plans and events, and an observer that knows only the promises.
-use super::{AttemptId, Attempts, Budgets, Decision, Outcome, Start, Tick, mutant::Mutant};
+use super::{
+    AttemptId, Attempts, Budgets, Decision, Outcome, Start, Tick,
+    mutant::Mutant,
+    sick::{Sick, silence},
+};
 use crate::{
     health::Health,
     plan::{Leg, LegId, Node, Plan, PlannedLane, Thinking},
@@ -131,6 +135,23 @@ pub(super) struct World {
     rests: HashMap<(String, usize, String), Instant>,
     refused: Vec<(String, usize)>,
     probes: HashMap<(String, usize), u32>,
+    sick: HashMap<(String, usize), Sick>,
+}
+
+impl World {
+    fn sick(&mut self, key: (String, usize)) -> &mut Sick {
+        self.sick.entry(key).or_insert(Sick::Well(0))
+    }
+}
+
+/// Lanes that are given up after a time of their own: that says nothing of their backend.
+fn is_impatient(node: &Node, leg: LegId) -> bool {
+    match node {
+        Node::Leg(_) => false,
+        Node::Failover(children) => children.iter().any(|child| is_impatient(child, leg)),
+        Node::Weighted { shares, .. } => shares.iter().any(|(_, child)| is_impatient(child, leg)),
+        Node::Race(lanes) => lanes.iter().any(|lane| lane.leg == leg && lane.ttft_timeout.is_some()),
+    }
 }
 
 fn races(node: &Node) -> Vec<Vec<LegId>> {
@@ -176,10 +197,14 @@ impl Turn {
         (&leg.backend, &leg.model)
     }
 
+    fn key(&self, start: &Start) -> (String, usize) {
+        (self.leg(start.leg).0.to_owned(), start.key)
+    }
+
     fn land(&mut self, id: AttemptId, world: &mut World) -> Flight {
         let flight = self.flights.remove(&id).expect("known attempts only");
         if flight.start.probe {
-            let key = (self.leg(flight.start.leg).0.to_owned(), flight.start.key);
+            let key = self.key(&flight.start);
             *world.probes.get_mut(&key).expect("probe was counted") -= 1;
         }
         flight
@@ -195,11 +220,15 @@ impl Turn {
                 !over || matches!(decision, Decision::Finish(_)),
                 "exactly one outcome: {decision:?} after it"
             );
+            let silence = silence(&decision);
             match decision {
                 Decision::Start(start) => self.check_start(start, world, now),
                 Decision::Cancel(id, _) => {
                     world.tally.n_cancels += 1;
-                    self.land(id, world);
+                    let start = self.land(id, world).start;
+                    if let Some(fault) = silence.filter(|_| !is_impatient(&self.plan.tree, start.leg)) {
+                        world.sick(self.key(&start)).fault(&start, &fault, now);
+                    }
                 }
                 Decision::Commit => {
                     self.n_commits += 1;
@@ -234,6 +263,7 @@ impl Turn {
         if let Some(until) = world.rests.get(&(backend.to_owned(), start.key, model.to_owned())) {
             assert!(*until <= now, "no start with a key that rests");
         }
+        world.sick(key.clone()).start(&start, now);
         for other in self.flights.values() {
             let together =
                 races(&self.plan.tree).iter().any(|r| r.contains(&start.leg) && r.contains(&other.start.leg));
@@ -317,13 +347,15 @@ impl Turn {
             }
             3 | 4 if output || dice.below(3) == 0 => {
                 self.attempts.on_success(id, tick, health);
-                self.land(id, world);
+                let start = self.land(id, world).start;
+                world.sick(self.key(&start)).success(&start);
             }
             _ => {
                 let fault = fault(dice);
                 let start = self.land(id, world).start;
-                let (backend, model) = self.leg(start.leg);
-                let key = (backend.to_owned(), start.key);
+                let (_, model) = self.leg(start.leg);
+                let key = self.key(&start);
+                world.sick(key.clone()).fault(&start, &fault, now);
                 match (fault.kind, fault.retry) {
                     (Kind::RateLimited, Retry::After(wait)) => {
                         let rest = world.rests.entry((key.0, key.1, model.to_owned())).or_insert(now);
