@@ -1,27 +1,31 @@
 //! The session of a turn: found, asked for hidden messages, changed by commands, and updated when the turn has been answered.
 use crate::engine::Engine;
 use crate::fingerprint::{client, hashes, history_places, text_hash};
+use crate::hearing::{Hearing, first_answer};
 use crate::turn::{Turn, What};
 use crate::view::SessionView;
 use base::{Fault, Kind, SessionSettings};
 use commands::{Scan, Syntax, reply_text, run, scan};
-use lip_wire::lens::{Edits, Field, TextPart};
+use lip_wire::lens::{Edits, Field};
 use routing::plan::{Ask, Plan, Thinking};
 use sessions::{
-    AGENT_HEADERS, Hidden, Hints, MessageHash, Scope, Session, SessionId, Splice, Update, chains, keep,
-    message_hash, resolve, session_in_user_id, splices, turn_keys,
+    AGENT_HEADERS, Beginning, Hidden, Hints, MessageHash, Scope, Session, SessionId, Splice, Update, chains,
+    keep, message_hash, resolve, session_in_user_id, splices, turn_keys,
 };
+use std::ops::Range;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Turns for which a thinker rests after it has spoken.
 const THINKER_RESTS: u32 = 2;
 
 /// One turn's session.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Conversation {
     session: Session,
     /// The settings, where this turn's own commands have changed them.
     changed: Option<Box<SessionSettings>>,
+    /// Listens to the answer of a first turn that nothing else tells from others.
+    hearing: Option<Box<Hearing>>,
 }
 
 /// What becomes of a turn before any backend is asked.
@@ -49,14 +53,15 @@ pub(crate) fn now_ms() -> u64 {
 
 /// Finds the session, carries out commands, and says what must not go upstream.
 pub(crate) async fn prepare(engine: &Engine, turn: &Turn) -> Result<Prepared, Fault> {
-    let history = hashes(turn);
+    let places = history_places(turn);
+    let history = hashes(turn, &places);
     let chains = chains(&history);
     let user_id = turn.lens.text(Field::MetadataUserId);
     let body = turn.lens.text(Field::SessionId).or_else(|| turn.lens.text(Field::ExtraBodySessionId));
     let previous = turn.lens.text(Field::PreviousResponseId);
     let client = client(turn);
     let agent = AGENT_HEADERS.iter().find_map(|name| turn.header(name));
-    let hints = Hints {
+    let mut hints = Hints {
         scope: Scope::new(&turn.caller),
         header: turn.header("x-session-id"),
         echoed: turn.header("x-b2bua-session-id"),
@@ -66,10 +71,20 @@ pub(crate) async fn prepare(engine: &Engine, turn: &Turn) -> Result<Prepared, Fa
         client: &client,
         history: &history,
         chains: &chains,
+        answer: None,
     };
+    if !hints.is_named() {
+        hints.answer = first_answer(turn, &places);
+    }
     let now = now_ms();
     let found = resolve(&engine.sessions, &hints, engine.ids.fresh()?, now).await?;
-    let mut conversation = Conversation { session: found.session.clone(), changed: None };
+    let mut conversation = Conversation {
+        session: found.session.clone(),
+        changed: None,
+        hearing: Beginning::of(&hints)
+            .filter(|_| turn.what == What::Generate)
+            .map(|beginning| Box::new(Hearing::new(beginning, turn.dialect))),
+    };
     let mut update = turn_keys(&hints, None);
     let mut edits = turn.lens.edits();
     conversation.hide_old(turn, &hints, &mut edits)?;
@@ -85,7 +100,12 @@ pub(crate) async fn prepare(engine: &Engine, turn: &Turn) -> Result<Prepared, Fa
         keep(&engine.sessions, &found, update, now).await?;
     }
     Ok(match local {
-        Some(text) => Prepared::Local(text),
+        Some(text) => {
+            if let Some(update) = conversation.hearing.and_then(|hearing| hearing.heard_text(&text)) {
+                engine.sessions.update_now(found.session.id, update, now);
+            }
+            Prepared::Local(text)
+        }
         None => Prepared::Forward(conversation, edits),
     })
 }
@@ -111,6 +131,11 @@ impl Conversation {
         self.changed.as_deref().unwrap_or_else(|| self.session.settings())
     }
 
+    /// The answer of this turn, where it must be listened to.
+    pub(crate) fn hearing(&mut self) -> Option<&mut Hearing> {
+        self.hearing.as_deref_mut()
+    }
+
     /// The answer has come to its good end.
     pub(crate) fn answered(&self, engine: &Engine, plan: &Plan) {
         let update = Update {
@@ -118,7 +143,7 @@ impl Conversation {
             counts_turn: true,
             takes_first: plan.takes_first,
             thinker_rests: (plan.thinking == Thinking::Thinker).then_some(THINKER_RESTS),
-            ..Update::default()
+            ..self.hearing.as_ref().and_then(|hearing| hearing.heard()).unwrap_or_default()
         };
         engine.sessions.update_now(self.session.id, update, now_ms());
     }
@@ -147,14 +172,7 @@ impl Conversation {
             let Some(place) = places.get(n).copied() else { continue };
             match splice {
                 Splice::Drop | Splice::DropReply => edits.remove_message(place),
-                Splice::Cut(spans) => {
-                    let text = turn.lens.user_text(place);
-                    for (part, span) in spans {
-                        if let Some(part) = text.parts.get(*part) {
-                            cut(turn, edits, part, span.clone())?;
-                        }
-                    }
-                }
+                Splice::Cut(spans) => cut(turn, edits, place, spans)?,
             }
         }
         Ok(())
@@ -217,26 +235,35 @@ impl Done {
             update.hidden.push(Hidden { message: reply, splice: Splice::DropReply });
             return Ok(());
         }
-        let text = turn.lens.user_text(self.message);
-        for found in &self.scan.cuts {
-            if let Some(part) = text.parts.get(found.part) {
-                cut(turn, edits, part, found.span.clone())?;
-            }
-        }
-        let cuts = self.scan.cuts.iter().map(|cut| (cut.part, cut.span.clone())).collect();
+        let cuts: Vec<_> = self.scan.cuts.iter().map(|cut| (cut.part, cut.span.clone())).collect();
+        cut(turn, edits, self.message, &cuts)?;
         update.hidden.push(Hidden { message, splice: Splice::Cut(cuts) });
         Ok(())
     }
 }
 
-fn cut(
-    turn: &Turn,
-    edits: &mut Edits,
-    part: &TextPart<'_>,
-    span: std::ops::Range<usize>,
-) -> Result<(), Fault> {
-    let result = edits.replace_in_text(&turn.lens, part, span, "");
-    result.map_err(|e| Fault::host(Kind::Internal, "a command could not be cut from the message").source(e))
+/// Cuts commands, given as part and bytes, from the message at `place`. A part of which nothing is left goes altogether:
+/// providers refuse empty texts.
+fn cut(turn: &Turn, edits: &mut Edits, place: usize, cuts: &[(usize, Range<usize>)]) -> Result<(), Fault> {
+    let text = turn.lens.user_text(place);
+    for (n, part) in text.parts.iter().enumerate() {
+        let own = || cuts.iter().filter(|(part, _)| *part == n).map(|(_, span)| span);
+        let left = part.text.char_indices().filter(|(at, _)| !own().any(|span| span.contains(at)));
+        if own().next().is_none() || left_blank(left) && edits.remove_part(&turn.lens, part) {
+            continue;
+        }
+        for span in own() {
+            let result = edits.replace_in_text(&turn.lens, part, span.clone(), "");
+            result.map_err(|e| {
+                Fault::host(Kind::Internal, "a command could not be cut from the message").source(e)
+            })?;
+        }
+    }
+    Ok(())
+}
+
+fn left_blank(mut left: impl Iterator<Item = (usize, char)>) -> bool {
+    left.all(|(_, char)| char.is_whitespace())
 }
 
 /// Are there images, files or anything else beside the texts?

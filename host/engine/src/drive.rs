@@ -8,6 +8,7 @@ use crate::settle::{Form, Settling};
 use crate::trace::Trace;
 use crate::turn::{Failure, Reply, ReplyBody, Turn};
 use base::{Fault, Kind};
+use bytes::Bytes;
 use http::HeaderValue;
 use http::header::HeaderName;
 use lip_wire::lens::Edits;
@@ -70,6 +71,13 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
+    /// A piece of the answer goes out.
+    pub(crate) fn hear(&mut self, chunk: &Bytes) {
+        if let Some(hearing) = self.conversation.as_mut().and_then(Conversation::hearing) {
+            hearing.hear(chunk);
+        }
+    }
+
     /// The answer ended: well, or broken off by `fault`.
     pub(crate) fn ended(mut self, fault: Option<&Fault>) {
         let tick = tick();
@@ -195,15 +203,19 @@ impl Drive {
             reply.headers.insert(ROUTE_HEADER, label.clone());
         }
         let engine = Arc::clone(&job.engine);
-        let ledger = Ledger { engine, health, attempts, attempt: id, conversation, _permit: permit };
+        let mut ledger = Ledger { engine, health, attempts, attempt: id, conversation, _permit: permit };
         Ok(match reply.body {
             ReplyBody::Full(bytes) => {
+                bytes.iter().for_each(|bytes| ledger.hear(bytes));
                 ledger.ended(None);
                 Reply { body: ReplyBody::Full(bytes), ..reply }
             }
             ReplyBody::Stream(body) => {
                 let form = if job.turn.stream { Form::Stream(job.turn.dialect) } else { Form::Whole };
                 let end_by = (began + budgets.turn).into();
+                if let Some(hearing) = ledger.conversation.as_mut().and_then(Conversation::hearing) {
+                    hearing.streams();
+                }
                 let body = ReplyBody::stream(Settling::new(body, broken, ledger, form, end_by));
                 Reply { body, ..reply }
             }

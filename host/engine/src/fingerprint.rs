@@ -11,8 +11,8 @@ pub(crate) fn history_places(turn: &Turn) -> Vec<usize> {
     messages.filter(|(_, m)| !matches!(m.role, Role::System | Role::Developer)).map(|(n, _)| n).collect()
 }
 
-pub(crate) fn hashes(turn: &Turn) -> Vec<MessageHash> {
-    history_places(turn).into_iter().map(|place| hash(turn, place)).collect()
+pub(crate) fn hashes(turn: &Turn, places: &[usize]) -> Vec<MessageHash> {
+    places.iter().map(|place| hash(turn, *place)).collect()
 }
 
 fn role(role: Role) -> &'static str {

@@ -4,6 +4,7 @@ use lip_wire::Dialect;
 use lip_wire::frame::{ndjson, sse};
 
 /// Cuts chunks into frames.
+#[derive(Debug)]
 pub(crate) enum Frames {
     Events(Box<sse::Decoder>),
     Lines(ndjson::Decoder),

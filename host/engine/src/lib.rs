@@ -12,6 +12,7 @@ mod fingerprint;
 mod frames;
 mod gate;
 mod headers;
+mod hearing;
 mod ids;
 mod local;
 mod loop_guard;

@@ -78,6 +78,11 @@ impl Body for Settling {
         let Poll::Ready(frame) = self.body.as_mut().poll_frame(cx) else {
             return self.poll_deadline(cx);
         };
+        if let (Some(Ok(frame)), Some(ledger)) = (&frame, &mut self.ledger)
+            && let Some(chunk) = frame.data_ref()
+        {
+            ledger.hear(chunk);
+        }
         match &frame {
             None => self.settle(None),
             Some(Err(fault)) => self.settle(Some(fault)),

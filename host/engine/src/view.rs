@@ -1,9 +1,9 @@
 //! What in-chat commands may ask: the session, the backends, the planner.
-use crate::conversation::Conversation;
+use crate::conversation::{Conversation, ask};
 use crate::engine::Engine;
 use base::SessionSettings;
 use commands::{BackendLine, Target, View};
-use routing::plan::{Ask, Named};
+use routing::plan::Named;
 use std::path::Path;
 
 pub(crate) struct SessionView<'a> {
@@ -81,7 +81,7 @@ impl View for SessionView<'_> {
         let mut lines = vec![format!("default backend: {default}")];
         let model = settings.route.model.clone().unwrap_or_default();
         if !model.is_empty() || settings.route.route.is_some() || settings.route.oneoff.is_some() {
-            match planner.table.plan(&Ask::new(&model, &settings.route, &settings.sampling)) {
+            match planner.table.plan(&ask(self.conversation.session(), settings, &model)) {
                 Ok(plan) => {
                     let legs: Vec<String> = plan.legs.iter().map(ToString::to_string).collect();
                     lines.push(format!("next turn: {}", legs.join(", then ")));

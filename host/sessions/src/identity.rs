@@ -41,6 +41,37 @@ pub struct Hints<'a> {
     pub history: &'a [MessageHash],
     /// The [`chains`](crate::chains) of `history`.
     pub chains: &'a [Chain],
+    /// In a history that may be a second turn's: how many messages stand before the first answer, and how that begins. A
+    /// client writes an answer in its own JSON, so it is not known again by its [`MessageHash`] in `history`.
+    pub answer: Option<(usize, MessageHash)>,
+}
+
+impl Hints<'_> {
+    /// True if an id says which session it is.
+    pub fn is_named(&self) -> bool {
+        explicit(self).is_some() || self.previous_response.is_some()
+    }
+}
+
+/// A first turn of a conversation without an id. Others may begin with the same words: its answer tells them apart.
+#[derive(Clone, Copy, Debug)]
+pub struct Beginning {
+    histories: Histories,
+    chain: Chain,
+}
+
+impl Beginning {
+    /// `None` where an id says whose turn it is, or the history does.
+    pub fn of(hints: &Hints<'_>) -> Option<Self> {
+        let chain = hints.chains.last().copied().filter(|_| hints.chains.len() < REPEAT_MIN)?;
+        (!hints.is_named()).then(|| Self { histories: Histories::of(hints.scope, hints.client), chain })
+    }
+
+    /// What the answer adds to the session, so that [`Hints::answer`] of the next turn leads to it.
+    pub fn answered(self, answer: MessageHash) -> Update {
+        let chain = self.chain.then(answer);
+        Update { tip: Some(chain), key: Some(self.histories.key(chain)), ..Update::default() }
+    }
 }
 
 /// How a session was found.
@@ -106,13 +137,13 @@ pub async fn resolve<S: Store + ?Sized>(
         return Ok(found(session, How::Response));
     }
     let prefixes = prefixes(hints);
-    let keys = keys_of(hints, prefixes);
+    let answered = answered(hints, prefixes);
+    let keys = keys_of(hints, prefixes, answered);
     if !keys.is_empty()
         && let Some((i, session)) = store.find(&keys, now).await?
-        && let Some((before, chain)) = prefixes.iter().enumerate().rev().nth(i)
+        && let Some((n_messages, chain)) = nth_longest(prefixes, answered, i)
     {
-        let n_messages = before + 1;
-        if session.stands_at(*chain) {
+        if session.stands_at(chain) {
             return Ok(found(session, How::History(n_messages)));
         }
         // The conversation went on from there in another way: this is a branch with the same settings.
@@ -171,13 +202,40 @@ fn prefixes<'a>(hints: &Hints<'a>) -> &'a [Chain] {
     hints.chains.get(..n).unwrap_or_default()
 }
 
-/// The keys of these prefixes, longest first.
-fn keys_of(hints: &Hints<'_>, prefixes: &[Chain]) -> Vec<Key> {
+/// The first answer as a prefix of its own: where it stands among the others, longest first; its length and its chain.
+fn answered(hints: &Hints<'_>, prefixes: &[Chain]) -> Option<(usize, usize, Chain)> {
+    let (before, answer) = hints.answer?;
+    let chain = prefixes.get(before.checked_sub(1)?)?;
+    Some((prefixes.len() - before, before + 1, chain.then(answer)))
+}
+
+/// The keys of these prefixes, longest first. One more for the first answer.
+fn keys_of(hints: &Hints<'_>, prefixes: &[Chain], answered: Option<(usize, usize, Chain)>) -> Vec<Key> {
     if prefixes.is_empty() {
         return Vec::new();
     }
     let histories = Histories::of(hints.scope, hints.client);
-    prefixes.iter().rev().take(PREFIXES_MAX).map(|chain| histories.key(*chain)).collect()
+    let mut keys: Vec<Key> =
+        prefixes.iter().rev().take(PREFIXES_MAX).map(|chain| histories.key(*chain)).collect();
+    if let Some((at, _, chain)) = answered.filter(|(at, ..)| *at <= keys.len()) {
+        keys.insert(at, histories.key(chain));
+    }
+    keys
+}
+
+/// The prefix behind a key of [`keys_of`]: its length and its chain.
+fn nth_longest(
+    prefixes: &[Chain],
+    answered: Option<(usize, usize, Chain)>,
+    n: usize,
+) -> Option<(usize, Chain)> {
+    let n = match answered {
+        Some((at, length, chain)) if n == at => return Some((length, chain)),
+        Some((at, ..)) if n > at => n - 1,
+        _ => n,
+    };
+    let length = prefixes.len().checked_sub(n)?;
+    Some((length, *prefixes.get(length.checked_sub(1)?)?))
 }
 
 /// What a turn adds to its session so that the next one finds it: call it with the request's history, and once more

@@ -14,7 +14,9 @@ mod splice;
 mod store;
 
 pub use hash::{Chain, Key, MessageHash, Scope, SessionId, chains, message_hash};
-pub use identity::{AGENT_HEADERS, Hints, How, Resolved, keep, resolve, session_in_user_id, turn_keys};
+pub use identity::{
+    AGENT_HEADERS, Beginning, Hints, How, Resolved, keep, resolve, session_in_user_id, turn_keys,
+};
 pub use memory::{Limits, Memory};
 pub use session::{HIDDEN_MAX, Session, Update};
 pub use splice::{Hidden, Splice, splices};

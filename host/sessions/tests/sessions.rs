@@ -2,8 +2,8 @@
 #![expect(clippy::panic, clippy::expect_used, reason = "a test stops at the first surprise")]
 use base::SessionChange;
 use sessions::{
-    Chain, Hidden, Hints, How, Key, Limits, Memory, MessageHash, Resolved, Scope, SessionId, Splice, Update,
-    chains, keep, message_hash, resolve, splices, turn_keys,
+    Beginning, Chain, Hidden, Hints, How, Key, Limits, Memory, MessageHash, Resolved, Scope, SessionId,
+    Splice, Update, chains, keep, message_hash, resolve, splices, turn_keys,
 };
 use std::{
     pin::pin,
@@ -50,6 +50,7 @@ fn hints<'a>(scope: &str, past: &'a Past) -> Hints<'a> {
         client: "test/1",
         history: &past.0,
         chains: &past.1,
+        answer: None,
     }
 }
 
@@ -211,4 +212,39 @@ fn commands_never_go_upstream_again() {
     assert_eq!(session.id, id);
     let found: Vec<usize> = splices(&past.0[..4], session.hidden()).into_iter().map(|(i, _)| i).collect();
     assert_eq!(found, [0, 1]);
+}
+
+/// A client without ids whose JSON of an answer is its own: only how the answer begins is known of it.
+fn second_turn<'a>(past: &'a Past, answer: &str) -> Hints<'a> {
+    Hints { answer: Some((1, say("said", answer))), ..hints("me", past) }
+}
+
+#[test]
+fn first_answers_tell_conversations_apart_that_begin_alike() {
+    let mut desk = Desk::new(Limits::default());
+    let first = past(&["fix it"]);
+    let mut begin = |answer: &str| {
+        let found = desk.find(&hints("me", &first));
+        desk.store.update_now(found.session.id, turn_keys(&hints("me", &first), None), desk.time);
+        let beginning = Beginning::of(&hints("me", &first)).expect("no id");
+        desk.store.update_now(found.session.id, beginning.answered(say("said", answer)), desk.time);
+        found.session.id
+    };
+    let (a, b) = (begin("done a"), begin("done b"));
+    assert_ne!(a, b);
+    for (answer, id) in [("done a", a), ("done b", b)] {
+        let second = past(&["fix it", "as the client writes it", "and now"]);
+        let found = desk.find(&second_turn(&second, answer));
+        assert_eq!((found.session.id, found.how), (id, How::History(2)), "{answer}");
+    }
+    // An answer that its client has changed leads to the newest of them, as before.
+    let second = past(&["fix it", "changed", "and now"]);
+    assert_eq!(desk.find(&second_turn(&second, "changed")).session.id, b);
+    // Where it stands among the prefixes: behind longer ones, before the bare beginning.
+    let long = past(&["fix it", "x", "and now", "y", "more"]);
+    desk.store.update_now(b, turn_keys(&hints("me", &past(&["fix it", "x", "and now"])), None), desk.time);
+    assert_eq!(desk.find(&second_turn(&long, "done a")).how, How::History(3));
+    let named = Hints { header: Some("h"), ..hints("me", &first) };
+    assert!(Beginning::of(&named).is_none(), "an id is enough");
+    assert!(Beginning::of(&hints("me", &second)).is_none(), "and so is a history");
 }

@@ -1,6 +1,7 @@
 //! Commands in chats, from every client's dialect, streamed and not.
 use crate::talk::{Tongue, ways};
 use crate::team::{Chat, Team};
+use serde_json::json;
 use stage::Upstream;
 
 #[tokio::test]
@@ -92,6 +93,61 @@ async fn switch_and_question_fit_into_one_message() {
     }
 }
 
+/// A message of a command and an image, and one of words, a command and an image.
+fn beside_an_image(tongue: Tongue, texts: &[&str]) -> serde_json::Value {
+    const PIXEL: &str = "R0lGODlhAQABAAAAACw=";
+    let url = format!("data:image/gif;base64,{PIXEL}");
+    let part = |text: &&str| match tongue {
+        Tongue::Gemini => json!({"text": text}),
+        Tongue::Responses => json!({"type": "input_text", "text": text}),
+        Tongue::Chat | Tongue::Anthropic => json!({"type": "text", "text": text}),
+    };
+    let image = match tongue {
+        Tongue::Gemini => json!({"inlineData": {"mimeType": "image/gif", "data": PIXEL}}),
+        Tongue::Responses => json!({"type": "input_image", "image_url": url, "detail": "auto"}),
+        Tongue::Chat => json!({"type": "image_url", "image_url": {"url": url}}),
+        Tongue::Anthropic => {
+            json!({"type": "image", "source": {"type": "base64", "media_type": "image/gif", "data": PIXEL}})
+        }
+    };
+    let parts: Vec<_> = std::iter::once(image).chain(texts.iter().map(part)).collect();
+    let key = if tongue == Tongue::Gemini { "parts" } else { "content" };
+    json!({"role": "user", key: parts})
+}
+
+#[tokio::test]
+async fn image_beside_a_command_goes_on_without_an_empty_text() {
+    let team = Team::new().await;
+    for (tongue, stream) in ways() {
+        let mut chat = Chat::new(&team.lip, tongue, stream);
+        chat.model = match tongue {
+            Tongue::Chat | Tongue::Responses => "openai:o".to_owned(),
+            Tongue::Anthropic => "anthropic:a".to_owned(),
+            Tongue::Gemini => "gemini:g".to_owned(),
+        };
+        let (name, _) = chat.model.split_once(':').expect("a backend");
+        let name = name.to_owned();
+        for texts in [&["!/temperature(0.5)"][..], &["look", "!/low"]] {
+            assert_eq!(
+                chat.send(beside_an_image(tongue, texts)).await,
+                format!("{name} speaks"),
+                "{tongue:?}"
+            );
+            // Once as it came, once as the history repeats it.
+            for words in ["", "and now?"] {
+                if !words.is_empty() {
+                    chat.say(words).await;
+                }
+                let sent = team.turns(&name).pop().expect("a turn");
+                let text = String::from_utf8(sent.body).expect("UTF-8");
+                assert!(text.contains("R0lGOD") && !text.contains("!/"), "{tongue:?} {text}");
+                assert!(!text.contains("\"text\":\"\""), "{tongue:?} {texts:?}: an empty text: {text}");
+                assert_eq!(text.contains("look"), texts.len() > 1 || text.matches("R0lGOD").count() > 1);
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn one_off_is_used_up_by_a_success_only() {
     let flaky = Upstream::in_turn(vec![
@@ -111,7 +167,7 @@ async fn one_off_is_used_up_by_a_success_only() {
 }
 
 fn whole_chat(text: &str) -> String {
-    serde_json::json!({"id": "c", "object": "chat.completion", "choices": [
+    json!({"id": "c", "object": "chat.completion", "choices": [
         {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}]})
     .to_string()
 }

@@ -1,8 +1,9 @@
 //! Which turns belong together, and that nobody reaches another's session.
-use crate::talk::{Tongue, ways};
+use crate::talk::{Tongue, says, ways};
 use crate::team::{Chat, Team};
 use serde_json::{Value, json};
-use stage::Call;
+use stage::{Call, Upstream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 fn plain(words: &str) -> Value {
     json!({"model": "gpt-5", "messages": [{"role": "user", "content": words}]})
@@ -111,5 +112,30 @@ async fn conversations_without_an_id_are_told_apart() {
         // A new conversation that begins in the same way is a new one.
         let mut fresh = Chat::new(&team.lip, tongue, stream);
         assert_eq!(fresh.say(&format!("first of a {tongue:?} {stream}")).await, "openai speaks");
+    }
+}
+
+#[tokio::test]
+async fn conversations_that_begin_alike_are_told_apart_by_their_first_answer() {
+    let n = AtomicUsize::new(0);
+    let counting =
+        Upstream::by(move |request| says(request, &format!("answer {}", n.fetch_add(1, Ordering::Relaxed))));
+    let other = Upstream::by(|request| says(request, "anthropic speaks")).await;
+    let team = Team::of("", vec![("openai", counting.await), ("anthropic", other)], |builder| builder).await;
+    for (tongue, stream) in ways() {
+        let (mut a, mut b) = (Chat::new(&team.lip, tongue, stream), Chat::new(&team.lip, tongue, stream));
+        for chat in [&mut a, &mut b] {
+            assert!(chat.say("fix the tests").await.starts_with("answer "), "{tongue:?} {stream}");
+        }
+        // Some clients repeat an answer as a list of parts.
+        let said = a.history.last_mut().expect("an answer");
+        if let Some(text) = said["content"].as_str().map(str::to_owned) {
+            let kind = if tongue == Tongue::Responses { "output_text" } else { "text" };
+            said["content"] = json!([{"type": kind, "text": text}]);
+        }
+        a.say("!/backend(anthropic)").await;
+        assert!(b.say("and b?").await.starts_with("answer "), "{tongue:?} {stream}");
+        assert_eq!(a.say("and a?").await, "anthropic speaks", "{tongue:?} {stream}");
+        assert!(b.say("and b again?").await.starts_with("answer "), "{tongue:?} {stream}");
     }
 }
