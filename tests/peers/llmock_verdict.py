@@ -16,7 +16,7 @@ import tempfile
 import urllib.error
 import urllib.request
 
-from llmock.scenarios import Delay, Fail, Reply, StreamFault
+from llmock.scenarios import Delay, Fail, Reply, SlowFirstToken, StreamFault, ToolFault
 from llmock.testing import LLMockServer
 from llmock.verdict import judge
 
@@ -42,9 +42,9 @@ BOTH, ALONE, RACE = "openai:gpt-4o|openrouter:gpt-4o", "openai:gpt-4o", "[handic
 class Case:
     """Faults of the first server, the route, and what the client must see: an answer, or an error that it can tell."""
 
-    def __init__(self, name, faults, route=BOTH, asks=1, ok=True, streams=(False, True), first_asked=None):
+    def __init__(self, name, faults, route=BOTH, asks=1, ok=True, streams=(False, True), first_asked=None, tools=False):
         self.name, self.faults, self.route, self.asks, self.ok = name, faults, route, asks, ok
-        self.streams, self.first_asked = streams, first_asked
+        self.streams, self.first_asked, self.tools = streams, first_asked, tools
 
 
 CASES = [
@@ -63,18 +63,31 @@ CASES = [
     Case("stream cut before output", [StreamFault("truncate", after_chunks=0, times=1)], streams=(True,)),
     Case("stream dropped before output", [StreamFault("disconnect", after_chunks=0, times=2)], streams=(True,)),
     Case("stall before output", [StreamFault("stall", after_chunks=0, stall_seconds=8, times=1)], streams=(True,)),
+    Case("one 408", [Fail(408, times=1)]),
+    Case("one 502", [Fail(502, times=1)]),
+    Case("one 504", [Fail(504, times=1)]),
+    Case("403 is not tried again", [Fail(403, times=None)], first_asked=1),
     Case("slow answer", [Delay(0.5)]),
+    Case("slow first token", [SlowFirstToken(0.5)], streams=(True,)),
+    Case("first token too late", [SlowFirstToken(8)], streams=(True,)),
+    Case("call with broken arguments", [ToolFault("malformed_arguments")], tools=True),
+    Case("call of an unknown tool", [ToolFault("unknown_tool")], tools=True),
     Case("race: the first one is broken", [Fail(500, times=None)], route=RACE, asks=3),
     # Nothing can be tried again behind the client's back; the client sees it and asks again, as SDKs do.
     Case("stream cut in its output", [StreamFault("truncate", after_chunks=3, times=1)], route=ALONE, streams=(True,)),
     Case("stream dropped in its output", [StreamFault("disconnect", after_chunks=3, times=1)], route=ALONE, streams=(True,)),
+    Case("stall in its output", [StreamFault("stall", after_chunks=3, stall_seconds=8, times=1)], route=ALONE, streams=(True,)),
     Case("rubbish in its output", [StreamFault("malformed", after_chunks=3, times=1)], route=BOTH, streams=(True,)),
 ]
 
 
-def ask(origin, route, stream, words):
-    """One chat turn: ("answer", text), or ("error", what)."""
-    body = {"model": route, "stream": stream, "messages": [{"role": "user", "content": words}]}
+TOOLS = [{"type": "function", "function": {"name": "look", "parameters": {"type": "object", "properties": {}}}}]
+
+
+def ask(origin, case, stream, words):
+    """One chat turn: ("answer", text or calls), or ("error", what)."""
+    body = {"model": case.route, "stream": stream, "messages": [{"role": "user", "content": words}]}
+    body |= {"tools": TOOLS} if case.tools else {}
     request = urllib.request.Request(
         origin + "/v1/chat/completions", json.dumps(body).encode(), {"content-type": "application/json"}
     )
@@ -84,7 +97,8 @@ def ask(origin, route, stream, words):
     except urllib.error.HTTPError as refused:
         return "error", f"{refused.code} {refused.read().decode()}"
     if not stream:
-        return "answer", json.loads(text)["choices"][0]["message"]["content"]
+        message = json.loads(text)["choices"][0]["message"]
+        return "answer", message.get("content") or message["tool_calls"]
     data = [line[6:] for line in text.splitlines() if line.startswith("data: ")]
     finished = bool(data) and data[-1] == "[DONE]"
     try:
@@ -93,7 +107,9 @@ def ask(origin, route, stream, words):
         return "error", "an event that is no JSON"
     if any("error" in event for event in events) or not finished:
         return "error", f"inside the stream: {data[-1:]}"
-    return "answer", "".join(event["choices"][0]["delta"].get("content") or "" for event in events if event["choices"])
+    deltas = [event["choices"][0]["delta"] for event in events if event["choices"]]
+    calls = [call for delta in deltas for call in delta.get("tool_calls") or []]
+    return "answer", "".join(delta.get("content") or "" for delta in deltas) or calls
 
 
 @contextlib.contextmanager
@@ -122,18 +138,21 @@ def run(case, stream, program, servers):
     for server in servers:
         server.state.reset()
         # An answer of several chunks, so that there is an output to cut.
-        server.state.scenarios.add(Reply(text="one two three four five six seven eight", times=None))
+        if not case.tools:
+            server.state.scenarios.add(Reply(text="one two three four five six seven eight", times=None))
     servers[0].state.scenarios.add(*case.faults)
     wrong = []
     with lip(program, *(server.base_url("openai") for server in servers)) as origin:
         for n in range(case.asks):
-            kind, said = ask(origin, case.route, stream, f"question {n}")
+            kind, said = ask(origin, case, stream, f"question {n}")
             if kind == "error" and case.route == ALONE:
-                kind, said = ask(origin, case.route, stream, f"question {n}")
+                kind, said = ask(origin, case, stream, f"question {n}")
             if kind == "error" and case.ok and "malformed" not in str(case.faults):
                 wrong.append(f"turn {n} failed: {said}")
             if kind == "answer" and not case.ok:
                 wrong.append(f"turn {n} was answered: {said}")
+            if kind == "answer" and case.tools and not isinstance(said, list):
+                wrong.append(f"turn {n} has lost its call: {said}")
     n_first = len(servers[0].state.journal.records(wait=2.0))
     if case.first_asked is not None and n_first != case.first_asked:
         wrong.append(f"the first server was asked {n_first} times, not {case.first_asked}")
