@@ -2,7 +2,8 @@
 //! whose it is, so that it goes home to the dialect that made it and nowhere else; no vendor's own value begins like it. Nothing is invented: what no
 //! upstream sealed gets no seal.
 use base64::{Engine, engine::general_purpose::STANDARD};
-use memchr::memmem;
+use memchr::memmem::{self, Finder};
+use std::sync::LazyLock;
 
 use crate::{
     Dialect,
@@ -146,7 +147,8 @@ pub(crate) fn bring_home(parts: &mut Vec<Part>) {
 /// Whether a request body seems to hold a carried seal. An upstream of the body's own dialect would refuse it, so the body must not pass as it came; decoded
 /// and encoded again it holds none.
 pub fn holds_carried_seal(body: &[u8]) -> bool {
-    BEGINNINGS.iter().any(|beginning| memmem::find(body, beginning.as_bytes()).is_some())
+    static FINDERS: LazyLock<[Finder<'static>; 2]> = LazyLock::new(|| BEGINNINGS.map(Finder::new));
+    FINDERS.iter().any(|beginning| beginning.find(body).is_some())
 }
 
 /// Whether a Messages body seems to hold thinking that nobody signed. The vendor's own API refuses it, others take back what they said themselves.

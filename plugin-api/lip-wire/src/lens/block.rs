@@ -37,20 +37,24 @@ impl Blocks {
     #[inline]
     pub(super) fn next(&mut self, block: &[u8; BLOCK]) -> Marks {
         let lanes = lanes(block);
-        let escaped = self.escaped(marks(&lanes, |bytes| bytes.simd_eq(u8x16::splat(b'\\'))));
-        let quotes = marks(&lanes, |bytes| bytes.simd_eq(u8x16::splat(b'"'))) & !escaped;
-        // Unsigned: what is at most 0x1f is 0x1f at its greatest.
-        let limit = u8x16::splat(0x1f);
-        let control = marks(&lanes, |bytes| bytes.max(limit).simd_eq(limit));
+        let is = |byte: u8| move |bytes: u8x16| bytes.simd_eq(u8x16::splat(byte));
+        let (backslashes, all_quotes) = (marks(&lanes, is(b'\\')), marks(&lanes, is(b'"')));
+        let escaped = self.escaped(backslashes);
+        let quotes = all_quotes & !escaped;
+        let control = controls(&lanes);
         if escaped == 0 {
             return Marks { quotes, illegal: control, unicode: 0 };
         }
-        let is = |byte: u8| move |bytes: u8x16| bytes.simd_eq(u8x16::splat(byte));
+        // Nearly all escapes of text and code are these, and two of them have been found already.
+        if escaped & !(all_quotes | backslashes | marks(&lanes, is(b'n'))) == 0 {
+            return Marks { quotes, illegal: control, unicode: 0 };
+        }
         let unicode = escaped & marks(&lanes, is(b'u'));
         let known = marks(&lanes, |bytes| {
-            let simple = [b'\\', b'/', b'b', b'f', b'n', b'r', b't', b'u'];
-            simple.into_iter().fold(is(b'"')(bytes), |found, byte| found | is(byte)(bytes))
+            let rare = [b'b', b'f', b'n', b'r', b't', b'u'];
+            rare.into_iter().fold(is(b'/')(bytes), |found, byte| found | is(byte)(bytes))
         });
+        let known = known | all_quotes | backslashes;
         Marks { quotes, illegal: control | (escaped & !known), unicode }
     }
 
@@ -75,6 +79,18 @@ fn lanes(block: &[u8; BLOCK]) -> [u8x16; 4] {
         *lane = u8x16::new(*bytes);
     }
     lanes
+}
+
+/// Control characters. There are next to none, so that one look at all lanes together mostly does.
+#[inline]
+fn controls(lanes: &[u8x16; 4]) -> u64 {
+    // Unsigned: what is at most 0x1f is 0x1f at its greatest.
+    let limit = u8x16::splat(0x1f);
+    let least = lanes[0].min(lanes[1]).min(lanes[2].min(lanes[3]));
+    if least.max(limit).simd_eq(limit).to_bitmask() == 0 {
+        return 0;
+    }
+    marks(lanes, |bytes| bytes.max(limit).simd_eq(limit))
 }
 
 #[inline]
