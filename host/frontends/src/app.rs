@@ -96,6 +96,15 @@ async fn no_method(request: Request<Body>) -> Response<Body> {
     respond::error(dialect_of(parts.uri.path()), &Fault::client(Kind::MethodNotAllowed, sentence))
 }
 
+pub(crate) async fn head_too_large(request: Request<Body>, max: usize) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    intake::drain(body).await;
+    let mut fault = Fault::client(Kind::TooLarge, format!("the request's head is larger than {max} bytes"));
+    fault.status = Some(431);
+    let fault = fault.code("head_too_large").hint("Send fewer headers, or raise limits.request_header_bytes");
+    respond::error(dialect_of(parts.uri.path()), &fault)
+}
+
 /// The dialect in which a client of this path reads errors.
 fn dialect_of(path: &str) -> Dialect {
     if path.starts_with("/anthropic") || path.starts_with("/v1/messages") {

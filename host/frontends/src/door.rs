@@ -1,12 +1,12 @@
 //! The way from a connection to a handler: straight for the routes that carry the load, through the router for all others.
-use crate::app::{App, router};
+use crate::app::{App, head_too_large, router};
 use crate::diagnostics::{self, Local};
 use crate::sockets::Sockets;
 use crate::{anthropic, openai_chat};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
-use http::{Method, Request, Response};
+use http::{HeaderName, HeaderValue, Method, Request, Response};
 use hyper::body::Incoming;
 use hyper::service::Service;
 use std::convert::Infallible;
@@ -41,6 +41,14 @@ impl Door {
     }
 }
 
+/// The bytes of a request's head, but for its punctuation.
+fn head_bytes(request: &Request<Body>) -> usize {
+    let uri = request.uri();
+    let target = uri.path().len() + uri.query().map_or(0, str::len);
+    let header = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len();
+    target + request.headers().iter().map(header).sum::<usize>()
+}
+
 type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
 impl Service<Request<Incoming>> for Door {
@@ -50,6 +58,10 @@ impl Service<Request<Incoming>> for Door {
 
     fn call(&self, request: Request<Incoming>) -> Answer {
         let mut request = request.map(Body::new);
+        let head_max = self.app.limits.head_bytes;
+        if head_bytes(&request) > head_max {
+            return Box::pin(async move { Ok(head_too_large(request, head_max).await) });
+        }
         let app = State(Arc::clone(&self.app));
         if request.method() == Method::POST {
             match request.uri().path() {

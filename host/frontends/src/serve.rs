@@ -10,8 +10,9 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// Time for a client to send the head of a request.
 const HEAD_TIME: Duration = Duration::from_secs(30);
-/// The least that hyper takes as the limit of its read buffer.
-const HEAD_BYTES_MIN: usize = 8 << 10;
+/// The most that is read at once: a body that comes in one piece is copied by nobody. Also the most that a head may be which never
+/// ends; one that ends is judged at the door.
+const READ_BYTES_MAX: usize = 512 << 10;
 /// Time for open turns to end after a shutdown was asked for.
 const DRAIN_TIME: Duration = Duration::from_secs(30);
 
@@ -23,7 +24,7 @@ pub async fn serve(listener: TcpListener, door: Door, head_bytes: usize, shutdow
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)
-        .max_buf_size(head_bytes.max(HEAD_BYTES_MIN));
+        .max_buf_size(head_bytes.max(READ_BYTES_MAX));
     builder
         .http2()
         .timer(TokioTimer::new())

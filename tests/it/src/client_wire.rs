@@ -112,5 +112,10 @@ async fn head_that_never_ends_is_refused() {
     connection.write_raw(format!("GET /health HTTP/1.1\r\nx: {}", "y".repeat(1 << 20))).await;
     let status = connection.read().await.status;
     assert_eq!(status, 431);
+    let mut connection = lip.connect().await;
+    connection.write_raw(format!("GET /v1/messages HTTP/1.1\r\nx: {}\r\n\r\n", "y".repeat(65 << 10))).await;
+    let answer = connection.read().await;
+    assert_eq!((answer.status, answer.json()["type"].as_str()), (431, Some("error")), "{}", answer.text());
+    assert!(answer.text().contains("limits.request_header_bytes"), "{}", answer.text());
     assert_eq!(lip.chat(CHAT).await.status, 200);
 }
