@@ -1,6 +1,6 @@
 //! Transport errors in words.
 use crate::place::Place;
-use base::{Fault, Kind, Retry};
+use base::{Fault, Kind};
 use std::error::Error;
 use std::io::ErrorKind;
 
@@ -31,7 +31,7 @@ pub(crate) fn of_request(place: &Place, error: hyper::Error) -> Fault {
 
 fn unreachable(sentence: String, io: Option<ErrorKind>) -> Fault {
     let kind = if io == Some(ErrorKind::TimedOut) { Kind::Timeout } else { Kind::BadGateway };
-    Fault::upstream(kind, sentence).code("upstream_unreachable").retry(Retry::Soon)
+    Fault::upstream(kind, sentence).code("upstream_unreachable")
 }
 
 /// The fault behind a body that ended too early.

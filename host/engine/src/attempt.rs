@@ -5,7 +5,7 @@ use crate::drive::Job;
 use crate::scope::Scope;
 use crate::source::Source;
 use crate::translate::{self, Wanted};
-use crate::turn::{Failure, Turn};
+use crate::turn::{Failure, Turn, What};
 use crate::{drive, redact, request, wire};
 use base::{Fault, Kind, Sampling};
 use bytes::Bytes;
@@ -66,7 +66,6 @@ struct Attempt<'a> {
 
 impl Attempt<'_> {
     async fn run(&self) -> Result<Delivered, Failure> {
-        let instance = self.backend.instance()?;
         let (turn, model, name) = (self.turn, self.model, self.backend.name());
         let dialect = self.backend.dialect_for(turn.dialect, model).ok_or_else(|| {
             Fault::plugin(Kind::Unsupported, format!("backend \"{name}\" declares no dialect"))
@@ -80,6 +79,14 @@ impl Attempt<'_> {
             let (body, request) = self.translated(dialect)?;
             (body, Some(request))
         };
+        let deliver = Deliver { turn, backend: self.backend, gates: &self.scope.means.gates, request };
+        if turn.what == What::Generate
+            && let Some(passage) = self.backend.passage(dialect)?
+        {
+            let upstream = self.scope.pass(passage, is_native.then_some(turn), body).await?;
+            return deliver.spliced(upstream, dialect).await;
+        }
+        let instance = self.backend.instance()?;
         // Headers of the client's dialect mean nothing in another.
         let headers = if is_native { turn.forwarded() } else { Vec::new() };
         let random = self.backend.is_virtual().then(|| drive::tick().rand);
@@ -88,7 +95,6 @@ impl Attempt<'_> {
         let meta =
             serde_json::to_vec(&meta).map_err(|e| Fault::host(Kind::Internal, "internal error").source(e))?;
         let run = instance.run(Arc::<Scope>::clone(self.scope), turn.what.task(), meta, body)?;
-        let deliver = Deliver { turn, backend: self.backend, gates: &self.scope.means.gates, request };
         self.answer(run, dialect, deliver).await
     }
 

@@ -1,13 +1,15 @@
 //! A configured backend: which connector answers for it, with which secrets, and whether it can.
 use crate::manner::Manner;
+use crate::passage::{self, Passage};
 use base::{Fault, Kind, Retry, Secret};
-use http::Uri;
+use http::{HeaderMap, HeaderValue, Uri};
 use lip_wire::Dialect;
+use loader::run::SecretHeader;
 use loader::{Auth, ConnectorManifest, Instance, Plugin};
 use parking_lot::Mutex;
 use serde_json::Value;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// What the config and the environment say of one backend.
 #[derive(Debug)]
@@ -55,12 +57,13 @@ pub struct BackendSpec {
 pub struct Backend {
     spec: BackendSpec,
     instance: Mutex<Option<Arc<Instance>>>,
+    passages: OnceLock<Vec<Passage>>,
 }
 
 impl Backend {
     /// A backend of this description. Its connector is created when it is first needed.
     pub const fn new(spec: BackendSpec) -> Self {
-        Self { spec, instance: Mutex::new(None) }
+        Self { spec, instance: Mutex::new(None), passages: OnceLock::new() }
     }
 
     /// The instance's name.
@@ -131,6 +134,60 @@ impl Backend {
             }
             None => host.eq_ignore_ascii_case(allowed) || whole.eq_ignore_ascii_case(allowed),
         })
+    }
+
+    /// The URL of a request, if this backend may send requests there.
+    ///
+    /// # Errors
+    /// Why it may not.
+    pub(crate) fn url(&self, text: &str) -> Result<Uri, String> {
+        let name = self.name();
+        let url: Uri = text.parse().map_err(|_| format!("backend \"{name}\" built a URL that is none"))?;
+        if self.may_reach(&url) {
+            return Ok(url);
+        }
+        let host = url.host().unwrap_or("nowhere");
+        Err(format!(
+            "backend \"{name}\" may not reach {host}: it is neither in its manifest nor its base_url"
+        ))
+    }
+
+    /// Completes `headers` with secrets; `key` is the position of the API key in use.
+    ///
+    /// # Errors
+    /// Which secret is missing or cannot stand in a header.
+    pub(crate) fn add_secrets(
+        &self,
+        headers: &mut HeaderMap,
+        wanted: &[SecretHeader],
+        key: usize,
+    ) -> Result<(), String> {
+        let name = self.name();
+        for SecretHeader { name: header, prefix, secret: wanted } in wanted {
+            let secret = self.secret(wanted, key);
+            let secret = secret.ok_or_else(|| format!("backend \"{name}\" has no secret \"{wanted}\""))?;
+            let value = HeaderValue::from_str(&format!("{prefix}{}", secret.expose()));
+            let mut value = value.map_err(|_| {
+                format!(
+                    "the secret \"{wanted}\" of backend \"{name}\" holds characters that no header may hold"
+                )
+            })?;
+            value.set_sensitive(true);
+            headers.insert(header, value);
+        }
+        Ok(())
+    }
+
+    /// The turns in `dialect` that the connector leaves to the host, once it has been created.
+    pub(crate) fn passage(&self, dialect: Dialect) -> Result<Option<&Passage>, Fault> {
+        let all = match self.passages.get() {
+            Some(all) => all,
+            None => {
+                let instance = self.instance()?;
+                self.passages.get_or_init(|| passage::of(self, &instance))
+            }
+        };
+        Ok(all.iter().find(|passage| passage.dialect == dialect))
     }
 
     /// The name that the provider knows `model` by.

@@ -18,6 +18,7 @@ mod local;
 mod loop_guard;
 mod manner;
 mod models;
+mod passage;
 mod planner;
 mod redact;
 mod request;

@@ -3,10 +3,13 @@ use crate::backend::Backend;
 use crate::dispatch;
 use crate::drive::Job;
 use crate::gate::Gates;
+use crate::passage::Passage;
 use crate::store::Values;
+use crate::turn::Turn;
 use base::{Fault, Kind};
-use egress::{Call, Egress, Identity};
-use http::{HeaderValue, Uri};
+use bytes::Bytes;
+use egress::{Call, Egress, Head, Identity};
+use http::{HeaderMap, HeaderValue, Method, Uri};
 use http_body_util::BodyExt;
 use loader::run::{Effect, EffectFuture, Effects, HttpCall, Outcome, Refusal, Upstream};
 use std::sync::Arc;
@@ -33,56 +36,56 @@ pub(crate) struct Scope {
 }
 
 impl Scope {
-    fn call(&self, call: HttpCall) -> Result<Call, Outcome> {
-        let denied = |sentence: String| Outcome::Failed(Refusal::Denied, sentence);
-        let name = self.backend.name();
-        let url: Uri =
-            call.url.parse().map_err(|_| denied(format!("backend \"{name}\" built a URL that is none")))?;
-        if !self.backend.may_reach(&url) {
-            let host = url.host().unwrap_or("nowhere");
-            return Err(denied(format!(
-                "backend \"{name}\" may not reach {host}: it is neither in its manifest nor its base_url"
-            )));
-        }
-        let mut headers = call.headers;
-        for wanted in call.secret_headers {
-            let secret = self.backend.secret(&wanted.secret, self.key);
-            let secret = secret
-                .ok_or_else(|| denied(format!("backend \"{name}\" has no secret \"{}\"", wanted.secret)))?;
-            let value = HeaderValue::from_str(&format!("{}{}", wanted.prefix, secret.expose()));
-            let mut value = value.map_err(|_| {
-                denied(format!(
-                    "the secret \"{}\" of backend \"{name}\" holds characters that no header may hold",
-                    wanted.secret
-                ))
-            })?;
-            value.set_sensitive(true);
-            headers.insert(wanted.name, value);
-        }
-        let user_agent = self.backend.spec().user_agent.as_ref().unwrap_or(&self.means.user_agent);
-        let loop_guard = self.backend.spec().takes_loop_guard.then_some(&self.loop_guard);
+    /// A request of this backend, with what the host says of itself.
+    fn signed(&self, method: Method, url: Uri, mut headers: HeaderMap, body: Bytes) -> Call {
+        let spec = self.backend.spec();
+        let user_agent = spec.user_agent.as_ref().unwrap_or(&self.means.user_agent);
+        let loop_guard = spec.takes_loop_guard.then_some(&self.loop_guard);
         Identity { user_agent, loop_guard }.sign(&mut headers);
-        let http1_only = self.backend.spec().manner.http1_only;
-        Ok(Call { method: call.method, url, headers, body: call.body, http1_only })
+        Call { method, url, headers, body, http1_only: spec.manner.http1_only }
+    }
+
+    fn call(&self, call: HttpCall) -> Result<Call, String> {
+        let url = self.backend.url(&call.url)?;
+        let mut headers = call.headers;
+        self.backend.add_secrets(&mut headers, &call.secret_headers, self.key)?;
+        Ok(self.signed(call.method, url, headers, call.body))
+    }
+
+    /// Carries out a turn that its connector leaves to the host: `body` with what the client's dialect has in headers.
+    ///
+    /// # Errors
+    /// The upstream's fault.
+    pub(crate) async fn pass(
+        &self,
+        passage: &Passage,
+        client: Option<&Turn>,
+        body: Bytes,
+    ) -> Result<Upstream, Fault> {
+        let headers = passage.headers(self.key, client);
+        let call = self.signed(passage.method.clone(), passage.url.clone(), headers, body);
+        let head = self.means.egress.send(call, passage.timeout).await?;
+        Ok(upstream(head))
     }
 
     fn http(&self, call: HttpCall) -> EffectFuture {
         let timeout = call.timeout;
         let call = match self.call(call) {
             Ok(call) => call,
-            Err(refused) => return ready(refused),
+            Err(sentence) => return ready(Outcome::Failed(Refusal::Denied, sentence)),
         };
         let means = Arc::clone(&self.means);
         Box::pin(async move {
             match means.egress.send(call, timeout).await {
-                Ok(head) => {
-                    let body = head.body.boxed_unsync();
-                    Outcome::Head(Upstream { status: head.status, headers: head.headers, body })
-                }
+                Ok(head) => Outcome::Head(upstream(head)),
                 Err(fault) => failed(&fault),
             }
         })
     }
+}
+
+fn upstream(head: Head) -> Upstream {
+    Upstream { status: head.status, headers: head.headers, body: head.body.boxed_unsync() }
 }
 
 fn failed(fault: &Fault) -> Outcome {

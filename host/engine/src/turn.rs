@@ -1,7 +1,7 @@
 //! One client request and its answer, free of any HTTP framework.
 use base::Fault;
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body::{Frame, SizeHint};
 use lip_wire::Dialect;
 use lip_wire::lens::{Edits, Lens};
@@ -75,12 +75,25 @@ impl Turn {
 
     /// The headers that go upstream; several of one name are joined.
     pub(crate) fn forwarded(&self) -> Vec<(&'static str, String)> {
-        let joined = |name: &'static str| {
-            let mut values = self.headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-            let first = values.next()?.to_owned();
-            Some((name, values.fold(first, |all, next| format!("{all},{next}"))))
-        };
-        self.forwarded.iter().copied().filter_map(joined).collect()
+        let text = |name: &'static str| Some((name, self.joined(name)?.to_str().ok()?.to_owned()));
+        self.forwarded.iter().copied().filter_map(text).collect()
+    }
+
+    /// As [`Turn::forwarded`], as they are.
+    pub(crate) fn forwarded_values(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+        self.forwarded.iter().filter_map(|name| Some((HeaderName::from_static(name), self.joined(name)?)))
+    }
+
+    /// The texts of all headers of this name.
+    fn joined(&self, name: &'static str) -> Option<HeaderValue> {
+        let mut values = self.headers.get_all(name).iter().filter(|value| value.to_str().is_ok());
+        let first = values.next()?;
+        let rest: Vec<&[u8]> = values.map(HeaderValue::as_bytes).collect();
+        if rest.is_empty() {
+            return Some(first.clone());
+        }
+        let all: Vec<&[u8]> = std::iter::once(first.as_bytes()).chain(rest).collect();
+        HeaderValue::from_bytes(&all.join(&b","[..])).ok()
     }
 }
 

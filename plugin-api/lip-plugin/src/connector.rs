@@ -1,5 +1,5 @@
 //! What an author implements.
-use crate::{Ctx, Error, Result};
+use crate::{Ctx, Error, Passage, Result};
 use lip_abi::Buf;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -181,8 +181,16 @@ pub trait Connector: Sized + Send + Sync + 'static {
     /// `bad_config` with a sentence that names the key and the remedy.
     fn create(with: Create<'_>) -> Result<Self>;
 
-    /// Answers one turn: splice an upstream's answer, or send one.
-    fn turn(&self, cx: Ctx, turn: Turn) -> impl Future<Output = Result<()>> + Send;
+    /// The dialects whose turns need no code. The host asks once per instance and carries such turns out itself, without
+    /// [`Connector::turn`]; all others are given to it. Performs no IO.
+    fn passages(&self) -> Vec<Passage> {
+        Vec::new()
+    }
+
+    /// Answers one turn: splice an upstream's answer, or send one. What is not written here does as [`Connector::passages`] says.
+    fn turn(&self, cx: Ctx, turn: Turn) -> impl Future<Output = Result<()>> + Send {
+        Passage::carry_out(self.passages(), cx, turn)
+    }
 
     /// Lists the models, live.
     fn models(&self, _cx: Ctx) -> impl Future<Output = Result<Vec<Model>>> + Send {

@@ -62,6 +62,7 @@ impl<C: Connector> Adapter<C> {
         let task = match what {
             "turn" => AsyncTask::new(key, host, move |cx| async move { connector.turn(cx, turn).await }),
             "models" => AsyncTask::new(key, host, move |cx| models(connector, cx)),
+            "passages" => AsyncTask::new(key, host, move |cx| passages(connector, cx)),
             "count_tokens" => {
                 AsyncTask::new(key, host, move |cx| async move { connector.count_tokens(cx, turn).await })
             }
@@ -77,6 +78,11 @@ impl<C: Connector> Adapter<C> {
 async fn models<C: Connector>(connector: Arc<C>, cx: Ctx) -> Result<()> {
     let models = connector.models(cx.clone()).await?;
     cx.answer(serde_json::to_vec(&models)?);
+    Ok(())
+}
+
+async fn passages<C: Connector>(connector: Arc<C>, cx: Ctx) -> Result<()> {
+    cx.answer(serde_json::to_vec(&connector.passages())?);
     Ok(())
 }
 

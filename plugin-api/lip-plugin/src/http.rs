@@ -53,12 +53,11 @@ impl HttpRequest {
 
     /// Adds headers.
     #[must_use]
-    pub fn headers<N: Into<String>, V: Into<String>>(
+    pub fn headers<N: Into<Cow<'static, str>>, V: Into<Cow<'static, str>>>(
         mut self,
         headers: impl IntoIterator<Item = (N, V)>,
     ) -> Self {
-        let owned = headers.into_iter().map(|(n, v)| (Cow::Owned(n.into()), Cow::Owned(v.into())));
-        self.headers.extend(owned);
+        self.headers.extend(headers.into_iter().map(|(name, value)| (name.into(), value.into())));
         self
     }
 
@@ -76,6 +75,13 @@ impl HttpRequest {
         let (name, prefix) = (Cow::Owned(name.to_owned()), Cow::Owned(prefix.to_owned()));
         self.secret_headers.push((name, prefix, secret.to_owned()));
         self
+    }
+
+    /// Does it set the header `name` itself?
+    pub(crate) fn sets(&self, name: &str) -> bool {
+        name == "content-type"
+            || self.headers.iter().any(|(own, _)| own == name)
+            || self.secret_headers.iter().any(|(own, ..)| own == name)
     }
 
     /// The body and its `content-type: application/json`.

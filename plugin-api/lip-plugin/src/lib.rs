@@ -4,7 +4,7 @@
 //! *effects* and say what the client gets. This is a complete one for an OpenAI-compatible provider:
 //!
 //! ```no_run
-//! use lip_plugin::{Connector, Create, Ctx, HttpRequest, Model, Result, Turn, export_connector};
+//! use lip_plugin::{Connector, Create, Ctx, HttpRequest, Model, Passage, Result, export_connector};
 //!
 //! struct Acme {
 //!     base: String,
@@ -20,10 +20,9 @@
 //!         Ok(Self { base: with.base_url("https://api.acme.example/v1")? })
 //!     }
 //!
-//!     async fn turn(&self, cx: Ctx, turn: Turn) -> Result<()> {
-//!         let request = HttpRequest::post(format!("{}/chat/completions", self.base)).bearer("api_key").json(turn.body);
-//!         cx.http(request).await?.splice();
-//!         Ok(())
+//!     fn passages(&self) -> Vec<Passage> {
+//!         let request = HttpRequest::post(format!("{}/chat/completions", self.base)).bearer("api_key");
+//!         vec![Passage::new("openai-chat", request)]
 //!     }
 //!
 //!     async fn models(&self, cx: Ctx) -> Result<Vec<Model>> {
@@ -36,6 +35,8 @@
 //! # fn main() {}
 //! ```
 //!
+//! Where a turn needs code, write [`Connector::turn`] in place of [`Connector::passages`].
+//!
 //! **What the host promises you:** one thread at a time per task; every effect completes once or is cancelled; dropping a
 //! task closes all that it opened; panics cost one turn. **What you promise the host:** no blocking call, no secret in an
 //! error or log line, and back to the host (an `.await`) after at most a few milliseconds.
@@ -46,6 +47,7 @@ mod exec;
 #[doc(hidden)]
 pub mod glue;
 mod http;
+mod passage;
 mod sse;
 
 pub use connector::{Connector, Create, Model, Turn};
@@ -54,6 +56,7 @@ pub use error::{Error, Result};
 pub use exec::OpFuture;
 pub use http::{HttpRequest, HttpResponse};
 pub use lip_abi::{self, Buf};
+pub use passage::Passage;
 pub use serde::{self, Deserialize, Serialize};
 pub use serde_json::{self, Value, json};
 pub use sse::{SseEvent, SseReader};

@@ -1,11 +1,13 @@
 //! The checks that every connector has to pass. Each is a function of its own and fails with a hint.
 mod contract;
 mod manifest;
+mod passages;
 mod subject;
 mod upstream;
 
 pub use contract::*;
 pub use manifest::*;
+pub use passages::*;
 pub use subject::{Kit, Sample, Verdict, Wrong};
 pub use upstream::*;
 
@@ -28,6 +30,7 @@ pub const CHECKS: &[Check] = &[
     ("unknown_task_is_unsupported", unknown_task_is_unsupported),
     ("cancelling_lets_go", cancelling_lets_go),
     ("secrets_stay_hidden", secrets_stay_hidden),
+    ("passages_do_what_turns_do", passages_do_what_turns_do),
 ];
 
 /// One test per check: `lip_testkit::conformance!(Acme);` inside `#[cfg(test)] mod tests`.
@@ -58,6 +61,7 @@ macro_rules! conformance {
                 unknown_task_is_unsupported
                 cancelling_lets_go
                 secrets_stay_hidden
+                passages_do_what_turns_do
             );
         }
     };

@@ -1,5 +1,5 @@
 //! Each conformance check finds the mistake that it is there for.
-use lip_plugin::{Buf, Connector, Create, Ctx, Error, HttpRequest, Model, Result, Turn, Value};
+use lip_plugin::{Buf, Connector, Create, Ctx, Error, HttpRequest, Model, Passage, Result, Turn, Value};
 use lip_testkit::conformance::{self as checks, Kit, Sample, Verdict};
 use lip_testkit::{Reply, Stage};
 
@@ -134,6 +134,33 @@ fn other_tasks() {
     caught(checks::unknown_task_is_unsupported(&Kit::of::<Eager>(plain())), "succeeds");
     connector!(Fragile, turn(_me, _cx, turn) { lip_plugin::serde_json::from_slice::<Value>(&turn.body).expect("JSON"); });
     caught(checks::garbage_is_survived(&Kit::of::<Fragile>(plain())), "garbage from the client");
+}
+
+/// Says that turns go to `path` and sends them to `/chat/completions`.
+struct Divided<const PATH: bool>(String);
+
+impl<const PATH: bool> Connector for Divided<PATH> {
+    const MANIFEST: &'static str = MANIFEST;
+    fn create(with: Create<'_>) -> Result<Self> {
+        Ok(Self(with.base_url(BASE)?))
+    }
+    fn passages(&self) -> Vec<Passage> {
+        let path = if PATH { "/chat/completions" } else { "/responses" };
+        let passage =
+            Passage::new("openai-chat", HttpRequest::post(format!("{}{path}", self.0)).bearer("api_key"));
+        vec![if PATH { passage.default_header("x-version", "1") } else { passage }]
+    }
+    async fn turn(&self, cx: Ctx, turn: Turn) -> Result<()> {
+        cx.http(post(&self.0, &turn).headers(turn.headers.clone())).await?.splice();
+        Ok(())
+    }
+}
+
+#[test]
+fn passages() {
+    let [path, header] = [Kit::of::<Divided<false>>(plain()), Kit::of::<Divided<true>>(plain())];
+    caught(checks::passages_do_what_turns_do(&path), "/responses");
+    caught(checks::passages_do_what_turns_do(&header), "x-version");
 }
 
 #[test]

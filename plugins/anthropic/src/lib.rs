@@ -2,7 +2,7 @@
 //!
 //! Source: docs.anthropic.com/en/api (messages, messages-count-tokens, models-list, versioning, beta-headers).
 use lip_plugin::{
-    Connector, Create, Ctx, HttpRequest, Model, Result, Turn, Value, export_connector, serde_json,
+    Connector, Create, Ctx, HttpRequest, Model, Passage, Result, Turn, Value, export_connector, serde_json,
 };
 
 /// The version of the API that a client speaks who names none.
@@ -34,6 +34,17 @@ impl Connector for Anthropic {
         let base = with.base_url("https://api.anthropic.com/v1")?;
         let base = base.strip_suffix("/messages").unwrap_or(&base).to_owned();
         Ok(Self { base, headers: with.headers()? })
+    }
+
+    fn passages(&self) -> Vec<Passage> {
+        // An own list of betas has to be joined with each client's.
+        if self.headers.iter().any(|(name, _)| name == "anthropic-beta") {
+            return Vec::new();
+        }
+        let request =
+            HttpRequest::post(format!("{}/messages", self.base)).headers(self.headers.iter().cloned());
+        let request = request.secret_header("x-api-key", "", "api_key");
+        vec![Passage::new("anthropic-messages", request).default_header("anthropic-version", VERSION)]
     }
 
     async fn turn(&self, cx: Ctx, turn: Turn) -> Result<()> {

@@ -1,7 +1,7 @@
 //! OpenAI Responses with an API key: the same credentials, base and model list as OpenAI Chat Completions.
 //!
 //! Source: platform.openai.com/docs/api-reference (responses, responses input-tokens, models, authentication).
-use lip_plugin::{Connector, Create, Ctx, HttpRequest, Model, Result, Turn, export_connector};
+use lip_plugin::{Connector, Create, Ctx, HttpRequest, Model, Passage, Result, Turn, export_connector};
 
 struct OpenAiResponses {
     base: String,
@@ -34,12 +34,14 @@ impl Connector for OpenAiResponses {
         Ok(Self { base, headers })
     }
 
-    async fn turn(&self, cx: Ctx, turn: Turn) -> Result<()> {
-        self.post(cx, "/responses", turn).await
+    fn passages(&self) -> Vec<Passage> {
+        vec![Passage::new("openai-responses", self.post("/responses"))]
     }
 
     async fn count_tokens(&self, cx: Ctx, turn: Turn) -> Result<()> {
-        self.post(cx, "/responses/input_tokens", turn).await
+        let request = self.post("/responses/input_tokens");
+        cx.http(request.headers(turn.headers).json(turn.body)).await?.splice();
+        Ok(())
     }
 
     async fn models(&self, cx: Ctx) -> Result<Vec<Model>> {
@@ -49,10 +51,8 @@ impl Connector for OpenAiResponses {
 }
 
 impl OpenAiResponses {
-    async fn post(&self, cx: Ctx, path: &str, turn: Turn) -> Result<()> {
-        let request = self.signed(HttpRequest::post(format!("{}{path}", self.base)));
-        cx.http(request.headers(turn.headers).json(turn.body)).await?.splice();
-        Ok(())
+    fn post(&self, path: &str) -> HttpRequest {
+        self.signed(HttpRequest::post(format!("{}{path}", self.base)))
     }
 
     fn signed(&self, request: HttpRequest) -> HttpRequest {

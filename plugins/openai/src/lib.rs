@@ -1,7 +1,7 @@
 //! OpenAI Chat Completions with an API key. Hands bodies on as they are, errors included.
 //!
 //! Source: platform.openai.com/docs/api-reference (chat, models, authentication, "Organizations and projects").
-use lip_plugin::{Connector, Create, Ctx, HttpRequest, Model, Result, Turn, export_connector};
+use lip_plugin::{Connector, Create, Ctx, HttpRequest, Model, Passage, Result, export_connector};
 
 struct OpenAi {
     base: String,
@@ -33,10 +33,9 @@ impl Connector for OpenAi {
         Ok(Self { base, headers })
     }
 
-    async fn turn(&self, cx: Ctx, turn: Turn) -> Result<()> {
-        let request = self.signed(HttpRequest::post(format!("{}/chat/completions", self.base)));
-        cx.http(request.headers(turn.headers).json(turn.body)).await?.splice();
-        Ok(())
+    fn passages(&self) -> Vec<Passage> {
+        let request = HttpRequest::post(format!("{}/chat/completions", self.base));
+        vec![Passage::new("openai-chat", self.signed(request))]
     }
 
     async fn models(&self, cx: Ctx) -> Result<Vec<Model>> {

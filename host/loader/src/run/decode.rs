@@ -2,6 +2,7 @@
 use super::bytes::to_bytes;
 use super::effect::{Effect, HttpCall, SecretHeader};
 use base::{Fault, Kind, Retry, Side};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use lip_abi::{AbiError, Op, op};
 use serde::Deserialize;
@@ -32,7 +33,7 @@ struct ValueMeta {
 /// The effect that `op` asks for; `Ok(None)` for a kind that this host does not know.
 pub(super) fn effect(op: Op) -> Result<Option<Effect>, String> {
     let effect = match op.kind {
-        op::HTTP => Effect::Http(http_call(op)?),
+        op::HTTP => Effect::Http(described(&op.meta, to_bytes(op.body))?),
         op::SLEEP => Effect::Sleep(Duration::from_millis(op.arg)),
         op::SECRET_GET => Effect::Secret { name: text(&op.meta)? },
         op::KV_GET => {
@@ -52,8 +53,9 @@ pub(super) fn effect(op: Op) -> Result<Option<Effect>, String> {
     Ok(Some(effect))
 }
 
-fn http_call(op: Op) -> Result<HttpCall, String> {
-    let meta: HttpMeta<'_> = json(&op.meta)?;
+/// The request that a library described as JSON.
+pub(crate) fn described(meta: &[u8], body: Bytes) -> Result<HttpCall, String> {
+    let meta: HttpMeta<'_> = json(meta)?;
     let method = Method::from_bytes(meta.method.as_bytes()).map_err(|e| e.to_string())?;
     let mut headers = HeaderMap::with_capacity(meta.headers.len() + meta.secret_headers.len() + 4);
     for (name, value) in &meta.headers {
@@ -67,7 +69,7 @@ fn http_call(op: Op) -> Result<HttpCall, String> {
     };
     let secret_headers = meta.secret_headers.iter().map(secret_header).collect::<Result<_, String>>()?;
     let (url, timeout) = (meta.url.into_owned(), meta.timeout_ms.map(Duration::from_millis));
-    Ok(HttpCall { method, url, headers, secret_headers, timeout, body: to_bytes(op.body) })
+    Ok(HttpCall { method, url, headers, secret_headers, timeout, body })
 }
 
 fn header_name(name: &str) -> Result<HeaderName, String> {

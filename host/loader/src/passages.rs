@@ -1,0 +1,115 @@
+//! Turns that an instance leaves to the host: one request each, described once.
+use crate::plugin::Instance;
+use crate::run::{Effect, EffectFuture, Effects, HttpCall, Outcome, Refusal, RunEvent, described};
+use base::{Fault, Kind};
+use http::{HeaderName, HeaderValue};
+use serde::Deserialize;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+/// The task's name.
+const TASK: &str = "passages";
+/// Passages that one instance may have: more than there are dialects.
+const PASSAGES_MAX: usize = 64;
+
+/// Every turn of one dialect as one request, whose answer is the client's.
+#[derive(Debug)]
+pub struct Passage {
+    /// The dialect's id.
+    pub dialect: String,
+    /// The request, without a body. What it sets, no header of the client replaces.
+    pub call: HttpCall,
+    /// Headers for turns whose client sends none of that name.
+    pub default_headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+#[derive(Deserialize)]
+struct Raw {
+    dialect: String,
+    #[serde(default)]
+    default_headers: Vec<(String, String)>,
+}
+
+impl Instance {
+    /// The turns that this instance leaves to the host; none of an instance that knows nothing of it.
+    ///
+    /// # Errors
+    /// The library's fault when its answer cannot be read.
+    pub fn passages(self: &Arc<Self>) -> Result<Vec<Passage>, Fault> {
+        let mut run = self.run(Arc::new(NoEffects), TASK, Vec::new(), bytes::Bytes::new())?;
+        // It performs no IO: the answer is there at once, or never.
+        match run.poll_next(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Some(Ok(RunEvent::Full { bytes, .. }))) => read(&bytes),
+            Poll::Ready(Some(Err(fault))) if fault.kind == Kind::Unsupported => Ok(Vec::new()),
+            Poll::Ready(Some(Err(fault))) => Err(fault),
+            Poll::Ready(None | Some(Ok(_))) | Poll::Pending => Err(Fault::plugin(
+                Kind::BadGateway,
+                "the connector did not say which turns it leaves to the host",
+            )),
+        }
+    }
+}
+
+fn read(bytes: &[u8]) -> Result<Vec<Passage>, Fault> {
+    let malformed = |why: String| {
+        Fault::plugin(Kind::BadGateway, format!("the connector's list of passages is malformed: {why}"))
+    };
+    let list: Vec<&serde_json::value::RawValue> =
+        serde_json::from_slice(bytes).map_err(|error| malformed(error.to_string()))?;
+    let one = |raw: &&serde_json::value::RawValue| {
+        let Raw { dialect, default_headers } =
+            serde_json::from_str(raw.get()).map_err(|error| error.to_string())?;
+        let call = described(raw.get().as_bytes(), bytes::Bytes::new())?;
+        let header = |(name, value): &(String, String)| {
+            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| error.to_string())?;
+            Ok((name, HeaderValue::from_str(value).map_err(|error| error.to_string())?))
+        };
+        let default_headers = default_headers.iter().map(header).collect::<Result<_, String>>()?;
+        Ok(Passage { dialect, call, default_headers })
+    };
+    list.iter().take(PASSAGES_MAX).map(one).collect::<Result<_, String>>().map_err(malformed)
+}
+
+/// For tasks that may do no IO.
+struct NoEffects;
+
+impl Effects for NoEffects {
+    fn start(&self, _effect: Effect) -> EffectFuture {
+        let sentence = "this task performs no IO".to_owned();
+        Box::pin(std::future::ready(Outcome::Failed(Refusal::Denied, sentence)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_passage_is_read_with_its_headers() {
+        let text = r#"[{"dialect":"openai-chat","method":"POST","url":"https://a.test/v1","headers":[["x-a","1"]],
+            "secret_headers":[["authorization","Bearer ","api_key"]],"default_headers":[["x-b","2"]],"timeout_ms":7,"new":[]}]"#;
+        let all = read(text.as_bytes()).expect("passages");
+        let [one] = all.as_slice() else { panic!("{all:?}") };
+        assert_eq!((one.dialect.as_str(), one.call.url.as_str()), ("openai-chat", "https://a.test/v1"));
+        assert_eq!(one.call.headers.get("x-a").map(HeaderValue::as_bytes), Some(&b"1"[..]));
+        assert_eq!(one.call.secret_headers[0].secret, "api_key");
+        assert_eq!(one.default_headers[0].1, "2");
+        assert_eq!(one.call.timeout, Some(std::time::Duration::from_millis(7)));
+    }
+
+    #[test]
+    fn garbage_is_a_fault_of_the_library() {
+        for text in [
+            "",
+            "{}",
+            "[7]",
+            r#"[{"dialect":"gemini"}]"#,
+            r#"[{"dialect":"gemini","method":"POST","url":"u","headers":[["a b","c"]]}]"#,
+            r#"[{"dialect":"gemini","method":"POST","url":"u","default_headers":[["a","\n"]]}]"#,
+        ] {
+            let fault = read(text.as_bytes()).expect_err(text);
+            assert!(fault.public().contains("passages"), "{fault}");
+        }
+        assert!(read(b"[]").expect("none").is_empty());
+    }
+}
