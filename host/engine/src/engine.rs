@@ -291,6 +291,10 @@ impl Engine {
         Offer { backend, models, freshness }
     }
 
+    pub(crate) const fn host_id(&self) -> &HeaderValue {
+        &self.host_id
+    }
+
     pub(crate) fn backend(&self, name: &str) -> Result<Arc<Backend>, Fault> {
         let missing =
             || Fault::host(Kind::NotFound, format!("there is no backend \"{name}\"")).retry(Retry::Elsewhere);

@@ -112,7 +112,23 @@ impl Breaker {
         }
     }
 
-    /// Closes it: an operator says so.
+    /// Is it left alone, with nobody on the way to see? Then it is worth a question outside any turn.
+    pub fn wants_asking(&self, now: Instant) -> bool {
+        match self.state {
+            State::Closed { .. } => false,
+            State::Open { .. } => true,
+            State::HalfOpen { probe, .. } => probe.is_none_or(|ends| ends <= now),
+        }
+    }
+
+    /// A question outside any turn found it ill still: it stays open anew, so that no turn has to try.
+    pub fn relapse(&mut self, now: Instant, rules: &BreakerRules) {
+        if self.wants_asking(now) {
+            self.state = State::Open { until: now + rules.open };
+        }
+    }
+
+    /// Closes it: an operator says so, or a question outside any turn was answered.
     pub fn reset(&mut self) {
         self.state = State::default();
     }
@@ -151,5 +167,24 @@ mod tests {
         assert_eq!(breaker.admission(later(70)), Admission::Probe, "a lost probe does not block for ever");
         breaker.succeed(true, &rules);
         assert_eq!(breaker.admission(later(71)), Admission::Free);
+    }
+
+    #[test]
+    fn questions_outside_turns_hold_it_open_or_close_it() {
+        let rules = BreakerRules::default();
+        let now = Instant::now();
+        let later = |s| now + Duration::from_secs(s);
+        let mut breaker = Breaker::default();
+        breaker.relapse(now, &rules);
+        assert!(breaker.admission(now) == Admission::Free && !breaker.wants_asking(now));
+        (0..3).for_each(|_| breaker.fail(false, now, &rules));
+        assert!(breaker.wants_asking(later(5)));
+        breaker.relapse(later(20), &rules);
+        assert_eq!(breaker.admission(later(31)), Admission::Until(later(50)));
+        assert!(breaker.start(later(50), later(60)) && !breaker.wants_asking(later(51)));
+        breaker.relapse(later(52), &rules);
+        assert_eq!(breaker.admission(later(53)), Admission::Until(later(60)), "a turn's own probe goes on");
+        breaker.reset();
+        assert_eq!(breaker.admission(later(54)), Admission::Free);
     }
 }

@@ -1,7 +1,7 @@
 //! What all turns together know about the backends: who rests, who is refused, who is ill. Knows no turn.
 use crate::{
     breaker::BreakerRules,
-    keys::{KeyPick, KeyPool, Rotation},
+    keys::{Key, KeyPick, KeyPool, Rotation},
 };
 use base::{Fault, Kind, Retry, Side};
 use std::{
@@ -53,6 +53,15 @@ pub struct BackendHealth {
     pub n_disabled: usize,
     /// When some key can be used again; `None` is now, or never if all are disabled.
     pub rests_until: Option<Instant>,
+}
+
+/// What a question outside any turn found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// The upstream answers.
+    Well,
+    /// It does not, or with an error of its own.
+    Ill,
 }
 
 /// The state of every backend instance. A backend that was never declared has one usable key.
@@ -165,6 +174,33 @@ impl Health {
         };
         pool.reactivate();
         true
+    }
+
+    /// Backends that are left alone because they failed, by name, each with the positions of the keys: worth a question
+    /// outside any turn. Keys that were refused, or that rest because they were told to, are not among them.
+    pub fn left_alone(&self, now: Instant) -> Vec<(String, usize)> {
+        let wants = |key: &Key| !key.is_disabled() && key.breaker.wants_asking(now);
+        let mut all: Vec<(String, usize)> = self
+            .backends
+            .iter()
+            .flat_map(|(name, pool)| {
+                let keys = pool.keys().iter().enumerate().filter(|(_, key)| wants(key));
+                keys.map(|(i, _)| (name.clone(), i))
+            })
+            .collect();
+        all.sort();
+        all
+    }
+
+    /// What such a question found. It closes or prolongs the breaker, and changes nothing else: refused keys stay refused, and
+    /// rests that a provider asked for go on.
+    pub fn reported(&mut self, backend: &str, key: usize, report: Report, now: Instant) {
+        let rules = self.rules.breaker;
+        let Some(key) = self.backends.get_mut(backend).and_then(|pool| pool.key_mut(key)) else { return };
+        match report {
+            Report::Well => key.breaker.reset(),
+            Report::Ill => key.breaker.relapse(now, &rules),
+        }
     }
 
     /// Every known backend, by name.

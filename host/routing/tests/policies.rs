@@ -2,8 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 use base::{Fault, Kind, Retry, RouteOverrides, Sampling};
 use routing::{
-    health::{Health, HealthRules},
-    keys::Rotation,
+    health::{Health, HealthRules, Report, Ticket},
+    keys::{KeyPick, Rotation},
     plan::{Ask, Backend, Table},
     policy::{AttemptId, Attempts, Budgets, Decision, Outcome, Tick},
 };
@@ -304,6 +304,30 @@ fn breaker_spans_turns() {
     Story::with("a:m|b:m", quiet(), health.clone()).tells("bmk0 · wait 60000");
     let status = health.status(began);
     assert_eq!((status[0].backend.as_str(), status[0].rests_until), ("a", Some(began + ms(30_000))));
+}
+
+#[test]
+fn question_outside_turns_ends_illness_and_nothing_else() {
+    let mut health = Health::new(HealthRules::default());
+    health.declare("a", 2, Rotation::Sticky);
+    let began = Instant::now();
+    let mut fail = |key: usize, fault: &Fault| {
+        let ticket = Ticket { key, probe: false };
+        health.failed("a", "m", ticket, fault, began);
+    };
+    fail(1, &Fault::upstream(Kind::Unauthorized, "bad key"));
+    (0..3).for_each(|_| fail(0, &broken()));
+    fail(0, &limited(Some(50_000)));
+    assert_eq!(health.left_alone(began), [("a".to_owned(), 0)]);
+    let pick = |health: &Health, model| health.pick("a", model, &[], began + ms(25_000));
+    health.reported("a", 0, Report::Ill, began + ms(20_000));
+    assert_eq!(pick(&health, "other"), KeyPick::At(began + ms(50_000)));
+    health.reported("a", 0, Report::Well, began + ms(25_000));
+    assert_eq!(pick(&health, "other"), KeyPick::Now(0));
+    assert_eq!(pick(&health, "m"), KeyPick::At(began + ms(50_000)), "a rest that was asked for goes on");
+    assert_eq!(health.pick("a", "m", &[0], began), KeyPick::Never, "a refused key stays refused");
+    assert!(health.left_alone(began).is_empty());
+    health.reported("nobody", 0, Report::Well, began);
 }
 
 #[test]

@@ -115,6 +115,26 @@ async fn breaker_rests_an_ill_backend_and_probes_it_with_one_turn() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn ill_backend_is_asked_outside_turns_whether_it_is_well() {
+    let world = World::new("http", |_| {});
+    // Three turns find it ill, and so does the first question; the second question is answered.
+    let bad = world.network.provider("bad.test", first(4, broken()));
+    world.network.provider("good.test", |request| says(request, "good speaks"));
+    let engine = std::sync::Arc::clone(&world.app.engine);
+    let asking = tokio::spawn(async move { engine.check_up(s(25)).await });
+    for (from_start, asked, speaker) in
+        [(0, 3, "good"), (24, 3, "good"), (26, 4, "good"), (45, 4, "good"), (51, 6, "bad")]
+    {
+        tokio::time::sleep_until(world.began + s(from_start)).await;
+        let answer = world.chat(BOTH, false).await;
+        assert!(answer.text().contains(&format!("{speaker} speaks")), "{from_start} s: {}", answer.text());
+        assert_eq!(bad.requests().len(), asked, "after {from_start} s");
+    }
+    assert_eq!(bad.requests()[4].method, "GET");
+    asking.abort();
+}
+
+#[tokio::test(start_paused = true)]
 async fn silence_in_the_middle_ends_a_turn_and_so_does_its_last_second() {
     let drip = (0..60).fold(Reply::events(), |reply, _| reply.send(OUTPUT).pause(s(10)));
     for (reply, end) in [(Reply::events().send(OUTPUT).then_silence(), IDLE), (drip.end(), TURN)] {
