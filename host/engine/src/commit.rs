@@ -15,7 +15,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 /// Time between two keep-alives.
 const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(10);
 
-type Deciding = Pin<Box<dyn Future<Output = Result<Reply, Failure>> + Send>>;
+pub(crate) type Deciding = Pin<Box<dyn Future<Output = Result<Reply, Failure>> + Send>>;
 
 enum State {
     Deciding { turn: Deciding, ticks: Interval },

@@ -7,16 +7,13 @@ use crate::view::SessionView;
 use base::{Fault, Kind, SessionSettings};
 use commands::{Scan, Syntax, reply_text, run, scan};
 use lip_wire::lens::{Edits, Field};
-use routing::plan::{Ask, Plan, Thinking};
+use routing::plan::{Ask, Plan};
 use sessions::{
     AGENT_HEADERS, Beginning, Hidden, Hints, MessageHash, Scope, Session, SessionId, Splice, Update, chains,
     keep, message_hash, resolve, session_in_user_id, splices, turn_keys,
 };
 use std::ops::Range;
 use std::time::{SystemTime, UNIX_EPOCH};
-
-/// Turns for which a thinker rests after it has spoken.
-const THINKER_RESTS: u32 = 2;
 
 /// One turn's session.
 #[derive(Debug)]
@@ -26,6 +23,8 @@ pub(crate) struct Conversation {
     changed: Option<Box<SessionSettings>>,
     /// Listens to the answer of a first turn that nothing else tells from others.
     hearing: Option<Box<Hearing>>,
+    /// Did a thinker's notes go with the request?
+    thought: bool,
 }
 
 /// What becomes of a turn before any backend is asked.
@@ -84,6 +83,7 @@ pub(crate) async fn prepare(engine: &Engine, turn: &Turn) -> Result<Prepared, Fa
         hearing: Beginning::of(&hints)
             .filter(|_| turn.what == What::Generate)
             .map(|beginning| Box::new(Hearing::new(beginning, turn.dialect))),
+        thought: false,
     };
     let mut update = turn_keys(&hints, None);
     let mut edits = turn.lens.edits();
@@ -131,6 +131,11 @@ impl Conversation {
         self.changed.as_deref().unwrap_or_else(|| self.session.settings())
     }
 
+    /// A thinker's notes go with the request.
+    pub(crate) const fn thought(&mut self) {
+        self.thought = true;
+    }
+
     /// The answer of this turn, where it must be listened to.
     pub(crate) fn hearing(&mut self) -> Option<&mut Hearing> {
         self.hearing.as_deref_mut()
@@ -142,7 +147,7 @@ impl Conversation {
             used_oneoff: self.settings().route.oneoff.clone().filter(|_| plan.uses_oneoff),
             counts_turn: true,
             takes_first: plan.takes_first,
-            thinker_rests: (plan.thinking == Thinking::Thinker).then_some(THINKER_RESTS),
+            thinker_rests: self.thought.then_some(engine.rules.thinker_rests),
             ..self.hearing.as_ref().and_then(|hearing| hearing.heard()).unwrap_or_default()
         };
         engine.sessions.update_now(self.session.id, update, now_ms());

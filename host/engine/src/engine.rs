@@ -1,6 +1,6 @@
 //! The engine: all that turns need, and the steps of a turn in their order.
 use crate::backend::{Backend, Backends};
-use crate::commit::Committed;
+use crate::commit::{Committed, Deciding};
 use crate::conversation::{Conversation, Prepared, ask, prepare};
 use crate::drive::{Drive, Job};
 use crate::gate::Gates;
@@ -12,7 +12,7 @@ use crate::scope::{Means, Scope};
 use crate::store::Values;
 use crate::trace::Traces;
 use crate::turn::{Failure, Reply, ReplyBody, Turn, What};
-use crate::{count, drive, local, table};
+use crate::{count, drive, local, table, thinking};
 use arc_swap::ArcSwap;
 use base::{Fault, Kind, NamedRoute, Retry};
 use egress::Egress;
@@ -68,6 +68,10 @@ pub struct Rules {
     pub gate_bytes: usize,
     /// What a turn may cost.
     pub budgets: Budgets,
+    /// What a thinker is told.
+    pub thinker_instructions: String,
+    /// Turns for which a thinker rests after its notes.
+    pub thinker_rests: u32,
     /// How many sessions are remembered, for how long, in how much memory.
     pub sessions: sessions::Limits,
 }
@@ -86,6 +90,8 @@ impl Default for Rules {
             turns_max: 1024,
             gate_bytes: 64 << 20,
             budgets: Budgets::default(),
+            thinker_instructions: thinking::INSTRUCTIONS.to_owned(),
+            thinker_rests: 2,
             sessions: sessions::Limits::default(),
         }
     }
@@ -156,6 +162,10 @@ impl Engine {
         self.planner.load().table.plan(&Ask { turns, ..Ask::new(model, &overrides, &sampling) })
     }
 
+    pub(crate) fn dressed(&self, plan: Arc<Plan>) -> Planned {
+        Planned::new(plan, &self.backends)
+    }
+
     pub(crate) fn planned(&self, ask: &Ask<'_>) -> Result<Planned, Fault> {
         self.planner.load().plan(ask, &self.backends)
     }
@@ -212,15 +222,20 @@ impl Engine {
         let job = Arc::new(Job { engine, turn, edits, planned, loop_guard, session, through });
         let (began, permit, conversation) = (drive::now(), Some(permit), Some(conversation));
         let drive = Drive { job, budgets, began, permit, health, conversation };
+        let thinks = drive.job.turn.what == What::Generate && drive.job.planned.plan.thinker.is_some();
         if !may_commit {
-            return drive.run(None).await;
+            return if thinks { Box::pin(drive.think_and_run(None)).await } else { drive.run(None).await };
         }
         let (tell, mut told) = oneshot::channel();
-        let mut deciding = Box::pin(drive.run(Some(tell)));
+        let patience = drive.budgets.commit_after.unwrap_or_default();
+        let mut deciding: Deciding =
+            if thinks { Box::pin(drive.think_and_run(Some(tell))) } else { Box::pin(drive.run(Some(tell))) };
         let decided = tokio::select! {
             biased;
             decided = &mut deciding => Some(decided),
             Ok(()) = &mut told => None,
+            // Nobody looks at the clock while a thinker thinks.
+            () = async { tokio::time::sleep(patience).await }, if thinks => None,
         };
         match decided {
             Some(decided) => decided,

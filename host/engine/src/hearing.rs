@@ -67,8 +67,14 @@ pub(crate) fn first_answer(turn: &Turn, places: &[usize]) -> Option<(usize, Mess
     let message = |place: &usize| turn.lens.messages().get(*place);
     let by_user = |place: &&usize| message(place).is_some_and(|m| m.role == Role::User);
     let before = places.iter().take_while(by_user).count();
+    let after = places.get(before..)?;
+    // A later turn is known by its own history.
+    let is_second = after.iter().map(|place| message(place).map(|m| rank(m.role))).is_sorted();
+    if before == 0 || !is_second {
+        return None;
+    }
     let mut opening = Opening::default();
-    for place in places.get(before..)?.iter().take_while(|place| !by_user(place)) {
+    for place in after.iter().take_while(|place| !by_user(place)) {
         let message = message(place)?;
         if message.role == Role::Tool {
             continue;
@@ -76,8 +82,16 @@ pub(crate) fn first_answer(turn: &Turn, places: &[usize]) -> Option<(usize, Mess
         turn.lens.user_text(*place).parts.iter().for_each(|part| opening.say(&part.text));
         calls(turn.dialect, message.span.of(turn.lens.body()), &mut opening);
     }
-    (before > 0).then_some(())?;
     Some((before, opening.hash()?))
+}
+
+/// The order of what follows a first request: the answer, the results of its calls, the next request.
+const fn rank(role: Role) -> u8 {
+    match role {
+        Role::Tool => 1,
+        Role::User => 2,
+        Role::Assistant | Role::System | Role::Developer | Role::Other => 0,
+    }
 }
 
 /// Listens to the first answer of a conversation in the client's dialect.

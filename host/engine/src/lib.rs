@@ -31,6 +31,7 @@ mod store;
 mod stream;
 mod table;
 mod tail;
+mod thinking;
 mod trace;
 mod translate;
 mod translated;

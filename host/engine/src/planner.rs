@@ -23,6 +23,15 @@ pub(crate) struct Planned {
 }
 
 impl Planned {
+    pub(crate) fn new(plan: Arc<Plan>, backends: &Backends) -> Self {
+        let is_alone = match plan.legs.as_slice() {
+            [leg] => backends.get(&leg.backend).is_none_or(|backend| backend.spec().keys.len() < 2),
+            _ => false,
+        };
+        let labels = plan.legs.iter().map(|leg| HeaderValue::try_from(leg.to_string()).ok()).collect();
+        Self { plan, is_alone, labels }
+    }
+
     pub(crate) fn label(&self, leg: usize) -> Option<&HeaderValue> {
         self.labels.get(leg)?.as_ref()
     }
@@ -51,13 +60,8 @@ impl Planner {
             return Ok(planned.clone());
         }
         let plan = self.table.plan(ask)?;
-        let is_alone = match plan.legs.as_slice() {
-            [leg] => backends.get(&leg.backend).is_none_or(|backend| backend.spec().keys.len() < 2),
-            _ => false,
-        };
-        let labels = plan.legs.iter().map(|leg| HeaderValue::try_from(leg.to_string()).ok()).collect();
         let keeps = is_plain && plan.lasts && ask.model.len() <= NAME_BYTES_MAX;
-        let planned = Planned { plan: Arc::new(plan), is_alone, labels };
+        let planned = Planned::new(Arc::new(plan), backends);
         if keeps {
             let mut kept = self.kept.write();
             if kept.len() < KEPT_MAX {

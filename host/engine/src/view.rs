@@ -84,7 +84,9 @@ impl View for SessionView<'_> {
             match planner.table.plan(&ask(self.conversation.session(), settings, &model)) {
                 Ok(plan) => {
                     let legs: Vec<String> = plan.legs.iter().map(ToString::to_string).collect();
-                    lines.push(format!("next turn: {}", legs.join(", then ")));
+                    let notes = plan.thinker.iter().flat_map(|thinker| thinker.legs.first());
+                    let notes: String = notes.map(|leg| format!("notes by {leg}, then ")).collect();
+                    lines.push(format!("next turn: {notes}{}", legs.join(", then ")));
                 }
                 Err(fault) => lines.push(format!("next turn: {}", fault.public())),
             }

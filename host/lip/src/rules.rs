@@ -45,6 +45,13 @@ pub(crate) fn of(settings: &Resolved) -> Result<Rules, String> {
             commit_after: Some(settings.stream_commit_after()),
             ..Budgets::default()
         },
+        thinker_instructions: match settings.thinker_instructions_file() {
+            None => Rules::default().thinker_instructions,
+            Some(path) => std::fs::read_to_string(path).map_err(|e| {
+                format!("{}{} cannot be read: {e}", place("thinker.instructions_file"), path.display())
+            })?,
+        },
+        thinker_rests: u32::try_from(settings.thinker_rest_turns()).unwrap_or(u32::MAX),
         sessions: sessions::Limits {
             sessions_max: usize::try_from(settings.session_count_max()).unwrap_or(usize::MAX),
             bytes_max: usize::try_from(settings.session_bytes_max()).unwrap_or(usize::MAX),

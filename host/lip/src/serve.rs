@@ -48,10 +48,12 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), String> {
                 serve(listener, door, limits.head_bytes, second_shutdown).await;
             }
         };
-        tokio::join!(
-            serve(listener, Door::new(app(Dialect::OpenAiChat)), limits.head_bytes, shutdown),
-            second
-        );
+        let first = serve(listener, Door::new(app(Dialect::OpenAiChat)), limits.head_bytes, shutdown);
+        let every = found.settings.health_probe_every();
+        tokio::select! {
+            _ = async { tokio::join!(first, second) } => {}
+            () = engine.check_up(every), if !every.is_zero() => {}
+        }
         Ok(())
     })
 }

@@ -25,7 +25,7 @@ pub use why::Why;
 
 use base::{Fault, RouteOverrides, Sampling};
 use serde_json::{Value, json};
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 /// What is asked of the planner for one turn.
 #[derive(Clone, Copy, Debug)]
@@ -127,9 +127,9 @@ pub struct PlannedLane {
 pub enum Thinking {
     /// The selector knows no thinker.
     No,
-    /// The thinker's turn.
+    /// The thinker's turn: it writes notes, then an executor answers with them.
     Thinker,
-    /// An executor's turn of a selector that has a thinker.
+    /// An executor's own turn of a selector that has a thinker.
     Executor,
 }
 
@@ -148,6 +148,8 @@ pub struct Plan {
     pub takes_first: bool,
     /// Whose turn of a thinking selector it is.
     pub thinking: Thinking,
+    /// On a thinker's turn: who writes notes before this plan is carried out.
+    pub thinker: Option<Arc<Plan>>,
     /// True if the same words get the same plan from this table whatever the turn: it can be kept.
     pub lasts: bool,
 }
@@ -180,6 +182,10 @@ impl Plan {
     /// The plan in words, one line each: the tree, then the reasons.
     pub fn explain(&self) -> String {
         let mut text = String::new();
+        if let Some(thinker) = &self.thinker {
+            text.push_str("notes first, by:\n");
+            thinker.describe(&thinker.tree, 1, &mut text);
+        }
         self.describe(&self.tree, 0, &mut text);
         for why in &self.why {
             text.push_str(&format!("because {why}\n"));

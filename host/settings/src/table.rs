@@ -131,6 +131,11 @@ settings! {
     stream_commit_after: Seconds as Duration = Duration::from_secs(10),
         { key: "stream.commit_after", unit: "seconds", range: Some((0.0, DAY_S)) }
 
+    /// How often backends that are left alone after three failures in a row are asked for their models, to see whether they are
+    /// well again. 0: never; then every half minute one turn tries.
+    health_probe_every: Seconds as Duration = Duration::ZERO,
+        { key: "health.probe_every", unit: "seconds", range: Some((0.0, DAY_S)) }
+
     /// The memory of all streams that still hold back their first frames.
     gate_bytes: Bytes as u64 = 64 << 20,
         { key: "memory.gate_bytes", unit: "bytes", range: Some((65_536.0, 64.0 * GIB)) }
@@ -193,6 +198,16 @@ settings! {
         { key: "model_aliases", aliases: &["model_rewrites"], flags: &[Flag::new("model-alias", Many)],
           env: &["MODEL_ALIASES"],
           example: "[{ pattern = '^gpt-(.*)', replacement = 'openrouter:openai/gpt-\\1' }]" }
+
+    /// A text file with what a route's `[thinker]` is told. Unset: to write notes for the model that will answer.
+    thinker_instructions_file: Opt<OnePath> as Option<&Path> = None,
+        { key: "thinker.instructions_file", aliases: &["backends.interleaved_thinking_instructions_file"],
+          example: "\"thinker.txt\"" }
+
+    /// How many turns a `[thinker]` rests after it has written notes.
+    thinker_rest_turns: Whole as u64 = 2,
+        { key: "thinker.rest_turns", aliases: &["backends.interleaved_thinking_regular_turns_remaining"], unit: "turns",
+          range: Some((0.0, 1_000_000.0)) }
 
     /// Named lists of legs that are tried in order; `default` and `*` are the fallback for every model.
     failover_routes: Routes as &[FailoverRoute] = Vec::new(),

@@ -34,5 +34,6 @@ mod simulated;
 mod streams;
 mod talk;
 mod team;
+mod thinking;
 mod upstream_errors;
 mod waits;

@@ -2,7 +2,7 @@
 use super::{Ask, Leg, LegId, Node, Plan, PlannedLane, Table, Thinking, Why, choose::Choice, resolve};
 use crate::selector::{Branch, Lane, Selector, Step, Weighted};
 use base::{Fault, Kind};
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 pub(super) fn expand(table: &Table, ask: &Ask<'_>, choice: Choice, why: Vec<Why>) -> Result<Plan, Fault> {
     let Choice { selector, home, uses_oneoff, may_fall_back } = choice;
@@ -14,15 +14,16 @@ pub(super) fn expand(table: &Table, ask: &Ask<'_>, choice: Choice, why: Vec<Why>
         why,
         takes_first: false,
         thinking: Thinking::No,
+        thinker: None,
         lasts: true,
     };
     let mut tree = work.selector(&selector)?;
     if may_fall_back {
         tree = work.fallback(tree);
     }
-    let Work { legs, why, takes_first, thinking, lasts, .. } = work;
+    let Work { legs, why, takes_first, thinking, thinker, lasts, .. } = work;
     let lasts = lasts && matches!(tree, Node::Leg(_)) && matches!(selector, Selector::One(_)) && !uses_oneoff;
-    Ok(Plan { tree, legs, why, uses_oneoff, takes_first, thinking, lasts })
+    Ok(Plan { tree, legs, why, uses_oneoff, takes_first, thinking, thinker, lasts })
 }
 
 struct Work<'a> {
@@ -33,6 +34,7 @@ struct Work<'a> {
     why: Vec<Why>,
     takes_first: bool,
     thinking: Thinking,
+    thinker: Option<Arc<Plan>>,
     /// Has nothing but the text decided so far?
     lasts: bool,
 }
@@ -139,27 +141,25 @@ impl Work<'_> {
         }
     }
 
-    /// Not drawn but counted: every executor as often as its weight, then the thinker once.
+    /// Not drawn but counted: every executor as often as its weight, then the thinker once, with the executor of the turn
+    /// before, whose prompt cache is warm.
     fn cycle(&mut self, weighted: &Weighted) -> Result<Node, Fault> {
         let thinker = weighted.thinker();
         let executors = || weighted.shares().iter().enumerate().filter(|(i, _)| Some(*i) != thinker);
-        let length: u64 = executors().map(|(_, share)| u64::from(share.weight.get())).sum::<u64>() + 1;
-        let mut position = self.ask.turns % length;
-        let thinks = position == length - 1 && self.may_think();
-        self.note_turn(thinks);
-        let chosen = if thinks {
-            thinker
-        } else {
-            position %= length - 1;
-            executors().find_map(|(i, share)| {
-                let weight = u64::from(share.weight.get());
-                if position < weight {
-                    return Some(i);
+        let n_turns: u64 = executors().map(|(_, share)| u64::from(share.weight.get())).sum();
+        let position = self.ask.turns % (n_turns + 1);
+        let thinks = position == n_turns && self.may_think();
+        let thinker = thinker.filter(|_| thinks).and_then(|i| weighted.shares().get(i));
+        self.note_turn(thinker.map(|share| &share.branch));
+        let mut left = if position == n_turns { n_turns.saturating_sub(1) } else { position };
+        let chosen =
+            executors().find_map(|(i, share)| match left.checked_sub(u64::from(share.weight.get())) {
+                Some(rest) => {
+                    left = rest;
+                    None
                 }
-                position -= weight;
-                None
-            })
-        };
+                None => Some(i),
+            });
         let mut order: Vec<usize> = chosen.into_iter().collect();
         order.extend(executors().map(|(i, _)| i).filter(|i| Some(*i) != chosen));
         let order: Vec<At<'_>> = order.into_iter().map(|i| At(i, weighted)).collect();
@@ -169,30 +169,41 @@ impl Work<'_> {
 
     fn thinking(&mut self, thinker: &Branch, executor: &Selector) -> Result<Node, Fault> {
         let thinks = self.ask.turns % 2 == 1 && self.may_think();
-        self.note_turn(thinks);
-        let executor = self.selector(executor);
-        if !thinks {
-            return executor;
-        }
-        match (self.branch(thinker), executor) {
-            (Ok(thinker), Ok(executor)) => Ok(Node::Failover(vec![thinker, executor])),
-            (Ok(node), Err(_)) | (Err(_), Ok(node)) => Ok(node),
-            (Err(fault), Err(_)) => Err(fault),
-        }
+        self.note_turn(Some(thinker).filter(|_| thinks));
+        self.selector(executor)
     }
 
     const fn may_think(&self) -> bool {
         self.ask.turns > 0 && self.ask.thinker_rests == 0
     }
 
-    fn note_turn(&mut self, thinks: bool) {
-        let (turn, why) = if thinks {
-            (Thinking::Thinker, Why::ThinkersTurn)
-        } else {
-            (Thinking::Executor, Why::ExecutorsTurn)
-        };
-        self.thinking = turn;
-        self.why.push(why);
+    /// Plans the thinker's part, if it is its turn. A thinker that cannot be had is left out.
+    fn note_turn(&mut self, thinker: Option<&Branch>) {
+        self.thinking = Thinking::Executor;
+        let Some(branch) = thinker else { return self.why.push(Why::ExecutorsTurn) };
+        let legs = std::mem::take(&mut self.legs);
+        let planned = self.branch(branch);
+        let own = std::mem::replace(&mut self.legs, legs);
+        match planned {
+            Ok(tree) => {
+                self.thinking = Thinking::Thinker;
+                self.why.push(Why::ThinkersTurn);
+                self.thinker = Some(Arc::new(Plan {
+                    tree,
+                    legs: own,
+                    why: Vec::new(),
+                    uses_oneoff: false,
+                    takes_first: false,
+                    thinking: Thinking::No,
+                    thinker: None,
+                    lasts: false,
+                }));
+            }
+            Err(fault) => {
+                self.why.push(Why::Skipped { branch: branch.to_string(), reason: fault.message });
+                self.why.push(Why::ExecutorsTurn);
+            }
+        }
     }
 
     /// The configuration's route for every model comes after a plan of one leg.

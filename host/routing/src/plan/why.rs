@@ -76,6 +76,10 @@ pub enum Why {
     ThinkersTurn,
     /// The executor's turn.
     ExecutorsTurn,
+    /// The thinker wrote notes.
+    Thought,
+    /// The thinker wrote none, for this reason.
+    NotThought(String),
 }
 
 impl fmt::Display for Why {
@@ -105,6 +109,8 @@ impl fmt::Display for Why {
             Self::First(branch) => write!(f, "{branch} takes the session's first request"),
             Self::ThinkersTurn => f.write_str("it is the thinker's turn"),
             Self::ExecutorsTurn => f.write_str("it is the executor's turn"),
+            Self::Thought => f.write_str("the thinker's notes went with the request"),
+            Self::NotThought(reason) => write!(f, "the thinker wrote no notes: {reason}"),
         }
     }
 }

@@ -75,6 +75,7 @@ fn plan(dice: &mut Dice) -> Arc<Plan> {
         uses_oneoff: false,
         takes_first: false,
         thinking: Thinking::No,
+        thinker: None,
         lasts: false,
     })
 }

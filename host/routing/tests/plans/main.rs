@@ -173,15 +173,28 @@ fn first_and_thinker_know_their_turn() {
         let plan =
             table.plan(&Ask { turns, thinker_rests: rests, ..Ask::new(model, &none, &sampling) }).unwrap();
         let Node::Failover(children) = &plan.tree else { panic!("{:?}", plan.tree) };
-        (show(&plan, &children[0]), plan.thinking == Thinking::Thinker)
+        let thinker = plan.thinker.as_ref().map(|thinker| show(thinker, &thinker.tree));
+        assert_eq!(thinker.is_some(), plan.thinking == Thinking::Thinker);
+        format!("{}{}", thinker.map(|t| t + ">").unwrap_or_default(), show(&plan, &children[0]))
     };
-    let names: Vec<String> = (0..8).map(|t| turn(t, 0).0).collect();
-    let (a, b, t) = ("openai:a", "gemini:b", "ollama:t");
+    let names: Vec<String> = (0..8).map(|t| turn(t, 0)).collect();
+    let (a, b, t) = ("openai:a", "gemini:b", "ollama:t>gemini:b");
     assert_eq!(names, [a, a, b, t, a, a, b, t]);
-    assert!(turn(3, 0).1 && !turn(3, 1).1);
+    assert_eq!(turn(3, 1), b, "a thinker that rests");
     let pair = |turns| {
-        plan(&table, &Ask { turns, ..Ask::new("[thinker]ollama:t^openai:a|gemini:b", &none, &sampling) })
+        let selector = "[thinker]ollama:t^openai:a|gemini:b";
+        let plan = table.plan(&Ask { turns, ..Ask::new(selector, &none, &sampling) }).unwrap();
+        (
+            show(&plan, &plan.tree),
+            plan.thinker.is_some(),
+            plan.explain().starts_with("notes first, by:\n  ollama:t\n"),
+        )
     };
-    assert_eq!(pair(0), "(openai:a|gemini:b)");
-    assert_eq!(pair(1), "(ollama:t|(openai:a|gemini:b))");
+    assert_eq!(pair(0), ("(openai:a|gemini:b)".to_owned(), false, false));
+    assert_eq!(pair(1), ("(openai:a|gemini:b)".to_owned(), true, true));
+    let gone =
+        table.plan(&Ask { turns: 1, ..Ask::new("[thinker]zai:t^openai:a|gemini:b", &none, &sampling) });
+    let gone = gone.unwrap();
+    assert!(gone.thinker.is_none() && gone.thinking == Thinking::Executor);
+    assert!(gone.explain().contains("zai:t is left out"), "{}", gone.explain());
 }

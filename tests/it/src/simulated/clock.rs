@@ -50,6 +50,27 @@ async fn client_of_a_slow_provider_is_kept_alive() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn client_of_a_slow_thinker_is_kept_alive() {
+    let world = World::new("http", |_| {});
+    world
+        .network
+        .provider("bad.test", |request| Reply::nothing().pause(s(25)).then(says(request, "my notes")));
+    let good = world.network.provider("good.test", |request| says(request, "good speaks"));
+    let call = || chat("[thinker]openai:m^openai.spare:m", true).header("x-session-id", "one");
+    // Nobody thinks in a first turn.
+    let answer = world.connect().open(&call()).await.rest().await;
+    assert_eq!(answer.said(), "good speaks");
+    at(&world, s(0));
+    let mut answer = world.connect().open(&call()).await;
+    at(&world, s(10));
+    answer.read_until(": keep-alive\n\n").await;
+    let answer = answer.rest().await;
+    at(&world, s(25));
+    assert_eq!((answer.end, answer.said().as_str()), (End::Clean, "good speaks"));
+    assert!(String::from_utf8_lossy(&good.requests()[1].body).contains("my notes"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn limited_backend_rests_as_long_as_it_says() {
     let world = World::new("http", |_| {});
     let bad = world.network.provider("bad.test", first(1, limited("7")));
