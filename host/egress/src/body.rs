@@ -2,7 +2,7 @@
 use crate::decode::Decoding;
 use crate::fault;
 use crate::lease::Leased;
-use crate::place::Place;
+use crate::target::Target;
 use base::{Fault, Kind};
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
@@ -19,7 +19,7 @@ pub struct Body {
     /// The line that it comes on; none where a task of its own drives the connection.
     line: Option<Leased>,
     idle: Duration,
-    place: Place,
+    target: Target,
     decoding: Option<Box<Decoding>>,
     /// When the current wait began. The timer is moved only when it fires, not for every chunk.
     waiting_since: Option<Instant>,
@@ -31,11 +31,11 @@ pub(crate) fn limited(
     mut line: Option<Leased>,
     decoding: Option<Decoding>,
     idle: Duration,
-    place: Place,
+    target: Target,
 ) -> Body {
     let decoding = decoding.map(Box::new);
     line.iter_mut().for_each(|line| line.settle(&incoming));
-    Body { incoming, line, idle, place, decoding, waiting_since: None, timer: None }
+    Body { incoming, line, idle, target, decoding, waiting_since: None, timer: None }
 }
 
 impl Body {
@@ -48,7 +48,7 @@ impl Body {
             if Instant::now() >= since + idle {
                 let sentence = format!(
                     "{} was silent for {} s in the middle of the answer",
-                    self.place,
+                    self.target,
                     idle.as_secs_f32()
                 );
                 return Poll::Ready(Fault::upstream(Kind::Timeout, sentence).code("upstream_silent"));
@@ -66,7 +66,7 @@ impl Body {
         match frame {
             Poll::Ready(frame) => {
                 self.waiting_since = None;
-                Poll::Ready(frame.map(|frame| frame.map_err(|error| fault::of_body(&self.place, error))))
+                Poll::Ready(frame.map(|frame| frame.map_err(|error| fault::of_body(&self.target, error))))
             }
             Poll::Pending => self.poll_silence(cx).map(|fault| Some(Err(fault))),
         }
@@ -78,7 +78,7 @@ impl Body {
             match decoding.next() {
                 Ok(Some(bytes)) => return Poll::Ready(Some(Ok(Frame::data(bytes)))),
                 Ok(None) => {}
-                Err(error) => return Poll::Ready(Some(Err(fault::of_encoding(&self.place, error)))),
+                Err(error) => return Poll::Ready(Some(Err(fault::of_encoding(&self.target, error)))),
             }
             match std::task::ready!(self.poll_arrived(cx)) {
                 Some(Ok(frame)) => {
@@ -89,7 +89,7 @@ impl Body {
                 Some(Err(fault)) => return Poll::Ready(Some(Err(fault))),
                 None => {
                     let last = self.decoding.as_mut().map_or(Ok(None), |decoding| decoding.finish());
-                    let last = last.map_err(|error| fault::of_encoding(&self.place, error));
+                    let last = last.map_err(|error| fault::of_encoding(&self.target, error));
                     return Poll::Ready(last.transpose().map(|bytes| bytes.map(Frame::data)));
                 }
             }

@@ -4,16 +4,15 @@ use crate::decode::Decoding;
 use crate::fault;
 use crate::lease::Leased;
 use crate::line::Lost;
-use crate::place::Place;
-use crate::pool::{Host, Pool, Way};
+use crate::pool::{Pool, Way};
+use crate::target::Target;
 use crate::transport::{Streams, Transport};
 use base::{Fault, Kind, Retry};
 use bytes::Bytes;
 use http::header::{
     ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, USER_AGENT,
 };
-use http::uri::{PathAndQuery, Scheme};
-use http::{HeaderMap, Method, Request, Response, Uri};
+use http::{HeaderMap, Method, Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -78,14 +77,12 @@ pub struct Head {
 pub struct Call {
     /// Method.
     pub method: Method,
-    /// Absolute URL.
-    pub url: Uri,
+    /// Where to.
+    pub target: Target,
     /// All headers, see [`Identity::sign`].
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
-    /// HTTP/2 is not to be used, although the server may offer it.
-    pub http1_only: bool,
 }
 
 /// The way out. Cheap to clone.
@@ -118,56 +115,49 @@ impl Egress {
     /// An upstream fault that names the host, never the URL's query or a header.
     pub async fn send(&self, call: Call, head: Option<Duration>) -> Result<Head, Fault> {
         let limit = head.map_or(self.deadlines.head, |own| own.min(self.deadlines.head));
-        let place = Place::of(&call.url);
-        let answer = match tokio::time::timeout(limit, self.exchange(call, &place)).await {
+        let target = call.target.clone();
+        let answer = match tokio::time::timeout(limit, self.exchange(call)).await {
             Ok(answer) => answer?,
             Err(_) => {
-                let sentence = format!("{place} sent no answer within {} s", limit.as_secs_f32());
+                let sentence = format!("{target} sent no answer within {} s", limit.as_secs_f32());
                 return Err(Fault::upstream(Kind::Timeout, sentence).code("upstream_timeout"));
             }
         };
         let (response, line) = answer;
         let (mut parts, incoming) = response.into_parts();
-        let decoding = decoding(&mut parts.headers, &place)?;
-        let body = body::limited(incoming, line, decoding, self.deadlines.idle, place);
+        let decoding = decoding(&mut parts.headers, &target)?;
+        let body = body::limited(incoming, line, decoding, self.deadlines.idle, target);
         Ok(Head { status: parts.status.as_u16(), headers: parts.headers, body })
     }
 
     /// One request and the head of its answer, with the line that the rest comes on.
-    async fn exchange(
-        &self,
-        call: Call,
-        place: &Place,
-    ) -> Result<(Response<Incoming>, Option<Leased>), Fault> {
-        let Call { method, url, mut headers, body, http1_only } = call;
-        let Some(host) = Host::of(&url, http1_only) else {
-            return Err(Fault::host(Kind::Internal, "a request's URL names no host"));
-        };
+    async fn exchange(&self, call: Call) -> Result<(Response<Incoming>, Option<Leased>), Fault> {
+        let Call { method, target, mut headers, body } = call;
         headers.entry(ACCEPT_ENCODING).or_insert(const { HeaderValue::from_static("identity") });
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;
         *request.headers_mut() = headers;
         loop {
-            let (way, is_fresh) = match self.pool.waiting(&host) {
+            let (way, is_fresh) = match self.pool.waiting(target.host()) {
                 Some(way) => (way, false),
                 None => {
-                    let way = self.pool.connect(&host, url.clone()).await;
-                    (way.map_err(|error| fault::of_connect(place, error))?, true)
+                    let way = self.pool.connect(target.host(), target.url()).await;
+                    (way.map_err(|error| fault::of_connect(&target, error))?, true)
                 }
             };
             let lost = match way {
                 Way::Line(mut line) => {
-                    address_line(&mut request, &url);
+                    target.address_line(&mut request);
                     match line.exchange(request).await {
                         Ok(response) => {
-                            let leased = Leased::new(Arc::clone(&self.pool), host, line);
+                            let leased = Leased::new(Arc::clone(&self.pool), target, line);
                             return Ok((response, Some(leased)));
                         }
                         Err(lost) => lost,
                     }
                 }
                 Way::Shared(mut sender) => {
-                    *request.uri_mut() = url.clone();
+                    *request.uri_mut() = target.url();
                     request.headers_mut().remove(HOST);
                     match sender.try_send_request(request).await {
                         Ok(response) => return Ok((response, None)),
@@ -178,32 +168,20 @@ impl Egress {
             match lost {
                 // A connection that had been waiting may go at any moment; a request that never left can go again.
                 Lost::Unsent(unsent, _) if !is_fresh => request = *unsent,
-                Lost::Unsent(_, error) | Lost::Broken(error) => return Err(fault::of_request(place, error)),
+                Lost::Unsent(_, error) | Lost::Broken(error) => {
+                    return Err(fault::of_request(&target, error));
+                }
             }
         }
     }
 }
 
-/// On a line, the URL names the path alone and a header names the host. Source: RFC 9112, 3.2.1 and 3.2.
-fn address_line(request: &mut Request<Full<Bytes>>, url: &Uri) {
-    let path = url.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
-    *request.uri_mut() = Uri::from(path);
-    let Some(authority) = url.authority() else { return };
-    let default_port = if url.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
-    let text = authority.as_str();
-    let text = text.rsplit('@').next().unwrap_or_default();
-    let text = if authority.port_u16() == Some(default_port) { authority.host() } else { text };
-    if let Ok(host) = HeaderValue::from_str(text) {
-        request.headers_mut().insert(HOST, host);
-    }
-}
-
 /// What undoes the answer's encoding; its headers then speak of the decoded body.
-fn decoding(headers: &mut HeaderMap, place: &Place) -> Result<Option<Decoding>, Fault> {
+fn decoding(headers: &mut HeaderMap, target: &Target) -> Result<Option<Decoding>, Fault> {
     let Some(encoding) = headers.remove(CONTENT_ENCODING) else { return Ok(None) };
     let decoding = encoding.to_str().map_err(|_| ()).and_then(Decoding::of).map_err(|()| {
         let encoding = String::from_utf8_lossy(encoding.as_bytes()).into_owned();
-        let sentence = format!("{place} encoded its answer as {encoding} although it was asked not to");
+        let sentence = format!("{target} encoded its answer as {encoding} although it was asked not to");
         Fault::upstream(Kind::BadGateway, sentence).code("upstream_malformed").retry(Retry::Elsewhere)
     })?;
     if decoding.is_some() {

@@ -1,30 +1,30 @@
 //! Transport errors in words.
-use crate::place::Place;
+use crate::target::Target;
 use base::{Fault, Kind};
 use std::error::Error;
 use std::io::ErrorKind;
 
 /// The fault behind an upstream that could not be reached.
-pub(crate) fn of_connect(place: &Place, error: Box<dyn Error + Send + Sync>) -> Fault {
+pub(crate) fn of_connect(target: &Target, error: Box<dyn Error + Send + Sync>) -> Fault {
     let io = find_io(&*error);
     let sentence = match io {
-        Some(ErrorKind::ConnectionRefused) => format!("{place} refused the connection"),
-        Some(ErrorKind::TimedOut) => format!("{place} could not be reached in time"),
-        _ => format!("{place} could not be reached"),
+        Some(ErrorKind::ConnectionRefused) => format!("{target} refused the connection"),
+        Some(ErrorKind::TimedOut) => format!("{target} could not be reached in time"),
+        _ => format!("{target} could not be reached"),
     };
     let fault = unreachable(sentence, io).hint("Check the backend's base URL and the network");
     fault.source(std::io::Error::other(error))
 }
 
 /// The fault behind a request that got no head.
-pub(crate) fn of_request(place: &Place, error: hyper::Error) -> Fault {
+pub(crate) fn of_request(target: &Target, error: hyper::Error) -> Fault {
     let io = find_io(&error);
     let sentence = match io {
-        Some(ErrorKind::TimedOut) => format!("{place} could not be reached in time"),
+        Some(ErrorKind::TimedOut) => format!("{target} could not be reached in time"),
         Some(ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => {
-            format!("{place} closed the connection before it answered")
+            format!("{target} closed the connection before it answered")
         }
-        _ => format!("{place} broke off before it answered"),
+        _ => format!("{target} broke off before it answered"),
     };
     unreachable(sentence, io).source(error)
 }
@@ -35,19 +35,19 @@ fn unreachable(sentence: String, io: Option<ErrorKind>) -> Fault {
 }
 
 /// The fault behind a body that ended too early.
-pub(crate) fn of_body(place: &Place, error: hyper::Error) -> Fault {
+pub(crate) fn of_body(target: &Target, error: hyper::Error) -> Fault {
     let is_cut = matches!(find_io(&error), Some(ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset));
     let sentence = if is_cut || error.is_incomplete_message() {
-        format!("{place} broke off in the middle of the answer")
+        format!("{target} broke off in the middle of the answer")
     } else {
-        format!("the answer of {place} could not be read to its end")
+        format!("the answer of {target} could not be read to its end")
     };
     Fault::upstream(Kind::BadGateway, sentence).code("upstream_cut").source(error)
 }
 
 /// The fault behind a body that is not what its encoding says.
-pub(crate) fn of_encoding(place: &Place, error: std::io::Error) -> Fault {
-    let sentence = format!("the compressed answer of {place} could not be read to its end");
+pub(crate) fn of_encoding(target: &Target, error: std::io::Error) -> Fault {
+    let sentence = format!("the compressed answer of {target} could not be read to its end");
     Fault::upstream(Kind::BadGateway, sentence).code("upstream_cut").source(error)
 }
 

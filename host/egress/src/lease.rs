@@ -1,6 +1,7 @@
 //! A line that is lent to one answer.
 use crate::line::Line;
-use crate::pool::{Host, Pool};
+use crate::pool::Pool;
+use crate::target::Target;
 use bytes::Bytes;
 use http_body::{Body as _, Frame};
 use hyper::body::Incoming;
@@ -12,14 +13,14 @@ use std::task::{Context, Poll};
 #[derive(Debug)]
 pub(crate) struct Leased {
     /// None once it is back, or broken.
-    held: Option<(Host, Box<Line>)>,
+    held: Option<(Target, Box<Line>)>,
     pool: Arc<Pool>,
 }
 
 impl Leased {
-    /// Lends a line to `host`.
-    pub(crate) fn new(pool: Arc<Pool>, host: Host, line: Box<Line>) -> Self {
-        Self { held: Some((host, line)), pool }
+    /// Lends a line to `target`.
+    pub(crate) fn new(pool: Arc<Pool>, target: Target, line: Box<Line>) -> Self {
+        Self { held: Some((target, line)), pool }
     }
 
     /// The next frame of the answer.
@@ -40,8 +41,8 @@ impl Leased {
 
     /// The answer has been read.
     fn give_back(&mut self) {
-        if let Some((host, line)) = self.held.take() {
-            self.pool.give_back(host, line);
+        if let Some((target, line)) = self.held.take() {
+            self.pool.give_back(target.host(), line);
         }
     }
 

@@ -5,10 +5,11 @@ mod decode;
 mod fault;
 mod lease;
 mod line;
-mod place;
 mod pool;
+mod target;
 mod transport;
 
 pub use body::Body;
 pub use client::{Call, Deadlines, Egress, Head, Identity, LOOP_GUARD};
+pub use target::Target;
 pub use transport::Transport;

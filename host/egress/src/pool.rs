@@ -1,9 +1,9 @@
 //! Open connections that wait for their next request, by upstream.
 use crate::line::Line;
+use crate::target::Host;
 use crate::transport::{Opened, Streams};
 use bytes::Bytes;
 use http::Uri;
-use http::uri::{Authority, Scheme};
 use http_body_util::Full;
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -21,22 +21,6 @@ const IDLE_MAX: Duration = Duration::from_secs(90);
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
 /// Connections of one upstream that may wait.
 const WAITING_MAX: usize = 128;
-
-/// Which upstream.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Host {
-    is_tls: bool,
-    http1_only: bool,
-    authority: Authority,
-}
-
-impl Host {
-    /// The upstream of `url`; none for a URL without one.
-    pub(crate) fn of(url: &Uri, http1_only: bool) -> Option<Self> {
-        let is_tls = url.scheme() == Some(&Scheme::HTTPS);
-        Some(Self { is_tls, http1_only, authority: url.authority()?.clone() })
-    }
-}
 
 /// A way to an upstream.
 pub(crate) enum Way {
@@ -137,13 +121,16 @@ impl Pool {
     }
 
     /// Takes back a line whose answer has been read to its end.
-    pub(crate) fn give_back(self: &Arc<Self>, host: Host, mut line: Box<Line>) {
+    pub(crate) fn give_back(self: &Arc<Self>, host: &Host, mut line: Box<Line>) {
         if !line.is_free() {
             return;
         }
         {
             let mut all = self.open.lock();
-            let open = all.entry(host).or_default();
+            let open = match all.get_mut(host) {
+                Some(open) => open,
+                None => all.entry(host.clone()).or_default(),
+            };
             if open.lines.len() >= WAITING_MAX {
                 open.lines.pop_front();
             }

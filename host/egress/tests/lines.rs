@@ -1,7 +1,7 @@
 //! Connections to a scripted upstream: reused while they are good, closed when nobody listens, replaced when they are stale.
 #![expect(clippy::expect_used, reason = "a test stops at the first surprise")]
 use bytes::Bytes;
-use egress::{Call, Deadlines, Egress, Head};
+use egress::{Call, Deadlines, Egress, Head, Target};
 use http::{HeaderMap, Method};
 use http_body_util::BodyExt;
 use std::net::SocketAddr;
@@ -55,8 +55,8 @@ async fn serve(mut stream: TcpStream, answer: &str, closes: bool, tell: mpsc::Un
 }
 
 fn call(url: &str, http1_only: bool) -> Call {
-    let url = url.parse().expect("a URL");
-    Call { method: Method::GET, url, headers: HeaderMap::new(), body: Bytes::new(), http1_only }
+    let target = Target::of(url.parse().expect("a URL"), http1_only).expect("a target");
+    Call { method: Method::GET, target, headers: HeaderMap::new(), body: Bytes::new() }
 }
 
 async fn get(egress: &Egress, url: &str) -> Head {

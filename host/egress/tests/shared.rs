@@ -1,7 +1,7 @@
 //! HTTP/2: one connection for all turns with an upstream, replaced when it ends.
 #![expect(clippy::expect_used, reason = "a test stops at the first surprise")]
 use bytes::Bytes;
-use egress::{Call, Deadlines, Egress};
+use egress::{Call, Deadlines, Egress, Target};
 use http::{HeaderMap, Method, Request, Response, Uri, Version};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -111,8 +111,8 @@ impl Service<Uri> for Upstream {
 
 async fn get(egress: &Egress, path: &str) -> String {
     let url = format!("http://api.test{path}").parse().expect("a URL");
-    let call =
-        Call { method: Method::GET, url, headers: HeaderMap::new(), body: Bytes::new(), http1_only: false };
+    let target = Target::of(url, false).expect("a target");
+    let call = Call { method: Method::GET, target, headers: HeaderMap::new(), body: Bytes::new() };
     let head = egress.send(call, None).await.expect("an answer");
     let body = head.body.collect().await.expect("a whole body").to_bytes();
     String::from_utf8(body.to_vec()).expect("text")

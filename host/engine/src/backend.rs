@@ -2,6 +2,7 @@
 use crate::manner::Manner;
 use crate::passage::{self, Passage};
 use base::{Fault, Kind, Retry, Secret};
+use egress::Target;
 use http::{HeaderMap, HeaderValue, Uri};
 use lip_wire::Dialect;
 use loader::run::SecretHeader;
@@ -136,17 +137,19 @@ impl Backend {
         })
     }
 
-    /// The URL of a request, if this backend may send requests there.
+    /// Where a request goes, if this backend may send requests there.
     ///
     /// # Errors
     /// Why it may not.
-    pub(crate) fn url(&self, text: &str) -> Result<Uri, String> {
+    pub(crate) fn target(&self, text: &str) -> Result<Target, String> {
         let name = self.name();
         let url: Uri = text.parse().map_err(|_| format!("backend \"{name}\" built a URL that is none"))?;
-        if self.may_reach(&url) {
-            return Ok(url);
+        let host = url.host().unwrap_or("nowhere").to_owned();
+        if self.may_reach(&url)
+            && let Some(target) = Target::of(url, self.spec.manner.http1_only)
+        {
+            return Ok(target);
         }
-        let host = url.host().unwrap_or("nowhere");
         Err(format!(
             "backend \"{name}\" may not reach {host}: it is neither in its manifest nor its base_url"
         ))

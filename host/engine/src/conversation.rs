@@ -6,6 +6,7 @@ use crate::turn::{Turn, What};
 use crate::view::SessionView;
 use base::{Fault, Kind, SessionSettings};
 use commands::{Scan, Syntax, reply_text, run, scan};
+use http::HeaderName;
 use lip_wire::lens::{Edits, Field};
 use routing::plan::{Ask, Plan};
 use sessions::{
@@ -14,6 +15,14 @@ use sessions::{
 };
 use std::ops::Range;
 use std::time::{SystemTime, UNIX_EPOCH};
+
+static SESSION: HeaderName = HeaderName::from_static("x-session-id");
+static ECHOED: HeaderName = HeaderName::from_static("x-b2bua-session-id");
+static AGENTS: [HeaderName; AGENT_HEADERS.len()] = {
+    let [a, b, c, d, e] = AGENT_HEADERS;
+    let of = HeaderName::from_static;
+    [of(a), of(b), of(c), of(d), of(e)]
+};
 
 /// One turn's session.
 #[derive(Debug)]
@@ -59,11 +68,11 @@ pub(crate) async fn prepare(engine: &Engine, turn: &Turn) -> Result<Prepared, Fa
     let body = turn.lens.text(Field::SessionId).or_else(|| turn.lens.text(Field::ExtraBodySessionId));
     let previous = turn.lens.text(Field::PreviousResponseId);
     let client = client(turn);
-    let agent = AGENT_HEADERS.iter().find_map(|name| turn.header(name));
+    let agent = AGENTS.iter().find_map(|name| turn.header(name));
     let mut hints = Hints {
         scope: Scope::new(&turn.caller),
-        header: turn.header("x-session-id"),
-        echoed: turn.header("x-b2bua-session-id"),
+        header: turn.header(&SESSION),
+        echoed: turn.header(&ECHOED),
         agent: agent.or_else(|| user_id.as_deref().and_then(session_in_user_id)),
         body: body.as_deref(),
         previous_response: previous.as_deref(),

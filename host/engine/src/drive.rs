@@ -23,7 +23,7 @@ use std::task::Poll;
 use std::time::Instant;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-const ROUTE_HEADER: HeaderName = HeaderName::from_static("x-lip-route");
+pub(crate) const ROUTE_HEADER: HeaderName = HeaderName::from_static("x-lip-route");
 
 type Trying = Pin<Box<dyn Future<Output = Result<Delivered, Failure>> + Send>>;
 

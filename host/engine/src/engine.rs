@@ -179,7 +179,7 @@ impl Engine {
             return Ok(count::answer(Arc::new(turn)).await?);
         }
         let permit = self.admit()?;
-        let loop_guard = next_hop(turn.header(egress::LOOP_GUARD.as_str()), &self.host_id)?;
+        let loop_guard = next_hop(turn.header(&egress::LOOP_GUARD), &self.host_id)?;
         match prepare(self, &turn).await? {
             Prepared::Local(text) => Ok(local::answer(&turn, text)?),
             Prepared::Forward(conversation, edits) => {
@@ -197,7 +197,7 @@ impl Engine {
         permit: OwnedSemaphorePermit,
     ) -> Result<Reply, Failure> {
         let ask = Ask {
-            header: turn.header("x-lip-route"),
+            header: turn.header(drive::ROUTE_HEADER),
             rotation: self.next_rotation(),
             ..ask(conversation.session(), conversation.settings(), &turn.model)
         };

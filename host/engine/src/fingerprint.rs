@@ -107,7 +107,7 @@ pub(crate) fn text_hash(turn: &Turn, place: usize) -> MessageHash {
 
 /// What tells clients apart that send no session id.
 pub(crate) fn client(turn: &Turn) -> Cow<'_, str> {
-    let agent = turn.header("user-agent").unwrap_or_default();
+    let agent = turn.header(http::header::USER_AGENT).unwrap_or_default();
     match turn.lens.text(Field::PromptCacheKey) {
         Some(key) => Cow::Owned(format!("{agent}\n{key}")),
         None => Cow::Borrowed(agent),

@@ -29,13 +29,12 @@ impl Opening {
     fn say(&mut self, text: &str) {
         // Clients trim answers.
         let text = if self.text.is_empty() { text.trim_start() } else { text };
-        for char in text.chars() {
-            self.is_full = self.is_full || self.text.len() + char.len_utf8() > OPENING_BYTES;
-            if self.is_full {
-                return;
-            }
-            self.text.push(char);
+        let room = OPENING_BYTES.saturating_sub(self.text.len());
+        let fits = text.get(..text.floor_char_boundary(room)).unwrap_or_default();
+        if !self.is_full {
+            self.text.push_str(fits);
         }
+        self.is_full |= fits.len() < text.len();
     }
 
     fn call(&mut self, id: &str) {

@@ -1,8 +1,9 @@
 //! Turns that a connector leaves to the host, made ready: all that is the same for every turn is there already.
 use crate::backend::Backend;
 use crate::turn::Turn;
+use egress::Target;
+use http::Method;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use http::{Method, Uri};
 use lip_wire::Dialect;
 use loader::Instance;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ const MORE_HEADERS: usize = 6;
 pub(crate) struct Passage {
     pub(crate) dialect: Dialect,
     pub(crate) method: Method,
-    pub(crate) url: Uri,
+    pub(crate) target: Target,
     pub(crate) timeout: Option<Duration>,
     /// For each API key. Hold secrets: never logged.
     headers: Vec<HeaderMap>,
@@ -45,7 +46,7 @@ impl Passage {
     fn new(backend: &Backend, told: loader::Passage) -> Result<Option<Self>, String> {
         let Ok(dialect) = told.dialect.parse() else { return Ok(None) };
         let call = told.call;
-        let url = backend.url(&call.url)?;
+        let target = backend.target(&call.url)?;
         let mut own: Vec<HeaderName> = call.headers.keys().cloned().collect();
         own.extend(call.secret_headers.iter().map(|header| header.name.clone()));
         own.push(CONTENT_TYPE);
@@ -60,7 +61,7 @@ impl Passage {
             Ok(headers)
         };
         let headers = (0..backend.spec().keys.len().max(1)).map(for_key).collect::<Result<_, String>>()?;
-        Ok(Some(Self { dialect, method: call.method, url, timeout: call.timeout, headers, own }))
+        Ok(Some(Self { dialect, method: call.method, target, timeout: call.timeout, headers, own }))
     }
 
     /// The headers of a turn that goes out with the API key at `key`; `client`: whose own headers go along.

@@ -8,8 +8,8 @@ use crate::store::Values;
 use crate::turn::Turn;
 use base::{Fault, Kind};
 use bytes::Bytes;
-use egress::{Call, Egress, Head, Identity};
-use http::{HeaderMap, HeaderValue, Method, Uri};
+use egress::{Call, Egress, Head, Identity, Target};
+use http::{HeaderMap, HeaderValue, Method};
 use http_body_util::BodyExt;
 use loader::run::{Effect, EffectFuture, Effects, HttpCall, Outcome, Refusal, Upstream};
 use std::sync::Arc;
@@ -37,19 +37,19 @@ pub(crate) struct Scope {
 
 impl Scope {
     /// A request of this backend, with what the host says of itself.
-    fn signed(&self, method: Method, url: Uri, mut headers: HeaderMap, body: Bytes) -> Call {
+    fn signed(&self, method: Method, target: Target, mut headers: HeaderMap, body: Bytes) -> Call {
         let spec = self.backend.spec();
         let user_agent = spec.user_agent.as_ref().unwrap_or(&self.means.user_agent);
         let loop_guard = spec.takes_loop_guard.then_some(&self.loop_guard);
         Identity { user_agent, loop_guard }.sign(&mut headers);
-        Call { method, url, headers, body, http1_only: spec.manner.http1_only }
+        Call { method, target, headers, body }
     }
 
     fn call(&self, call: HttpCall) -> Result<Call, String> {
-        let url = self.backend.url(&call.url)?;
+        let target = self.backend.target(&call.url)?;
         let mut headers = call.headers;
         self.backend.add_secrets(&mut headers, &call.secret_headers, self.key)?;
-        Ok(self.signed(call.method, url, headers, call.body))
+        Ok(self.signed(call.method, target, headers, call.body))
     }
 
     /// Carries out a turn that its connector leaves to the host: `body` with what the client's dialect has in headers.
@@ -63,7 +63,7 @@ impl Scope {
         body: Bytes,
     ) -> Result<Upstream, Fault> {
         let headers = passage.headers(self.key, client);
-        let call = self.signed(passage.method.clone(), passage.url.clone(), headers, body);
+        let call = self.signed(passage.method.clone(), passage.target.clone(), headers, body);
         let head = self.means.egress.send(call, passage.timeout).await?;
         Ok(upstream(head))
     }

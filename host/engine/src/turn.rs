@@ -1,7 +1,7 @@
 //! One client request and its answer, free of any HTTP framework.
 use base::Fault;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{AsHeaderName, HeaderMap, HeaderName, HeaderValue};
 use http_body::{Frame, SizeHint};
 use lip_wire::Dialect;
 use lip_wire::lens::{Edits, Lens};
@@ -61,7 +61,7 @@ pub struct Shorthand {
 
 impl Turn {
     /// A header's value, if it is text.
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub fn header(&self, name: impl AsHeaderName) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 

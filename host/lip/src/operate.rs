@@ -1,8 +1,8 @@
 //! Asks the host that runs on this machine.
 use bytes::Bytes;
-use egress::{Call, Deadlines, Egress};
+use egress::{Call, Deadlines, Egress, Target};
+use http::Method;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
-use http::{Method, Uri};
 use http_body_util::{BodyExt, Limited};
 use serde_json::Value;
 use settings::Resolved;
@@ -17,7 +17,8 @@ const ANSWER_BYTES_MAX: usize = 16 << 20;
 /// No host there, or its own error in words.
 pub(crate) fn ask(settings: &Resolved, what: &str, question: &Value) -> Result<Value, String> {
     let url = format!("http://{}/v1/diagnostics/{what}", address(settings));
-    let url: Uri = url.parse().map_err(|e| format!("{url}: {e}"))?;
+    let target = url.parse().map_err(|e| format!("{url}: {e}"))?;
+    let target = Target::of(target, false).ok_or_else(|| format!("{url}: it names no host"))?;
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(USER_AGENT, HeaderValue::from_static("lip"));
@@ -29,7 +30,7 @@ pub(crate) fn ask(settings: &Resolved, what: &str, question: &Value) -> Result<V
         headers.insert(AUTHORIZATION, bearer);
     }
     let body = Bytes::from(question.to_string());
-    let call = Call { method: Method::POST, url, headers, body, http1_only: false };
+    let call = Call { method: Method::POST, target, headers, body };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|e| e.to_string())?.block_on(async {
         let head = Egress::new(Deadlines::default()).send(call, None).await;
