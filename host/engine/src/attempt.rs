@@ -90,7 +90,7 @@ impl Attempt<'_> {
         // Headers of the client's dialect mean nothing in another.
         let headers = if is_native { turn.forwarded() } else { Vec::new() };
         let random = self.backend.is_virtual().then(|| drive::tick().rand);
-        let (stream, dialect_id, session) = (turn.stream, dialect.id(), &*self.job.session);
+        let (stream, dialect_id, session) = (turn.stream, dialect.id(), &*self.job.session.to_string());
         let meta = Meta { model, stream, dialect: dialect_id, session, random, headers: &headers };
         let meta =
             serde_json::to_vec(&meta).map_err(|e| Fault::host(Kind::Internal, "internal error").source(e))?;

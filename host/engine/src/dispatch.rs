@@ -92,7 +92,7 @@ async fn answer(
     let edits = turn.lens.edits();
     let health = engine.health_for(&planned);
     let budgets = engine.budgets_for(&planned, budgets);
-    let (loop_guard, session) = (parent.loop_guard.clone(), parent.session.clone());
+    let (loop_guard, session) = (parent.loop_guard.clone(), parent.session);
     let job = Job { engine, turn, edits, planned, loop_guard, session, through };
     let began = drive::now();
     let drive = Drive { job: Arc::new(job), budgets, began, permit: None, health, conversation: None };

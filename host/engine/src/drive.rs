@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 use routing::health::Health;
 use routing::plan::LegId;
 use routing::policy::{AttemptId, Attempts, Budgets, Decision, Outcome, Start, Tick};
+use sessions::SessionId;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -43,7 +44,7 @@ pub(crate) struct Job {
     pub(crate) planned: Planned,
     pub(crate) loop_guard: HeaderValue,
     /// The conversation's name for connectors; a turn that another turn asked for has that one's.
-    pub(crate) session: String,
+    pub(crate) session: SessionId,
     /// The virtual backends that this turn came through, outermost first.
     pub(crate) through: Vec<String>,
 }

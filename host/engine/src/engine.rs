@@ -218,7 +218,7 @@ impl Engine {
         let budgets = self.budgets_for(&planned, budgets);
         let health = self.health_for(&planned);
         let dialect = turn.dialect;
-        let (engine, session, through) = (Arc::clone(self), conversation.id().to_string(), Vec::new());
+        let (engine, session, through) = (Arc::clone(self), conversation.id(), Vec::new());
         let job = Arc::new(Job { engine, turn, edits, planned, loop_guard, session, through });
         let (began, permit, conversation) = (drive::now(), Some(permit), Some(conversation));
         let drive = Drive { job, budgets, began, permit, health, conversation };

@@ -111,7 +111,7 @@ async fn notes(parent: &Job, thinker: Arc<Plan>, limit: Duration) -> Result<Stri
     let (health, through) = (engine.health_for(&planned), parent.through.clone());
     let budgets = Budgets { turn: limit, commit_after: None, ..engine.rules.budgets };
     let budgets = engine.budgets_for(&planned, budgets);
-    let (loop_guard, session) = (parent.loop_guard.clone(), parent.session.clone());
+    let (loop_guard, session) = (parent.loop_guard.clone(), parent.session);
     let job = Job { engine: Arc::clone(engine), turn, edits, planned, loop_guard, session, through };
     let (job, began) = (Arc::new(job), drive::now());
     let drive = Drive { job, budgets, began, permit: None, health, conversation: None };

@@ -1,5 +1,6 @@
 //! What the last turn of each session did, for `!/why` and `!/status`. Bounded: the oldest goes first.
 use base::Fault;
+use foldhash::fast::RandomState;
 use hashlink::LinkedHashMap;
 use parking_lot::Mutex;
 use routing::plan::Plan;
@@ -58,7 +59,7 @@ impl Trace {
 
 /// The traces of all sessions.
 #[derive(Debug, Default)]
-pub(crate) struct Traces(Mutex<LinkedHashMap<SessionId, Trace>>);
+pub(crate) struct Traces(Mutex<LinkedHashMap<SessionId, Trace, RandomState>>);
 
 impl Traces {
     pub(crate) fn put(&self, session: SessionId, mut trace: Trace) {
