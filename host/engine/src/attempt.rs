@@ -11,7 +11,7 @@ use base::{Fault, Kind, Sampling};
 use bytes::Bytes;
 use lip_wire::Dialect;
 use lip_wire::canon::Request;
-use lip_wire::codec::{holds_carried_seal, holds_unsigned_thinking};
+use lip_wire::codec::holds_unsigned_thinking;
 use lip_wire::lens::{self, Message, Role};
 use loader::run::{Run, RunEvent};
 use routing::plan::{Leg, LegId};
@@ -107,8 +107,8 @@ impl Attempt<'_> {
         // What a user or a tool says is most of a conversation, and never thinking.
         let by_model = |message: &&Message| matches!(message.role, Role::Assistant | Role::Other);
         lens.messages().iter().filter(by_model).any(|message| {
-            let bytes = message.span.of(lens.body());
-            holds_carried_seal(bytes) || (needs_signatures && holds_unsigned_thinking(bytes))
+            message.carries_seal
+                || (needs_signatures && holds_unsigned_thinking(message.span.of(lens.body())))
         })
     }
 

@@ -20,10 +20,10 @@ pub use text::{Joiner, replace_surrogates};
 pub(crate) use error::{parse, parse_frame};
 pub(crate) use media::{data_url, split_data_url};
 pub(crate) use object::{Rest, json_object};
+pub use seal::holds_unsigned_thinking;
 pub(crate) use seal::{
     Seals, borne, bring_home, carried, pack, pack_base64, unpack, unpack_base64, unpacked_into,
 };
-pub use seal::{holds_carried_seal, holds_unsigned_thinking};
 pub(crate) use sse::{sse_begin, sse_data, sse_end};
 pub(crate) use text::{Count, Id, Key, Str, StrOrSeq, Wtf8};
 pub(crate) use time::{format_rfc3339, parse_rfc3339};

@@ -32,15 +32,20 @@ pub(crate) struct Literal {
     pub(crate) end: usize,
 }
 
+/// How a string begins that carries another dialect's seal: the mark, as it is or in base64.
+pub(crate) const CARRIED: [&str; 2] = ["lip1:", "bGlwMT"];
+
 /// Reads valid UTF-8 once, left to right. Every `Err` is final.
 pub(crate) struct Cursor<'a> {
     pub(crate) bytes: &'a [u8],
     pub(crate) pos: usize,
+    /// Strings that began as in [`CARRIED`].
+    pub(crate) carried: usize,
 }
 
 impl<'a> Cursor<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, pos: 0 }
+        Self { bytes, pos: 0, carried: 0 }
     }
 
     #[inline]
@@ -89,6 +94,10 @@ impl<'a> Cursor<'a> {
     pub(crate) fn string(&mut self, expected: &'static str) -> Result<Literal, LensError> {
         let start = self.pos;
         self.eat(b'"', expected)?;
+        if let Some(b'l' | b'b') = self.peek() {
+            let text = self.bytes.get(self.pos..).unwrap_or_default();
+            self.carried += usize::from(CARRIED.iter().any(|mark| text.starts_with(mark.as_bytes())));
+        }
         let mut blocks = Blocks::default();
         while let Some(block) = self.bytes.get(self.pos..).and_then(<[u8]>::first_chunk::<BLOCK>) {
             let was_within_escape = blocks.is_within_escape();

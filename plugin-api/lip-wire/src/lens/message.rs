@@ -66,12 +66,15 @@ pub struct Message {
     pub role: Role,
     /// The value of `content` (Gemini, `lip`: `parts`), if there is one.
     pub content: Option<Span>,
+    /// Does a string in it begin as one that carries another dialect's seal? An upstream of the body's own dialect would refuse it, so that
+    /// the body must not pass as it came; decoded and encoded again it holds none.
+    pub carries_seal: bool,
 }
 
 impl Message {
     /// A user's text that is the whole value (`"input": "hi"`), and the start of every other element.
     pub(super) fn whole(span: Span) -> Self {
-        Self { span, role: Role::User, content: Some(span) }
+        Self { span, role: Role::User, content: Some(span), carries_seal: false }
     }
 }
 

@@ -280,3 +280,21 @@ fn lone_surrogates_are_legal_and_told() {
     edits.replace_in_text(&lens, &text.parts[0], 0..7, "").unwrap();
     assert_eq!(lens.splice(&edits), r#"{"messages":[{"role":"user","content":"\ud835 x"}]}"#);
 }
+
+#[test]
+fn carried_seals_are_seen_where_strings_begin() {
+    for (content, expected) in [
+        (r#"[{"signature":"lip1:gemini:encrypted:x"}]"#, true),
+        (r#"[{"signature":"bGlwMTpnZW1pbmk="}]"#, true),
+        (r#""lip1:x""#, true),
+        (r#""a lip1: \"lip1:""#, false),
+        (r#"["lip","bGlwM","l","b",""]"#, false),
+    ] {
+        let body = format!(
+            r#"{{"model":"lip1:","messages":[{{"role":"assistant","content":{content}}},{{"role":"user"}}]}}"#
+        );
+        let scanned = lens(Dialect::AnthropicMessages, &body);
+        let carrying: Vec<bool> = scanned.messages().iter().map(|message| message.carries_seal).collect();
+        assert_eq!(carrying, [expected, false], "{content}");
+    }
+}

@@ -214,6 +214,7 @@ impl<'a> Walk<'a> {
             });
         }
         let mut message = Message::whole(Span { start: self.cursor.pos, end: 0 });
+        let carried_before = self.cursor.carried;
         let content_name = match self.dialect {
             Dialect::Gemini | Dialect::Lip => "parts",
             Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::AnthropicMessages | Dialect::Ollama => {
@@ -254,6 +255,7 @@ impl<'a> Walk<'a> {
         let raw = |span: Option<Span>| span.map(|s| Raw::of_literal(s.of(self.cursor.bytes)));
         message.role = Role::of(self.dialect, raw(role), raw(kind));
         message.content = content;
+        message.carries_seal = self.cursor.carried > carried_before;
         Ok(message)
     }
 
