@@ -101,6 +101,7 @@ fn spec(name: &str, connector: &str, configured: Option<&Backend>, from: &Setup)
 fn translation(manifest: Option<&Arc<ConnectorManifest>>, is_elsewhere: bool) -> RequestOptions {
     let told = manifest.and_then(|m| m.more.get("translate"));
     let word = |key: &str| told.and_then(|t| t.get(key)).and_then(Value::as_str);
+    let effort_models = told.and_then(|t| t.get("effort_models")?.as_array()).into_iter().flatten();
     RequestOptions {
         chat_reasoning: match word("chat_reasoning") {
             Some("content") => ChatReasoning::Content,
@@ -115,6 +116,7 @@ fn translation(manifest: Option<&Arc<ConnectorManifest>>, is_elsewhere: bool) ->
             _ => MaxTokensField::AsCame,
         },
         max_tokens_default: told.and_then(|t| t.get("max_tokens_default")).and_then(Value::as_u64),
+        effort_models: effort_models.filter_map(|name| Some(name.as_str()?.to_owned())).collect(),
         chat_extras: told.and_then(|t| t.get("chat_extras")).and_then(Value::as_bool).unwrap_or(false),
         // At another address there is another server, which may want back what it said itself.
         signed_thinking: !is_elsewhere

@@ -52,9 +52,9 @@ impl WireCodec for Codec {
     fn encode_request(
         &self,
         request: &Request,
-        _options: &RequestOptions,
+        options: &RequestOptions,
     ) -> Result<Coded<Vec<u8>>, CodecError> {
-        Ok(request_out::encode(request))
+        Ok(request_out::encode(request, options))
     }
 
     fn decode_reply(&self, body: &[u8]) -> Result<Coded<Reply>, CodecError> {

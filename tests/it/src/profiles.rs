@@ -1,6 +1,7 @@
 //! Providers that a user describes: one file each, checked with its place, and a backend like any other.
 use crate::talk::says;
-use stage::{Lip, LipBuilder, Upstream};
+use serde_json::{Value, json};
+use stage::{Call, Lip, LipBuilder, Upstream};
 use std::fs;
 use std::path::Path;
 
@@ -163,5 +164,60 @@ async fn custom_backend_speaks_each_protocol() {
         let temperature =
             sent.pointer("/temperature").or_else(|| sent.pointer("/generationConfig/temperature")).cloned();
         assert_eq!(temperature, Some(serde_json::json!(0.5)), "{protocol}");
+    }
+}
+
+/// A number of tokens for thinking, in the words of each upstream's models; nothing where there is no word.
+#[tokio::test]
+async fn thinking_budgets_become_what_the_model_knows() {
+    let upstream = Upstream::by(|request| says(request, "so")).await;
+    let table = |name: &str| {
+        format!("[backends.{name}]\ntype = \"{name}\"\napi_url = \"{}\"\napi_key = \"k\"\n", upstream.url())
+    };
+    let names = [
+        "zai",
+        "nvidia",
+        "opencode-go",
+        "internlm",
+        "zenmux",
+        "openrouter",
+        "kimi-code",
+        "minimax",
+        "ollama",
+    ];
+    let custom = format!("[backends.own]\ntype = \"custom\"\nbase_url = \"{}\"\n", upstream.url());
+    let lip = Lip::builder().config_toml(&(names.map(table).concat() + &custom)).start().await;
+    let (on, off) = (json!({"type": "enabled"}), json!({"type": "disabled"}));
+    for (model, budget, effort, thinking) in [
+        ("zai:glm-5.3", 4096, json!("high"), &on),
+        ("zai:glm-5.2", 1024, json!("high"), &on),
+        ("zai:glm-4.6", 4096, Value::Null, &on),
+        ("zai:glm-4.6", 0, Value::Null, &off),
+        ("opencode-go:glm-5.3-flash", 1024, json!("low"), &Value::Null),
+        ("opencode-go:kimi-k3", 4096, json!("high"), &Value::Null),
+        ("opencode-go:deepseek-v4-pro", 4096, Value::Null, &Value::Null),
+        ("nvidia:openai/gpt-oss-120b", 4096, json!("medium"), &Value::Null),
+        ("nvidia:qwen/qwen3", 4096, Value::Null, &Value::Null),
+        ("zenmux:some/model", 4096, json!("medium"), &Value::Null),
+        ("openrouter:some/model", 9000, json!("high"), &Value::Null),
+        ("kimi-code:k3", 4096, json!("high"), &Value::Null),
+        ("minimax:MiniMax-M3", 4096, Value::Null, &json!({"type": "adaptive"})),
+        ("ollama:qwen3", 4096, Value::Null, &Value::Null),
+        ("own:model", 4096, Value::Null, &Value::Null),
+        ("own:gpt-5", 4096, json!("medium"), &Value::Null),
+    ] {
+        let config = json!({"thinkingConfig": {"thinkingBudget": budget}});
+        let body =
+            json!({"contents": [{"role": "user", "parts": [{"text": "hi"}]}], "generationConfig": config});
+        let path = format!("/v1beta/models/{model}:generateContent");
+        let answer = lip.send(Call::post(&path, body.to_string())).await;
+        assert_eq!(answer.status, 200, "{model}: {}", answer.text());
+        let sent = upstream.last().json();
+        let of = |key: &str| sent.get(key).cloned().unwrap_or_default();
+        assert_eq!(
+            (&of("reasoning_effort"), &of("thinking")),
+            (&effort, thinking),
+            "{model} {budget}: {sent}"
+        );
     }
 }

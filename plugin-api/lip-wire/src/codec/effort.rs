@@ -1,6 +1,7 @@
 //! A token budget for thinking, said to an API that knows words of effort only. Source: OpenAI guide, "Reasoning".
 use crate::{
     canon::{ReasoningMode, Request},
+    codec::RequestOptions,
     loss::Losses,
 };
 
@@ -12,12 +13,26 @@ pub(crate) fn is_taken_by(model: &str) -> bool {
     generation.is_some_and(|generation| name.starts_with('o') || generation >= 5)
 }
 
+/// Whether `model` is one of those that take an effort at this upstream.
+fn is_named(options: &RequestOptions, model: &str) -> bool {
+    options.effort_models.iter().any(|pattern| match pattern.split_once('*') {
+        None => pattern == model,
+        Some((head, tail)) => model.strip_prefix(head).is_some_and(|rest| rest.ends_with(tail)),
+    })
+}
+
 /// The effort that stands for the request's token budget, if no effort is said and the model takes one. `why`: what is noted of a budget that has no word.
-pub(crate) fn of_budget(request: &Request, losses: &mut Losses, why: &'static str) -> Option<&'static str> {
+pub(crate) fn of_budget(
+    request: &Request,
+    options: &RequestOptions,
+    losses: &mut Losses,
+    why: &'static str,
+) -> Option<&'static str> {
     let config = request.reasoning.as_ref()?;
     let budget = config.budget_tokens?;
     let says_more = config.effort.is_some() || config.mode == Some(ReasoningMode::Disabled);
-    match nearest(budget).filter(|_| !says_more && is_taken_by(&request.model)) {
+    let is_taken = is_taken_by(&request.model) || is_named(options, &request.model);
+    match nearest(budget).filter(|_| !says_more && is_taken) {
         Some(word) => {
             losses.changed("reasoning.budget_tokens", "became the nearest effort");
             Some(word)
@@ -50,6 +65,24 @@ mod tests {
             assert_eq!(nearest(budget), word, "{budget}");
         }
         assert_eq!([nearest(4096), nearest(8193)], [Some("medium"), Some("high")]);
+    }
+
+    #[test]
+    fn upstreams_name_models_of_their_own() {
+        let named = |patterns: &[&str], model| {
+            let effort_models = patterns.iter().map(|pattern| (*pattern).to_owned()).collect();
+            is_named(&RequestOptions { effort_models, ..RequestOptions::default() }, model)
+        };
+        for (patterns, model, is) in [
+            (&[][..], "glm-5.3", false),
+            (&["*"], "glm-5.3", true),
+            (&["glm-4.6", "glm-5.3*"], "glm-5.3-flash", true),
+            (&["glm-4.6", "glm-5.3*"], "glm-4.6v", false),
+            (&["x*x"], "x", false),
+            (&["x*x"], "xx", true),
+        ] {
+            assert_eq!(named(patterns, model), is, "{patterns:?} {model}");
+        }
     }
 
     #[test]

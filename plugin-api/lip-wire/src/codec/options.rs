@@ -13,7 +13,7 @@ pub struct UrlParts<'a> {
 }
 
 /// How a request is to be encoded for an upstream that speaks a dialect its own way. The default is the vendor's own API.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RequestOptions {
     /// `openai-chat`: where the reasoning of earlier answers goes.
     pub chat_reasoning: ChatReasoning,
@@ -27,6 +27,9 @@ pub struct RequestOptions {
     pub max_tokens_default: Option<u64>,
     /// `anthropic-messages`, `gemini`: how effort is asked for by this model family. `None` = the codec's default.
     pub effort_as_budget: Option<bool>,
+    /// `openai-chat`, `openai-responses`: models that take an effort beside OpenAI's own, by name or pattern with one `*`: a token budget is said to
+    /// them as the nearest effort, and is dropped for all others.
+    pub effort_models: Arc<[String]>,
 }
 
 /// Where the reasoning of earlier answers goes in `openai-chat`.

@@ -24,7 +24,7 @@ pub(super) fn encode(request: &Request, options: &RequestOptions) -> Coded<Vec<u
         body.array("messages", |list| message_out::encode_all(request, options, list, &mut losses));
         encode_tools(request, options, body, &mut losses);
         encode_sampling(request, options, body, &mut losses);
-        encode_reasoning(request, body, &mut losses);
+        encode_reasoning(request, options, body, &mut losses);
         encode_format(request.format.as_ref(), body, &mut losses);
         encode_rest(request, body);
         body.fields_except(request.extensions.fields(CHAT), &[LEGACY, MAX_TOKENS]);
@@ -92,7 +92,7 @@ fn encode_sampling(request: &Request, options: &RequestOptions, body: &mut Objec
     body.opt("logit_bias", logit_bias.as_ref());
 }
 
-fn encode_reasoning(request: &Request, body: &mut Object<'_>, losses: &mut Losses) {
+fn encode_reasoning(request: &Request, options: &RequestOptions, body: &mut Object<'_>, losses: &mut Losses) {
     let Some(config) = &request.reasoning else { return };
     losses.foreign(&config.extensions, CHAT, "reasoning.");
     losses.unless_absent(config.summary.as_ref(), "reasoning.summary", NO_FIELD);
@@ -107,7 +107,7 @@ fn encode_reasoning(request: &Request, body: &mut Object<'_>, losses: &mut Losse
         });
         return;
     }
-    if let Some(word) = effort::of_budget(request, losses, NO_FIELD) {
+    if let Some(word) = effort::of_budget(request, options, losses, NO_FIELD) {
         return body.put("reasoning_effort", word);
     }
     match (&config.effort, config.mode) {

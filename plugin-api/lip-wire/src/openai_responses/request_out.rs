@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     canon::{Fields, Json, OutputFormat, ReasoningConfig, ReasoningMode, Request, Sampling},
-    codec::{Coded, Object, effort, object},
+    codec::{Coded, Object, RequestOptions, effort, object},
     loss::Losses,
 };
 
@@ -17,7 +17,7 @@ const ENCRYPTED: &str = "reasoning.encrypted_content";
 const OUTPUT_TOKENS_MIN: u64 = 16;
 
 /// Writes a request body.
-pub(super) fn encode(request: &Request) -> Coded<Vec<u8>> {
+pub(super) fn encode(request: &Request, options: &RequestOptions) -> Coded<Vec<u8>> {
     let own = request.origin == Some(RESPONSES);
     let mut losses = Losses::new();
     // Text dominates a request; its size is a good first guess for the body.
@@ -40,7 +40,7 @@ pub(super) fn encode(request: &Request) -> Coded<Vec<u8>> {
         body.opt("parallel_tool_calls", request.parallel_tool_calls);
         encode_sampling(&request.sampling, own, body, &mut losses);
         if let Some(config) = &request.reasoning {
-            let budgeted = effort::of_budget(request, &mut losses, NO_FIELD);
+            let budgeted = effort::of_budget(request, options, &mut losses, NO_FIELD);
             encode_reasoning(config, budgeted, body, &mut losses);
         }
         encode_text(request, body, &mut losses);
