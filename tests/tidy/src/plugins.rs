@@ -115,6 +115,36 @@ fn in_example(code: &str, at: usize) -> bool {
     before[field..].starts_with(':') && (name.ends_with("example") || name.ends_with("examples"))
 }
 
+/// A provider of that kind is one file of TOML; its name in the code would be a second place to know it.
+#[test]
+fn profiles_are_known_to_no_code() {
+    let mut report =
+        Report::new("plugins/compat names no provider outside of its profiles: plugins/compat/README.md");
+    let files: Vec<String> =
+        repo::tracked().into_iter().filter(|file| repo::inside(file, "plugins/compat")).collect();
+    let ids: Vec<&str> = files
+        .iter()
+        .filter_map(|file| file.strip_prefix("plugins/compat/profiles/")?.strip_suffix(".toml"))
+        .collect();
+    assert!(ids.len() > 1, "the profiles have moved");
+    for file in files.iter().filter(|file| file.ends_with(".rs")) {
+        for (n, line) in repo::page(file).lines().enumerate() {
+            let line = line.to_lowercase();
+            for id in ids.iter().filter(|id| is_said(&line, id)) {
+                report.note(format!("{file}:{}", n + 1), format!("names `{id}`; say it in its profile"));
+            }
+        }
+    }
+    report.done();
+}
+
+/// Whether a line says a provider's name, in whatever spelling: `kimi-code`, `KIMI_API_KEY`, `kimi`.
+fn is_said(line: &str, id: &str) -> bool {
+    let brand = id.split('-').next().unwrap_or(id);
+    let mut words = line.split(|c: char| !c.is_ascii_alphanumeric());
+    words.any(|word| word == brand)
+}
+
 /// A proof that shares code or data with what it proves shares its mistakes.
 #[test]
 fn proof_knows_nothing_of_what_it_proves() {
@@ -129,6 +159,14 @@ fn proof_knows_nothing_of_what_it_proves() {
         }
     }
     report.done();
+}
+
+#[test]
+fn provider_is_said_in_any_spelling() {
+    for line in ["\"kimi-code\"", "kimi_api_key", "// for kimi", "api.kimi.com"] {
+        assert!(is_said(line, "kimi-code"), "{line}");
+    }
+    assert!(!is_said("akimico", "kimi-code"));
 }
 
 #[test]
