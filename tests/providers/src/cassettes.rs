@@ -1,10 +1,11 @@
 //! Records what connectors ask their providers for, as cassettes that `lip plugin test` replays without any network.
 //!
-//! Recorded from requests that pass without translation: there the client's body is what the connector is given.
+//! Recorded from requests that pass without translation: there the client's body is what the connector is given. No client speaks
+//! Ollama's own dialect; there it is what was sent, without what the configuration adds.
 use crate::clients::{Ask, Tongue};
 use crate::proof::host;
 use crate::provider::{KEY, Provider, Sent};
-use crate::rows::{Door, Row, Server};
+use crate::rows::{Door, Row};
 use crate::stories::Instance;
 use serde_json::{Map, Value, json};
 use stage::{Call, Lip, Recorded};
@@ -60,18 +61,31 @@ fn exchange(at: &Instance) -> (Value, Value) {
     (request(at.row, &seen), json!({"status": status, "content_type": kind, "body": body}))
 }
 
-async fn turn(lip: &Lip, at: &Instance, door: &Door, name: &str, ask: Ask) -> Option<Value> {
-    let tongue = door.tongue()?;
+async fn turn(lip: &Lip, at: &Instance, door: &Door, name: &str, ask: Ask) -> Value {
+    let tongue = door.tongue().unwrap_or(Tongue::Chat);
     at.provider.take();
     let named = Ask { model: format!("{}:{}", at.name, ask.model), ..ask.clone() };
     let answer = lip.send(tongue.call(&named)).await;
     let (request, upstream) = exchange(at);
     assert!(request["url"].as_str().is_some_and(|url| url.contains(door.path)), "{name}: {request}");
-    Some(
-        json!({"name": format!("{} {name}", dialect(tongue)), "task": "turn", "dialect": dialect(tongue), "model": ask.model,
-        "stream": ask.stream, "body": tongue.body(&ask), "request": request, "answer": upstream,
-        "client": {"status": answer.status}}),
-    )
+    let (dialect, body) = match door.tongue() {
+        Some(tongue) => (dialect(tongue), tongue.body(&ask)),
+        None => ("ollama", without_config(&request["body"])),
+    };
+    json!({"name": format!("{dialect} {name}"), "task": "turn", "dialect": dialect, "model": ask.model,
+        "stream": ask.stream, "body": body, "request": request, "answer": upstream, "client": {"status": answer.status}})
+}
+
+fn without_config(sent: &Value) -> Value {
+    let mut given = sent.clone();
+    let fields = given.as_object_mut().expect("an object");
+    assert!(fields.remove("keep_alive").is_some());
+    let options = fields["options"].as_object_mut().expect("options");
+    assert!(options.remove("num_ctx").is_some());
+    if options.is_empty() {
+        fields.remove("options");
+    }
+    given
 }
 
 const fn dialect(tongue: Tongue) -> &'static str {
@@ -85,7 +99,7 @@ const fn dialect(tongue: Tongue) -> &'static str {
 
 /// Which doors the row's own model comes through.
 fn doors(row: &'static Row) -> Vec<&'static Door> {
-    let all = row.doors.iter().filter(|door| door.server != Server::Ollama);
+    let all = row.doors.iter();
     match row.name {
         "opencode-go" => all.take(1).collect(),
         "opencode-go, models of Messages" => all.skip(1).take(1).collect(),
@@ -108,13 +122,13 @@ async fn cassette(lip: &Lip, at: &Instance) -> Value {
         let text = Ask { prompt: "hello", options: true, ..talks() };
         let tools = Ask { stream: true, prompt: "list src", tools: true, ..talks() };
         let refused = Ask { prompt: "fail 403", ..talks() };
-        takes.extend(turn(lip, at, door, "text", text).await);
-        takes.extend(turn(lip, at, door, "streamed tools", tools).await);
+        takes.push(turn(lip, at, door, "text", text).await);
+        takes.push(turn(lip, at, door, "streamed tools", tools).await);
         if !row.thinks.is_empty() {
             let think = Ask { model: row.thinks.to_owned(), prompt: "think", thinks: true, ..Ask::default() };
-            takes.extend(turn(lip, at, door, "reasoning", think).await);
+            takes.push(turn(lip, at, door, "reasoning", think).await);
         }
-        takes.extend(turn(lip, at, door, "refused", refused).await);
+        takes.push(turn(lip, at, door, "refused", refused).await);
     }
     let mut cassette = json!({"connector": row.kind, "takes": takes});
     if !row.config.is_empty() {
