@@ -152,3 +152,17 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn route_that_is_too_long_when_written_out_is_refused() {
+    let brackets = |n| format!("a%5B{}", "[]".repeat(n));
+    let (fits, longer) = (brackets(682), brackets(683));
+    let shown = Selector::parse(&fits).unwrap().selector.to_string();
+    assert_eq!(Selector::parse(&shown).unwrap().selector.to_string(), shown);
+    for text in [longer, format!("a?temperature=0.{}1", "0".repeat(4096))] {
+        let error = Selector::parse(&text).unwrap_err();
+        assert!(error.to_string().contains("longer than 4096 bytes"), "{error}");
+    }
+    let small = vec!["a?temperature=1e-300"; 14].join("|");
+    assert!(Selector::parse(&small).unwrap_err().to_string().contains("when it is written out"));
+}

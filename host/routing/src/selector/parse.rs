@@ -46,13 +46,20 @@ struct Raw {
 }
 
 pub(super) fn parse(text: &str) -> Result<Parsed, SelectorError> {
+    let too_long = |at, more: &str| {
+        let message = format!("route is longer than {TEXT_BYTES_MAX} bytes{more}");
+        Err(SelectorError::new(text, Code::SyntaxError, at, message))
+    };
     if text.len() > TEXT_BYTES_MAX {
-        let message = format!("route is longer than {TEXT_BYTES_MAX} bytes");
-        return Err(SelectorError::new(text, Code::SyntaxError, TEXT_BYTES_MAX, message));
+        return too_long(TEXT_BYTES_MAX, "");
     }
     let mut warnings = Vec::new();
     let raw = split(text, &mut warnings)?;
     let selector = build(text, raw)?;
+    // Written out it must be a route again, and escapes and decimals are longer than what was typed.
+    if selector.to_string().len() > TEXT_BYTES_MAX {
+        return too_long(text.len(), " when it is written out");
+    }
     Ok(Parsed { selector, warnings })
 }
 
