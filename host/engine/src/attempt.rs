@@ -70,6 +70,7 @@ impl Attempt<'_> {
         let dialect = self.backend.dialect_for(turn.dialect, model).ok_or_else(|| {
             Fault::plugin(Kind::Unsupported, format!("backend \"{name}\" declares no dialect"))
         })?;
+        let passage = self.backend.passage(dialect)?.filter(|_| turn.what == What::Generate);
         let is_native = dialect == turn.dialect;
         let passes = is_native && !self.holds_refusable(dialect);
         let (body, request) = if passes {
@@ -80,9 +81,7 @@ impl Attempt<'_> {
             (body, Some(request))
         };
         let deliver = Deliver { turn, backend: self.backend, gates: &self.scope.means.gates, request };
-        if turn.what == What::Generate
-            && let Some(passage) = self.backend.passage(dialect)?
-        {
+        if let Some(passage) = passage {
             let upstream = self.scope.pass(passage, is_native.then_some(turn), body).await?;
             return deliver.spliced(upstream, dialect).await;
         }

@@ -143,16 +143,15 @@ impl Backend {
     /// Why it may not.
     pub(crate) fn target(&self, text: &str) -> Result<Target, String> {
         let name = self.name();
-        let url: Uri = text.parse().map_err(|_| format!("backend \"{name}\" built a URL that is none"))?;
-        let host = url.host().unwrap_or("nowhere").to_owned();
-        if self.may_reach(&url)
-            && let Some(target) = Target::of(url, self.spec.manner.http1_only)
-        {
-            return Ok(target);
+        let none = || format!("backend \"{name}\" built a URL that is none");
+        let url: Uri = text.parse().map_err(|_| none())?;
+        if !self.may_reach(&url) {
+            let host = url.host().unwrap_or("nowhere");
+            return Err(format!(
+                "backend \"{name}\" may not reach {host}: it is neither in its manifest nor its base_url"
+            ));
         }
-        Err(format!(
-            "backend \"{name}\" may not reach {host}: it is neither in its manifest nor its base_url"
-        ))
+        Target::of(url, self.spec.manner.http1_only).ok_or_else(none)
     }
 
     /// Completes `headers` with secrets; `key` is the position of the API key in use.

@@ -2,17 +2,14 @@
 //! unless the operator says how often.
 use crate::drive;
 use crate::engine::Engine;
+use crate::models::{self, LIST_DEADLINE};
 use crate::scope::Scope;
-use bytes::Bytes;
 use futures_util::future::join_all;
 use loader::run::{Effect, EffectFuture, Effects, Outcome};
 use parking_lot::Mutex;
 use routing::health::Report;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// How long one question may take.
-const DEADLINE: Duration = Duration::from_secs(10);
 
 impl Engine {
     /// Asks every so often; never ends.
@@ -30,14 +27,8 @@ impl Engine {
         let scope = self.scope(Arc::clone(backend), key, self.host_id());
         let watch = Arc::new(Watch { scope, seen: Arc::default() });
         let seen = Arc::clone(&watch.seen);
-        let question = async {
-            let mut run = backend.instance()?.run(watch, "models", Vec::new(), Bytes::new())?;
-            while let Some(event) = run.next().await {
-                event?;
-            }
-            Ok::<(), base::Fault>(())
-        };
-        let in_time = tokio::time::timeout(DEADLINE, question).await.is_ok();
+        // Whether the list itself can be read says nothing of the upstream.
+        let in_time = tokio::time::timeout(LIST_DEADLINE, models::ask(backend, watch)).await.is_ok();
         let report = match *seen.lock() {
             _ if !in_time => Report::Ill,
             Some(report) => report,

@@ -1,17 +1,14 @@
 //! A turn on another selector, asked for by a connector: how virtual backends work. It is a child of the turn that it serves:
 //! no commands, no forced route, its parent's conversation, headers and time, and an end when its client goes.
-use crate::drive::{self, Drive, Job};
-use crate::turn::{Turn, What};
+use crate::drive::{self, Job};
 use crate::wire;
 use base::{Fault, RouteOverrides, Sampling};
 use bytes::Bytes;
-use http::HeaderMap;
 use http_body_util::BodyExt;
 use lip_wire::Dialect;
-use lip_wire::lens::{self, Lens};
+use lip_wire::lens;
 use loader::run::{Outcome, Refusal, Upstream};
 use routing::plan::Ask;
-use routing::policy::Budgets;
 use serde::Deserialize;
 use std::sync::Arc;
 use std::time::Instant;
@@ -83,35 +80,10 @@ async fn answer(
             looped(format!("virtual backends would call each other in a circle: {circle} > {}", leg.backend));
         return Err(fault.hint("Name a backend in the selector that is not one of them"));
     }
-    let budgets = Budgets {
-        turn: end_by.saturating_duration_since(drive::now()),
-        commit_after: None,
-        ..engine.rules.budgets
-    };
-    let turn = child(&parent.turn, meta, dialect, lens);
+    let time = end_by.saturating_duration_since(drive::now());
+    let turn = parent.turn.child(lens, meta.selector, meta.stream);
     let edits = turn.lens.edits();
-    let health = engine.health_for(&planned);
-    let budgets = engine.budgets_for(&planned, budgets);
-    let (loop_guard, session) = (parent.loop_guard.clone(), parent.session);
-    let job = Job { engine, turn, edits, planned, loop_guard, session, through };
-    let began = drive::now();
-    let drive = Drive { job: Arc::new(job), budgets, began, permit: None, health, conversation: None };
+    let drive = parent.child((turn, edits), planned, through, time);
     let reply = drive.run(None).await.map_err(|failure| failure.fault)?;
     Ok(Upstream { status: reply.status, headers: reply.headers, body: reply.body.boxed_unsync() })
-}
-
-/// The client's headers mean something in the client's dialect alone.
-fn child(parent: &Turn, meta: Meta, dialect: Dialect, lens: Lens) -> Turn {
-    let is_same = dialect == parent.dialect;
-    Turn {
-        dialect,
-        what: What::Generate,
-        model: meta.selector,
-        stream: meta.stream,
-        lens,
-        headers: if is_same { parent.headers.clone() } else { HeaderMap::new() },
-        forwarded: if is_same { parent.forwarded } else { &[] },
-        caller: parent.caller.clone(),
-        shorthand: None,
-    }
 }

@@ -21,7 +21,7 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 pub(crate) const ROUTE_HEADER: HeaderName = HeaderName::from_static("x-lip-route");
@@ -47,6 +47,25 @@ pub(crate) struct Job {
     pub(crate) session: SessionId,
     /// The virtual backends that this turn came through, outermost first.
     pub(crate) through: Vec<String>,
+}
+
+impl Job {
+    /// Carries out a turn within this one: in its conversation, with its hops counted on, for `time` at the most. `through`: the
+    /// virtual backends that it came through.
+    pub(crate) fn child(
+        &self,
+        (turn, edits): (Turn, Edits),
+        planned: Planned,
+        through: Vec<String>,
+        time: Duration,
+    ) -> Drive {
+        let engine = Arc::clone(&self.engine);
+        let budgets = Budgets { turn: time, commit_after: None, ..engine.rules.budgets };
+        let (health, budgets) = (engine.health_for(&planned), engine.budgets_for(&planned, budgets));
+        let (loop_guard, session) = (self.loop_guard.clone(), self.session);
+        let job = Arc::new(Self { engine, turn, edits, planned, loop_guard, session, through });
+        Drive { job, budgets, began: now(), permit: None, health, conversation: None }
+    }
 }
 
 /// Everything that one turn needs.

@@ -3,7 +3,7 @@ use crate::backend::Backend;
 use crate::redact;
 use crate::scope::Scope;
 use base::{Fault, Kind};
-use loader::run::RunEvent;
+use loader::run::{Effects, RunEvent};
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use tokio::time::Instant;
 /// How long a list is good.
 const FRESH: Duration = Duration::from_secs(300);
 /// How long a backend may take to list its models.
-const LIST_DEADLINE: Duration = Duration::from_secs(10);
+pub(crate) const LIST_DEADLINE: Duration = Duration::from_secs(10);
 
 /// A model that a backend offers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -79,7 +79,7 @@ impl ModelLists {
         if is_fresh && !refresh {
             return (entry.models.clone(), Freshness::Live);
         }
-        let asked = tokio::time::timeout(LIST_DEADLINE, ask(scope)).await;
+        let asked = tokio::time::timeout(LIST_DEADLINE, ask(&backend, Arc::new(scope))).await;
         let asked = asked.unwrap_or_else(|_| {
             let sentence = format!("it did not list its models within {} s", LIST_DEADLINE.as_secs());
             Err(Fault::upstream(Kind::Timeout, sentence))
@@ -107,9 +107,9 @@ impl ModelLists {
     }
 }
 
-async fn ask(scope: Scope) -> Result<Vec<Model>, Fault> {
-    let backend: Arc<Backend> = Arc::clone(&scope.backend);
-    let mut run = backend.instance()?.run(Arc::new(scope), "models", Vec::new(), bytes::Bytes::new())?;
+/// What the connector lists, with these effects.
+pub(crate) async fn ask(backend: &Backend, effects: Arc<dyn Effects>) -> Result<Vec<Model>, Fault> {
+    let mut run = backend.instance()?.run(effects, "models", Vec::new(), bytes::Bytes::new())?;
     while let Some(event) = run.next().await {
         if let RunEvent::Full { bytes, .. } = event? {
             return serde_json::from_slice(&bytes).map_err(|e| {

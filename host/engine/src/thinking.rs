@@ -1,15 +1,13 @@
 //! A thinker's turn: first another model writes notes on how to go on, then the turn goes where it would have gone, with the notes
 //! at its end. The client sees the answer only.
 use crate::drive::{self, Drive, Job};
-use crate::engine::Engine;
-use crate::turn::{Failure, Reply, Turn, What};
+use crate::turn::{Failure, Reply};
 use base::{Fault, Kind};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
 use lip_wire::lens::{self, Edits, Field, Lens};
 use lip_wire::{Dialect, codec};
 use routing::plan::{Plan, Why};
-use routing::policy::Budgets;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -39,19 +37,11 @@ impl Drive {
     ) -> Result<Reply, Failure> {
         let Some(thinker) = self.job.planned.plan.thinker.clone() else { return self.run(committed).await };
         let began = drive::now();
-        let limit = TIME_MAX.min(self.budgets.turn);
-        let notes = tokio::time::timeout(limit, notes(&self.job, thinker, limit)).await;
-        let notes = notes.unwrap_or_else(|_| Err(Fault::upstream(Kind::Timeout, "no notes in time")));
-        let why = match &notes {
+        let told = self.think(thinker).await;
+        let why = match &told {
             Ok(_) => Why::Thought,
             Err(fault) => Why::NotThought(fault.message.clone()),
         };
-        let told = notes.and_then(|notes| {
-            let lens = lens_of(&self.job.turn, &self.job.edits)?;
-            let mut edits = lens.edits();
-            edits.append_text(&lens, &format!("{PREFACE}\n\n{notes}"));
-            Ok((lens, edits))
-        });
         let Some(job) = Arc::get_mut(&mut self.job) else {
             return Err(Fault::host(Kind::Internal, "internal error").into());
         };
@@ -72,22 +62,27 @@ impl Drive {
         self.began += spent;
         self.run(committed).await
     }
-}
 
-/// The request as the session wants it, with nothing left to edit.
-fn lens_of(turn: &Turn, edits: &Edits) -> Result<Lens, Fault> {
-    lens::scan(turn.dialect, &turn.lens.splice(edits)).map_err(internal)
+    /// The request as the session wants it, and the notes that are to be added.
+    async fn think(&self, thinker: Arc<Plan>) -> Result<(Lens, Edits), Fault> {
+        let (turn, limit) = (&self.job.turn, TIME_MAX.min(self.budgets.turn));
+        let lens = lens::scan(turn.dialect, &turn.lens.splice(&self.job.edits)).map_err(internal)?;
+        let notes = tokio::time::timeout(limit, notes(&self.job, &lens, thinker, limit)).await;
+        let notes = notes.unwrap_or_else(|_| Err(Fault::upstream(Kind::Timeout, "no notes in time")))?;
+        let mut edits = lens.edits();
+        edits.append_text(&lens, &format!("{PREFACE}\n\n{notes}"));
+        Ok((lens, edits))
+    }
 }
 
 fn internal(error: impl std::error::Error + Send + Sync + 'static) -> Fault {
     Fault::host(Kind::Internal, "internal error").source(error)
 }
 
-async fn notes(parent: &Job, thinker: Arc<Plan>, limit: Duration) -> Result<String, Fault> {
-    let engine: &Arc<Engine> = &parent.engine;
-    let (own, dialect) = (lens_of(&parent.turn, &parent.edits)?, parent.turn.dialect);
+async fn notes(parent: &Job, own: &Lens, thinker: Arc<Plan>, limit: Duration) -> Result<String, Fault> {
+    let dialect = own.dialect();
     let mut edits = own.edits();
-    edits.append_text(&own, &engine.rules.thinker_instructions);
+    edits.append_text(own, &parent.engine.rules.thinker_instructions);
     for (field, value) in [(Field::Stream, Some(false)), (Field::StreamOptions, None)] {
         if field.path(dialect).is_some() {
             match value {
@@ -96,25 +91,9 @@ async fn notes(parent: &Job, thinker: Arc<Plan>, limit: Duration) -> Result<Stri
             }
         }
     }
-    let turn = Turn {
-        dialect,
-        what: What::Generate,
-        model: parent.turn.model.clone(),
-        stream: false,
-        lens: own,
-        headers: parent.turn.headers.clone(),
-        forwarded: parent.turn.forwarded,
-        caller: parent.turn.caller.clone(),
-        shorthand: None,
-    };
-    let planned = engine.dressed(thinker);
-    let (health, through) = (engine.health_for(&planned), parent.through.clone());
-    let budgets = Budgets { turn: limit, commit_after: None, ..engine.rules.budgets };
-    let budgets = engine.budgets_for(&planned, budgets);
-    let (loop_guard, session) = (parent.loop_guard.clone(), parent.session);
-    let job = Job { engine: Arc::clone(engine), turn, edits, planned, loop_guard, session, through };
-    let (job, began) = (Arc::new(job), drive::now());
-    let drive = Drive { job, budgets, began, permit: None, health, conversation: None };
+    let turn = parent.turn.child(own.clone(), parent.turn.model.clone(), false);
+    let planned = parent.engine.dressed(thinker);
+    let drive = parent.child((turn, edits), planned, parent.through.clone(), limit);
     let reply = Box::pin(drive.run(None)).await.map_err(|failure| failure.fault)?;
     let body = Limited::new(reply.body, ANSWER_BYTES_MAX).collect().await;
     let body = body.map_err(|error| match error.downcast::<Fault>() {

@@ -65,6 +65,23 @@ impl Turn {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
+    /// A turn within this one. The client's headers mean something in the client's dialect alone.
+    pub(crate) fn child(&self, lens: Lens, model: String, stream: bool) -> Self {
+        let dialect = lens.dialect();
+        let is_same = dialect == self.dialect;
+        Self {
+            dialect,
+            what: What::Generate,
+            model,
+            stream,
+            lens,
+            headers: if is_same { self.headers.clone() } else { HeaderMap::new() },
+            forwarded: if is_same { self.forwarded } else { &[] },
+            caller: self.caller.clone(),
+            shorthand: None,
+        }
+    }
+
     /// The body that `backend` gets, which speaks the client's dialect. Edits fit the full body only.
     pub(crate) fn lens_for(&self, backend: &str, edits: &Edits) -> &Lens {
         match &self.shorthand {

@@ -131,12 +131,7 @@ impl ModelHint {
 
     /// Does it speak of `model`?
     pub fn fits(&self, model: &str) -> bool {
-        match self.id.split_once('*') {
-            None => self.id == model,
-            Some((head, tail)) => {
-                model.len() >= head.len() + tail.len() && model.starts_with(head) && model.ends_with(tail)
-            }
-        }
+        lip_wire::pattern::fits(&self.id, model)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Turns that an instance leaves to the host: one request each, described once.
 use crate::plugin::Instance;
-use crate::run::{Effect, EffectFuture, Effects, HttpCall, Outcome, Refusal, RunEvent, described};
+use crate::run::{Effect, EffectFuture, Effects, HttpCall, Outcome, Refusal, RunEvent, described, header};
 use base::{Fault, Kind};
 use http::{HeaderName, HeaderValue};
 use serde::Deserialize;
@@ -60,11 +60,8 @@ fn read(bytes: &[u8]) -> Result<Vec<Passage>, Fault> {
         let Raw { dialect, default_headers } =
             serde_json::from_str(raw.get()).map_err(|error| error.to_string())?;
         let call = described(raw.get().as_bytes(), bytes::Bytes::new())?;
-        let header = |(name, value): &(String, String)| {
-            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| error.to_string())?;
-            Ok((name, HeaderValue::from_str(value).map_err(|error| error.to_string())?))
-        };
-        let default_headers = default_headers.iter().map(header).collect::<Result<_, String>>()?;
+        let read = |(name, value): &(String, String)| header(name, value);
+        let default_headers = default_headers.iter().map(read).collect::<Result<_, String>>()?;
         Ok(Passage { dialect, call, default_headers })
     };
     list.iter().take(PASSAGES_MAX).map(one).collect::<Result<_, String>>().map_err(malformed)

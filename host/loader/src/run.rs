@@ -4,7 +4,7 @@ mod decode;
 mod effect;
 mod wake;
 
-pub(crate) use decode::{described, fault};
+pub(crate) use decode::{described, fault, header};
 pub use effect::{Body, Effect, EffectFuture, Effects, HttpCall, Outcome, Refusal, SecretHeader, Upstream};
 pub use wake::wake;
 

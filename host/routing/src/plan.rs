@@ -122,17 +122,6 @@ pub struct PlannedLane {
     pub ttft_timeout: Option<Duration>,
 }
 
-/// Whether this turn is a thinker's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Thinking {
-    /// The selector knows no thinker.
-    No,
-    /// The thinker's turn: it writes notes, then an executor answers with them.
-    Thinker,
-    /// An executor's own turn of a selector that has a thinker.
-    Executor,
-}
-
 /// What to try for one turn.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
@@ -146,8 +135,6 @@ pub struct Plan {
     pub uses_oneoff: bool,
     /// True if the `[first]` branch was taken: remember it in the session.
     pub takes_first: bool,
-    /// Whose turn of a thinking selector it is.
-    pub thinking: Thinking,
     /// On a thinker's turn: who writes notes before this plan is carried out.
     pub thinker: Option<Arc<Plan>>,
     /// True if the same words get the same plan from this table whatever the turn: it can be kept.
@@ -168,6 +155,12 @@ impl Table {
 }
 
 impl Plan {
+    /// A plan of these legs and nothing else.
+    pub(crate) const fn bare(tree: Node, legs: Vec<Leg>) -> Self {
+        let why = Vec::new();
+        Self { tree, legs, why, uses_oneoff: false, takes_first: false, thinker: None, lasts: false }
+    }
+
     /// The plan as people's programs read it: what was asked, the legs, the reasons, and all of it in words.
     pub fn as_json(&self, selector: &str) -> Value {
         let leg = |leg: &Leg| json!({"backend": leg.backend, "model": leg.model});

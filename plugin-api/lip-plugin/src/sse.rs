@@ -39,7 +39,7 @@ impl SseReader {
                     return Ok(Some(event));
                 }
             }
-            if self.lines.held.len() + self.event.data.len() > EVENT_BYTES_MAX {
+            if self.lines.waiting() + self.event.data.len() > EVENT_BYTES_MAX {
                 return Err(Error::new("io", "an event of the stream is larger than 32 MiB"));
             }
             match self.response.chunk().await? {
@@ -79,33 +79,43 @@ impl SseReader {
 #[derive(Debug, Default)]
 struct Lines {
     held: Vec<u8>,
-    /// Bytes of `held` that are known to hold no line end.
+    /// Bytes of `held` that have been given.
+    given: usize,
+    /// Bytes behind those that are known to hold no line end.
     seen: usize,
     after_cr: bool,
 }
 
 impl Lines {
     fn push(&mut self, chunk: &[u8]) {
+        // Once per chunk, not once per line.
+        self.held.drain(..std::mem::take(&mut self.given));
         self.held.extend_from_slice(chunk);
     }
 
+    /// Bytes that wait for the end of their line.
+    fn waiting(&self) -> usize {
+        self.held.len() - self.given
+    }
+
     fn next(&mut self) -> Option<Vec<u8>> {
-        if self.after_cr && !self.held.is_empty() {
+        let rest = self.held.get(self.given..)?;
+        if self.after_cr && !rest.is_empty() {
             self.after_cr = false;
-            if self.held.first() == Some(&b'\n') {
-                self.held.remove(0);
+            if rest.first() == Some(&b'\n') {
+                self.given += 1;
             }
         }
-        let rest = self.held.get(self.seen..)?;
-        let Some(at) = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')) else {
-            self.seen = self.held.len();
+        let rest = self.held.get(self.given..)?;
+        let unseen = rest.get(self.seen..)?;
+        let Some(at) = unseen.iter().position(|byte| matches!(byte, b'\n' | b'\r')) else {
+            self.seen = rest.len();
             return None;
         };
         let end = self.seen + at;
-        self.after_cr = self.held.get(end) == Some(&b'\r');
-        let mut line: Vec<u8> = self.held.drain(..=end).collect();
-        line.pop();
-        self.seen = 0;
+        let line = rest.get(..end)?.to_vec();
+        self.after_cr = rest.get(end) == Some(&b'\r');
+        (self.given, self.seen) = (self.given + end + 1, 0);
         Some(line)
     }
 }

@@ -12,5 +12,6 @@ pub mod loss;
 mod ollama;
 mod openai_chat;
 mod openai_responses;
+pub mod pattern;
 
 pub use dialect::{Dialect, UnknownDialect};

@@ -1,4 +1,5 @@
 //! Which headers pass in which direction.
+use crate::talk::says;
 use stage::{Call, Lip, Relay, Reply, Upstream};
 
 const CHAT: &str = r#"{"model":"m","messages":[]}"#;
@@ -150,4 +151,31 @@ async fn loop_guard_counts_hosts() {
         }
     }
     assert_eq!(upstream.last().header("x-llmproxy-loop-guard"), Some(format!("1,{guard}").as_str()));
+}
+
+/// A turn that a connector leaves to the host goes out without the connector, which would say each beta once.
+#[tokio::test]
+async fn plain_turns_go_out_without_the_connector() {
+    let upstream = Upstream::by(|request| says(request, "yes")).await;
+    let config = |more: &str| {
+        let url = upstream.url();
+        format!("[backends.anthropic]\ntype = \"anthropic\"\napi_url = \"{url}\"\napi_key = \"sk\"\n{more}")
+    };
+    let body = r#"{"model":"anthropic:m","max_tokens":1,"messages":[{"role":"user","content":"hi"}]}"#;
+    let asked = async |more: &str, client: &[(&str, &str)]| {
+        let lip = Lip::builder().config_toml(&config(more)).start().await;
+        let call = client.iter().fold(Call::post("/v1/messages", body), |call, (n, v)| call.header(n, v));
+        assert_eq!(lip.send(call).await.status, 200);
+        upstream.last()
+    };
+    let twice = [("anthropic-beta", "a,a"), ("anthropic-beta", "b"), ("x-other", "red")];
+    let sent = asked("headers = { x-team = \"blue\" }", &twice).await;
+    assert_eq!(sent.header("anthropic-beta"), Some("a,a,b"), "{}", sent.head);
+    assert_eq!(sent.header("anthropic-version"), Some("2023-06-01"), "{}", sent.head);
+    assert_eq!(sent.header("x-team"), Some("blue"), "{}", sent.head);
+    assert_eq!(sent.header("x-api-key"), Some("sk"), "{}", sent.head);
+    let sent = asked("", &[("anthropic-version", "2099-01-01")]).await;
+    assert_eq!(sent.header("anthropic-version"), Some("2099-01-01"), "{}", sent.head);
+    let sent = asked("headers = { anthropic-beta = \"own\" }", &twice).await;
+    assert_eq!(sent.header("anthropic-beta"), Some("own,a,b"), "the connector joins its own: {}", sent.head);
 }

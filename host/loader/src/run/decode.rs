@@ -59,9 +59,8 @@ pub(crate) fn described(meta: &[u8], body: Bytes) -> Result<HttpCall, String> {
     let method = Method::from_bytes(meta.method.as_bytes()).map_err(|e| e.to_string())?;
     let mut headers = HeaderMap::with_capacity(meta.headers.len() + meta.secret_headers.len() + 4);
     for (name, value) in &meta.headers {
-        let value = HeaderValue::from_str(value)
-            .map_err(|_| format!("header {name} holds characters that no header may hold"))?;
-        headers.append(header_name(name)?, value);
+        let (name, value) = header(name, value)?;
+        headers.append(name, value);
     }
     let secret_header = |(name, prefix, secret): &(Cow<'_, str>, Cow<'_, str>, Cow<'_, str>)| {
         let name = header_name(name)?;
@@ -70,6 +69,13 @@ pub(crate) fn described(meta: &[u8], body: Bytes) -> Result<HttpCall, String> {
     let secret_headers = meta.secret_headers.iter().map(secret_header).collect::<Result<_, String>>()?;
     let (url, timeout) = (meta.url.into_owned(), meta.timeout_ms.map(Duration::from_millis));
     Ok(HttpCall { method, url, headers, secret_headers, timeout, body })
+}
+
+/// A header that a library wrote.
+pub(crate) fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let value = HeaderValue::from_str(value)
+        .map_err(|_| format!("header {name} holds characters that no header may hold"))?;
+    Ok((header_name(name)?, value))
 }
 
 fn header_name(name: &str) -> Result<HeaderName, String> {

@@ -1,29 +1,20 @@
 //! From a selector to the tree of legs: eligibility, instances, whose turn it is.
-use super::{Ask, Leg, LegId, Node, Plan, PlannedLane, Table, Thinking, Why, choose::Choice, resolve};
+use super::{Ask, Leg, LegId, Node, Plan, PlannedLane, Table, Why, choose::Choice, resolve};
 use crate::selector::{Branch, Lane, Selector, Step, Weighted};
 use base::{Fault, Kind};
 use std::{sync::Arc, time::Duration};
 
 pub(super) fn expand(table: &Table, ask: &Ask<'_>, choice: Choice, why: Vec<Why>) -> Result<Plan, Fault> {
     let Choice { selector, home, uses_oneoff, may_fall_back } = choice;
-    let mut work = Work {
-        table,
-        ask,
-        home,
-        legs: Vec::new(),
-        why,
-        takes_first: false,
-        thinking: Thinking::No,
-        thinker: None,
-        lasts: true,
-    };
+    let mut work =
+        Work { table, ask, home, legs: Vec::new(), why, takes_first: false, thinker: None, lasts: true };
     let mut tree = work.selector(&selector)?;
     if may_fall_back {
         tree = work.fallback(tree);
     }
-    let Work { legs, why, takes_first, thinking, thinker, lasts, .. } = work;
+    let Work { legs, why, takes_first, thinker, lasts, .. } = work;
     let lasts = lasts && matches!(tree, Node::Leg(_)) && matches!(selector, Selector::One(_)) && !uses_oneoff;
-    Ok(Plan { tree, legs, why, uses_oneoff, takes_first, thinking, thinker, lasts })
+    Ok(Plan { tree, legs, why, uses_oneoff, takes_first, thinker, lasts })
 }
 
 struct Work<'a> {
@@ -33,7 +24,6 @@ struct Work<'a> {
     legs: Vec<Leg>,
     why: Vec<Why>,
     takes_first: bool,
-    thinking: Thinking,
     thinker: Option<Arc<Plan>>,
     /// Has nothing but the text decided so far?
     lasts: bool,
@@ -179,25 +169,14 @@ impl Work<'_> {
 
     /// Plans the thinker's part, if it is its turn. A thinker that cannot be had is left out.
     fn note_turn(&mut self, thinker: Option<&Branch>) {
-        self.thinking = Thinking::Executor;
         let Some(branch) = thinker else { return self.why.push(Why::ExecutorsTurn) };
         let legs = std::mem::take(&mut self.legs);
         let planned = self.branch(branch);
         let own = std::mem::replace(&mut self.legs, legs);
         match planned {
             Ok(tree) => {
-                self.thinking = Thinking::Thinker;
                 self.why.push(Why::ThinkersTurn);
-                self.thinker = Some(Arc::new(Plan {
-                    tree,
-                    legs: own,
-                    why: Vec::new(),
-                    uses_oneoff: false,
-                    takes_first: false,
-                    thinking: Thinking::No,
-                    thinker: None,
-                    lasts: false,
-                }));
+                self.thinker = Some(Arc::new(Plan::bare(tree, own)));
             }
             Err(fault) => {
                 self.why.push(Why::Skipped { branch: branch.to_string(), reason: fault.message });

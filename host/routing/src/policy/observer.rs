@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     health::Health,
-    plan::{Leg, LegId, Node, Plan, PlannedLane, Thinking},
+    plan::{Leg, LegId, Node, Plan, PlannedLane},
 };
 use base::{Fault, Kind, Retry, Sampling};
 use std::{
@@ -68,16 +68,7 @@ fn tree(dice: &mut Dice, legs: &mut Vec<Leg>, depth: u32) -> Node {
 fn plan(dice: &mut Dice) -> Arc<Plan> {
     let mut legs = Vec::new();
     let tree = tree(dice, &mut legs, 2);
-    Arc::new(Plan {
-        tree,
-        legs,
-        why: Vec::new(),
-        uses_oneoff: false,
-        takes_first: false,
-        thinking: Thinking::No,
-        thinker: None,
-        lasts: false,
-    })
+    Arc::new(Plan::bare(tree, legs))
 }
 
 fn fault(dice: &mut Dice) -> Fault {

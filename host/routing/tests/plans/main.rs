@@ -5,7 +5,7 @@ mod house;
 
 use base::{Effort, NamedRoute, RouteOverrides, Sampling};
 use house::{backend, plan, route, show, table};
-use routing::plan::{Alias, Aliases, Ask, Node, StaticRoute, Table, Thinking};
+use routing::plan::{Alias, Aliases, Ask, Node, StaticRoute, Table, Why};
 
 #[test]
 fn request_names_find_their_backend() {
@@ -174,7 +174,7 @@ fn first_and_thinker_know_their_turn() {
             table.plan(&Ask { turns, thinker_rests: rests, ..Ask::new(model, &none, &sampling) }).unwrap();
         let Node::Failover(children) = &plan.tree else { panic!("{:?}", plan.tree) };
         let thinker = plan.thinker.as_ref().map(|thinker| show(thinker, &thinker.tree));
-        assert_eq!(thinker.is_some(), plan.thinking == Thinking::Thinker);
+        assert_eq!(thinker.is_some(), plan.why.contains(&Why::ThinkersTurn));
         format!("{}{}", thinker.map(|t| t + ">").unwrap_or_default(), show(&plan, &children[0]))
     };
     let names: Vec<String> = (0..8).map(|t| turn(t, 0)).collect();
@@ -195,6 +195,6 @@ fn first_and_thinker_know_their_turn() {
     let gone =
         table.plan(&Ask { turns: 1, ..Ask::new("[thinker]zai:t^openai:a|gemini:b", &none, &sampling) });
     let gone = gone.unwrap();
-    assert!(gone.thinker.is_none() && gone.thinking == Thinking::Executor);
+    assert!(gone.thinker.is_none() && gone.why.contains(&Why::ExecutorsTurn));
     assert!(gone.explain().contains("zai:t is left out"), "{}", gone.explain());
 }

@@ -3,6 +3,7 @@ use crate::{
     canon::{ReasoningMode, Request},
     codec::RequestOptions,
     loss::Losses,
+    pattern::fits,
 };
 
 /// Whether an OpenAI model of this name takes an effort; the API refuses it for other models.
@@ -15,10 +16,7 @@ pub(crate) fn is_taken_by(model: &str) -> bool {
 
 /// Whether `model` is one of those that take an effort at this upstream.
 fn is_named(options: &RequestOptions, model: &str) -> bool {
-    options.effort_models.iter().any(|pattern| match pattern.split_once('*') {
-        None => pattern == model,
-        Some((head, tail)) => model.strip_prefix(head).is_some_and(|rest| rest.ends_with(tail)),
-    })
+    options.effort_models.iter().any(|pattern| fits(pattern, model))
 }
 
 /// The effort that stands for the request's token budget, if no effort is said and the model takes one. `why`: what is noted of a budget that has no word.
