@@ -2,4 +2,5 @@
 //!
 //! Pure inside: lines, messages, transcripts, permissions and the idle timer know no process and no clock. Around them stand the
 //! pool, the turn and, at the very edge, the operating system (`sys`).
+pub mod acp;
 pub mod launch;
