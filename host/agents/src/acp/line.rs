@@ -47,7 +47,7 @@ impl Lines {
     ///
     /// # Errors
     /// A line that is too long, ended or not: nothing behind it can be trusted.
-    pub fn next(&mut self) -> Result<Option<&[u8]>, TooLong> {
+    pub fn line(&mut self) -> Result<Option<&[u8]>, TooLong> {
         loop {
             let rest = self.held.get(self.seen..).unwrap_or_default();
             let Some(end) = memchr::memchr(b'\n', rest) else {
@@ -73,7 +73,7 @@ mod tests {
 
     fn all(lines: &mut Lines) -> Vec<String> {
         let mut found = Vec::new();
-        while let Some(line) = lines.next().unwrap() {
+        while let Some(line) = lines.line().unwrap() {
             found.push(String::from_utf8(line.to_vec()).unwrap());
         }
         found
@@ -101,10 +101,10 @@ mod tests {
         lines.push(b"1234\n");
         assert_eq!(all(&mut lines), ["1234"]);
         lines.push(b"12345");
-        assert_eq!(lines.next(), Err(TooLong { max: 4 }));
+        assert_eq!(lines.line(), Err(TooLong { max: 4 }));
         let mut lines = Lines::new(4);
         lines.push(b"12345\n");
-        assert_eq!(lines.next(), Err(TooLong { max: 4 }));
+        assert_eq!(lines.line(), Err(TooLong { max: 4 }));
     }
 
     #[test]

@@ -42,7 +42,9 @@ impl Agreed {
         match result.get("protocolVersion").and_then(Value::as_u64) {
             Some(VERSION) => {}
             Some(other) => {
-                return Err(format!("the agent speaks version {other} of the protocol, LIP speaks {VERSION}"));
+                return Err(format!(
+                    "the agent speaks version {other} of the protocol, LIP speaks {VERSION}"
+                ));
             }
             None => return Err("the agent's answer to initialize names no version".to_owned()),
         }

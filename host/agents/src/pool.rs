@@ -1,0 +1,475 @@
+//! All agents: found or started for a turn, kept for the next one, ended when nobody talks to them.
+use crate::acp::permission::Policy;
+use crate::acp::setup::Offered;
+use crate::describe::Description;
+use crate::fault;
+use crate::launch::{Command, Launch, Sameness};
+use crate::limits::{Full, Limits, Place};
+use crate::live::Live;
+use crate::out::{Answer, Out};
+use crate::slot::{Key, Phase, Slot};
+use crate::turn::{Ended, Prompt};
+use crate::{program, workspace};
+use base::{Fault, Kind};
+use bytes::Bytes;
+use futures_util::future::join_all;
+use lip_wire::Dialect;
+use lip_wire::canon::Request;
+use lip_wire::codec::{UrlParts, decode_request};
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+use tokio::sync::OwnedMutexGuard;
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+
+/// How long the ends of all agents are waited for when the host ends.
+const SHUTDOWN: Duration = Duration::from_secs(6);
+
+/// What holds for all agents.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// An agent that nobody talks to is ended after so long; none: it is kept.
+    pub idle_kill: Option<Duration>,
+    /// Agents at the same time, of all backends.
+    pub agents_max: usize,
+    /// Agents at the same time, of one backend that says nothing else.
+    pub of_backend_max: usize,
+    /// How long a start may take.
+    pub start: Duration,
+    /// How long an agent may be silent in a turn.
+    pub silence: Duration,
+    /// How long a turn waits for its agent, or for a place.
+    pub queue: Duration,
+    /// How long a cancelled turn is waited for before its agent is ended.
+    pub cancel: Duration,
+    /// May agents use their tools, where the backend says nothing else?
+    pub permissions: Policy,
+    /// May a workspace be a directory of the system?
+    pub allows_system_dirs: bool,
+    /// The host's environment.
+    pub env: Vec<(OsString, OsString)>,
+    /// Variables of it that no agent gets.
+    pub hidden_env: Vec<String>,
+    /// The host's version, as agents are told.
+    pub version: String,
+}
+
+/// What a connector asks for.
+#[derive(Debug)]
+pub struct Ask {
+    /// The backend.
+    pub backend: String,
+    /// The conversation.
+    pub session: String,
+    /// The workspace that the session wants.
+    pub workspace: Option<String>,
+    /// The agent, as JSON.
+    pub agent: Bytes,
+    /// The request, in dialect `lip`.
+    pub body: Bytes,
+}
+
+/// An agent, as others see it.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// Its process; none while it starts.
+    pub pid: Option<u32>,
+    /// The backend.
+    pub backend: String,
+    /// Where it works.
+    pub workspace: String,
+    /// Its model, empty for its own choice.
+    pub model: String,
+    /// The conversation.
+    pub session: String,
+    /// What it does.
+    pub phase: Phase,
+    /// How long it has done that.
+    pub for_time: Duration,
+    /// Memory that it holds with its children.
+    pub memory_bytes: Option<u64>,
+    /// When it is ended if nobody talks to it.
+    pub ends_in: Option<Duration>,
+}
+
+/// The pool. Clones are the same pool.
+#[derive(Clone)]
+pub struct Agents(Arc<Pool>);
+
+impl std::fmt::Debug for Agents {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Agents").field("slots", &self.0.slots.lock().len()).finish_non_exhaustive()
+    }
+}
+
+struct Pool {
+    rules: Rules,
+    launch: Box<dyn Launch>,
+    limits: Limits,
+    slots: Mutex<HashMap<Key, Arc<Slot>>>,
+    is_closing: AtomicBool,
+}
+
+/// A turn that has been read.
+struct Task {
+    description: Description,
+    command: Command,
+    request: Request,
+    key: Key,
+}
+
+impl Agents {
+    /// A pool without agents.
+    pub fn new(rules: Rules, launch: impl Launch + 'static) -> Self {
+        let limits = Limits::new(rules.agents_max, rules.of_backend_max);
+        let launch = Box::new(launch);
+        let is_closing = AtomicBool::new(false);
+        Self(Arc::new(Pool { rules, launch, limits, slots: Mutex::default(), is_closing }))
+    }
+
+    /// Carries out one turn. The answer begins when the agent has said something; dropping it cancels the turn.
+    ///
+    /// # Errors
+    /// What failed before that.
+    pub async fn turn(&self, ask: Ask) -> Result<Answer, Fault> {
+        let task = self.0.read(ask)?;
+        let (out, first, answer) = Out::new()?;
+        let pool = Arc::clone(&self.0);
+        tokio::spawn(pool.carry_out(task, out));
+        match first.await {
+            Ok(first) => first.map(|()| answer),
+            Err(_) => Err(Fault::host(Kind::Internal, "internal error")),
+        }
+    }
+
+    /// The models that the agent of `ask` offers. Starts one that is ended again.
+    ///
+    /// # Errors
+    /// It cannot be started, or is not logged in.
+    pub async fn models(&self, ask: Ask) -> Result<Vec<Offered>, Fault> {
+        let pool = &self.0;
+        let description = Description::read(&ask.agent).map_err(|why| Fault::plugin(Kind::Internal, why))?;
+        let workspace =
+            match workspace::choose(None, description.workspace.as_deref(), pool.rules.allows_system_dirs) {
+                Ok(workspace) => workspace,
+                Err(_) => std::env::temp_dir(),
+            };
+        let command = program::command(&description, &workspace, &pool.rules.env, &pool.rules.hidden_env)?;
+        let place = pool.place(&ask.backend, &description, Instant::now() + pool.rules.queue).await?;
+        let mut live = pool.start(&command, &description, place).await?;
+        let models = live.opened.model.take().map(|model| model.values).unwrap_or_default();
+        live.end().await;
+        Ok(models)
+    }
+
+    /// All agents, by backend and pid.
+    pub fn list(&self) -> Vec<Row> {
+        let slots: Vec<Arc<Slot>> = self.0.slots.lock().values().map(Arc::clone).collect();
+        let now = Instant::now();
+        let row = |slot: &Arc<Slot>| {
+            let seen = slot.seen();
+            let Key { backend, workspace, model, session } = slot.key.clone();
+            let running = seen.running.as_ref();
+            (seen.phase != Phase::Absent).then(|| Row {
+                pid: running.map(|running| running.pid()),
+                backend,
+                workspace: workspace.display().to_string(),
+                model,
+                session,
+                phase: seen.phase,
+                for_time: now.saturating_duration_since(seen.since),
+                memory_bytes: running.and_then(|running| running.memory_bytes()),
+                ends_in: seen.due.map(|due| due.saturating_duration_since(now)),
+            })
+        };
+        let mut rows: Vec<Row> = slots.iter().filter_map(row).collect();
+        rows.sort_by(|a, b| (&a.backend, a.pid).cmp(&(&b.backend, b.pid)));
+        rows
+    }
+
+    /// Ends the agent with this pid, whatever it does. False: there is none.
+    pub async fn stop(&self, pid: u32) -> bool {
+        let bears = |slot: &&Arc<Slot>| slot.seen().running.is_some_and(|running| running.pid() == pid);
+        let slot = self.0.slots.lock().values().find(bears).map(Arc::clone);
+        match slot {
+            Some(slot) => self.0.end_now(&slot, "the agent was stopped by the operator").await,
+            None => false,
+        }
+    }
+
+    /// Ends all agents and starts no more.
+    pub async fn shutdown(&self) {
+        self.0.is_closing.store(true, Ordering::SeqCst);
+        let slots: Vec<Arc<Slot>> = self.0.slots.lock().values().map(Arc::clone).collect();
+        let ends = slots.iter().map(|slot| self.0.end_now(slot, "the host is ending"));
+        if timeout(SHUTDOWN, join_all(ends)).await.is_err() {
+            tracing::error!("not all agents ended in time");
+        }
+    }
+}
+
+impl Pool {
+    fn read(&self, ask: Ask) -> Result<Task, Fault> {
+        let description = Description::read(&ask.agent).map_err(|why| Fault::plugin(Kind::Internal, why))?;
+        let (request, _) = decode_request(Dialect::Lip, &ask.body, &UrlParts::default())
+            .map_err(|e| Fault::client(Kind::BadRequest, e.to_string()).code("invalid_body"))?;
+        let own = description.workspace.as_deref();
+        let workspace = workspace::choose(ask.workspace.as_deref(), own, self.rules.allows_system_dirs)?;
+        let command = program::command(&description, &workspace, &self.rules.env, &self.rules.hidden_env)?;
+        let key =
+            Key { backend: ask.backend, workspace, model: description.model.clone(), session: ask.session };
+        Ok(Task { description, command, request, key })
+    }
+
+    async fn carry_out(self: Arc<Self>, task: Task, mut out: Out) {
+        let slot = self.slot(&task.key);
+        let result = self.try_out(&slot, &task, &mut out).await;
+        self.tidy(&slot);
+        match result {
+            Ok(mut last) => out.send(&mut last).await,
+            Err(fault) => out.fail(fault).await,
+        }
+    }
+
+    /// The turn up to its last words, which are handed on when the agent is free again: clients stop reading there.
+    async fn try_out(
+        self: &Arc<Self>,
+        slot: &Arc<Slot>,
+        task: &Task,
+        out: &mut Out,
+    ) -> Result<Vec<lip_wire::canon::Event>, Fault> {
+        let by = Instant::now() + self.rules.queue;
+        let waited = tokio::select! {
+            () = out.closed() => return Ok(Vec::new()),
+            guard = timeout_at(by, Arc::clone(&slot.live).lock_owned()) => guard,
+        };
+        let mut guard =
+            waited.map_err(|_| fault::crowded("the agent is busy with another turn".to_owned()))?;
+        let mut live = self.ready(slot, &mut guard, task, by).await?;
+        let prompt = Prompt {
+            backend: &task.key.backend,
+            description: &task.description,
+            request: &task.request,
+            policy: task.description.permissions.unwrap_or(self.rules.permissions),
+            silence: task.description.silence().unwrap_or(self.rules.silence),
+            cancel: self.rules.cancel,
+        };
+        // Nobody wants it any more: the agent is as if its turn had been.
+        let ended = if out.is_closed() { Ended::Cancelled } else { prompt.run(&mut live, out).await };
+        let (last, is_dead) = match ended {
+            Ended::Done(last) => (Ok(last), false),
+            Ended::Failed(fault) => (Err(fault), false),
+            Ended::Cancelled => (Ok(Vec::new()), false),
+            Ended::Dead(fault) => (Err(fault), true),
+        };
+        if is_dead || self.is_closing.load(Ordering::SeqCst) || slot.stopped().is_some() {
+            let fault = slot.stopped().map(|why| Fault::host(Kind::Unavailable, why).code("agent_stopped"));
+            slot.gone();
+            live.end().await;
+            return fault.map_or(last, Err);
+        }
+        *guard = Some(live);
+        self.park(slot, &task.description, &mut guard).await;
+        last
+    }
+
+    /// The agent of this slot, started if need be.
+    async fn ready(
+        self: &Arc<Self>,
+        slot: &Arc<Slot>,
+        guard: &mut OwnedMutexGuard<Option<Live>>,
+        task: &Task,
+        by: Instant,
+    ) -> Result<Live, Fault> {
+        if self.is_closing.load(Ordering::SeqCst) {
+            return Err(Fault::host(Kind::Unavailable, "the host is ending"));
+        }
+        if let Some(live) = guard.take() {
+            slot.turn_began(Phase::Busy);
+            if timeout(Duration::ZERO, live.running.ended()).await.is_err() {
+                return Ok(live);
+            }
+            // It went by itself while nobody talked to it.
+            tracing::info!(
+                backend = slot.key.backend,
+                pid = live.running.pid(),
+                "an idle agent had ended by itself"
+            );
+            slot.gone();
+            live.end().await;
+        }
+        slot.turn_began(Phase::Starting);
+        let started = match self.place(&task.key.backend, &task.description, by).await {
+            Ok(place) => self.start(&task.command, &task.description, place).await,
+            Err(fault) => Err(fault),
+        };
+        match started {
+            Ok(live) => {
+                slot.started(Arc::clone(&live.running));
+                Ok(live)
+            }
+            Err(fault) => {
+                slot.gone();
+                Err(fault)
+            }
+        }
+    }
+
+    async fn start(&self, command: &Command, description: &Description, place: Place) -> Result<Live, Fault> {
+        let patience = description.start().unwrap_or(self.rules.start);
+        Live::start(&*self.launch, command, description, (patience, &self.rules.version), place).await
+    }
+
+    /// A place for one more agent. Where none is free, the agent that was idle longest makes room.
+    async fn place(&self, backend: &str, description: &Description, by: Instant) -> Result<Place, Fault> {
+        let max = description.processes;
+        let full = self.limits.full(backend, max);
+        if let Some(full) = full {
+            self.evict(matches!(full, Full::Backend(_)).then_some(backend)).await;
+        }
+        timeout_at(by, self.limits.take(backend, max)).await.ok().flatten().ok_or_else(|| {
+            fault::crowded(match full {
+                Some(Full::Backend(n)) => format!("all {n} agents of backend \"{backend}\" are busy"),
+                Some(Full::All(n)) => format!("all {n} agents are busy"),
+                None => "no place for another agent became free".to_owned(),
+            })
+        })
+    }
+
+    async fn evict(&self, of: Option<&str>) {
+        let mut idle: Vec<(Instant, Arc<Slot>)> = Vec::new();
+        for slot in self.slots.lock().values() {
+            let seen = slot.seen();
+            if seen.phase == Phase::Idle && of.is_none_or(|backend| slot.key.backend == backend) {
+                idle.push((seen.since, Arc::clone(slot)));
+            }
+        }
+        idle.sort_by_key(|(since, _)| *since);
+        for (_, slot) in idle {
+            if let Ok(mut guard) = Arc::clone(&slot.live).try_lock_owned()
+                && let Some(live) = guard.take()
+            {
+                tracing::info!(
+                    backend = slot.key.backend,
+                    pid = live.running.pid(),
+                    "an idle agent makes room for another"
+                );
+                slot.gone();
+                live.end().await;
+                drop(guard);
+                return self.tidy(&slot);
+            }
+        }
+    }
+
+    /// A turn is over: the agent waits for the next one, or goes if somebody waits for its place.
+    async fn park(
+        self: &Arc<Self>,
+        slot: &Arc<Slot>,
+        description: &Description,
+        guard: &mut OwnedMutexGuard<Option<Live>>,
+    ) {
+        let delay = self.rules.idle_kill.filter(|_| !description.keeps_idle);
+        let (pool, own) = (Arc::downgrade(self), Arc::downgrade(slot));
+        slot.turn_ended(delay, |scheduled| {
+            let timer = async move {
+                sleep_until(Instant::from_std(scheduled.at)).await;
+                Self::fired(pool, own, scheduled.generation).await;
+            };
+            tokio::spawn(timer).abort_handle()
+        });
+        if self.limits.is_wanted(&slot.key.backend)
+            && let Some(live) = guard.take()
+        {
+            slot.gone();
+            live.end().await;
+        }
+    }
+
+    /// An idle timer went off. What it does from here on must not be cut off by the end of its timer.
+    async fn fired(pool: Weak<Self>, slot: Weak<Slot>, generation: crate::idle::Generation) {
+        let (Some(pool), Some(slot)) = (pool.upgrade(), slot.upgrade()) else { return };
+        tokio::spawn(async move {
+            let Ok(mut guard) = Arc::clone(&slot.live).try_lock_owned() else {
+                tracing::info!(backend = slot.key.backend, "idle kill of an agent skipped: a turn has it");
+                return;
+            };
+            if !slot.fired(generation) {
+                return;
+            }
+            let Some(live) = guard.take() else { return };
+            let running = Arc::clone(&live.running);
+            match running.sameness() {
+                Sameness::Other => {
+                    tracing::info!(
+                        pid = running.pid(),
+                        "idle kill of an agent skipped: another process bears its pid"
+                    );
+                }
+                Sameness::Unknown => {
+                    tracing::debug!(pid = running.pid(), "identity unknown: only the handle is used")
+                }
+                Sameness::Same | Sameness::Gone => {}
+            }
+            slot.gone();
+            // Ends it by its handle; what is not known to be of it is never signalled.
+            live.end().await;
+            slot.executed(&running);
+            drop(guard);
+            pool.tidy(&slot);
+        });
+    }
+
+    async fn end_now(&self, slot: &Arc<Slot>, why: &'static str) -> bool {
+        let Some(running) = slot.stop(why) else { return false };
+        if let Ok(mut guard) = Arc::clone(&slot.live).try_lock_owned()
+            && let Some(live) = guard.take()
+        {
+            slot.gone();
+            live.end().await;
+            drop(guard);
+            self.tidy(slot);
+        } else {
+            // A turn has it, which notices its end.
+            running.kill().await;
+        }
+        true
+    }
+
+    fn slot(&self, key: &Key) -> Arc<Slot> {
+        let mut slots = self.slots.lock();
+        Arc::clone(slots.entry(key.clone()).or_insert_with(|| Arc::new(Slot::new(key.clone()))))
+    }
+
+    /// Forgets a slot without an agent that nobody waits for.
+    fn tidy(&self, slot: &Arc<Slot>) {
+        let mut slots = self.slots.lock();
+        // One for the map, one for the caller.
+        if Arc::strong_count(slot) <= 2 && slot.seen().phase == Phase::Absent {
+            slots.remove(&slot.key);
+        }
+    }
+}
+
+/// Where nothing else is said.
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            idle_kill: Some(Duration::from_secs(3600)),
+            agents_max: 16,
+            of_backend_max: 8,
+            start: Duration::from_secs(60),
+            silence: Duration::from_secs(600),
+            queue: Duration::from_secs(120),
+            cancel: Duration::from_secs(3),
+            permissions: Policy::Allow,
+            allows_system_dirs: false,
+            env: std::env::vars_os().collect(),
+            hidden_env: Vec::new(),
+            version: String::new(),
+        }
+    }
+}
