@@ -91,10 +91,10 @@ mod tests {
         let tail = tail(&[
             ("GEMINI_API_KEY", "sk-secret-1"),
             ("LONGER_TOKEN", "sk-secret-1-and-more"),
-            ("HOME", "/home/me"),
+            ("HOME", "/h/me"),
         ]);
-        tail.push(b"1\n2\n3\n\n\x1b[31mbad key sk-secret-1-and-more\x1b[0m\nsk-secret-1 at /home/me\nend");
-        assert_eq!(tail.shown(), "3 / [31mbad key ***[0m / *** at /home/me / end");
+        tail.push(b"1\n2\n3\n\n\x1b[31mbad key sk-secret-1-and-more\x1b[0m\nsk-secret-1 at /h/me\nend");
+        assert_eq!(tail.shown(), "3 / [31mbad key ***[0m / *** at /h/me / end");
     }
 
     #[test]
