@@ -14,6 +14,7 @@ mod error;
 mod field;
 mod message;
 mod place;
+mod shape;
 pub(crate) mod text;
 mod walk;
 

@@ -44,13 +44,15 @@ fn value() -> impl Strategy<Value = Value> {
 
 /// A request that every dialect can read: owned fields of the right type among unknown ones.
 fn request() -> impl Strategy<Value = Value> {
-    let message = (
-        select(vec!["user", "assistant", "tool"]),
-        prop_oneof!["[ -~é🦀\\n\"]{0,30}".prop_map(Value::from), value()],
-    )
-        .prop_map(
-            |(role, content)| serde_json::json!({"role": role, "content": content, "parts": [{"text": "p"}]}),
-        );
+    let object = vec((select(&KEYS[..]), value()), 0..4)
+        .prop_map(|kv| Value::from(kv.into_iter().map(|(k, v)| (k.to_owned(), v)).collect::<Map<_, _>>()));
+    let message =
+        (select(vec!["user", "assistant", "tool"]), "[ -~é🦀\\n\"]{0,30}", value(), vec(object, 0..3))
+            .prop_map(|(role, content, unknown, more)| {
+                let mut parts = vec![serde_json::json!({"text": "p"})];
+                parts.extend(more);
+                serde_json::json!({"role": role, "content": content, "x": unknown, "parts": parts})
+            });
     let fields = vec((select(&KEYS[..]), value()), 0..8);
     (fields, "[ -~é]{0,12}", vec(message, 0..5), any::<u16>()).prop_map(|(fields, model, messages, have)| {
         let mut map: Map<String, Value> = fields.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
@@ -68,6 +70,7 @@ fn request() -> impl Strategy<Value = Value> {
         put(3, "stream_options", serde_json::json!({"include_usage": true, "y": 1}));
         put(4, "temperature", 0.5.into());
         put(5, "generationConfig", serde_json::json!({"z": 2, "topP": 1, "temperature": 1}));
+        put(6, "metadata", serde_json::json!({"x": [], "user_id": "u"}));
         put(15, "generation_config", Value::Null);
         if map.contains_key("generationConfig") {
             map.remove("generation_config");

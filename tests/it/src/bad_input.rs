@@ -105,14 +105,25 @@ fn wrong_anywhere(frontend: &Frontend) -> Vec<(String, String)> {
     let list = frontend.list;
     let text = if frontend.name == "gemini" { "parts" } else { "content" };
     let deep = format!("{}1{}", "[".repeat(200), "]".repeat(200));
+    let (part, (hot, hot_path)) = match frontend.name {
+        "gemini" => (
+            r#"{"text":"hi"}"#,
+            (r#""generationConfig":{"temperature":[1]}"#, "generationConfig.temperature"),
+        ),
+        _ => (r#"{"type":"text","text":"hi"}"#, (r#""temperature":[1]"#, "temperature")),
+    };
     vec![
         (format!(r#""{list}":[{{"role":"user","{text}":NaN}}]"#), format!("{list}[0].{text}")),
         (format!(r#""{list}":[{{"role":"user","{text}":}}]"#), format!("{list}[0].{text}")),
         (format!(r#""{list}":[{{"role":"user","{text}":"\x"}}]"#), format!("{list}[0].{text}")),
         (format!(r#"{},"temperature":Infinity"#, frontend.turn()), "temperature".to_owned()),
-        (format!(r#"{},"metadata":{deep}"#, frontend.turn()), "metadata[0][0]".to_owned()),
+        (format!(r#"{},"x":{deep}"#, frontend.turn()), "x[0][0]".to_owned()),
         (format!(r#""{list}":7"#), list.to_owned()),
         (format!(r#""{list}":[{{"role":7}}]"#), format!("{list}[0].role")),
+        (format!(r#""{list}":[{{"role":"user","{text}":7}}]"#), format!("{list}[0].{text}")),
+        (format!(r#""{list}":[{{"role":"user","{text}":[{part},7]}}]"#), format!("{list}[0].{text}[1]")),
+        (format!(r#"{},"tools":"all""#, frontend.turn()), "tools".to_owned()),
+        (format!("{},{hot}", frontend.turn()), hot_path.to_owned()),
     ]
 }
 
@@ -149,7 +160,6 @@ async fn bad_bodies_are_refused_wherever_they_would_go() {
 fn wrong_in_translation(frontend: &Frontend) -> &'static [(&'static str, &'static str)] {
     match frontend.name {
         "chat" => &[
-            (r#""messages":[{"role":"user","content":7}]"#, "messages[0].content"),
             (r#""messages":[{"role":"user"}]"#, "messages[0].content"),
             (r#""messages":[{"role":"user","content":[{"type":"text"}]}]"#, "messages[0].content[0].text"),
             (r#""messages":[{"role":"pilot","content":"x"}]"#, "messages[0].role"),
@@ -160,7 +170,6 @@ fn wrong_in_translation(frontend: &Frontend) -> &'static [(&'static str, &'stati
         ],
         "responses" => &[
             (r#""x":1"#, "input"),
-            (r#""input":[{"role":"user","content":7}]"#, "input[0].content"),
             (r#""input":[{"role":"user","content":[{"type":"input_text"}]}]"#, "input[0].content[0].text"),
             (r#""input":[{"type":"function_call_output","output":"x"}]"#, "input[0].call_id"),
             (r#""input":[{"type":"function_call","call_id":"a","arguments":"{}"}]"#, "input[0].name"),
@@ -168,7 +177,6 @@ fn wrong_in_translation(frontend: &Frontend) -> &'static [(&'static str, &'stati
             (r#""input":"hi","tools":[{"type":"function"}]"#, "tools[0].name"),
         ],
         "anthropic" => &[
-            (r#""messages":[{"role":"user","content":7}]"#, "messages[0].content"),
             (r#""messages":[{"role":"user","content":[{"type":"text"}]}]"#, "messages[0].content[0].text"),
             (
                 r#""messages":[{"role":"user","content":[{"type":"tool_result","content":"x"}]}]"#,
@@ -197,6 +205,36 @@ async fn what_cannot_be_translated_is_named() {
         }
     }
     assert!(upstream.requests().is_empty());
+}
+
+/// Shapes beside the common one that some server of the dialect takes: they pass as they came.
+#[tokio::test]
+async fn what_a_provider_may_take_is_left_to_it() {
+    let (lip, upstream) = started().await;
+    for frontend in &FRONTENDS {
+        let bodies: &[&str] = match frontend.name {
+            "chat" => &[
+                r#""messages":[{"role":"user","content":["hi",{"type":"text","text":"there"}]}],"temperature":"1""#,
+                r#""messages":[{"role":"assistant","content":null}],"stop":null,"tools":null"#,
+            ],
+            "responses" => {
+                &[r#""input":[{"type":"reasoning","summary":[],"content":null}],"instructions":null"#]
+            }
+            "anthropic" => {
+                &[r#""messages":[{"role":"user","content":[{"type":"new","content":7}]}],"system":null"#]
+            }
+            _ => &[
+                r#""contents":[{"parts":{"text":"hi"}}],"tools":{"functionDeclarations":{"name":"f"}}"#,
+                r#""contents":[{"parts":[{"text":"hi"}]}],"generationConfig":{"stopSequences":"x","topK":"4"}"#,
+            ],
+        };
+        for more in bodies {
+            lip.send(frontend.call(frontend.backend, frontend.body(frontend.backend, more))).await;
+            let sent = upstream.last();
+            let sent = String::from_utf8_lossy(&sent.body).into_owned();
+            assert!(sent.ends_with(&format!("{more}}}")), "{}: {more} became {sent}", frontend.name);
+        }
+    }
 }
 
 #[tokio::test]

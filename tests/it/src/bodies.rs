@@ -114,7 +114,14 @@ pub(crate) fn varied(seed: u64, model: &str) -> String {
     for idx in 0..dice.below(8) {
         let depth = dice.below(5);
         let key = KEYS[(start + idx) % KEYS.len()];
-        fields.push(format!("{}\"{key}\"{}:{}", dice.one(&SPACE), dice.one(&SPACE), value(dice, depth)));
+        // Of fields whose type is judged the right one, with anything inside.
+        let value = match key {
+            "temperature" | "seed" => dice.one(&NUMBERS).to_owned(),
+            "tools" => format!("[{}]", value(dice, depth)),
+            "metadata" => format!("{{\"a\":{}}}", value(dice, depth)),
+            _ => value(dice, depth),
+        };
+        fields.push(format!("{}\"{key}\"{}:{value}", dice.one(&SPACE), dice.one(&SPACE)));
     }
     for idx in (1..fields.len()).rev() {
         fields.swap(idx, dice.below(idx + 1));

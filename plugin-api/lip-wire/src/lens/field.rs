@@ -2,7 +2,7 @@
 //!
 //! Sources: OpenAI API reference (Chat Completions, Responses), Anthropic Messages API reference, Gemini API
 //! reference (`GenerateContentRequest`, `GenerationConfig`), Ollama API documentation (`/api/chat`).
-use super::error::JsonType;
+use super::shape::Shape;
 use crate::Dialect;
 
 /// A request field that LIP reads or may edit, whatever a dialect calls it.
@@ -122,42 +122,6 @@ impl Field {
     }
 }
 
-/// What a field may hold; anything else is a `WrongType`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shape {
-    /// The upstream judges it.
-    Any,
-    Text,
-    BoolOrNull,
-    ObjectOrNull,
-    Array,
-    TextOrArray,
-}
-
-impl Shape {
-    pub(super) fn admits(self, found: JsonType) -> bool {
-        match self {
-            Self::Any => true,
-            Self::Text => found == JsonType::String,
-            Self::BoolOrNull => matches!(found, JsonType::Bool | JsonType::Null),
-            Self::ObjectOrNull => matches!(found, JsonType::Object | JsonType::Null),
-            Self::Array => found == JsonType::Array,
-            Self::TextOrArray => matches!(found, JsonType::String | JsonType::Array),
-        }
-    }
-
-    pub(super) fn expected(self) -> &'static str {
-        match self {
-            Self::Any => "a value",
-            Self::Text => "a string",
-            Self::BoolOrNull => "true or false",
-            Self::ObjectOrNull => "an object",
-            Self::Array => "an array",
-            Self::TextOrArray => "a string or an array",
-        }
-    }
-}
-
 /// One owned field of one dialect.
 pub(super) struct Row {
     pub(super) field: Field,
@@ -194,7 +158,10 @@ const fn under(parent: Field, field: Field, names: &'static [&'static str]) -> R
 }
 
 use Field as F;
-use Shape::{Any, Array, BoolOrNull, ObjectOrNull, Text, TextOrArray};
+use Shape::{
+    Any, Array, ArrayOrNull, ArrayOrObjectOrNull, BoolOrNull, NumberOrNull, ObjectOrNull, Text, TextOrArray,
+    TextOrArrayOrNull, TextOrObjectOrNull,
+};
 
 const CHAT: &[Row] = &[
     top(F::Model, &["model"], Text),
@@ -202,22 +169,22 @@ const CHAT: &[Row] = &[
     top(F::Messages, &["messages"], Array),
     top(F::StreamOptions, &["stream_options"], ObjectOrNull),
     Row { shape: BoolOrNull, ..under(F::StreamOptions, F::IncludeUsage, &["include_usage"]) },
-    top(F::Tools, &["tools"], Any),
-    top(F::Temperature, &["temperature"], Any),
-    top(F::TopP, &["top_p"], Any),
-    top(F::TopK, &["top_k"], Any),
-    top(F::MaxTokens, &["max_tokens"], Any),
-    top(F::MaxCompletionTokens, &["max_completion_tokens"], Any),
-    top(F::Seed, &["seed"], Any),
-    top(F::Stop, &["stop"], Any),
-    top(F::FrequencyPenalty, &["frequency_penalty"], Any),
-    top(F::PresencePenalty, &["presence_penalty"], Any),
+    top(F::Tools, &["tools"], ArrayOrNull),
+    top(F::Temperature, &["temperature"], NumberOrNull),
+    top(F::TopP, &["top_p"], NumberOrNull),
+    top(F::TopK, &["top_k"], NumberOrNull),
+    top(F::MaxTokens, &["max_tokens"], NumberOrNull),
+    top(F::MaxCompletionTokens, &["max_completion_tokens"], NumberOrNull),
+    top(F::Seed, &["seed"], NumberOrNull),
+    top(F::Stop, &["stop"], TextOrArrayOrNull),
+    top(F::FrequencyPenalty, &["frequency_penalty"], NumberOrNull),
+    top(F::PresencePenalty, &["presence_penalty"], NumberOrNull),
     top(F::ReasoningEffort, &["reasoning_effort"], Any),
     top(F::Reasoning, &["reasoning"], Any),
     top(F::Thinking, &["thinking"], Any),
     top(F::Verbosity, &["verbosity"], Any),
     top(F::ServiceTier, &["service_tier"], Any),
-    top(F::Metadata, &["metadata"], Any),
+    top(F::Metadata, &["metadata"], ObjectOrNull),
     under(F::Metadata, F::MetadataUserId, &["user_id"]),
     under(F::Metadata, F::MetadataSessionId, &["session_id"]),
     top(F::User, &["user"], Any),
@@ -232,17 +199,17 @@ const RESPONSES: &[Row] = &[
     top(F::Model, &["model"], Text),
     top(F::Stream, &["stream"], BoolOrNull),
     top(F::Messages, &["input"], TextOrArray),
-    top(F::System, &["instructions"], Any),
-    top(F::Tools, &["tools"], Any),
-    top(F::Temperature, &["temperature"], Any),
-    top(F::TopP, &["top_p"], Any),
-    top(F::MaxTokens, &["max_output_tokens"], Any),
-    top(F::Reasoning, &["reasoning"], Any),
+    top(F::System, &["instructions"], TextOrArrayOrNull),
+    top(F::Tools, &["tools"], ArrayOrNull),
+    top(F::Temperature, &["temperature"], NumberOrNull),
+    top(F::TopP, &["top_p"], NumberOrNull),
+    top(F::MaxTokens, &["max_output_tokens"], NumberOrNull),
+    top(F::Reasoning, &["reasoning"], ObjectOrNull),
     under(F::Reasoning, F::ReasoningEffort, &["effort"]),
-    top(F::Text, &["text"], Any),
+    top(F::Text, &["text"], ObjectOrNull),
     under(F::Text, F::Verbosity, &["verbosity"]),
     top(F::ServiceTier, &["service_tier"], Any),
-    top(F::Metadata, &["metadata"], Any),
+    top(F::Metadata, &["metadata"], ObjectOrNull),
     under(F::Metadata, F::MetadataUserId, &["user_id"]),
     under(F::Metadata, F::MetadataSessionId, &["session_id"]),
     top(F::User, &["user"], Any),
@@ -258,18 +225,18 @@ const ANTHROPIC: &[Row] = &[
     top(F::Model, &["model"], Text),
     top(F::Stream, &["stream"], BoolOrNull),
     top(F::Messages, &["messages"], Array),
-    top(F::System, &["system"], Any),
-    top(F::Tools, &["tools"], Any),
-    top(F::Temperature, &["temperature"], Any),
-    top(F::TopP, &["top_p"], Any),
-    top(F::TopK, &["top_k"], Any),
-    top(F::MaxTokens, &["max_tokens"], Any),
-    top(F::Stop, &["stop_sequences"], Any),
-    top(F::Thinking, &["thinking"], Any),
-    top(F::OutputConfig, &["output_config"], Any),
+    top(F::System, &["system"], TextOrArrayOrNull),
+    top(F::Tools, &["tools"], ArrayOrNull),
+    top(F::Temperature, &["temperature"], NumberOrNull),
+    top(F::TopP, &["top_p"], NumberOrNull),
+    top(F::TopK, &["top_k"], NumberOrNull),
+    top(F::MaxTokens, &["max_tokens"], NumberOrNull),
+    top(F::Stop, &["stop_sequences"], ArrayOrNull),
+    top(F::Thinking, &["thinking"], ObjectOrNull),
+    top(F::OutputConfig, &["output_config"], ObjectOrNull),
     under(F::OutputConfig, F::ReasoningEffort, &["effort"]),
     top(F::ServiceTier, &["service_tier"], Any),
-    top(F::Metadata, &["metadata"], Any),
+    top(F::Metadata, &["metadata"], ObjectOrNull),
     under(F::Metadata, F::MetadataUserId, &["user_id"]),
     under(F::Metadata, F::MetadataSessionId, &["session_id"]),
     top(F::SessionId, &["session_id"], Any),
@@ -279,17 +246,23 @@ const ANTHROPIC: &[Row] = &[
 const GEMINI: &[Row] = &[
     top(F::Model, &["model"], Text),
     top(F::Messages, &["contents"], Array),
-    top(F::System, &["systemInstruction", "system_instruction"], Any),
-    top(F::Tools, &["tools"], Any),
+    top(F::System, &["systemInstruction", "system_instruction"], TextOrObjectOrNull),
+    top(F::Tools, &["tools"], ArrayOrObjectOrNull),
     top(F::Options, &["generationConfig", "generation_config"], ObjectOrNull),
-    under(F::Options, F::Temperature, &["temperature"]),
-    under(F::Options, F::TopP, &["topP", "top_p"]),
-    under(F::Options, F::TopK, &["topK", "top_k"]),
-    under(F::Options, F::MaxTokens, &["maxOutputTokens", "max_output_tokens"]),
-    under(F::Options, F::Seed, &["seed"]),
-    under(F::Options, F::Stop, &["stopSequences", "stop_sequences"]),
-    under(F::Options, F::FrequencyPenalty, &["frequencyPenalty", "frequency_penalty"]),
-    under(F::Options, F::PresencePenalty, &["presencePenalty", "presence_penalty"]),
+    Row { shape: NumberOrNull, ..under(F::Options, F::Temperature, &["temperature"]) },
+    Row { shape: NumberOrNull, ..under(F::Options, F::TopP, &["topP", "top_p"]) },
+    Row { shape: NumberOrNull, ..under(F::Options, F::TopK, &["topK", "top_k"]) },
+    Row { shape: NumberOrNull, ..under(F::Options, F::MaxTokens, &["maxOutputTokens", "max_output_tokens"]) },
+    Row { shape: NumberOrNull, ..under(F::Options, F::Seed, &["seed"]) },
+    Row { shape: TextOrArrayOrNull, ..under(F::Options, F::Stop, &["stopSequences", "stop_sequences"]) },
+    Row {
+        shape: NumberOrNull,
+        ..under(F::Options, F::FrequencyPenalty, &["frequencyPenalty", "frequency_penalty"])
+    },
+    Row {
+        shape: NumberOrNull,
+        ..under(F::Options, F::PresencePenalty, &["presencePenalty", "presence_penalty"])
+    },
     under(F::Options, F::Thinking, &["thinkingConfig", "thinking_config"]),
     top(F::CachedContent, &["cachedContent", "cached_content"], Any),
     top(F::SessionId, &["sessionId", "session_id"], Any),

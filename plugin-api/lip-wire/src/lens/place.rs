@@ -99,7 +99,7 @@ mod tests {
         for (body, path) in [
             (r#"{"model":}"#, Some("model")),
             (r#"{"model":"m","messages":[{"role":"user","content":NaN}]}"#, Some("messages[0].content")),
-            (r#"{"messages":[{},{"a":1,"content":[1,{"x\"y":01}]}]}"#, Some("messages[1].content[1].x\"y")),
+            (r#"{"messages":[{},{"a":1,"content":[{},{"x\"y":01}]}]}"#, Some("messages[1].content[1].x\"y")),
             (r#"{"a":{"b":1},"c":{"d":[1,2,}}"#, Some("c.d[2]")),
             (r#"{"a":1,}"#, None),
             (r#"{"a":"}"#, Some("a")),

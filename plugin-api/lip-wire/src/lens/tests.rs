@@ -288,7 +288,7 @@ fn carried_seals_are_seen_where_strings_begin() {
         (r#"[{"signature":"bGlwMTpnZW1pbmk="}]"#, true),
         (r#""lip1:x""#, true),
         (r#""a lip1: \"lip1:""#, false),
-        (r#"["lip","bGlwM","l","b",""]"#, false),
+        (r#"[{"x":["lip","bGlwM","l","b",""]}]"#, false),
     ] {
         let body = format!(
             r#"{{"model":"lip1:","messages":[{{"role":"assistant","content":{content}}},{{"role":"user"}}]}}"#

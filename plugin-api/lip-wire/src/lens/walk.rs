@@ -3,7 +3,8 @@ use super::{
     Member, Message, Messages, Role, Span,
     cursor::{Cursor, Literal},
     error::{JsonType, LensError},
-    field::{Field, Row, Shape},
+    field::{Field, Row},
+    shape::Shape,
     text::Raw,
 };
 use crate::Dialect;
@@ -181,26 +182,52 @@ impl<'a> Walk<'a> {
             self.messages = Messages::Text(Message::whole(Span { start, end }));
             return Ok(());
         }
-        self.cursor.pos += 1;
         let mut list = Vec::with_capacity(16);
+        self.elements(|walk, index| {
+            list.push(walk.message(name, index, depth + 2)?);
+            Ok(())
+        })?;
+        self.messages = Messages::List(list);
+        Ok(())
+    }
+
+    /// Reads the list that starts here; `read` gets the index of every element and reads it.
+    #[inline]
+    fn elements(
+        &mut self,
+        mut read: impl FnMut(&mut Self, usize) -> Result<(), LensError>,
+    ) -> Result<(), LensError> {
+        self.cursor.pos += 1;
         self.cursor.skip_space();
         if self.cursor.peek() == Some(b']') {
             self.cursor.pos += 1;
-        } else {
-            loop {
-                let message = self.message(name, list.len(), depth + 2)?;
-                list.push(message);
-                self.cursor.skip_space();
-                if self.cursor.peek() == Some(b']') {
-                    self.cursor.pos += 1;
-                    break;
-                }
-                self.cursor.eat(b',', "`,` or `]`")?;
-                self.cursor.skip_space();
-            }
+            return Ok(());
         }
-        self.messages = Messages::List(list);
+        for index in 0.. {
+            read(self, index)?;
+            self.cursor.skip_space();
+            if self.cursor.peek() == Some(b']') {
+                self.cursor.pos += 1;
+                break;
+            }
+            self.cursor.eat(b',', "`,` or `]`")?;
+            self.cursor.skip_space();
+        }
         Ok(())
+    }
+
+    /// Reads the parts of a content that is a list, which starts here inside `depth` open containers; `path` is the list's.
+    #[inline(never)]
+    fn parts(&mut self, path: impl Fn() -> String, depth: u32) -> Result<(), LensError> {
+        let shape = Shape::of_part(self.dialect);
+        self.elements(|walk, index| {
+            let found = walk.cursor.value_type()?;
+            if !shape.admits(found) {
+                let path = format!("{}[{index}]", path());
+                return Err(LensError::WrongType { path, expected: shape.expected(), found });
+            }
+            walk.cursor.skip_value(depth + 1)
+        })
     }
 
     /// Reads one element of the conversation: its role, its type and where its content stands.
@@ -231,7 +258,7 @@ impl<'a> Walk<'a> {
             } else if key.is("type") {
                 (&mut kind, "type", Shape::Text)
             } else if key.is(content_name) {
-                (&mut content, content_name, Shape::Any)
+                (&mut content, content_name, Shape::of_content(self.dialect))
             } else {
                 self.cursor.skip_value(depth)?;
                 self.after_member()?;
@@ -246,7 +273,11 @@ impl<'a> Walk<'a> {
                 return Err(LensError::WrongType { path: path(), expected: shape.expected(), found });
             }
             let start = self.cursor.pos;
-            self.cursor.skip_value(depth)?;
+            if found == JsonType::Array && name == content_name {
+                self.parts(path, depth)?;
+            } else {
+                self.cursor.skip_value(depth)?;
+            }
             *slot = Some(Span { start, end: self.cursor.pos });
             self.after_member()?;
         }
