@@ -151,6 +151,8 @@ fn through_stream(reply: &Reply, gemini_array: bool) -> Reply {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1024))]
+
     #[test]
     fn canonical_requests_come_back(
         turns in vec(turn(), 0..6),

@@ -83,6 +83,8 @@ fn deltas(text: &str, cuts: &[usize]) -> Vec<String> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1024))]
+
     #[test]
     fn canonical_requests_come_back(turns in proptest::collection::vec(turn(), 0..6), temperature in proptest::option::of(0u8..20), max in proptest::option::of(any::<u32>())) {
         let sampling = Sampling {
