@@ -155,11 +155,12 @@ impl Lens {
         Field::SESSION_HINTS.into_iter().filter_map(hint).filter(|(_, text)| !text.is_empty())
     }
 
-    /// The elements of the conversation. The text form of Responses' `input` counts as one user message.
+    /// The elements of the conversation. The text form of Responses' `input` counts as one user message, a single object of
+    /// Gemini's `contents` as a list of one.
     pub fn messages(&self) -> &[Message] {
         match &self.messages {
             Messages::Absent => &[],
-            Messages::Text(message) => std::slice::from_ref(message),
+            Messages::Text(message) | Messages::One(message) => std::slice::from_ref(message),
             Messages::List(list) => list,
         }
     }

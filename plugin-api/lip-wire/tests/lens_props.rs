@@ -67,6 +67,10 @@ fn request() -> impl Strategy<Value = Value> {
         for name in ["messages", "input", "contents"] {
             put(2, name, messages.clone().into());
         }
+        // Gemini takes a single object for a list of one.
+        if let (true, [single]) = (have & 512 != 0, messages.as_slice()) {
+            put(2, "contents", single.clone());
+        }
         put(3, "stream_options", serde_json::json!({"include_usage": true, "y": 1}));
         put(4, "temperature", 0.5.into());
         put(5, "generationConfig", serde_json::json!({"z": 2, "topP": 1, "temperature": 1}));
@@ -186,9 +190,9 @@ fn edit_messages(dialect: Dialect, doc: &mut Value, edits: &[Edit]) {
         _ => "messages",
     };
     let text = if dialect == Dialect::Gemini { "parts" } else { "content" };
-    let Some(Value::Array(messages)) = doc.get_mut(list) else {
-        return;
-    };
+    let Some(value) = doc.get_mut(list) else { return };
+    let mut single = value.is_object().then(|| vec![value.clone()]);
+    let Some(messages) = single.as_mut().or(value.as_array_mut()) else { return };
     for e in edits {
         if let Edit::ReplaceText(i, s) = e
             && let Some(m) = messages.get_mut(*i)
@@ -206,6 +210,9 @@ fn edit_messages(dialect: Dialect, doc: &mut Value, edits: &[Edit]) {
         index += 1;
         !edits.iter().any(|e| matches!(e, Edit::RemoveMessage(i) if *i == index - 1))
     });
+    if let Some(mut messages) = single {
+        *value = messages.pop().unwrap_or_else(|| Value::Array(Vec::new()));
+    }
 }
 
 proptest! {

@@ -224,6 +224,7 @@ async fn what_a_provider_may_take_is_left_to_it() {
                 &[r#""messages":[{"role":"user","content":[{"type":"new","content":7}]}],"system":null"#]
             }
             _ => &[
+                r#""system_instruction":{"parts":{"text":"s"}},"contents":{"parts":{"text":"hi"}}"#,
                 r#""contents":[{"parts":{"text":"hi"}}],"tools":{"functionDeclarations":{"name":"f"}}"#,
                 r#""contents":[{"parts":[{"text":"hi"}]}],"generationConfig":{"stopSequences":"x","topK":"4"}"#,
             ],

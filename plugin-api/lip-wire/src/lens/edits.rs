@@ -257,9 +257,10 @@ fn removal_patches(mut removed: Vec<&Member>, inside: Inside, patches: &mut Vec<
 fn message_patches(lens: &Lens, edits: &Edits, patches: &mut Vec<Patch>) {
     let list = match &lens.messages {
         Messages::Absent => return,
-        Messages::Text(whole) => {
+        Messages::Text(whole) | Messages::One(whole) => {
             if edits.messages.contains(&0) {
-                patches.push(Patch { at: whole.span.start..whole.span.end, with: Cow::Borrowed("\"\"") });
+                let empty = if matches!(lens.messages, Messages::Text(_)) { "\"\"" } else { "[]" };
+                patches.push(Patch { at: whole.span.start..whole.span.end, with: Cow::Borrowed(empty) });
             }
             return;
         }

@@ -159,8 +159,8 @@ const fn under(parent: Field, field: Field, names: &'static [&'static str]) -> R
 
 use Field as F;
 use Shape::{
-    Any, Array, ArrayOrNull, ArrayOrObjectOrNull, BoolOrNull, NumberOrNull, ObjectOrNull, Text, TextOrArray,
-    TextOrArrayOrNull, TextOrObjectOrNull,
+    Any, Array, ArrayOrNull, ArrayOrObject, ArrayOrObjectOrNull, BoolOrNull, NumberOrNull, ObjectOrNull,
+    Text, TextOrArray, TextOrArrayOrNull, TextOrObjectOrNull,
 };
 
 const CHAT: &[Row] = &[
@@ -245,7 +245,7 @@ const ANTHROPIC: &[Row] = &[
 // Google's JSON mapping takes both spellings of every field, so both together are one field given twice.
 const GEMINI: &[Row] = &[
     top(F::Model, &["model"], Text),
-    top(F::Messages, &["contents"], Array),
+    top(F::Messages, &["contents"], ArrayOrObject),
     top(F::System, &["systemInstruction", "system_instruction"], TextOrObjectOrNull),
     top(F::Tools, &["tools"], ArrayOrObjectOrNull),
     top(F::Options, &["generationConfig", "generation_config"], ObjectOrNull),

@@ -84,6 +84,8 @@ pub(super) enum Messages {
     Absent,
     /// Responses: `"input": "text"` is one user message.
     Text(Message),
+    /// Gemini: `"contents": {"parts": …}` is a list of one.
+    One(Message),
     List(Vec<Message>),
 }
 
@@ -143,6 +145,14 @@ impl<'a> Reader<'a> {
                 Ok(())
             }
             JsonType::Array => self.parts(),
+            JsonType::Object if self.dialect == Dialect::Gemini => {
+                let start = self.cursor.pos;
+                let part = self.part()?;
+                self.judge(&part, Span { start, end: self.cursor.pos });
+                // It is all that the content holds.
+                self.found.parts.iter_mut().for_each(|text| text.element = None);
+                Ok(())
+            }
             JsonType::Object | JsonType::Number | JsonType::Bool | JsonType::Null => Ok(()),
         }
     }

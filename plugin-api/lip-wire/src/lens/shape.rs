@@ -3,7 +3,8 @@
 //! No more is refused than what no server of the dialect takes, so that a body which passes through meets its provider's
 //! own judgement on all that could be meant. Sources: the request types of the official SDKs openai 3.54, anthropic 2.12 and
 //! google-genai 3.4; Ollama's API documentation; and what readers of these dialects take beyond them:
-//! - protobuf's JSON mapping reads numbers from strings, null as absent, and Gemini a single object where a list belongs;
+//! - protobuf's JSON mapping reads numbers from strings, null as absent, and Gemini a single object where a list belongs,
+//!   as the vendor's own sample sends it (google-gemini/api-examples, `rest/system_instruction.sh`);
 //! - servers of OpenAI's dialects that are not OpenAI read numbers from strings, and vLLM plain strings as content parts.
 use super::error::JsonType;
 use crate::Dialect;
@@ -26,6 +27,7 @@ pub(super) enum Shape {
     ObjectOrNull,
     Array,
     ArrayOrNull,
+    ArrayOrObject,
     ArrayOrObjectOrNull,
 }
 
@@ -46,6 +48,7 @@ impl Shape {
             Self::ObjectOrNull => matches!(found, Object | Null),
             Self::Array => matches!(found, Array),
             Self::ArrayOrNull => matches!(found, Array | Null),
+            Self::ArrayOrObject => matches!(found, Array | Object),
             Self::ArrayOrObjectOrNull => matches!(found, Array | Object | Null),
         }
     }
@@ -60,7 +63,7 @@ impl Shape {
             Self::NumberOrNull => "a number",
             Self::Object | Self::ObjectOrNull => "an object",
             Self::Array | Self::ArrayOrNull => "an array",
-            Self::ArrayOrObjectOrNull => "an array or an object",
+            Self::ArrayOrObject | Self::ArrayOrObjectOrNull => "an array or an object",
         }
     }
 
@@ -130,6 +133,27 @@ mod tests {
             let body = format!(r#"{{"{list}":[{{}},{{"role":"user"}},{{"z":[7],"{content}" : @ }}]}}"#);
             check(dialect, &body, &format!("{list}[2].{content}"), good);
         }
+    }
+
+    #[test]
+    fn a_single_object_is_a_list_of_one_for_gemini_alone() {
+        for (dialect, list) in [
+            (Dialect::OpenAiChat, "messages"),
+            (Dialect::OpenAiResponses, "input"),
+            (Dialect::AnthropicMessages, "messages"),
+            (Dialect::Gemini, "contents"),
+        ] {
+            let good: &[&str] = match dialect {
+                Dialect::Gemini => &["an object", "an array"],
+                Dialect::OpenAiResponses => &["a string", "an array"],
+                _ => &["an array"],
+            };
+            check(dialect, &format!(r#"{{"{list}":@}}"#), list, good);
+        }
+        let (body, good) = (r#"{"contents":{"parts":@}}"#, ["an array", "an object", "null"]);
+        check(Dialect::Gemini, body, "contents.parts", &good);
+        check(Dialect::Gemini, r#"{"contents":{"parts":[{},@]}}"#, "contents.parts[1]", &["an object"]);
+        check(Dialect::Gemini, r#"{"contents":{"role":@}}"#, "contents.role", &["a string"]);
     }
 
     #[test]

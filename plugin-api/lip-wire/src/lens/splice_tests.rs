@@ -178,6 +178,34 @@ fn splices_touch_only_what_they_edit() {
             r#"{"contents":[{"role":"model","parts":[{"text":"a"}]},{"role":"user","parts":[{"text":"c"}]}]}"#,
         ),
         (
+            Dialect::Gemini,
+            r#"{"contents": {"parts": {"text":"a"} } }"#,
+            |e, l| {
+                let text = l.user_text(0);
+                assert!(!e.remove_part(l, &text.parts[0]) && e.append_text(l, "c"));
+                e.replace_in_text(l, &text.parts[0], 0..1, "b")
+            },
+            r#"{"contents": {"parts": {"text":"b\n\nc"} } }"#,
+        ),
+        (
+            Dialect::Gemini,
+            r#"{"contents": {"role":"model","parts":{"text":"a"}} }"#,
+            |e, l| {
+                assert!(e.append_text(l, "c"));
+                Ok(())
+            },
+            r#"{"contents": [{"role":"model","parts":{"text":"a"}},{"role":"user","parts":[{"text":"c"}]}] }"#,
+        ),
+        (
+            Dialect::Gemini,
+            r#"{"contents": {"parts":{"text":"a"}} }"#,
+            |e, _| {
+                e.remove_message(0);
+                Ok(())
+            },
+            r#"{"contents": [] }"#,
+        ),
+        (
             chat,
             r#"{"model":"m"}"#,
             |e, l| {

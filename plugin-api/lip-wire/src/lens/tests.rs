@@ -261,6 +261,8 @@ fn user_text_is_told_from_tool_results() {
     );
     assert_eq!(roles(&gemini), [Assistant, User]);
     assert_eq!(newest(&gemini), (vec!["asked".to_owned()], 2));
+    let single = lens(Dialect::Gemini, r#"{"contents":{"parts":{"text":"asked"}}}"#);
+    assert_eq!((roles(&single), newest(&single)), (vec![User], (vec!["asked".to_owned()], 0)));
 
     let lip = lens(
         Dialect::Lip,

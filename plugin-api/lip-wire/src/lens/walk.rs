@@ -182,9 +182,13 @@ impl<'a> Walk<'a> {
             self.messages = Messages::Text(Message::whole(Span { start, end }));
             return Ok(());
         }
+        if kind == JsonType::Object {
+            self.messages = Messages::One(self.message(|| name.to_owned(), depth + 1)?);
+            return Ok(());
+        }
         let mut list = Vec::with_capacity(16);
         self.elements(|walk, index| {
-            list.push(walk.message(name, index, depth + 2)?);
+            list.push(walk.message(|| format!("{name}[{index}]"), depth + 2)?);
             Ok(())
         })?;
         self.messages = Messages::List(list);
@@ -230,15 +234,11 @@ impl<'a> Walk<'a> {
         })
     }
 
-    /// Reads one element of the conversation: its role, its type and where its content stands.
-    fn message(&mut self, list: &str, index: usize, depth: u32) -> Result<Message, LensError> {
+    /// Reads one element of the conversation, which stands at `place`: its role, its type and where its content stands.
+    fn message(&mut self, place: impl Fn() -> String, depth: u32) -> Result<Message, LensError> {
         let found = self.cursor.value_type()?;
         if found != JsonType::Object {
-            return Err(LensError::WrongType {
-                path: format!("{list}[{index}]"),
-                expected: "an object",
-                found,
-            });
+            return Err(LensError::WrongType { path: place(), expected: "an object", found });
         }
         let mut message = Message::whole(Span { start: self.cursor.pos, end: 0 });
         let carried_before = self.cursor.carried;
@@ -264,7 +264,7 @@ impl<'a> Walk<'a> {
                 self.after_member()?;
                 continue;
             };
-            let path = || format!("{list}[{index}].{name}");
+            let path = || format!("{}.{name}", place());
             if slot.is_some() {
                 return Err(LensError::DuplicateKey { path: path() });
             }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use super::{Edits, Patch, encode};
 use crate::{
     Dialect,
-    lens::{Lens, Messages, Role, TextPart},
+    lens::{Lens, Messages, Role, Span, TextPart},
 };
 
 impl Edits {
@@ -38,10 +38,14 @@ impl Edits {
             self.texts.push(Patch { at: at..at, with: inner.into() });
             return true;
         }
-        let Messages::List(list) = &lens.messages else { return false };
-        let Some(end) = list.last().map(|message| message.span.end) else { return false };
+        let (last, is_list) = match &lens.messages {
+            Messages::List(list) => (list.last(), true),
+            Messages::One(message) => (Some(message), false),
+            Messages::Text(_) | Messages::Absent => (None, false),
+        };
+        let Some(Span { start, end }) = last.map(|message| message.span) else { return false };
         let text = encode(text);
-        let message = match self.dialect {
+        let mut message = match self.dialect {
             Dialect::Gemini => format!(r#",{{"role":"user","parts":[{{"text":{text}}}]}}"#),
             Dialect::Lip => {
                 format!(r#",{{"role":"user","parts":[{{"content":{{"text":{{"text":{text}}}}}}}]}}"#)
@@ -50,6 +54,10 @@ impl Edits {
                 format!(r#",{{"role":"user","content":{text}}}"#)
             }
         };
+        if !is_list {
+            self.texts.push(Patch { at: start..start, with: Cow::Borrowed("[") });
+            message.push(']');
+        }
         self.texts.push(Patch { at: end..end, with: message.into() });
         true
     }
