@@ -205,9 +205,17 @@ pub struct ToolResult {
 }
 
 impl ToolResult {
-    /// All text of the result, joined without separator.
+    /// All text of the result as one. A blank line is put only where two texts would run into each other.
     pub fn text(&self) -> String {
-        self.parts.iter().filter_map(Part::as_text).collect()
+        let mut all = String::new();
+        for text in self.parts.iter().filter_map(Part::as_text) {
+            let (end, start) = (all.chars().next_back(), text.chars().next());
+            if [end, start].iter().all(|seam| seam.is_some_and(|c| !c.is_whitespace())) {
+                all.push_str("\n\n");
+            }
+            all.push_str(text);
+        }
+        all
     }
 }
 
@@ -321,4 +329,24 @@ pub struct TopLogprob {
     /// Its UTF-8 bytes, if given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes: Option<Vec<u8>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_of_a_result_never_run_into_each_other() {
+        for (texts, expected) in [
+            (&[][..], ""),
+            (&["a.rs", "b.rs"], "a.rs\n\nb.rs"),
+            (&["one ", "two"], "one two"),
+            (&["one\n", "two"], "one\ntwo"),
+            (&["one", "\u{a0}two", "three"], "one\u{a0}two\n\nthree"),
+            (&["", "one", "", "two"], "one\n\ntwo"),
+        ] {
+            let parts = texts.iter().copied().map(Part::text).collect();
+            assert_eq!(ToolResult { parts, ..ToolResult::default() }.text(), expected, "{texts:?}");
+        }
+    }
 }

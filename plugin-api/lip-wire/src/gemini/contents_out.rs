@@ -282,7 +282,7 @@ fn response(part: &Part, result: &ToolResult, own: bool, object: &mut Object<'_>
     if own && texts.peek().is_none() {
         return;
     }
-    let text = texts.collect::<Vec<_>>().join("\n\n");
+    let text = result.text();
     object.object("response", |response| {
         let key = if result.is_error == Some(true) { "error" } else { "output" };
         response.put(key, &text);

@@ -149,10 +149,9 @@ impl<'a> Messages<'a, '_> {
         let id = self.ids.id(turn, at, result.call_id.as_deref());
         let known = id.and_then(|id| self.ids.name(id));
         let name = result.name.as_deref().or(known);
-        let texts: Vec<&str> = result.parts.iter().filter_map(Part::as_text).collect();
         list.object(|message| {
             message.put("role", "tool");
-            message.put("content", &texts.join("\n\n"));
+            message.put("content", &result.text());
             message.opt("tool_name", name);
             message.opt("tool_call_id", id);
         });

@@ -252,10 +252,15 @@ impl<'a> Messages<'a, '_> {
             self.losses.changed(format!("turns[{turn}]"), "media of a tool result moved into a user message");
         }
         media.extend(moved);
+        let is_plain = |part: &Part| part.as_text().is_some() && (part.cache.is_none() || !self.marks);
         if stay.is_empty() {
             message.put("content", "");
+        } else if !self.own && stay.iter().all(|(_, _, part)| is_plain(part)) {
+            // One string: many servers take no lists in this role.
+            message.put("content", &result.text());
+            stay.iter().for_each(|placed| self.note(placed));
         } else {
-            self.content(&stay, Join::Lines, message);
+            self.content(&stay, Join::Parts, message);
         }
     }
 }
