@@ -1,5 +1,6 @@
 //! The test kit: the real host as a child process, simulated providers and a client that sees every byte. Knows no room
 //! of the host from inside. Everything here panics where a test would fail.
+mod agent;
 mod client;
 mod deadline;
 mod host;
@@ -11,6 +12,7 @@ mod staged;
 mod upstream;
 mod wire;
 
+pub use agent::agent;
 pub use client::{Answer, Call, Connection, End, OpenAnswer, connect, connect_to, send};
 pub use deadline::within;
 pub use host::{Lip, LipBuilder, Output};
