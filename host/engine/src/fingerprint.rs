@@ -1,7 +1,6 @@
 //! How messages of a conversation are known again when a client replays them.
 use crate::turn::Turn;
 use lip_wire::lens::{Field, Role};
-use serde_json::value::RawValue;
 use sessions::{MessageHash, message_hash};
 use std::borrow::Cow;
 
@@ -35,30 +34,10 @@ fn hash(turn: &Turn, place: usize) -> MessageHash {
     if bytes.first() == Some(&b'"') {
         return message_hash(speaker, [bytes]); // one text has no marks
     }
-    match texts(bytes) {
-        Some(texts) => message_hash(speaker, texts.iter().map(|text| text.get().as_bytes())),
+    match turn.lens.texts_alone(place) {
+        Some(texts) => message_hash(speaker, texts),
         None => message_hash(speaker, [&*unmarked(bytes)]),
     }
-}
-
-/// One part of a message.
-#[derive(serde::Deserialize)]
-struct Part<'a> {
-    #[serde(borrow, rename = "type", default)]
-    kind: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    text: Option<&'a RawValue>,
-}
-
-/// The JSON strings of a list of parts that are nothing but texts.
-fn texts(list: &[u8]) -> Option<Vec<&RawValue>> {
-    if list.first() != Some(&b'[') || memchr::memmem::find(list, b"\"tool_").is_some() {
-        return None;
-    }
-    let parts: Vec<Part<'_>> = serde_json::from_slice(list).ok()?;
-    let is_text = |part: &Part<'_>| part.kind.is_none_or(|kind| kind.get().ends_with("text\""));
-    let texts: Vec<_> = parts.iter().map_while(|part| part.text.filter(|_| is_text(part))).collect();
-    (texts.len() == parts.len()).then_some(texts)
 }
 
 /// A message's bytes without its cache marks: `"cache_control":{…}` and the comma beside it.
@@ -135,29 +114,6 @@ mod tests {
             // A blank may be left over: what counts is that marked and unmarked forms agree.
             let squeezed = |text: &[u8]| String::from_utf8_lossy(text).replace(", ", ",");
             assert_eq!(squeezed(&got), squeezed(plain.as_bytes()), "{marked}");
-        }
-    }
-
-    #[test]
-    fn texts_alone_are_read_as_texts() {
-        let read = |text: &str| {
-            texts(text.as_bytes()).map(|all| all.iter().map(|raw| raw.get().to_owned()).collect::<Vec<_>>())
-        };
-        assert_eq!(
-            read(r#"[{"type":"text","text":"a","cache_control":{}}]"#),
-            Some(vec!["\"a\"".to_owned()])
-        );
-        assert_eq!(read(r#"[{"text":"a"},{"text":"b"}]"#).map(|all| all.len()), Some(2));
-        assert_eq!(read(r#"[{"type":"input_text","text":"a"}]"#).map(|all| all.len()), Some(1));
-        for other in [
-            r#""a""#,
-            r#"[{"type":"image","source":{}}]"#,
-            r#"[{"type":"tool_result","text":"a"}]"#,
-            r#"[{"type":"text","text":"a"},{"inlineData":{}}]"#,
-            "[1]",
-            "",
-        ] {
-            assert_eq!(read(other), None, "{other}");
         }
     }
 }

@@ -180,6 +180,14 @@ impl Lens {
             .unwrap_or_default()
     }
 
+    /// The texts of an element, each as its JSON string, if its content is a list of nothing but texts. Thoughts of Gemini count as
+    /// texts; nothing is decoded.
+    pub fn texts_alone(&self, index: usize) -> Option<Vec<&[u8]>> {
+        let content = self.messages().get(index)?.content?;
+        let texts = message::texts_alone(self.dialect, &self.body, content)?;
+        Some(texts.into_iter().map(|text| text.of(&self.body)).collect())
+    }
+
     /// An empty list of edits for this body's dialect.
     pub fn edits(&self) -> Edits {
         Edits::new(self.dialect)

@@ -2,7 +2,6 @@
 use super::expand::own_items;
 use super::history::History;
 use super::remembered::{Meter, Remembered, Text};
-use bytes::Bytes;
 use lip_wire::lens::{Field, Lens};
 use memchr::memmem;
 use serde::Deserialize;
@@ -58,12 +57,6 @@ struct Item<'a> {
 }
 
 #[derive(Deserialize)]
-struct Wish<'a> {
-    #[serde(borrow)]
-    store: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
 struct Event<'a> {
     #[serde(borrow)]
     response: &'a RawValue,
@@ -97,8 +90,8 @@ impl Record {
     fn response(&self, json: &str) -> Option<Arc<Remembered>> {
         let response: Response<'_> = serde_json::from_str(json).ok()?;
         // What an upstream of this dialect says of storing is true of its own store, and a reason not to show more than it.
-        let is_stored =
-            !asks_not_to_store(self.lens.body()) && (self.native.is_none() || response.store != Some(false));
+        let is_stored = self.lens.flag(Field::Store) != Some(false)
+            && (self.native.is_none() || response.store != Some(false));
         let goes_nowhere = !is_stored && self.unstored == Unstored::Nowhere;
         let own = Meter::default();
         let meter = if goes_nowhere { &own } else { self.history.meter() };
@@ -166,12 +159,4 @@ fn is_hollow(item: &str) -> bool {
     let Ok(item) = serde_json::from_str::<Item<'_>>(item) else { return false };
     let has = |value: Option<&RawValue>| value.is_some_and(|v| !matches!(v.get(), "null" | "[]" | "\"\""));
     item.kind.as_deref() == Some("reasoning") && !has(item.encrypted_content) && !has(item.content)
-}
-
-fn asks_not_to_store(body: &Bytes) -> bool {
-    if memmem::find(body, b"\"store\"").is_none() {
-        return false;
-    }
-    let wish = serde_json::from_slice::<Wish<'_>>(body);
-    wish.is_ok_and(|wish| wish.store.is_some_and(|store| store.get() == "false"))
 }

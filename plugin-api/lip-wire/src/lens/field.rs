@@ -71,6 +71,8 @@ pub enum Field {
     PromptCacheKey,
     /// `previous_response_id`.
     PreviousResponseId,
+    /// `store` of Responses: whether the answer may be asked for again.
+    Store,
     /// `conversation`: an id, or an object with one.
     Conversation,
     /// `conversation.id`.
@@ -216,6 +218,7 @@ const RESPONSES: &[Row] = &[
     top(F::SafetyIdentifier, &["safety_identifier"], Any),
     top(F::PromptCacheKey, &["prompt_cache_key"], Any),
     top(F::PreviousResponseId, &["previous_response_id"], Any),
+    top(F::Store, &["store"], BoolOrNull),
     top(F::Conversation, &["conversation"], Any),
     under(F::Conversation, F::ConversationId, &["id"]),
     top(F::SessionId, &["session_id"], Any),

@@ -121,6 +121,29 @@ pub(super) fn user_text(dialect: Dialect, body: &[u8], content: Span) -> UserTex
     }
 }
 
+/// The JSON strings of a content that is a list of parts and holds nothing but texts; `None` for any other.
+pub(super) fn texts_alone(dialect: Dialect, body: &[u8], content: Span) -> Option<Vec<Span>> {
+    if content.of(body).first() != Some(&b'[') {
+        return None;
+    }
+    let mut reader = Reader { cursor: Cursor::new(body), dialect, found: UserText::default() };
+    reader.cursor.pos = content.start + 1;
+    let mut texts = Vec::new();
+    loop {
+        reader.cursor.skip_space();
+        match reader.cursor.peek() {
+            Some(b',') => reader.cursor.pos += 1,
+            Some(b']') => return Some(texts),
+            Some(b'{') => {
+                let part = reader.part().ok()?;
+                let is_text = part.kind.is_none_or(|kind| kind.of(body).ends_with(b"text\""));
+                texts.push(part.text.filter(|_| is_text)?);
+            }
+            _ => return None,
+        }
+    }
+}
+
 struct Reader<'a> {
     cursor: Cursor<'a>,
     dialect: Dialect,

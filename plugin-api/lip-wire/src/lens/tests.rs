@@ -273,6 +273,46 @@ fn user_text_is_told_from_tool_results() {
 }
 
 #[test]
+fn texts_alone_are_found_raw() {
+    use Dialect::{AnthropicMessages, Gemini, Lip, OpenAiChat, OpenAiResponses};
+    let cases: &[(Dialect, &str, &str, Option<&[&str]>)] = &[
+        (
+            AnthropicMessages,
+            "messages",
+            r#"[{"type":"text","text":"a\n","cache_control":{"text":"no"}}]"#,
+            Some(&[r#""a\n""#]),
+        ),
+        (
+            Gemini,
+            "contents",
+            r#"[ {"text":"a"} , {"text":"b","thought":true} ]"#,
+            Some(&[r#""a""#, r#""b""#]),
+        ),
+        (OpenAiResponses, "input", r#"[{"type":"input_text","text":"a"}]"#, Some(&[r#""a""#])),
+        (Lip, "turns", r#"[{"content":{"text":{"text":"a"}}}]"#, Some(&[r#""a""#])),
+        (OpenAiChat, "messages", "[]", Some(&[])),
+        (OpenAiChat, "messages", r#""a""#, None),
+        (OpenAiChat, "messages", r#"["a"]"#, None),
+        (OpenAiChat, "messages", "null", None),
+        (AnthropicMessages, "messages", r#"[{"type":"image","source":{}}]"#, None),
+        (AnthropicMessages, "messages", r#"[{"type":"tool_result","text":"a"}]"#, None),
+        (Gemini, "contents", r#"[{"text":"a"},{"inlineData":{}}]"#, None),
+        (Gemini, "contents", r#"{"text":"a"}"#, None),
+        (AnthropicMessages, "messages", r#"[{"type":"text","text":"a"},{"type":"text"}]"#, None),
+    ];
+    for (dialect, list, content, expected) in cases {
+        let name = if matches!(dialect, Gemini | Lip) { "parts" } else { "content" };
+        let lens = lens(
+            *dialect,
+            &format!(r#"{{"{list}":[{{"role":"user"}},{{"role":"user","{name}":{content}}}]}}"#),
+        );
+        let expected = expected.map(|all| all.iter().map(|text| text.as_bytes()).collect::<Vec<_>>());
+        assert_eq!(lens.texts_alone(1), expected, "{dialect} {content}");
+        assert_eq!((lens.texts_alone(0), lens.texts_alone(2)), (None, None));
+    }
+}
+
+#[test]
 fn lone_surrogates_are_legal_and_told() {
     let lens = lens(Dialect::OpenAiChat, r#"{"messages":[{"role":"user","content":"!/help \ud835 x"}]}"#);
     let text = lens.user_text(0);
