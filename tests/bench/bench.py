@@ -8,97 +8,36 @@ import contextlib
 import http.client
 import json
 import os
-import random
 import shutil
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import report
+from traffic import CASES, DIALECTS, TITLES, Case, path, profile, request_body
+
 ROOT = Path(__file__).resolve().parents[2]
-PATH = "/v1/chat/completions"
-FLOOR = "hyper"
 PATIENCE_S = 20
-
-
-@dataclass(frozen=True)
-class Case:
-    """One kind of traffic. `stamps`: time stamps in one answer, one for a JSON answer and one for each delta."""
-    name: str
-    request_bytes: int
-    profile: dict
-    connections: int
-    unit: str = "request"
-    # Which time is compared with direct: of the whole answer, or of each delta on its way.
-    latency: str = "total"
-
-    @property
-    def stamps(self):
-        return max(1, self.profile["deltas"])
-
-    @property
-    def stream(self):
-        return self.profile["deltas"] > 0
-
-
-def profile(deltas=0, gap_us=0, text_bytes=300, request_bytes_min=1):
-    return {"deltas": deltas, "gap_us": gap_us, "text_bytes": text_bytes, "request_bytes_min": request_bytes_min}
-
-
-CASES = [
-    Case("small", 300, profile(), 32),
-    Case("large", 200_000, profile(request_bytes_min=195_000), 8),
-    Case("burst", 300, profile(deltas=100, text_bytes=12), 16, unit="delta"),
-    Case("paced", 300, profile(deltas=100, gap_us=5000, text_bytes=12), 64, unit="delta", latency="one_way"),
-]
-TITLES = {
-    "small": "chat, small JSON",
-    "large": "chat, 200 KB body",
-    "burst": "stream, 100 deltas at once",
-    "paced": "stream, a delta every 5 ms",
-}
-
-
-# ------------------------------------------------------------------ bodies
-def code_like(size):
-    """Text of a coding session: many quotes, newlines and backslashes, as JSON has to escape them."""
-    dice = random.Random(size)
-    words = ["fn", "let", "mut", "self", "->", "{", "}", "(", ")", ";", "==", '"text"', "\\n", "# note", "await", "token"]
-    lines, length = [], 0
-    while length < size:
-        line = "    " * dice.randint(0, 4) + " ".join(dice.choices(words, k=dice.randint(4, 12)))
-        lines.append(line)
-        length += len(line) + 1
-    return "\n".join(lines)
-
-
-def request_body(size, stream, model):
-    messages = [{"role": "system", "content": "Be terse."}]
-    if size < 2000:
-        messages.append({"role": "user", "content": "Say hello and name the three primary colours, please."})
-    while size >= 2000 and len(json.dumps(messages)) < size:
-        role = "user" if len(messages) % 2 else "assistant"
-        messages.append({"role": role, "content": code_like(4000 + len(messages))})
-    return json.dumps({"model": model, "messages": messages, "stream": stream, "max_tokens": 1024}).encode()
+# What `--pairs` measures unless `--only` says otherwise.
+PAIR_CASES = ["large", "burst"]
 
 
 # ------------------------------------------------------------------ processes
-@dataclass
+@dataclass(frozen=True)
 class Peer:
-    """A proxy under test."""
+    """A proxy under test, and what is asked of it."""
     name: str
     address: str
     pid: int
     model: str = "gpt-bench"
-    bodies: dict = field(default_factory=dict)
+    dialect: str = "openai-chat"
 
-    @property
-    def url(self):
-        return f"http://{self.address}{PATH}"
+    def url(self, case):
+        return f"http://{self.address}{path(self.dialect, self.model, case.stream)}"
 
 
 class Yard:
@@ -145,15 +84,17 @@ class Yard:
 
     def floor(self):
         process, address = self.start("floor", [self.programs / "floor", self.mock_address], wait_for="listening on ")
-        return [Peer(FLOOR, address, process.pid)]
+        return Peer(report.FLOOR, address, process.pid)
 
     def lip(self):
         config = self.scratch / "lip.toml"
-        config.write_text(f'default_backend = "openai"\n[backends.openai]\ntype = "openai"\napi_url = "http://{self.mock_address}/v1"\n')
-        env = {"OPENAI_API_KEY": "x", "XDG_DATA_HOME": str(self.scratch), "XDG_CONFIG_HOME": str(self.scratch), "HOME": str(self.scratch)}
+        # Gemini's connector adds the version of its API by itself.
+        backends = (f'[backends.{name}]\ntype = "{name}"\napi_key = "x"\napi_url = "http://{self.mock_address}{"" if name == "gemini" else "/v1"}"\n' for name in DIALECTS.values())
+        config.write_text('default_backend = "openai"\n' + "".join(backends))
+        env = {"XDG_DATA_HOME": str(self.scratch), "XDG_CONFIG_HOME": str(self.scratch), "HOME": str(self.scratch)}
         command = [self.stage / "lip", "serve", "--host", "127.0.0.1", "--port", "0", "--config", config]
         process, address = self.start("lip", command, env, wait_for="lip listening on ")
-        return [Peer("lip", address, process.pid), Peer("lip, model renamed", address, process.pid, model="openai:gpt-bench")]
+        return Peer("lip", address, process.pid)
 
     def nginx(self):
         if not shutil.which("nginx"):
@@ -211,25 +152,25 @@ def await_port(port):
 
 # ------------------------------------------------------------------ measuring
 def body_file(yard, peer, case):
-    file = yard.scratch / f"{case.name}-{peer.model.replace(':', '-')}.json"
+    file = yard.scratch / f"{case.name}-{peer.dialect}-{peer.model.replace(':', '-')}.json"
     if not file.exists():
-        file.write_bytes(request_body(case.request_bytes, case.stream, peer.model))
+        file.write_bytes(request_body(peer.dialect, case.request_bytes, case.stream, peer.model))
     return file
 
 
-def measure_case(yard, direct, peers, case, order, options):
+def measure_case(yard, direct, case, order, options):
     """One round of one case: latencies with all peers in turn, then the CPU of each under load, in short turns as well."""
     yard.set_profile(case.profile)
     targets = []
     for peer in [direct, *order]:
-        targets += ["--target", f"{peer.name}={peer.url}={body_file(yard, peer, case)}"]
-    count = 10 if case.name == "paced" else options.pairs
+        targets += ["--target", f"{peer.name}={peer.url(case)}={body_file(yard, peer, case)}"]
+    count = 10 if case.name == "paced" else options.exchanges
     latencies = yard.load("in-turn", "--count", count, "--stamps", case.stamps, *targets)
     slices = {peer.name: [] for peer in order}
     for _ in range(options.slices):
         for peer in order:
             slices[peer.name].append(yard.load(
-                "closed", "--url", peer.url, "--body", body_file(yard, peer, case), "--pid", peer.pid,
+                "closed", "--url", peer.url(case), "--body", body_file(yard, peer, case), "--pid", peer.pid,
                 "--connections", case.connections, "--seconds", options.seconds, "--stamps", case.stamps))
     rows = {name: {"closed": joined(parts), "in_turn": latencies[name]} for name, parts in slices.items()}
     return {"direct": latencies["direct"], "peers": rows}
@@ -246,104 +187,40 @@ def joined(parts):
 def measure_hang_up(yard, direct, order, options):
     yard.set_profile(profile(deltas=50, gap_us=1_000_000, text_bytes=12))
     case = Case("hang-up", 300, profile(deltas=50), 1)
-    return {peer.name: yard.load("hang-up", "--url", peer.url, "--body", body_file(yard, peer, case), "--mock", yard.mock_address, "--count", options.hang_ups)
+    return {peer.name: yard.load("hang-up", "--url", peer.url(case), "--body", body_file(yard, peer, case), "--mock", yard.mock_address, "--count", options.hang_ups)
             for peer in [direct, *order]}
 
 
+def groups(yard, options):
+    """Who is compared with whom: the client's dialect, the mock itself, and the proxies."""
+    direct, floor, lip = yard.mock(), yard.floor(), yard.lip()
+    if not options.pairs:
+        return [("openai-chat", direct, [floor, lip, replace(lip, name="lip, model renamed", model="openai:gpt-bench"), *yard.nginx()])]
+    found = []
+    for dialect in DIALECTS:
+        asked = [replace(lip, name=report.PASSES if upstream == dialect else upstream, model=f"{backend}:gpt-bench") for upstream, backend in DIALECTS.items()]
+        found.append((dialect, replace(direct, dialect=dialect), [replace(peer, dialect=dialect) for peer in [floor, *asked]]))
+    return found
+
+
 def measure(yard, options):
-    direct = yard.mock()
-    peers = yard.floor() + yard.lip() + yard.nginx()
-    cases = [case for case in CASES if not options.only or case.name in options.only]
+    every = groups(yard, options)
+    wanted = options.only or (PAIR_CASES if options.pairs else [*TITLES, "hang-up"])
     rounds = []
     for number in range(options.rounds):
-        # Another peer goes first every round: none always meets the quiet, or the busy, moment.
-        order = peers[number % len(peers):] + peers[:number % len(peers)]
         one = {"load_before": os.getloadavg()[0], "cases": {}}
-        for case in cases:
-            one["cases"][case.name] = measure_case(yard, direct, peers, case, order, options)
-        if not options.only or "hang-up" in options.only:
-            one["hang_up"] = measure_hang_up(yard, direct, order, options)
+        for dialect, direct, peers in every:
+            # Another peer goes first every round: none always meets the quiet, or the busy, moment.
+            order = peers[number % len(peers):] + peers[:number % len(peers)]
+            for case in CASES:
+                if case.name in wanted:
+                    one["cases"][f"{case.name} {dialect}"] = measure_case(yard, direct, case, order, options)
+            if "hang-up" in wanted and not options.pairs:
+                one["hang_up"] = measure_hang_up(yard, direct, order, options)
         one["load_after"] = os.getloadavg()[0]
         rounds.append(one)
         print(f"round {number + 1} of {options.rounds} done, load {one['load_after']:.1f}", file=sys.stderr, flush=True)
-    return {"peers": [peer.name for peer in peers], "cases": [case.name for case in cases], "rounds": rounds}
-
-
-# ------------------------------------------------------------------ the table
-def median(values):
-    return statistics.median(values) if values else None
-
-
-def number(value, digits=3):
-    if value is None:
-        return "–"
-    if abs(value) >= 1000:
-        return f"{value:,.0f}"
-    return f"{value:.{max(0, digits - len(str(int(abs(value)))))}f}"
-
-
-def summary(result):
-    """Medians over the rounds. Ratios and differences are taken within each round first."""
-    cases = {}
-    for name in result["cases"]:
-        rounds = [one["cases"][name] for one in result["rounds"]]
-        latency = next(case.latency for case in CASES if case.name == name)
-        cases[name] = {peer: peer_summary(rounds, peer, latency) for peer in result["peers"]}
-    hang_up = {}
-    if result["rounds"] and "hang_up" in result["rounds"][0]:
-        for peer in ["direct", *result["peers"]]:
-            rows = [one["hang_up"][peer] for one in result["rounds"]]
-            hang_up[peer] = {"p50": median([row["p50"] for row in rows]), "p99": median([row["p99"] for row in rows]),
-                             "max": max(row["max"] for row in rows), "n": sum(row["n"] for row in rows), "missed": sum(row["missed"] for row in rows)}
-    return {"cases": cases, "hang_up": hang_up}
-
-
-def peer_summary(rounds, peer, latency):
-    cpu = [one["peers"][peer]["closed"]["cpu_us_per_stamp"] for one in rounds]
-    floor = [one["peers"][FLOOR]["closed"]["cpu_us_per_stamp"] for one in rounds]
-    user = [one["peers"][peer]["closed"]["user_us_per_stamp"] for one in rounds]
-    user_floor = [one["peers"][FLOOR]["closed"]["user_us_per_stamp"] for one in rounds]
-
-    def added(what, quantile):
-        return median([one["peers"][peer]["in_turn"][what][quantile] - one["direct"][what][quantile] for one in rounds])
-
-    return {
-        "cpu_us": median(cpu),
-        "cpu_ratio": median([own / base for own, base in zip(cpu, floor) if base]),
-        "user_us": median(user),
-        "user_ratio": median([own / base for own, base in zip(user, user_floor) if base]),
-        "cpu_ratio_all": [round(own / base, 2) for own, base in zip(cpu, floor) if base],
-        "added": {quantile: added(latency, quantile) for quantile in ("p50", "p95", "p99")},
-        "added_first": {quantile: added("first", quantile) for quantile in ("p50", "p99")},
-        "per_second": median([one["peers"][peer]["closed"]["stamps_per_second"] for one in rounds]),
-        "errors": sum(one["peers"][peer][part]["errors"] for one in rounds for part in ("closed", "in_turn")),
-    }
-
-
-def table(result, short):
-    kinds = {case.name: case for case in CASES}
-    lines = []
-    for name, peers in short["cases"].items():
-        unit, stream = kinds[name].unit, kinds[name].stream
-        added = "added to a delta" if kinds[name].latency == "one_way" else "added to an answer"
-        lines += ["", f"### {TITLES[name]}", "",
-                  f"| proxy | CPU µs per {unit} | × hyper | in the rounds | own code alone: µs | × hyper | {added}, p50 µs | p95 | p99 |{' to the first, p50 | p99 |' if stream else ''} {unit}s/s | errors |",
-                  "|---" * (11 + 2 * stream) + "|"]
-        for peer, row in peers.items():
-            cells = [peer, number(row["cpu_us"]), f"**{row['cpu_ratio']:.2f}**", f"{min(row['cpu_ratio_all']):.2f}–{max(row['cpu_ratio_all']):.2f}",
-                     number(row["user_us"]), f"{row['user_ratio']:.2f}",
-                     *(number(row["added"][q]) for q in ("p50", "p95", "p99"))]
-            if stream:
-                cells += [number(row["added_first"]["p50"]), number(row["added_first"]["p99"])]
-            cells += [number(row["per_second"]), str(row["errors"])]
-            lines.append("| " + " | ".join(cells) + " |")
-    if short["hang_up"]:
-        lines += ["", "### The client hangs up: time until the upstream sees it", "", "| proxy | p50 µs | p99 | worst | tries | not seen |", "|---|---|---|---|---|---|"]
-        for peer, row in short["hang_up"].items():
-            lines.append(f"| {peer} | {number(row['p50'])} | {number(row['p99'])} | {number(row['max'])} | {row['n']} | {row['missed']} |")
-    loads = [value for one in result["rounds"] for value in (one["load_before"], one["load_after"])]
-    lines += ["", f"{len(result['rounds'])} rounds, {os.cpu_count()} cores, load average {min(loads):.1f} to {max(loads):.1f}, the bench's own load included."]
-    return "\n".join(lines).strip()
+    return {"peers": {dialect: [peer.name for peer in peers] for dialect, _, peers in every}, "cases": list(rounds[0]["cases"]), "rounds": rounds}
 
 
 # ------------------------------------------------------------------ the command
@@ -365,6 +242,7 @@ def build(options):
 
 def command_line():
     parser = argparse.ArgumentParser(prog="scripts/bench", description="LIP next to a bare hyper proxy and nginx: CPU, latency, cancel delay.")
+    parser.add_argument("--pairs", action="store_true", help="what translation costs: every client's dialect over every upstream's, next to pass-through")
     parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds (default 5)")
     parser.add_argument("--only", action="append", choices=[*TITLES, "hang-up"], help="this case alone; may be repeated")
     parser.add_argument("--quick", action="store_true", help="two short rounds: a smoke test, not a measurement")
@@ -372,9 +250,9 @@ def command_line():
     parser.add_argument("--programs", help="folder with the built programs of the bench")
     parser.add_argument("--out", default=str(ROOT / "target/bench/result.json"), help="where the JSON goes (default target/bench/result.json)")
     options = parser.parse_args()
-    options.slices, options.seconds, options.pairs, options.hang_ups = 3, 0.8, 200, 50
+    options.slices, options.seconds, options.exchanges, options.hang_ups = 3, 0.8, 200, 50
     if options.quick:
-        options.rounds, options.slices, options.seconds, options.pairs, options.hang_ups = 2, 1, 0.6, 40, 20
+        options.rounds, options.slices, options.seconds, options.exchanges, options.hang_ups = 2, 1, 0.6, 40, 20
     return options
 
 
@@ -385,11 +263,11 @@ def main():
         os.nice(-5)  # only the superuser may; it keeps the neighbours' noise down
     with tempfile.TemporaryDirectory(prefix="lip-bench-") as scratch, Yard(programs, stage, Path(scratch)) as yard:
         result = measure(yard, options)
-    short = summary(result)
+    short = report.summary(result)
     out = Path(options.out)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps({**result, "summary": short}, indent=1) + "\n")
-    print(table(result, short))
+    print(report.pairs_table(result, short) if options.pairs else report.table(result, short))
     errors = sum(row["errors"] for case in short["cases"].values() for row in case.values()) + sum(row["missed"] for row in short["hang_up"].values())
     if errors:
         raise SystemExit(f"bench: {errors} exchanges failed: see last_error in the JSON")

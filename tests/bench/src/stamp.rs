@@ -1,10 +1,11 @@
 //! Time stamps that a delta carries in its text, so that a client can count deltas and take one-way times.
 //!
-//! A stamp is `~`, 19 digits of the machine's monotonic clock in nanoseconds, `~`, at the start of a `content` string.
+//! A stamp is `~`, 19 digits of the machine's monotonic clock in nanoseconds, `~`, at the start of a JSON string. Dialects that
+//! say the whole text again at the end (OpenAI Responses) repeat the first one: a stamp counts if it is later than the last.
 use rustix::time::{ClockId, clock_gettime};
 
 /// What stands before the digits in a chunk, and nowhere else in what the mock sends.
-const BEFORE: &[u8] = b"\"content\":\"~";
+const BEFORE: &[u8] = b"\"~";
 const DIGITS: usize = 19;
 
 /// Nanoseconds of the machine's monotonic clock: the same for all processes.
@@ -13,7 +14,7 @@ pub fn now_ns() -> u64 {
     time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_nsec.unsigned_abs()
 }
 
-/// A stamp of `ns`, to be put at the start of a `content` string.
+/// A stamp of `ns`, to be put at the start of a JSON string.
 pub fn of(ns: u64) -> String {
     format!("~{ns:019}~")
 }
@@ -22,6 +23,7 @@ pub fn of(ns: u64) -> String {
 #[derive(Debug, Default)]
 pub struct Finder {
     carry: Vec<u8>,
+    last: u64,
 }
 
 impl Finder {
@@ -36,7 +38,8 @@ impl Finder {
                 self.carry.drain(..from);
                 return;
             };
-            if let Some(ns) = value(stamp) {
+            if let Some(ns) = value(stamp).filter(|ns| *ns > self.last) {
+                self.last = ns;
                 found(ns);
             }
             from = start;

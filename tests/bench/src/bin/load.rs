@@ -209,8 +209,9 @@ async fn closed(order: Closed) -> Result<Value, Failure> {
 async fn in_turn(order: InTurn) -> Result<Value, Failure> {
     let mut targets = Vec::new();
     for words in &order.targets {
-        let words: Vec<&str> = words.splitn(3, '=').collect();
-        let &[name, url, file] = words.as_slice() else { return Err("a target is NAME=URL=FILE".into()) };
+        // A URL may hold a `=` of its own.
+        let parts = words.split_once('=').and_then(|(name, rest)| Some((name, rest.rsplit_once('=')?)));
+        let (name, (url, file)) = parts.ok_or("a target is NAME=URL=FILE")?;
         targets.push((name, Target::new(url, Bytes::from(std::fs::read(file)?))?, None, Tally::new()?));
     }
     let warm_up = order.count.div_ceil(10);

@@ -1,10 +1,9 @@
-//! A mock upstream that speaks OpenAI Chat Completions. What it answers is set out of band, so that every proxy can be
-//! sent the very same request:
+//! A mock upstream that speaks every dialect, told by the path. What it answers is set out of band, so that every proxy
+//! can be sent the very same request:
 //!
 //! `PUT /control/profile` a [`Profile`] as JSON · `GET /control/hung-up?after=N` waits until more than N streams were
 //! cut off by their reader and answers `{"count", "at_ns"}`, the time of the last one.
-//!
-//! Source of the shapes: OpenAI API reference, "Create chat completion", "Streaming".
+use bench::speech::Speech;
 use bench::{Failure, server, stamp};
 use bytes::{BufMut, Bytes, BytesMut};
 use http_body::Frame;
@@ -63,7 +62,9 @@ async fn answer(request: Request<Incoming>, state: Arc<State>) -> Response<Out> 
     match (request.method(), path) {
         (&Method::PUT, "/control/profile") => set_profile(request, &state).await,
         (&Method::GET, "/control/hung-up") => hung_up(request.uri().query(), &state).await,
-        (&Method::POST, path) if path.ends_with("/chat/completions") => chat(request, &state).await,
+        (&Method::POST, path) if let Some(speech) = Speech::of_path(path) => {
+            turn(speech, request, &state).await
+        }
         _ => json(StatusCode::NOT_FOUND, "{\"error\":{\"message\":\"no such route\"}}"),
     }
 }
@@ -90,7 +91,7 @@ async fn hung_up(query: Option<&str>, state: &State) -> Response<Out> {
     json(StatusCode::OK, format!("{{\"count\":{},\"at_ns\":{}}}", now.count, now.at_ns))
 }
 
-async fn chat(request: Request<Incoming>, state: &Arc<State>) -> Response<Out> {
+async fn turn(speech: Speech, request: Request<Incoming>, state: &Arc<State>) -> Response<Out> {
     let mut body = request.into_body();
     let mut bytes = 0;
     while let Some(Ok(frame)) = body.frame().await {
@@ -104,9 +105,10 @@ async fn chat(request: Request<Incoming>, state: &Arc<State>) -> Response<Out> {
         );
     }
     if profile.deltas == 0 {
-        return json(StatusCode::OK, whole(&profile));
+        let text = stamp::of(stamp::now_ns()) + &"x".repeat(profile.text_bytes);
+        return json(StatusCode::OK, speech.whole(&text));
     }
-    let mut response = Response::new(Either::Right(Deltas::new(profile, Arc::clone(state))));
+    let mut response = Response::new(Either::Right(Deltas::new(speech, profile, Arc::clone(state))));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
     response
 }
@@ -118,41 +120,13 @@ fn json(status: StatusCode, body: impl Into<Bytes>) -> Response<Out> {
     response
 }
 
-const HEAD: &str = r#""id":"chatcmpl-bench","created":1700000000,"model":"gpt-bench""#;
-
-fn whole(profile: &Profile) -> String {
-    let (stamp, fill) = (stamp::of(stamp::now_ns()), "x".repeat(profile.text_bytes));
-    format!(
-        r#"{{{HEAD},"object":"chat.completion","choices":[{{"index":0,"message":{{"role":"assistant","content":"{stamp}{fill}","refusal":null}},"logprobs":null,"finish_reason":"stop"}}],"usage":{{"prompt_tokens":10,"completion_tokens":20,"total_tokens":30}}}}"#
-    )
-}
-
-fn delta(into: &mut BytesMut, fill: &str) {
-    into.put_slice(b"data: {");
-    into.put_slice(HEAD.as_bytes());
-    into.put_slice(br#","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":""#);
-    into.put_slice(stamp::of(stamp::now_ns()).as_bytes());
-    into.put_slice(fill.as_bytes());
-    into.put_slice(b"\"},\"finish_reason\":null}]}\n\n");
-}
-
-fn role() -> String {
-    format!(
-        "data: {{{HEAD},\"object\":\"chat.completion.chunk\",\"choices\":[{{\"index\":0,\"delta\":{{\"role\":\"assistant\",\"content\":\"\"}},\"finish_reason\":null}}]}}\n\n"
-    )
-}
-
-fn end() -> String {
-    format!(
-        "data: {{{HEAD},\"object\":\"chat.completion.chunk\",\"choices\":[{{\"index\":0,\"delta\":{{}},\"finish_reason\":\"stop\"}}]}}\n\ndata: [DONE]\n\n"
-    )
-}
-
-/// The body of a stream: a role, the deltas, a finish reason, `[DONE]`. Remembers when its reader hung up.
+/// The body of a stream: what begins it, the deltas, what ends it. Remembers when its reader hung up.
 struct Deltas {
+    speech: Speech,
     profile: Arc<Profile>,
     state: Arc<State>,
     fill: String,
+    text: String,
     began: Instant,
     timer: Option<Pin<Box<Sleep>>>,
     sent: u32,
@@ -160,10 +134,20 @@ struct Deltas {
 }
 
 impl Deltas {
-    fn new(profile: Arc<Profile>, state: Arc<State>) -> Self {
+    fn new(speech: Speech, profile: Arc<Profile>, state: Arc<State>) -> Self {
         let fill = "x".repeat(profile.text_bytes);
         let timer = (profile.gap_us > 0).then(|| Box::pin(tokio::time::sleep(Duration::ZERO)));
-        Self { profile, state, fill, began: Instant::now(), timer, sent: 0, ended: false }
+        Self {
+            speech,
+            profile,
+            state,
+            fill,
+            text: String::new(),
+            began: Instant::now(),
+            timer,
+            sent: 0,
+            ended: false,
+        }
     }
 }
 
@@ -183,17 +167,22 @@ impl http_body::Body for Deltas {
         }
         let mut chunk = BytesMut::with_capacity(self.fill.len() + 512);
         if self.sent == 0 {
-            chunk.put_slice(role().as_bytes());
+            chunk.put_slice(self.speech.head().as_bytes());
         }
         if self.sent < self.profile.deltas {
-            delta(&mut chunk, &self.fill);
+            let stamp = stamp::of(stamp::now_ns());
+            self.speech.delta(&mut chunk, self.sent, &stamp, &self.fill);
+            if self.speech == Speech::Responses {
+                let Self { text, fill, .. } = &mut *self;
+                text.extend([stamp.as_str(), fill]);
+            }
             self.sent += 1;
             let due = self.began + Duration::from_micros(self.profile.gap_us) * self.sent;
             if let Some(timer) = &mut self.timer {
                 timer.as_mut().reset(due);
             }
         } else {
-            chunk.put_slice(end().as_bytes());
+            chunk.put_slice(self.speech.end(self.sent, &self.text).as_bytes());
             self.ended = true;
         }
         Poll::Ready(Some(Ok(Frame::data(chunk.freeze()))))
