@@ -25,6 +25,15 @@ pub(crate) fn lens(data: &[u8]) {
     assert_eq!(lens.splice(&lens.edits()), body);
     for n in 0..lens.messages().len() {
         let _ = lens.user_text(n);
+        for text in lens.texts_alone(n).unwrap_or_default() {
+            assert!(text.first() == Some(&b'"') && text.len() > 1 && text.last() == Some(&b'"'));
+        }
+    }
+    let mut longer = lens.edits();
+    if longer.append_text(&lens, "more") {
+        let longer = scan(dialect, &lens.splice(&longer)).expect("a body with more text is a body");
+        let last = longer.messages().len() - 1;
+        assert!(longer.user_text(last).parts.last().is_some_and(|part| part.text.ends_with("more")));
     }
     let mut edits = lens.edits();
     let named = edits.set_model("fuzzed").is_ok();
