@@ -7,6 +7,9 @@ use wide::u8x16;
 /// Bytes of a block.
 pub(super) const BLOCK: usize = 64;
 
+/// Bytes of a lane: what is looked at in one go.
+pub(super) const LANE: usize = 16;
+
 /// Every other bit, beginning with the second.
 const ODD: u64 = 0xaaaa_aaaa_aaaa_aaaa;
 
@@ -72,10 +75,22 @@ impl Blocks {
     }
 }
 
+/// Bytes of a lane before the first `"`, `\` or control character.
+#[inline]
+pub(super) fn plain_in(lane: &[u8; LANE]) -> usize {
+    let bytes = u8x16::new(*lane);
+    let limit = u8x16::splat(0x1f);
+    let special = bytes.simd_eq(u8x16::splat(b'"'))
+        | bytes.simd_eq(u8x16::splat(b'\\'))
+        | bytes.max(limit).simd_eq(limit);
+    // A bit behind the last one stands for "none".
+    (special.to_bitmask() | 1 << LANE).trailing_zeros() as usize
+}
+
 #[inline]
 fn lanes(block: &[u8; BLOCK]) -> [u8x16; 4] {
     let mut lanes = [u8x16::splat(0); 4];
-    for (lane, bytes) in lanes.iter_mut().zip(block.as_chunks::<16>().0) {
+    for (lane, bytes) in lanes.iter_mut().zip(block.as_chunks::<LANE>().0) {
         *lane = u8x16::new(*bytes);
     }
     lanes
@@ -98,7 +113,7 @@ fn marks(lanes: &[u8x16; 4], find: impl Fn(u8x16) -> u8x16) -> u64 {
     lanes
         .iter()
         .enumerate()
-        .fold(0, |bits, (n, lane)| bits | (u64::from(find(*lane).to_bitmask()) << (n * 16)))
+        .fold(0, |bits, (n, lane)| bits | (u64::from(find(*lane).to_bitmask()) << (n * LANE)))
 }
 
 #[cfg(test)]

@@ -1,24 +1,15 @@
 //! The grammar of JSON (RFC 8259) as a cursor over bytes. Keeps no tree and allocates nothing; knows no field.
-use super::block::{BLOCK, Blocks};
+use super::block::{BLOCK, Blocks, LANE, plain_in};
 use super::error::{DEPTH_MAX, JsonType, LensError, Position};
 
-const EACH: u64 = 0x0101_0101_0101_0101;
-const HIGH: u64 = 0x8080_8080_8080_8080;
-
-/// Bytes before the first `"`, `\` or control character, eight at a time.
+/// Bytes before the first `"`, `\` or control character.
 #[inline]
 pub(crate) fn plain_run(bytes: &[u8]) -> usize {
-    // A byte's high bit is set where it is zero; the lowest such bit is exact (no borrow from below it).
-    let zero = |x: u64| x.wrapping_sub(EACH) & !x;
-    let (words, rest) = bytes.as_chunks::<8>();
-    for (i, word) in words.iter().enumerate() {
-        let x = u64::from_le_bytes(*word);
-        let quote = zero(x ^ (EACH * b'"' as u64));
-        let backslash = zero(x ^ (EACH * b'\\' as u64));
-        let control = x.wrapping_sub(EACH * 0x20) & !x;
-        let hit = (quote | backslash | control) & HIGH;
-        if hit != 0 {
-            return i * 8 + (hit.trailing_zeros() / 8) as usize;
+    let (lanes, rest) = bytes.as_chunks::<LANE>();
+    for (n, lane) in lanes.iter().enumerate() {
+        let run = plain_in(lane);
+        if run < LANE {
+            return n * LANE + run;
         }
     }
     let tail = rest.iter().position(|&b| b == b'"' || b == b'\\' || b < 0x20).unwrap_or(rest.len());
@@ -97,6 +88,14 @@ impl<'a> Cursor<'a> {
         if let Some(b'l' | b'b') = self.peek() {
             let text = self.bytes.get(self.pos..).unwrap_or_default();
             self.carried += usize::from(CARRIED.iter().any(|mark| text.starts_with(mark.as_bytes())));
+        }
+        // Most keys and words end soon.
+        if let Some(head) = self.bytes.get(self.pos..).and_then(<[u8]>::first_chunk::<LANE>) {
+            let run = plain_in(head);
+            if head.get(run) == Some(&b'"') {
+                self.pos += run + 1;
+                return Ok(Literal { start, end: self.pos });
+            }
         }
         let mut blocks = Blocks::default();
         while let Some(block) = self.bytes.get(self.pos..).and_then(<[u8]>::first_chunk::<BLOCK>) {

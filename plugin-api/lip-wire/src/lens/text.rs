@@ -73,7 +73,9 @@ impl<'a> Raw<'a> {
     /// The text, and whether a lone surrogate had to become U+FFFD. Borrowed if there is no escape.
     pub(crate) fn decode(self) -> (Cow<'a, str>, bool) {
         if memchr::memchr(b'\\', self.0).is_none() {
-            return (String::from_utf8_lossy(self.0), false);
+            // The lossy way goes byte by byte.
+            let text = std::str::from_utf8(self.0).map(Cow::Borrowed);
+            return (text.unwrap_or_else(|_| String::from_utf8_lossy(self.0)), false);
         }
         let mut text = String::with_capacity(self.0.len());
         let mut lossy = false;
