@@ -203,8 +203,9 @@ impl Conversation {
         let prefix = self.settings().command_prefix.as_ref().unwrap_or(&engine.rules.prefix);
         let content = lens.messages().get(message).and_then(|m| m.content);
         // The prefix holds no character that JSON must escape, but a client may escape a slash.
-        let needle = prefix.as_bytes().get(..1).unwrap_or_default();
-        if content.is_none_or(|span| memchr::memmem::find(span.of(lens.body()), needle).is_none()) {
+        let first = prefix.as_bytes().first().copied();
+        let lacks = |text: &[u8]| first.is_some_and(|first| memchr::memchr(first, text).is_none());
+        if content.is_none_or(|span| lacks(span.of(lens.body()))) {
             return Ok(None);
         }
         let prefix = prefix.clone();

@@ -3,6 +3,7 @@
 //!
 //! Cheap by design: a frame is skimmed once, byte by byte, and parsed only when it holds an error or usage.
 mod keys;
+mod said;
 mod stream;
 mod usage;
 
@@ -13,6 +14,7 @@ mod tests;
 #[cfg(test)]
 mod usage_tests;
 
+pub use said::{Said, said};
 pub use usage::{Usage, usage};
 
 use crate::{

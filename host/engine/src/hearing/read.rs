@@ -1,6 +1,7 @@
 //! The texts and calls of answers, as the clients' dialects write them. Reads what it needs and skips the rest.
 use super::Opening;
 use lip_wire::Dialect;
+use lip_wire::gate::{Said, said};
 use serde::Deserialize;
 use std::borrow::Cow;
 
@@ -9,29 +10,6 @@ use std::borrow::Cow;
 struct Named<'a> {
     #[serde(borrow)]
     id: Option<Cow<'a, str>>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Message<'a> {
-    #[serde(borrow)]
-    content: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    tool_calls: Option<Vec<Named<'a>>>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Choice<'a> {
-    #[serde(borrow, alias = "message")]
-    delta: Option<Message<'a>>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Chat<'a> {
-    #[serde(borrow)]
-    choices: Vec<Choice<'a>>,
 }
 
 /// A content block of Anthropic, or a part of an item of OpenAI Responses.
@@ -114,8 +92,9 @@ struct Gemini<'a> {
 pub(super) fn read(dialect: Dialect, data: &[u8], to: &mut Opening) {
     match dialect {
         Dialect::OpenAiChat => {
-            let Ok(Chat { choices }) = serde_json::from_slice(data) else { return };
-            choices.into_iter().filter_map(|choice| choice.delta).take(1).for_each(|said| message(said, to));
+            let Said { text, call } = said(data);
+            text.iter().for_each(|text| to.say(text));
+            call.iter().for_each(|id| to.call(id));
         }
         Dialect::AnthropicMessages => {
             let Ok(Messages { content, content_block, delta }) = serde_json::from_slice(data) else { return };
@@ -141,11 +120,6 @@ pub(super) fn read(dialect: Dialect, data: &[u8], to: &mut Opening) {
         }
         Dialect::Ollama | Dialect::Lip => {}
     }
-}
-
-fn message(said: Message<'_>, to: &mut Opening) {
-    said.content.iter().for_each(|text| to.say(text));
-    said.tool_calls.into_iter().flatten().filter_map(|call| call.id).for_each(|id| to.call(&id));
 }
 
 fn block(said: &Block<'_>, to: &mut Opening) {

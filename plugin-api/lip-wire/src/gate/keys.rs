@@ -1,5 +1,6 @@
 //! Skims the keys of a JSON text, one pass, nothing allocated. Lenient: broken JSON yields fewer keys, never an error.
-use crate::lens::cursor::plain_run;
+use crate::lens::{cursor::plain_run, text::Raw};
+use std::borrow::Cow;
 
 /// A key, how deep it stands (1: a member of the outermost container) and the text from its value on.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +45,17 @@ impl<'a> Key<'a> {
             return None;
         }
         std::str::from_utf8(inner.get(..end)?).ok()
+    }
+
+    /// The text of a string value.
+    pub(super) fn text(&self) -> Option<Cow<'a, str>> {
+        let inner = self.rest.strip_prefix(b"\"")?;
+        let end = string_end(inner, 0)?;
+        Some(Raw(inner.get(..end)?).decode().0)
+    }
+
+    pub(super) fn is_object(&self) -> bool {
+        self.rest.first() == Some(&b'{')
     }
 
     pub(super) fn is_true(&self) -> bool {
