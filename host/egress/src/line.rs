@@ -55,7 +55,7 @@ impl Line {
         }
     }
 
-    /// Can it take a request? Notices what has happened to it while nobody looked.
+    /// Can it take a request? Notices what has happened to it.
     pub(crate) fn is_free(&mut self) -> bool {
         self.drive(&mut Context::from_waker(Waker::noop()));
         self.driver.is_some() && self.sender.is_ready()

@@ -61,22 +61,9 @@ impl Pool {
         Arc::new(Self { streams, open: Mutex::default(), is_swept: AtomicBool::new(false) })
     }
 
-    /// A connection that waits for a request and is still good.
+    /// A connection that waits for a request: the one that was used last, for the others may grow old and go. It may have ended
+    /// meanwhile, which its next request notices before it is sent.
     pub(crate) fn waiting(&self, host: &Host) -> Option<Way> {
-        loop {
-            let mut way = self.used_last(host)?;
-            let is_good = match &mut way {
-                Way::Line(line) => line.is_free(),
-                Way::Shared(_) => true,
-            };
-            if is_good {
-                return Some(way);
-            }
-        }
-    }
-
-    /// The connection that was used last: the others may grow old and go.
-    fn used_last(&self, host: &Host) -> Option<Way> {
         let mut all = self.open.lock();
         let open = all.get_mut(host)?;
         if let Some((sender, used)) = open.shared.as_mut() {

@@ -3,6 +3,7 @@ use http::header::{HOST, HeaderValue};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Uri};
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 /// An upstream's URL. Cheap to clone. Shown as host and port, never with what stands before an `@`, the path or the query.
@@ -19,11 +20,27 @@ struct Parts {
 }
 
 /// Which upstream, and how it is spoken to: requests of one host may share a connection.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Host {
+    /// Of all the others: an authority is hashed letter by letter.
+    hash: u64,
     is_tls: bool,
     pub(crate) http1_only: bool,
     authority: Authority,
+}
+
+impl Host {
+    fn new(is_tls: bool, http1_only: bool, authority: Authority) -> Self {
+        let mut hasher = DefaultHasher::new();
+        (is_tls, http1_only, &authority).hash(&mut hasher);
+        Self { hash: hasher.finish(), is_tls, http1_only, authority }
+    }
+}
+
+impl Hash for Host {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
 }
 
 impl Target {
@@ -38,7 +55,7 @@ impl Target {
         let is_default = authority.port_u16() == Some(default_port);
         let name = HeaderValue::from_str(if is_default { authority.host() } else { &shown }).ok()?;
         let path = url.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/")).into();
-        let host = Host { is_tls, http1_only, authority };
+        let host = Host::new(is_tls, http1_only, authority);
         Some(Self(Arc::new(Parts { host, url, path, name, shown })))
     }
 

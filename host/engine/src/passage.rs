@@ -9,8 +9,8 @@ use loader::Instance;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Room for the headers that a turn adds.
-const MORE_HEADERS: usize = 6;
+/// Room for the headers that a turn adds, and its connection.
+const MORE_HEADERS: usize = 8;
 
 /// Every turn of one dialect as one request.
 #[derive(Debug)]
@@ -51,8 +51,7 @@ impl Passage {
         own.extend(call.secret_headers.iter().map(|header| header.name.clone()));
         own.push(CONTENT_TYPE);
         let for_key = |key: usize| {
-            let mut headers = HeaderMap::with_capacity(call.headers.len() + MORE_HEADERS);
-            headers.extend(call.headers.clone());
+            let mut headers = call.headers.clone();
             for (name, value) in &told.default_headers {
                 headers.entry(name).or_insert_with(|| value.clone());
             }
@@ -66,8 +65,12 @@ impl Passage {
 
     /// The headers of a turn that goes out with the API key at `key`; `client`: whose own headers go along.
     pub(crate) fn headers(&self, key: usize, client: Option<&Turn>) -> HeaderMap {
-        let headers = self.headers.get(key).or_else(|| self.headers.first());
-        let mut headers = headers.cloned().unwrap_or_default();
+        let fixed = self.headers.get(key).or_else(|| self.headers.first());
+        // A clone would have no room.
+        let mut headers = HeaderMap::with_capacity(fixed.map_or(0, HeaderMap::len) + MORE_HEADERS);
+        for (name, value) in fixed.into_iter().flatten() {
+            headers.append(name, value.clone());
+        }
         for (name, value) in client.into_iter().flat_map(Turn::forwarded_values) {
             if !self.own.contains(&name) {
                 headers.insert(name, value);
