@@ -141,7 +141,8 @@ impl Egress {
             let (way, is_fresh) = match self.pool.waiting(target.host()) {
                 Some(way) => (way, false),
                 None => {
-                    let way = self.pool.connect(target.host(), target.url()).await;
+                    // Boxed: a new connection is rare, and the room for its making would be moved about with every request.
+                    let way = Box::pin(self.pool.connect(target.host(), target.url())).await;
                     (way.map_err(|error| fault::of_connect(&target, error))?, true)
                 }
             };

@@ -94,7 +94,8 @@ impl Attempt<'_> {
         let meta =
             serde_json::to_vec(&meta).map_err(|e| Fault::host(Kind::Internal, "internal error").source(e))?;
         let run = instance.run(Arc::<Scope>::clone(self.scope), turn.what.task(), meta, body)?;
-        self.answer(run, dialect, deliver).await
+        // Boxed: turns that need no code carry no room for it.
+        Box::pin(self.answer(run, dialect, deliver)).await
     }
 
     /// Whether the client brings back what this upstream would refuse: a seal of another dialect, or thinking that nobody signed. Such a

@@ -1,15 +1,19 @@
 //! A streamed answer whose head went out before its first output: keep-alives until the turn is decided, then its answer or
 //! an error inside the stream.
-use crate::turn::{Failure, Reply, ReplyBody};
+use crate::drive::Drive;
+use crate::turn::{Failure, Reply, ReplyBody, What};
 use crate::wire;
 use base::Fault;
 use bytes::Bytes;
+use http::HeaderValue;
+use http::header::{CONTENT_TYPE, HeaderMap};
 use http_body::{Body, Frame};
 use lip_wire::Dialect;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::sync::oneshot;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 /// Time between two keep-alives.
@@ -29,8 +33,45 @@ pub(crate) struct Committed {
     dialect: Dialect,
 }
 
+impl Drive {
+    /// Does a thinker speak first?
+    pub(crate) fn thinks(&self) -> bool {
+        self.job.turn.what == What::Generate && self.job.planned.plan.thinker.is_some()
+    }
+
+    /// Runs the plan, and sends the head early where that takes too long.
+    pub(crate) fn committing(self) -> impl Future<Output = Result<Reply, Failure>> + Send {
+        let (thinks, dialect) = (self.thinks(), self.job.turn.dialect);
+        let patience = self.budgets.commit_after.unwrap_or_default();
+        let (tell, mut told) = oneshot::channel();
+        let mut deciding: Deciding =
+            if thinks { Box::pin(self.think_and_run(Some(tell))) } else { Box::pin(self.run(Some(tell))) };
+        async move {
+            let decided = tokio::select! {
+                biased;
+                decided = &mut deciding => Some(decided),
+                Ok(()) = &mut told => None,
+                // Nobody looks at the clock while a thinker thinks.
+                () = async { tokio::time::sleep(patience).await }, if thinks => None,
+            };
+            match decided {
+                Some(decided) => decided,
+                None => {
+                    let mut headers = HeaderMap::with_capacity(4);
+                    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+                    Ok(Reply {
+                        status: 200,
+                        headers,
+                        body: ReplyBody::stream(Committed::new(deciding, dialect)),
+                    })
+                }
+            }
+        }
+    }
+}
+
 impl Committed {
-    pub(crate) fn new(turn: Deciding, dialect: Dialect) -> Self {
+    fn new(turn: Deciding, dialect: Dialect) -> Self {
         let mut ticks = interval(KEEP_ALIVE_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self { state: State::Deciding { turn, ticks }, dialect }

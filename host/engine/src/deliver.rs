@@ -109,7 +109,8 @@ impl Deliver<'_> {
             let reply = Reply { status: 200, headers: of_type(EVENT_STREAM), body: ReplyBody::stream(body) };
             return Ok(Delivered { reply, broken });
         }
-        let bytes = translate::collected(self.turn, &self.context(), dialect, reader.collect().await)?;
+        let collected = Box::pin(reader.collect()).await;
+        let bytes = translate::collected(self.turn, &self.context(), dialect, collected)?;
         Ok(Reply { status: 200, headers: of_type(JSON), body: ReplyBody::full(bytes) }.into())
     }
 

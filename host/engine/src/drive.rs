@@ -162,16 +162,17 @@ impl Drive {
         let mut live = Live { attempts: Some(attempts), health: Arc::clone(&self.health) };
         let mut running: Vec<Running> = Vec::new();
         let mut last_failure: Option<Failure> = None;
+        let mut now = tick();
         loop {
             let Some(attempts) = live.attempts.as_mut() else {
                 return Err(Fault::host(Kind::Internal, "internal error").into());
             };
-            let decision = attempts.next(tick(), &mut self.health.lock());
+            let decision = attempts.next(now, &mut self.health.lock());
             match decision {
                 Decision::Start(start) => match self.start(&start) {
                     Ok(future) => running.push(Running { id: start.attempt, leg: start.leg, future }),
                     Err(fault) => {
-                        attempts.on_fault(start.attempt, &fault, tick(), &mut self.health.lock());
+                        attempts.on_fault(start.attempt, &fault, now, &mut self.health.lock());
                         last_failure = Some(fault.into());
                     }
                 },
@@ -181,16 +182,17 @@ impl Drive {
                         let _ = committed.send(());
                     }
                 }
-                Decision::Wait(until) => match wait(&mut running, until).await {
-                    None => {}
-                    Some((id, leg, Ok(delivered))) => {
+                Decision::Wait(until) => {
+                    let ended = wait(&mut running, until).await;
+                    if let Some((id, leg, Ok(delivered))) = ended {
                         return Ok(self.answered(&mut live, id, leg, delivered)?);
                     }
-                    Some((id, _, Err(failure))) => {
-                        attempts.on_fault(id, &failure.fault, tick(), &mut self.health.lock());
+                    now = tick();
+                    if let Some((id, _, Err(failure))) = ended {
+                        attempts.on_fault(id, &failure.fault, now, &mut self.health.lock());
                         last_failure = Some(failure);
                     }
-                },
+                }
                 Decision::Finish(outcome) => return Err(self.failed(attempts, outcome, last_failure)),
             }
         }

@@ -1,6 +1,5 @@
 //! The engine: all that turns need, and the steps of a turn in their order.
 use crate::backend::{Backend, Backends};
-use crate::commit::{Committed, Deciding};
 use crate::conversation::{Conversation, Prepared, ask, prepare};
 use crate::drive::{Drive, Job};
 use crate::gate::Gates;
@@ -11,15 +10,13 @@ use crate::planner::{Planned, Planner};
 use crate::scope::{Means, Scope};
 use crate::store::Values;
 use crate::trace::Traces;
-use crate::turn::{Failure, Reply, ReplyBody, Turn, What};
+use crate::turn::{Failure, Reply, Turn, What};
 use crate::{count, drive, local, table, thinking};
 use arc_swap::ArcSwap;
 use base::{Fault, Kind, NamedRoute, Retry};
 use egress::Egress;
 use futures_util::future::join_all;
 use http::HeaderValue;
-use http::header::{CONTENT_TYPE, HeaderMap};
-use lip_wire::Dialect;
 use lip_wire::lens::Edits;
 use parking_lot::Mutex;
 use routing::health::{Health, HealthRules};
@@ -30,7 +27,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// What one backend offers.
 #[derive(Debug)]
@@ -183,19 +180,27 @@ impl Engine {
         match prepare(self, &turn).await? {
             Prepared::Local(text) => Ok(local::answer(&turn, text)?),
             Prepared::Forward(conversation, edits) => {
-                self.forward(turn, conversation, edits, loop_guard, permit).await
+                if self.must_discover(&turn.model) {
+                    Box::pin(self.offers(false)).await;
+                }
+                let drive = self.drive(turn, conversation, edits, loop_guard, permit)?;
+                if drive.job.turn.may_commit() {
+                    return drive.committing().await;
+                }
+                if drive.thinks() { Box::pin(drive.think_and_run(None)).await } else { drive.run(None).await }
             }
         }
     }
 
-    async fn forward(
+    /// Plans a turn and collects what it needs. No future: what it moves is moved once.
+    fn drive(
         self: &Arc<Self>,
         turn: Turn,
         conversation: Conversation,
         edits: Edits,
         loop_guard: HeaderValue,
         permit: OwnedSemaphorePermit,
-    ) -> Result<Reply, Failure> {
+    ) -> Result<Drive, Fault> {
         let ask = Ask {
             header: turn.header(drive::ROUTE_HEADER),
             rotation: self.next_rotation(),
@@ -203,48 +208,22 @@ impl Engine {
         };
         if self.backends.iter().next().is_none() {
             let fault = Fault::host(Kind::Unavailable, "this host has no backend").code("no_backend");
-            return Err(fault
-                .hint("Put a connector library into a plugins directory; lip plugin list says what is there")
-                .into());
+            return Err(fault.hint(
+                "Put a connector library into a plugins directory; lip plugin list says what is there",
+            ));
         }
-        self.discover_if_asked(&turn.model).await;
         let planned = self.planned(&ask)?;
-        // A turn's head can only go out early where the dialect has something to keep the connection alive with.
-        let may_commit = turn.stream && turn.dialect != Dialect::Gemini && turn.what == What::Generate;
+        let may_commit = turn.may_commit();
         let budgets = Budgets {
             commit_after: self.rules.budgets.commit_after.filter(|_| may_commit),
             ..self.rules.budgets
         };
         let budgets = self.budgets_for(&planned, budgets);
         let health = self.health_for(&planned);
-        let dialect = turn.dialect;
         let (engine, session, through) = (Arc::clone(self), conversation.id(), Vec::new());
         let job = Arc::new(Job { engine, turn, edits, planned, loop_guard, session, through });
-        let (began, permit, conversation) = (drive::now(), Some(permit), Some(conversation));
-        let drive = Drive { job, budgets, began, permit, health, conversation };
-        let thinks = drive.job.turn.what == What::Generate && drive.job.planned.plan.thinker.is_some();
-        if !may_commit {
-            return if thinks { Box::pin(drive.think_and_run(None)).await } else { drive.run(None).await };
-        }
-        let (tell, mut told) = oneshot::channel();
-        let patience = drive.budgets.commit_after.unwrap_or_default();
-        let mut deciding: Deciding =
-            if thinks { Box::pin(drive.think_and_run(Some(tell))) } else { Box::pin(drive.run(Some(tell))) };
-        let decided = tokio::select! {
-            biased;
-            decided = &mut deciding => Some(decided),
-            Ok(()) = &mut told => None,
-            // Nobody looks at the clock while a thinker thinks.
-            () = async { tokio::time::sleep(patience).await }, if thinks => None,
-        };
-        match decided {
-            Some(decided) => decided,
-            None => {
-                let mut headers = HeaderMap::with_capacity(4);
-                headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-                Ok(Reply { status: 200, headers, body: ReplyBody::stream(Committed::new(deciding, dialect)) })
-            }
-        }
+        let (permit, conversation) = (Some(permit), Some(conversation));
+        Ok(Drive { job, budgets, began: drive::now(), permit, health, conversation })
     }
 
     pub(crate) fn next_rotation(&self) -> u64 {
@@ -272,14 +251,10 @@ impl Engine {
     }
 
     /// A bare model name needs the backends' lists to find its place, where no default says where it goes.
-    async fn discover_if_asked(&self, model: &str) {
-        if self.backends.default().is_some()
-            || model.contains(':')
-            || self.planner.load().table.lists(None, model).is_some()
-        {
-            return;
-        }
-        self.offers(false).await;
+    fn must_discover(&self, model: &str) -> bool {
+        self.backends.default().is_none()
+            && !model.contains(':')
+            && self.planner.load().table.lists(None, model).is_none()
     }
 
     /// The models of every backend that is ready, asked at the same time.

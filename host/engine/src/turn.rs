@@ -47,7 +47,7 @@ pub struct Turn {
     /// Whose request it is: no caller reaches another's sessions. Not a secret.
     pub caller: String,
     /// Where one backend has itself the conversation that the body repeats: the shorter body for that one.
-    pub shorthand: Option<Shorthand>,
+    pub shorthand: Option<Box<Shorthand>>,
 }
 
 /// A body that points at an earlier answer instead of repeating the conversation.
@@ -63,6 +63,11 @@ impl Turn {
     /// A header's value, if it is text.
     pub fn header(&self, name: impl AsHeaderName) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// May its head go out before it is decided? Only where the dialect has something to keep the connection alive with.
+    pub(crate) fn may_commit(&self) -> bool {
+        self.stream && self.dialect != Dialect::Gemini && self.what == What::Generate
     }
 
     /// A turn within this one. The client's headers mean something in the client's dialect alone.

@@ -6,6 +6,9 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http::request::Parts;
 use http_body::Body as _;
 use http_body_util::BodyExt;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 /// Bytes that are read and thrown away before an early refusal, so that the client sees the refusal and not a reset.
@@ -34,7 +37,15 @@ pub(crate) async fn read(parts: &Parts, mut body: Body, max: usize, time: Durati
         drain(body).await;
         return Err(too_large(max));
     }
-    match tokio::time::timeout(time, collect(&mut body, length, max)).await {
+    let read = {
+        let mut reading = pin!(collect(&mut body, length, max));
+        // Most bodies come with their heads: nobody looks at a clock for them.
+        match poll_fn(|cx| Poll::Ready(reading.as_mut().poll(cx))).await {
+            Poll::Ready(read) => Ok(read),
+            Poll::Pending => tokio::time::timeout(time, reading).await,
+        }
+    };
+    match read {
         Ok(Ok(Some(bytes))) => Ok(bytes),
         Ok(Ok(None)) => {
             drain(body).await;

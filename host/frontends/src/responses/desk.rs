@@ -103,7 +103,8 @@ impl Desk {
         let body = expand::whole(&turn.lens, &found, self.app.limits.body_bytes)?;
         let mut headers = turn.headers;
         continue_session(&mut headers, found.session.as_deref());
-        let shorthand = found.upstream.clone().map(|backend| Shorthand { backend, lens: turn.lens });
+        let short = |backend| Box::new(Shorthand { backend, lens: turn.lens });
+        let shorthand = found.upstream.clone().map(short);
         let turn = Turn { lens: scanned(DIALECT, &body)?, headers, shorthand, ..turn };
         Ok(Ready { turn, record })
     }
