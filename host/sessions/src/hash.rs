@@ -5,14 +5,48 @@ use twox_hash::xxhash3_128::Hasher;
 /// Not a cryptographic hash, for every byte of every request passes through it: a collision can only be had within one
 /// caller's own sessions, which every key is scoped by.
 fn digest<'a>(kind: &str, parts: impl IntoIterator<Item = &'a [u8]>) -> [u8; 16] {
-    let mut hasher = Hasher::new();
-    hasher.write(kind.as_bytes());
+    let mut gathered = Gathered { few: [0; FEW], n: 0, many: None };
+    gathered.write(kind.as_bytes());
     for part in parts {
         // The length keeps ("ab", "c") apart from ("a", "bc").
-        hasher.write(&(part.len() as u64).to_le_bytes());
-        hasher.write(part);
+        gathered.write(&(part.len() as u64).to_le_bytes());
+        gathered.write(part);
     }
-    hasher.finish_128().to_le_bytes()
+    gathered.hash().to_le_bytes()
+}
+
+/// Bytes that are hashed at once.
+const FEW: usize = 512;
+
+/// Bytes to be hashed: few at once, more as a stream, which has to be set up.
+struct Gathered {
+    few: [u8; FEW],
+    n: usize,
+    many: Option<Hasher>,
+}
+
+impl Gathered {
+    fn few(&self) -> &[u8] {
+        self.few.get(..self.n).unwrap_or_default()
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(many) = &mut self.many {
+            many.write(bytes);
+        } else if let Some(room) = self.few.get_mut(self.n..self.n + bytes.len()) {
+            room.copy_from_slice(bytes);
+            self.n += bytes.len();
+        } else {
+            let mut many = Hasher::new();
+            many.write(self.few());
+            many.write(bytes);
+            self.many = Some(many);
+        }
+    }
+
+    fn hash(&self) -> u128 {
+        self.many.as_ref().map_or_else(|| Hasher::oneshot(self.few()), Hasher::finish_128)
+    }
 }
 
 /// The digest of two digests: one block, without the set-up of a stream.
@@ -185,6 +219,17 @@ mod tests {
         let pair = chains(&all[..2]);
         assert_ne!(pair[1], chains(&[all[1], all[0]])[1]);
         assert_eq!(pair[1], pair[0].then(all[1]));
+    }
+
+    #[test]
+    fn few_bytes_are_hashed_as_many_are() {
+        for n in [0, 1, 240, FEW - 14, FEW - 13, FEW - 12, 5000] {
+            let (text, mut stream) = (vec![7; n], Hasher::new());
+            stream.write(b"scope");
+            stream.write(&(n as u64).to_le_bytes());
+            stream.write(&text);
+            assert_eq!(digest("scope", [&text[..]]), stream.finish_128().to_le_bytes(), "{n}");
+        }
     }
 
     #[test]
