@@ -59,9 +59,33 @@ fn finish(response: &mut Response<Body>) {
     headers.entry(REQUEST_ID).or_insert_with(new_request_id);
 }
 
+/// `req-PROCESS-NUMBER`, both in hexadecimal digits.
 fn new_request_id() -> HeaderValue {
     static NEXT: AtomicU64 = AtomicU64::new(1);
-    static PROCESS: LazyLock<u32> = LazyLock::new(std::process::id);
-    let id = format!("req-{:x}-{:x}", *PROCESS, NEXT.fetch_add(1, Ordering::Relaxed));
+    static PREFIX: LazyLock<String> = LazyLock::new(|| format!("req-{:x}-", std::process::id()));
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let mut id = Vec::with_capacity(PREFIX.len() + 16);
+    id.extend_from_slice(PREFIX.as_bytes());
+    // Not through a formatter, which costs as much as the rest of the head.
+    let n_digits = number.checked_ilog2().unwrap_or_default() / 4;
+    id.extend((0..=n_digits).rev().map(|at| match (number >> (4 * at)) as u8 & 15 {
+        digit @ 0..10 => b'0' + digit,
+        digit => b'a' - 10 + digit,
+    }));
     HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("req-0"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn request_ids_count_up() {
+        let ids: Vec<HeaderValue> = (0..20).map(|_| new_request_id()).collect();
+        let number = |id: &HeaderValue| u64::from_str_radix(id.to_str().ok()?.rsplit('-').next()?, 16).ok();
+        let numbers: Vec<u64> = ids.iter().filter_map(number).collect();
+        assert!(numbers.len() == ids.len() && numbers.windows(2).all(|two| two[0] < two[1]), "{ids:?}");
+        let prefix = format!("req-{:x}-", std::process::id());
+        assert!(ids.iter().all(|id| id.as_bytes().starts_with(prefix.as_bytes())), "{ids:?}");
+    }
 }
