@@ -8,7 +8,6 @@ use axum::body::Body;
 use axum::extract::State;
 use http::{HeaderName, HeaderValue, Method, Request, Response};
 use hyper::body::Incoming;
-use hyper::service::Service;
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::IpAddr;
@@ -49,32 +48,47 @@ fn head_bytes(request: &Request<Body>) -> usize {
     target + request.headers().iter().map(header).sum::<usize>()
 }
 
-type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+type Answer = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
 
-impl Service<Request<Incoming>> for Door {
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = Answer;
+/// Where a request goes.
+enum Way {
+    Chat(Request<Body>),
+    Messages(Request<Body>),
+    Other(Answer),
+}
 
-    fn call(&self, request: Request<Incoming>) -> Answer {
-        let mut request = request.map(Body::new);
+impl Door {
+    /// Answers a request. Not boxed: a connection keeps the room for one answer, and most of its requests are turns.
+    pub fn answer(
+        &self,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Result<Response<Body>, Infallible>> + Send + use<> {
+        let (way, app) = (self.way(request.map(Body::new)), State(Arc::clone(&self.app)));
+        async move {
+            Ok(match way {
+                Way::Chat(request) => openai_chat::create(app, request).await,
+                Way::Messages(request) => anthropic::create(app, request).await,
+                Way::Other(answer) => answer.await,
+            })
+        }
+    }
+
+    fn way(&self, mut request: Request<Body>) -> Way {
         let head_max = self.app.limits.head_bytes;
         if head_bytes(&request) > head_max {
-            return Box::pin(async move { Ok(head_too_large(request, head_max).await) });
+            return Way::Other(Box::pin(head_too_large(request, head_max)));
         }
-        let app = State(Arc::clone(&self.app));
         if request.method() == Method::POST {
             match request.uri().path() {
-                openai_chat::PATH => {
-                    return Box::pin(async { Ok(openai_chat::create(app, request).await) });
-                }
-                anthropic::PATH => return Box::pin(async { Ok(anthropic::create(app, request).await) }),
+                openai_chat::PATH => return Way::Chat(request),
+                anthropic::PATH => return Way::Messages(request),
                 _ => {}
             }
         }
         if self.is_local && request.uri().path().starts_with(diagnostics::PREFIX) {
             request.extensions_mut().insert(Local);
         }
-        Box::pin(self.router.clone().call(request))
+        let answer = self.router.clone().call(request);
+        Way::Other(Box::pin(async { answer.await.unwrap_or_else(|never| match never {}) }))
     }
 }

@@ -1,5 +1,6 @@
 //! The accept loop: TCP_NODELAY on every socket, bounded heads, a graceful end.
 use crate::door::Door;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
@@ -43,8 +44,9 @@ pub async fn serve(listener: TcpListener, door: Door, head_bytes: usize, shutdow
             () = &mut shutdown => break,
         };
         prepare(&stream);
-        let connection =
-            builder.serve_connection_with_upgrades(TokioIo::new(stream), door.reached_from(peer.ip()));
+        let door = door.reached_from(peer.ip());
+        let service = service_fn(move |request| door.answer(request));
+        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
         let connection = graceful.watch(connection.into_owned());
         tokio::spawn(async move {
             if let Err(error) = connection.await {

@@ -72,7 +72,8 @@ impl World {
     fn connect(&self) -> Connection<DuplexStream> {
         let (near, far) = duplex(64 << 10);
         let door = Door::new(Arc::clone(&self.app));
-        let serving = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(far), door);
+        let service = hyper::service::service_fn(move |request| door.answer(request));
+        let serving = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(far), service);
         tokio::spawn(serving);
         Connection::over(near)
     }
