@@ -16,8 +16,9 @@ use http::{HeaderMap, Method, Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::HttpConnector;
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Carries the ids of the hosts that a request has passed, so that a host which is pointed at itself fails at once.
 pub const LOOP_GUARD: HeaderName = HeaderName::from_static("x-llmproxy-loop-guard");
@@ -114,14 +115,32 @@ impl Egress {
     /// # Errors
     /// An upstream fault that names the host, never the URL's query or a header.
     pub async fn send(&self, call: Call, head: Option<Duration>) -> Result<Head, Fault> {
+        self.send_for(call, head, None).await
+    }
+
+    /// As [`Egress::send`], for one who gives up by himself at `given_up`: a timer for a later moment would never go off.
+    ///
+    /// # Errors
+    /// As [`Egress::send`].
+    pub async fn send_for(
+        &self,
+        call: Call,
+        head: Option<Duration>,
+        given_up: Option<Instant>,
+    ) -> Result<Head, Fault> {
         let limit = head.map_or(self.deadlines.head, |own| own.min(self.deadlines.head));
+        let is_timed = given_up.is_none_or(|at| at > tokio::time::Instant::now().into_std() + limit);
         let target = call.target.clone();
-        let answer = match tokio::time::timeout(limit, self.exchange(call)).await {
-            Ok(answer) => answer?,
-            Err(_) => {
-                let sentence = format!("{target} sent no answer within {} s", limit.as_secs_f32());
-                return Err(Fault::upstream(Kind::Timeout, sentence).code("upstream_timeout"));
-            }
+        let mut exchange = pin!(self.exchange(call));
+        let answer = match is_timed {
+            false => exchange.await?,
+            true => match tokio::time::timeout(limit, exchange.as_mut()).await {
+                Ok(answer) => answer?,
+                Err(_) => {
+                    let sentence = format!("{target} sent no answer within {} s", limit.as_secs_f32());
+                    return Err(Fault::upstream(Kind::Timeout, sentence).code("upstream_timeout"));
+                }
+            },
         };
         let (response, line) = answer;
         let (mut parts, incoming) = response.into_parts();

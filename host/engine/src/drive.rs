@@ -4,6 +4,7 @@ use crate::conversation::Conversation;
 use crate::deliver::Delivered;
 use crate::engine::Engine;
 use crate::planner::Planned;
+use crate::scope::Parent;
 use crate::settle::{Form, Settling};
 use crate::trace::Trace;
 use crate::turn::{Failure, Reply, ReplyBody, Turn};
@@ -204,7 +205,8 @@ impl Drive {
         let leg = job.planned.plan.legs.get(start.leg.0).ok_or_else(internal)?;
         let backend = job.engine.backend(&leg.backend)?;
         let mut scope = job.engine.scope(backend, start.key, &job.loop_guard);
-        scope.parent = Some((Arc::clone(job), start.end_by));
+        let Start { first_output_by, end_by, .. } = *start;
+        scope.parent = Some(Parent { job: Arc::clone(job), first_output_by, end_by });
         tracing::debug!(%leg, key = start.key, "attempt");
         Ok(Box::pin(attempt(Try { job: Arc::clone(job), leg: start.leg, scope: Arc::new(scope) })))
     }

@@ -31,8 +31,17 @@ pub(crate) struct Scope {
     /// Position of the API key in use.
     pub(crate) key: usize,
     pub(crate) loop_guard: HeaderValue,
-    /// The turn and its end, for the turns that its connector asks for; none outside a turn.
-    pub(crate) parent: Option<(Arc<Job>, Instant)>,
+    /// None outside a turn.
+    pub(crate) parent: Option<Parent>,
+}
+
+/// The turn that an attempt belongs to.
+#[derive(Clone)]
+pub(crate) struct Parent {
+    pub(crate) job: Arc<Job>,
+    /// Without output until then the attempt is dropped.
+    pub(crate) first_output_by: Instant,
+    pub(crate) end_by: Instant,
 }
 
 impl Scope {
@@ -64,7 +73,8 @@ impl Scope {
     ) -> Result<Upstream, Fault> {
         let headers = passage.headers(self.key, client);
         let call = self.signed(passage.method.clone(), passage.target.clone(), headers, body);
-        let head = self.means.egress.send(call, passage.timeout).await?;
+        let given_up = self.parent.as_ref().map(|parent| parent.first_output_by);
+        let head = self.means.egress.send_for(call, passage.timeout, given_up).await?;
         Ok(upstream(head))
     }
 
@@ -119,7 +129,9 @@ impl Effects for Scope {
                 })
             }
             Effect::Dispatch { meta, body } => match self.parent.clone() {
-                Some((job, end_by)) => Box::pin(dispatch::run(job, end_by, name.to_owned(), meta, body)),
+                Some(Parent { job, end_by, .. }) => {
+                    Box::pin(dispatch::run(job, end_by, name.to_owned(), meta, body))
+                }
                 None => {
                     ready(Outcome::Failed(Refusal::Denied, "only a turn may ask for another turn".to_owned()))
                 }
