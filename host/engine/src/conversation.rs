@@ -3,6 +3,7 @@ use crate::engine::Engine;
 use crate::fingerprint::{client, hashes, history_places, text_hash};
 use crate::hearing::{Hearing, first_answer};
 use crate::turn::{Turn, What};
+use crate::unwritten::Unwritten;
 use crate::view::SessionView;
 use base::{Fault, Kind, SessionSettings};
 use commands::{Scan, Syntax, reply_text, run, scan};
@@ -14,6 +15,7 @@ use sessions::{
     keep, message_hash, resolve, session_in_user_id, splices, turn_keys,
 };
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 static SESSION: HeaderName = HeaderName::from_static("x-session-id");
@@ -32,6 +34,8 @@ pub(crate) struct Conversation {
     changed: Option<Box<SessionSettings>>,
     /// Listens to the answer of a first turn that nothing else tells from others.
     hearing: Option<Box<Hearing>>,
+    /// The session, where nobody knows it before its first turn has ended.
+    unwritten: Option<Box<Unwritten>>,
     /// Did a thinker's notes go with the request?
     thought: bool,
 }
@@ -60,7 +64,7 @@ pub(crate) fn now_ms() -> u64 {
 }
 
 /// Finds the session, carries out commands, and says what must not go upstream.
-pub(crate) async fn prepare(engine: &Engine, turn: &Turn) -> Result<Prepared, Fault> {
+pub(crate) async fn prepare(engine: &Arc<Engine>, turn: &Turn) -> Result<Prepared, Fault> {
     let places = history_places(turn);
     let history = hashes(turn, &places);
     let chains = chains(&history);
@@ -92,6 +96,7 @@ pub(crate) async fn prepare(engine: &Engine, turn: &Turn) -> Result<Prepared, Fa
         hearing: Beginning::of(&hints)
             .filter(|_| turn.what == What::Generate)
             .map(|beginning| Box::new(Hearing::new(beginning, turn.dialect))),
+        unwritten: None,
         thought: false,
     };
     let mut update = turn_keys(&hints, None);
@@ -105,13 +110,16 @@ pub(crate) async fn prepare(engine: &Engine, turn: &Turn) -> Result<Prepared, Fa
             done.local
         }
     };
-    if turn.what == What::Generate {
+    let says_nothing = update.changes.is_empty() && update.hidden.is_empty();
+    if says_nothing && conversation.hearing.is_some() && found.is_unnamed() {
+        conversation.unwritten = Some(Box::new(Unwritten::new(engine, found.session, update)));
+    } else if turn.what == What::Generate {
         keep(&engine.sessions, &found, update, now).await?;
     }
     Ok(match local {
         Some(text) => {
-            if let Some(update) = conversation.hearing.and_then(|hearing| hearing.heard_text(&text)) {
-                engine.sessions.update_now(found.session.id, update, now);
+            if let Some(update) = conversation.hearing.take().and_then(|hearing| hearing.heard_text(&text)) {
+                engine.sessions.update_now(conversation.session.id, update, now);
             }
             Prepared::Local(text)
         }
@@ -151,7 +159,7 @@ impl Conversation {
     }
 
     /// The answer has come to its good end.
-    pub(crate) fn answered(&self, engine: &Engine, plan: &Plan) {
+    pub(crate) fn answered(&mut self, engine: &Engine, plan: &Plan) {
         let update = Update {
             used_oneoff: self.settings().route.oneoff.clone().filter(|_| plan.uses_oneoff),
             counts_turn: true,
@@ -159,7 +167,12 @@ impl Conversation {
             thinker_rests: self.thought.then_some(engine.rules.thinker_rests),
             ..self.hearing.as_ref().and_then(|hearing| hearing.heard()).unwrap_or_default()
         };
-        engine.sessions.update_now(self.session.id, update, now_ms());
+        match self.unwritten.take() {
+            Some(unwritten) => unwritten.write(update),
+            None => {
+                engine.sessions.update_now(self.session.id, update, now_ms());
+            }
+        }
     }
 
     /// Takes old commands and their local answers out of the replayed history.

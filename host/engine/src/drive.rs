@@ -110,7 +110,7 @@ impl Ledger {
             }
         }
         self.note(fault);
-        if let (None, Some(conversation)) = (fault, &self.conversation) {
+        if let (None, Some(conversation)) = (fault, &mut self.conversation) {
             conversation.answered(&self.engine, self.attempts.plan());
         }
     }

@@ -36,6 +36,7 @@ mod trace;
 mod translate;
 mod translated;
 mod turn;
+mod unwritten;
 mod view;
 mod whole;
 mod wire;

@@ -1,6 +1,7 @@
 //! Which session a request belongs to.
 use crate::{
     hash::{Chain, Histories, Key, MessageHash, Scope, SessionId},
+    memory::Memory,
     session::{Session, Update},
     store::{Store, UnixMs},
 };
@@ -105,6 +106,13 @@ pub struct Resolved {
     origin: Origin,
 }
 
+impl Resolved {
+    /// True if it is new and has no name: until it has answered, no other request can mean it by right.
+    pub fn is_unnamed(&self) -> bool {
+        self.how == How::New && matches!(self.origin, Origin::Fresh { name: None })
+    }
+}
+
 /// Where a session comes from.
 #[derive(Clone, Copy, Debug)]
 enum Origin {
@@ -158,6 +166,22 @@ const fn found(session: Session, how: How) -> Resolved {
 
 const fn new(session: Session, name: Option<Key>, how: How) -> Resolved {
     Resolved { session, how, origin: Origin::Fresh { name } }
+}
+
+/// Remembers a new session without a name once its first turn has ended, with what its parts add: it is written once and not at
+/// the turn's start as well.
+pub fn keep_ended(
+    memory: &Memory,
+    mut session: Session,
+    parts: impl IntoIterator<Item = Update>,
+    now: UnixMs,
+) {
+    let mut keys = Vec::with_capacity(2);
+    for mut part in parts {
+        keys.extend(part.key.take());
+        session.apply(part, now);
+    }
+    memory.create_now(session, None, keys, now);
 }
 
 /// Remembers what a turn adds to its session, and the session itself if it is new.

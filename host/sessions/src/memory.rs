@@ -95,12 +95,19 @@ impl Memory {
         })
     }
 
-    /// Keeps a new session, as [`Store::create`].
-    pub fn create_now(&self, session: Session, name: Option<Key>, key: Option<Key>, now: UnixMs) {
+    /// Keeps a new session, as [`Store::create`], with any number of keys.
+    pub fn create_now(
+        &self,
+        session: Session,
+        name: Option<Key>,
+        keys: impl IntoIterator<Item = Key>,
+        now: UnixMs,
+    ) {
+        let keys = keys.into_iter().collect();
         let mut inner = self.inner.lock();
         inner.expire(now);
         inner.forget(session.id);
-        inner.insert(session, name, key);
+        inner.insert(session, name, keys);
     }
 
     /// Applies an update, as [`Store::update`].
@@ -131,13 +138,13 @@ impl Inner {
         }
     }
 
-    fn insert(&mut self, session: Session, name: Option<Key>, key: Option<Key>) {
+    fn insert(&mut self, session: Session, name: Option<Key>, keys: VecDeque<Key>) {
         let (id, scope) = (session.id, session.scope);
-        for key in [Some(Key::own(scope, id)), name, key].into_iter().flatten() {
+        for key in [Some(Key::own(scope, id)), name].into_iter().flatten().chain(keys.iter().copied()) {
             self.keys.insert(key, id);
         }
         self.scopes.entry(scope).or_default().insert(id);
-        let mut slot = Slot { session, name, keys: key.into_iter().collect(), bytes: 0 };
+        let mut slot = Slot { session, name, keys, bytes: 0 };
         slot.bytes = slot.weigh();
         self.bytes += slot.bytes;
         self.sessions.insert(id, slot);

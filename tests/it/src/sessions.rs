@@ -2,7 +2,7 @@
 use crate::talk::{Tongue, says, ways};
 use crate::team::{Chat, Team};
 use serde_json::{Value, json};
-use stage::{Call, Upstream};
+use stage::{Call, Reply, Upstream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 fn plain(words: &str) -> Value {
@@ -138,4 +138,15 @@ async fn conversations_that_begin_alike_are_told_apart_by_their_first_answer() {
         assert_eq!(a.say("and a?").await, "anthropic speaks", "{tongue:?} {stream}");
         assert!(b.say("and b again?").await.starts_with("answer "), "{tongue:?} {stream}");
     }
+}
+
+/// A new session is written when its first turn has ended: also a turn that failed.
+#[tokio::test]
+async fn conversation_goes_on_after_a_first_turn_that_failed() {
+    let failing = Upstream::by(|_| Reply::json(400, r#"{"error":{"message":"no such thing"}}"#)).await;
+    let team = Team::of("", vec![("openai", failing)], |builder| builder).await;
+    assert_eq!(team.lip.send(Call::chat(plain("first").to_string())).await.status, 400);
+    let messages = json!([{"role": "user", "content": "first"}, {"role": "user", "content": "!/why"}]);
+    let why = ask(&team, Call::chat(json!({"model": "gpt-5", "messages": messages}).to_string())).await;
+    assert!(why.contains("no such thing"), "{why}");
 }
