@@ -33,11 +33,11 @@ pub(crate) struct Description {
     pub(crate) chooses_model: bool,
     /// Whether it may use its tools; none: as the host says.
     pub(crate) permissions: Option<Policy>,
-    /// Where its tools are shown.
-    pub(crate) show_tools: ShowTools,
+    /// Where its tools are shown; none: among the thoughts.
+    pub(crate) show_tools: Option<ShowTools>,
     /// Texts that begin so are no answer.
     pub(crate) drops: Vec<String>,
-    /// Answers to requests of its own invention, by method.
+    /// Answers to requests of its own invention, by method, which may be a pattern with one `*`; the most exact one counts.
     pub(crate) answers: BTreeMap<String, Value>,
     /// The login that `authenticate` is asked for when it says that it needs one; none: the user logs in.
     pub(crate) login: Option<String>,
@@ -77,6 +77,12 @@ impl Description {
         Ok(it)
     }
 
+    /// The answer to a request of its own invention.
+    pub(crate) fn answer(&self, method: &str) -> Option<&Value> {
+        let fitting = self.answers.iter().filter(|(pattern, _)| lip_wire::pattern::fits(pattern, method));
+        fitting.max_by_key(|(pattern, _)| pattern.len()).map(|(_, answer)| answer)
+    }
+
     /// How long it may be silent in a turn, if it says so.
     pub(crate) fn silence(&self) -> Option<Duration> {
         self.silence_ms.filter(|ms| *ms > 0).map(Duration::from_millis)
@@ -97,8 +103,17 @@ mod tests {
         let json =
             r#"{"programs":["gemini"],"args":["--acp"],"permissions":"allow","show_tools":"off","later":1}"#;
         let it = Description::read(json.as_bytes()).unwrap();
-        assert_eq!((it.permissions, it.show_tools), (Some(Policy::Allow), ShowTools::Off));
+        assert_eq!((it.permissions, it.show_tools), (Some(Policy::Allow), Some(ShowTools::Off)));
         assert_eq!(it.silence(), None);
+    }
+
+    #[test]
+    fn most_exact_answer_counts() {
+        let json = r#"{"programs":["a"],"answers":{"cursor/*":{},"cursor/ask":1}}"#;
+        let it = Description::read(json.as_bytes()).unwrap();
+        assert_eq!(it.answer("cursor/ask"), Some(&Value::from(1)));
+        assert_eq!(it.answer("cursor/task"), Some(&Value::Object(serde_json::Map::new())));
+        assert_eq!(it.answer("fs/read_text_file"), None);
     }
 
     #[test]

@@ -45,5 +45,5 @@ pub(crate) fn crowded(sentence: String) -> Fault {
     let fault = Fault::host(Kind::Unavailable, sentence).code("too_many_agents");
     fault
         .retry(Retry::Elsewhere)
-        .hint("limits.agents and the backend's processes say how many may run; lip agents lists them")
+        .hint("agents.processes and the backend's processes say how many may run; lip agents lists them")
 }

@@ -21,20 +21,17 @@ pub struct Scheduled {
 pub struct Idle {
     generation: u64,
     due: Option<Instant>,
-    in_turn: bool,
 }
 
 impl Idle {
     /// A turn begins. True: a kill was scheduled and is not any more.
     pub const fn turn_began(&mut self) -> bool {
-        self.in_turn = true;
         self.due.take().is_some()
     }
 
     /// A turn is over, and the agent lives: also one that failed, that was cancelled, or that never came to its prompt. `delay`: none
     /// where idle agents are kept.
     pub fn turn_ended(&mut self, now: Instant, delay: Option<Duration>) -> Option<Scheduled> {
-        self.in_turn = false;
         self.generation += 1;
         self.due = delay.and_then(|delay| now.checked_add(delay));
         self.due.map(|at| Scheduled { at, generation: Generation(self.generation) })
@@ -42,16 +39,12 @@ impl Idle {
 
     /// The agent is gone, for whatever reason. True: a kill was scheduled.
     pub const fn gone(&mut self) -> bool {
-        self.in_turn = false;
         self.due.take().is_some()
     }
 
     /// A timer went off: is the agent to be ended? Not if that kill was cancelled or replaced, or a turn has begun.
     pub const fn fired(&mut self, generation: Generation) -> bool {
-        if self.in_turn || self.generation != generation.0 {
-            return false;
-        }
-        self.due.take().is_some()
+        self.generation == generation.0 && self.due.take().is_some()
     }
 
     /// When the agent is ended if nobody talks to it.

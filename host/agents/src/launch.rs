@@ -47,8 +47,6 @@ pub enum Sameness {
 /// What was left of a program and of all that it had started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Killed {
-    /// Processes that had to be ended by force.
-    pub forced: usize,
     /// Processes that were still there at the end of the ladder.
     pub survivors: usize,
 }
@@ -89,4 +87,14 @@ pub trait Launch: Send + Sync {
     /// # Errors
     /// The system's own: not found, not executable, no such directory, no more processes.
     fn launch(&self, command: &Command) -> Soon<'_, io::Result<Started>>;
+}
+
+/// Starts nothing: for hosts without agents.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Nothing;
+
+impl Launch for Nothing {
+    fn launch(&self, _: &Command) -> Soon<'_, io::Result<Started>> {
+        Box::pin(async { Err(io::Error::new(io::ErrorKind::Unsupported, "this host starts no agents")) })
+    }
 }

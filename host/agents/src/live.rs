@@ -222,7 +222,7 @@ impl Live {
         method: &str,
         description: &Description,
     ) {
-        match description.answers.get(method) {
+        match description.answer(method) {
             Some(answer) => self.wire.answer(id, answer),
             None => self.wire.refuse(id, method),
         }
@@ -236,6 +236,9 @@ impl Live {
                 Broken::Nonsense(why) => fault::nonsense(&why),
                 Broken::Closed => {
                     let exit = timeout(EXIT_WAIT, running.ended()).await.ok();
+                    if exit.is_some() {
+                        let _ = timeout(EXIT_WAIT, last_words.over()).await;
+                    }
                     fault::ended(exit, &last_words.shown())
                 }
             }

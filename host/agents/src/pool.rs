@@ -2,9 +2,11 @@
 use crate::acp::setup::Offered;
 use crate::describe::Description;
 use crate::fault;
-use crate::launch::{Command, Launch, Sameness};
-use crate::limits::{Full, Limits, Place};
+use crate::launch::{Command, Launch, Nothing, Sameness};
+use crate::limits::{Limits, Place};
+use crate::lists::{List, Lists};
 use crate::live::Live;
+use crate::once::{self, Output};
 use crate::out::{Answer, Out};
 use crate::rules::{Ask, Row, Rules};
 use crate::slot::{Key, Phase, Slot};
@@ -36,11 +38,19 @@ impl std::fmt::Debug for Agents {
     }
 }
 
-struct Pool {
+/// A pool that starts nothing.
+impl Default for Agents {
+    fn default() -> Self {
+        Self::new(Rules::default(), Nothing)
+    }
+}
+
+pub(crate) struct Pool {
     rules: Rules,
     launch: Box<dyn Launch>,
-    limits: Limits,
-    slots: Mutex<HashMap<Key, Arc<Slot>>>,
+    pub(crate) limits: Limits,
+    lists: Lists,
+    pub(crate) slots: Mutex<HashMap<Key, Arc<Slot>>>,
     is_closing: AtomicBool,
 }
 
@@ -58,7 +68,8 @@ impl Agents {
         let limits = Limits::new(rules.agents_max, rules.of_backend_max);
         let launch = Box::new(launch);
         let is_closing = AtomicBool::new(false);
-        Self(Arc::new(Pool { rules, launch, limits, slots: Mutex::default(), is_closing }))
+        let (lists, slots) = (Lists::default(), Mutex::default());
+        Self(Arc::new(Pool { rules, launch, limits, lists, slots, is_closing }))
     }
 
     /// Carries out one turn. The answer begins when the agent has said something; dropping it cancels the turn.
@@ -76,24 +87,38 @@ impl Agents {
         }
     }
 
-    /// The models that the agent of `ask` offers. Starts one that is ended again.
+    /// The models that an agent of `backend` offers. Where none has told lately, one is started and ended again, also when nobody waits
+    /// for it any more: the next one who asks gets the list.
     ///
     /// # Errors
     /// It cannot be started, or is not logged in.
-    pub async fn models(&self, ask: Ask) -> Result<Vec<Offered>, Fault> {
-        let pool = &self.0;
-        let description = Description::read(&ask.agent).map_err(|why| Fault::plugin(Kind::Internal, why))?;
-        let workspace =
-            match workspace::choose(None, description.workspace.as_deref(), pool.rules.allows_system_dirs) {
-                Ok(workspace) => workspace,
-                Err(_) => std::env::temp_dir(),
-            };
-        let command = program::command(&description, &workspace, &pool.rules.env, &pool.rules.hidden_env)?;
-        let place = pool.place(&ask.backend, &description, Instant::now() + pool.rules.queue).await?;
-        let mut live = pool.start(&command, &description, place).await?;
-        let models = live.opened.model.take().map(|model| model.values).unwrap_or_default();
-        live.end().await;
-        Ok(models)
+    pub async fn models(&self, backend: &str, agent: &[u8]) -> Result<Vec<Offered>, Fault> {
+        let (description, command) = self.0.outside_turns(agent)?;
+        let (pool, backend) = (Arc::clone(&self.0), backend.to_owned());
+        let asking = tokio::spawn(async move {
+            let entry = pool.lists.entry(&backend);
+            let mut list = entry.lock().await;
+            if let Some(models) = list.as_ref().and_then(List::fresh) {
+                return Ok(models);
+            }
+            let place = pool.place(&backend, &description, Instant::now() + pool.rules.queue).await?;
+            let live = pool.start(&command, &description, place).await?;
+            let told = List::of(&live.opened);
+            live.end().await;
+            let models = told.fresh().unwrap_or_default();
+            *list = Some(told);
+            Ok(models)
+        });
+        asking.await.unwrap_or_else(|e| Err(Fault::host(Kind::Internal, "internal error").source(e)))
+    }
+
+    /// Runs the program of `agent` once, with its arguments, for `time` at the most.
+    ///
+    /// # Errors
+    /// It cannot be started, or is not done in time.
+    pub async fn command(&self, agent: &[u8], time: Duration) -> Result<Output, Fault> {
+        let (_, command) = self.0.outside_turns(agent)?;
+        once::run(&*self.0.launch, &command, time.min(self.0.rules.start * 2)).await
     }
 
     /// All agents, by backend and pid.
@@ -148,11 +173,23 @@ impl Pool {
         let (request, _) = decode_request(Dialect::Lip, &ask.body, &UrlParts::default())
             .map_err(|e| Fault::client(Kind::BadRequest, e.to_string()).code("invalid_body"))?;
         let own = description.workspace.as_deref();
-        let workspace = workspace::choose(ask.workspace.as_deref(), own, self.rules.allows_system_dirs)?;
+        let hint = workspace::hint(&request);
+        let wish = hint.as_deref().or(ask.workspace.as_deref());
+        let workspace = workspace::choose(wish, own, self.rules.allows_system_dirs)?;
         let command = program::command(&description, &workspace, &self.rules.env, &self.rules.hidden_env)?;
         let key =
             Key { backend: ask.backend, workspace, model: description.model.clone(), session: ask.session };
         Ok(Task { description, command, request, key })
+    }
+
+    /// What is started where no conversation says where: in the backend's own workspace, else where nothing is.
+    fn outside_turns(&self, agent: &[u8]) -> Result<(Description, Command), Fault> {
+        let description = Description::read(agent).map_err(|why| Fault::plugin(Kind::Internal, why))?;
+        let own = description.workspace.as_deref();
+        let workspace = workspace::choose(None, own, self.rules.allows_system_dirs);
+        let workspace = workspace.unwrap_or_else(|_| std::env::temp_dir());
+        let command = program::command(&description, &workspace, &self.rules.env, &self.rules.hidden_env)?;
+        Ok((description, command))
     }
 
     async fn carry_out(self: Arc<Self>, task: Task, mut out: Out) {
@@ -240,6 +277,7 @@ impl Pool {
         match started {
             Ok(live) => {
                 slot.started(Arc::clone(&live.running));
+                self.lists.learn(&slot.key.backend, &live.opened);
                 Ok(live)
             }
             Err(fault) => {
@@ -252,48 +290,6 @@ impl Pool {
     async fn start(&self, command: &Command, description: &Description, place: Place) -> Result<Live, Fault> {
         let patience = description.start().unwrap_or(self.rules.start);
         Live::start(&*self.launch, command, description, (patience, &self.rules.version), place).await
-    }
-
-    /// A place for one more agent. Where none is free, the agent that was idle longest makes room.
-    async fn place(&self, backend: &str, description: &Description, by: Instant) -> Result<Place, Fault> {
-        let max = description.processes;
-        let full = self.limits.full(backend, max);
-        if let Some(full) = full {
-            self.evict(matches!(full, Full::Backend(_)).then_some(backend)).await;
-        }
-        timeout_at(by, self.limits.take(backend, max)).await.ok().flatten().ok_or_else(|| {
-            fault::crowded(match full {
-                Some(Full::Backend(n)) => format!("all {n} agents of backend \"{backend}\" are busy"),
-                Some(Full::All(n)) => format!("all {n} agents are busy"),
-                None => "no place for another agent became free".to_owned(),
-            })
-        })
-    }
-
-    async fn evict(&self, of: Option<&str>) {
-        let mut idle: Vec<(Instant, Arc<Slot>)> = Vec::new();
-        for slot in self.slots.lock().values() {
-            let seen = slot.seen();
-            if seen.phase == Phase::Idle && of.is_none_or(|backend| slot.key.backend == backend) {
-                idle.push((seen.since, Arc::clone(slot)));
-            }
-        }
-        idle.sort_by_key(|(since, _)| *since);
-        for (_, slot) in idle {
-            if let Ok(mut guard) = Arc::clone(&slot.live).try_lock_owned()
-                && let Some(live) = guard.take()
-            {
-                tracing::info!(
-                    backend = slot.key.backend,
-                    pid = live.running.pid(),
-                    "an idle agent makes room for another"
-                );
-                slot.gone();
-                live.end().await;
-                drop(guard);
-                return self.tidy(&slot);
-            }
-        }
     }
 
     /// A turn is over: the agent waits for the next one, or goes if somebody waits for its place.
@@ -376,7 +372,7 @@ impl Pool {
     }
 
     /// Forgets a slot without an agent that nobody waits for.
-    fn tidy(&self, slot: &Arc<Slot>) {
+    pub(crate) fn tidy(&self, slot: &Arc<Slot>) {
         let mut slots = self.slots.lock();
         // One for the map, one for the caller.
         if Arc::strong_count(slot) <= 2 && slot.seen().phase == Phase::Absent {

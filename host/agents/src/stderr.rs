@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::pin::Pin;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::sync::watch;
 
 /// Bytes that are kept.
 const KEPT_BYTES: usize = 16 << 10;
@@ -17,21 +18,32 @@ const SECRET_BYTES_MIN: usize = 6;
 #[derive(Debug)]
 pub(crate) struct Tail {
     bytes: Mutex<Vec<u8>>,
+    is_over: watch::Sender<bool>,
     secrets: Vec<String>,
 }
 
 impl Tail {
     /// Reads `stderr` until its end, in the background. Values of variables in `env` that are named like secrets are never shown.
     pub(crate) fn of(mut stderr: Pin<Box<dyn AsyncRead + Send>>, env: &[(OsString, OsString)]) -> Arc<Self> {
-        let tail = Arc::new(Self { bytes: Mutex::default(), secrets: secrets(env) });
+        let tail = Arc::new(Self {
+            bytes: Mutex::default(),
+            is_over: watch::Sender::new(false),
+            secrets: secrets(env),
+        });
         let own = Arc::clone(&tail);
         tokio::spawn(async move {
             let mut chunk = vec![0; 4 << 10];
             while let Ok(n @ 1..) = stderr.read(&mut chunk).await {
                 own.push(chunk.get(..n).unwrap_or_default());
             }
+            own.is_over.send_replace(true);
         });
         tail
+    }
+
+    /// Waits until nothing more will be said.
+    pub(crate) async fn over(&self) {
+        let _ = self.is_over.subscribe().wait_for(|is_over| *is_over).await;
     }
 
     fn push(&self, chunk: &[u8]) {
@@ -83,7 +95,7 @@ mod tests {
     fn tail(env: &[(&str, &str)]) -> Tail {
         let env: Vec<_> =
             env.iter().map(|(name, value)| (OsString::from(name), OsString::from(value))).collect();
-        Tail { bytes: Mutex::default(), secrets: secrets(&env) }
+        Tail { bytes: Mutex::default(), is_over: watch::Sender::new(false), secrets: secrets(&env) }
     }
 
     #[test]

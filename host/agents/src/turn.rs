@@ -53,7 +53,11 @@ impl Prompt<'_> {
         // Until it has answered well, nobody knows what it remembers.
         (live.heard, live.is_fresh) = (None, false);
         let model = Some(self.description.model.clone()).filter(|model| !model.is_empty());
-        let translator = Translator::new(self.description.show_tools, self.description.drops.clone(), model);
+        let translator = Translator::new(
+            self.description.show_tools.unwrap_or_default(),
+            self.description.drops.clone(),
+            model,
+        );
         let mut turn =
             Turn { prompt: self, session, id, translator, events: Vec::new(), is_cancelled: false };
         turn.listen(live, out).await

@@ -1,5 +1,6 @@
 //! The directory that an agent works in: absolute, there, readable, and none of the system's.
 use base::{Fault, Kind, Retry};
+use lip_wire::canon::{Fields, Json, Request};
 use std::path::{Component, Path, PathBuf};
 
 /// Directories of the system: an agent there could change the machine.
@@ -11,13 +12,29 @@ const SYSTEM: [&str; 15] = [
 #[cfg(not(unix))]
 const SYSTEM: [&str; 3] = ["C:\\Windows", "C:\\Program Files", "C:\\Program Files (x86)"];
 
+/// Fields of a request, beside those of its dialect, by which clients name a workspace; the first one counts.
+const HINTS: [&str; 4] = ["project_dir", "workspace_path", "cwd", "project"];
+
+/// The workspace that the request itself names.
+pub(crate) fn hint(request: &Request) -> Option<String> {
+    let named = |name: &&str| {
+        let of = |(_, fields): (_, &Fields)| fields.get(name).and_then(Json::read::<String>);
+        request.extensions.iter().find_map(of).filter(|text| is_named(text))
+    };
+    HINTS.iter().find_map(named)
+}
+
+fn is_named(text: &str) -> bool {
+    !matches!(text.trim(), "" | "." | "..")
+}
+
 /// The workspace of a turn: the session's wish, else the backend's own.
 ///
 /// # Errors
 /// There is none, or it cannot be used; the sentence says which and what to do.
 pub(crate) fn choose(wish: Option<&str>, own: Option<&str>, allows_system: bool) -> Result<PathBuf, Fault> {
-    let named = |text: &&str| !matches!(text.trim(), "" | "." | "..");
-    let Some(text) = wish.filter(named).or_else(|| own.filter(named)) else {
+    let named = |text: Option<&str>| text.filter(|text| is_named(text)).map(str::to_owned);
+    let Some(text) = named(wish).or_else(|| named(own)) else {
         return Err(Fault::client(Kind::BadRequest, "the agent has no workspace")
             .retry(Retry::Elsewhere)
             .code("acp_missing_project_workspace")
