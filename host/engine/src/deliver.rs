@@ -9,15 +9,18 @@ use crate::whole::{self, Whole};
 use crate::{gate, headers, redact, translate, wire};
 use base::{Fault, Kind, Retry};
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use lip_wire::Dialect;
 use lip_wire::canon::Request;
 use lip_wire::codec::{CodecError, EncodeCtx};
 use lip_wire::fault::{parse, retry};
 use lip_wire::gate::{Verdict, classify_body};
 use loader::run::Upstream;
+use std::borrow::Cow;
 use std::sync::Arc;
 
+/// Says of an error in dialect `lip` that another backend may do better.
+pub(crate) const ELSEWHERE: HeaderName = HeaderName::from_static("x-lip-elsewhere");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
 
@@ -146,10 +149,18 @@ impl Deliver<'_> {
         let status = if upstream.status < 400 { 502 } else { upstream.status };
         let bytes = whole::read_error(upstream.body).await;
         let bytes = redact::secrets(bytes, self.backend.secrets());
-        let mut fault = wire::upstream(&parse(dialect, status, &bytes));
+        let error = parse(dialect, status, &bytes);
+        let mut fault = wire::upstream(&error);
         let header = |name: &str| upstream.headers.get(name).and_then(|value| value.to_str().ok());
         if let Some(time) = retry::from_headers(header, std::time::SystemTime::now()) {
             fault.retry = Retry::After(time);
+        }
+        if dialect == Dialect::Lip {
+            // A part of this host said it: its word is for the client, and it knows whether others may do better.
+            fault.code = error.code.map(Cow::Owned);
+            if header(ELSEWHERE.as_str()).is_some() {
+                fault.retry = Retry::Elsewhere;
+            }
         }
         let is_readable =
             dialect == self.turn.dialect && status == upstream.status && wire::is_native(dialect, &bytes);

@@ -46,6 +46,8 @@ pub(crate) struct Job {
     pub(crate) loop_guard: HeaderValue,
     /// The conversation's name for connectors; a turn that another turn asked for has that one's.
     pub(crate) session: SessionId,
+    /// Where the conversation wants agents to work.
+    pub(crate) project_dir: Option<String>,
     /// The virtual backends that this turn came through, outermost first.
     pub(crate) through: Vec<String>,
 }
@@ -63,8 +65,9 @@ impl Job {
         let engine = Arc::clone(&self.engine);
         let budgets = Budgets { turn: time, commit_after: None, ..engine.rules.budgets };
         let (health, budgets) = (engine.health_for(&planned), engine.budgets_for(&planned, budgets));
-        let (loop_guard, session) = (self.loop_guard.clone(), self.session);
-        let job = Arc::new(Self { engine, turn, edits, planned, loop_guard, session, through });
+        let (loop_guard, session, project_dir) =
+            (self.loop_guard.clone(), self.session, self.project_dir.clone());
+        let job = Arc::new(Self { engine, turn, edits, planned, loop_guard, session, project_dir, through });
         Drive { job, budgets, began: now(), permit: None, health, conversation: None }
     }
 }

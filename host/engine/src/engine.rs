@@ -12,6 +12,7 @@ use crate::store::Values;
 use crate::trace::Traces;
 use crate::turn::{Failure, Reply, Turn, What};
 use crate::{count, drive, local, table, thinking};
+use agents::Agents;
 use arc_swap::ArcSwap;
 use base::{Fault, Kind, NamedRoute, Retry};
 use egress::Egress;
@@ -94,6 +95,19 @@ impl Default for Rules {
     }
 }
 
+/// What an engine has of the world.
+#[derive(Debug)]
+pub struct Edges {
+    /// Outbound HTTP.
+    pub egress: Egress,
+    /// Agents of this machine.
+    pub agents: Agents,
+    /// The `User-Agent` that providers see.
+    pub user_agent: HeaderValue,
+    /// Unique to this process.
+    pub host_id: HeaderValue,
+}
+
 /// Serves turns. Shared by all frontends.
 #[derive(Debug)]
 pub struct Engine {
@@ -114,14 +128,9 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An engine over these backends. `host_id` is unique to this process.
-    pub fn new(
-        backends: Backends,
-        rules: Rules,
-        egress: Egress,
-        user_agent: HeaderValue,
-        host_id: HeaderValue,
-    ) -> Self {
+    /// An engine over these backends.
+    pub fn new(backends: Backends, rules: Rules, edges: Edges) -> Self {
+        let Edges { egress, agents, user_agent, host_id } = edges;
         let mut health = Health::new(HealthRules::default());
         for backend in backends.iter() {
             health.declare(backend.name(), backend.spec().keys.len().max(1), Rotation::default());
@@ -136,13 +145,18 @@ impl Engine {
             sessions: sessions::Memory::new(rules.sessions),
             ids: Ids::default(),
             traces: Traces::default(),
-            means: Arc::new(Means { egress, user_agent, gates, values: Values::default() }),
+            means: Arc::new(Means { egress, agents, user_agent, gates, values: Values::default() }),
             host_id,
             models: ModelLists::default(),
             rotation: AtomicU64::new(0),
             open_turns: Arc::new(Semaphore::new(rules.turns_max.min(Semaphore::MAX_PERMITS))),
             rules,
         }
+    }
+
+    /// The agents of this machine.
+    pub fn agents(&self) -> &Agents {
+        &self.means.agents
     }
 
     /// The backends.
@@ -221,7 +235,8 @@ impl Engine {
         let budgets = self.budgets_for(&planned, budgets);
         let health = self.health_for(&planned);
         let (engine, session, through) = (Arc::clone(self), conversation.id(), Vec::new());
-        let job = Arc::new(Job { engine, turn, edits, planned, loop_guard, session, through });
+        let project_dir = conversation.settings().project_dir.clone();
+        let job = Arc::new(Job { engine, turn, edits, planned, loop_guard, session, project_dir, through });
         let (permit, conversation) = (Some(permit), Some(conversation));
         Ok(Drive { job, budgets, began: drive::now(), permit, health, conversation })
     }

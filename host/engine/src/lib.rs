@@ -1,4 +1,5 @@
 //! One turn as a loop over explicit steps: who answers, how it is tried, what the client gets. Knows neither axum nor libloading.
+mod agent;
 mod attempt;
 mod backend;
 mod checkup;
@@ -42,7 +43,7 @@ mod whole;
 mod wire;
 
 pub use backend::{Backend, BackendSpec, Backends};
-pub use engine::{Engine, Offer, Rules};
+pub use engine::{Edges, Engine, Offer, Rules};
 pub use lip_wire::Dialect;
 pub use lip_wire::codec::{ChatReasoning, MaxTokensField, RequestOptions};
 pub use manner::Manner;

@@ -1,11 +1,12 @@
 //! Carries out the effects of one attempt: its backend's secrets, its egress list, the host's pool.
 use crate::backend::Backend;
-use crate::dispatch;
 use crate::drive::Job;
 use crate::gate::Gates;
 use crate::passage::Passage;
 use crate::store::Values;
 use crate::turn::Turn;
+use crate::{agent, dispatch};
+use agents::Agents;
 use base::{Fault, Kind};
 use bytes::Bytes;
 use egress::{Call, Egress, Head, Identity, Target};
@@ -22,6 +23,7 @@ pub(crate) struct Means {
     pub(crate) user_agent: HeaderValue,
     pub(crate) gates: Gates,
     pub(crate) values: Values,
+    pub(crate) agents: Agents,
 }
 
 /// What the effects of one attempt may touch.
@@ -104,7 +106,7 @@ fn failed(fault: &Fault) -> Outcome {
     Outcome::Failed(refusal, fault.public())
 }
 
-fn ready(outcome: Outcome) -> EffectFuture {
+pub(crate) fn ready(outcome: Outcome) -> EffectFuture {
     Box::pin(std::future::ready(outcome))
 }
 
@@ -136,7 +138,10 @@ impl Effects for Scope {
                     ready(Outcome::Failed(Refusal::Denied, "only a turn may ask for another turn".to_owned()))
                 }
             },
-            Effect::AgentTurn { .. } | Effect::Token { .. } => ready(Outcome::Failed(
+            Effect::AgentTurn { meta, body } => agent::turn(self, meta, body),
+            Effect::AgentModels { meta } => agent::models(self, meta),
+            Effect::AgentCommand { meta, time } => agent::command(self, meta, time),
+            Effect::Token { .. } => ready(Outcome::Failed(
                 Refusal::Unsupported,
                 "this version of the host does not offer it".to_owned(),
             )),

@@ -13,6 +13,8 @@ use http::{Request, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+mod agents;
+
 pub(crate) const PREFIX: &str = "/v1/diagnostics";
 
 /// Marks a request that came from the host's own machine.
@@ -24,6 +26,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .route(PREFIX, get(standings))
         .route(&format!("{PREFIX}/route"), post(route))
         .route(&format!("{PREFIX}/backends/{{name}}/reactivate"), post(reactivate))
+        .merge(agents::routes())
 }
 
 /// Lets in who has a key and sits at this machine.

@@ -5,7 +5,7 @@ use engine::{BackendSpec, ChatReasoning, Dialect, Manner, MaxTokensField, Reques
 use http::{HeaderValue, Uri};
 use loader::{Auth, ConnectorManifest, Plugin, Registry};
 use serde_json::{Map, Value};
-use settings::{Backend, Env, Resolved, api_keys_from_env};
+use settings::{AccessMode, Backend, Env, Resolved, api_keys_from_env};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -66,7 +66,8 @@ fn spec(name: &str, connector: &str, configured: Option<&Backend>, from: &Setup)
     let named = secrets.keys().map(String::as_str).chain((!keys.is_empty()).then_some(API_KEY));
     config.insert("secrets".to_owned(), named.collect());
     let needs_key = manifest.is_some_and(|m| needs_key(m, configured, &config));
-    let missing = missing((name, connector), configured, manifest, needs_key && keys.is_empty(), registry);
+    let missing = missing((name, connector), configured, manifest, needs_key && keys.is_empty(), registry)
+        .or_else(|| refused(settings, manifest));
     let mut egress = manifest.map(|m| m.egress.clone()).unwrap_or_default();
     let places = config.get(BASE_URLS).and_then(Value::as_object).into_iter().flat_map(Map::values);
     egress.extend(config.get(BASE_URL).into_iter().chain(places).filter_map(|url| place(url.as_str()?)));
@@ -174,6 +175,15 @@ fn is_secret(key: &str) -> bool {
     ["key", "token", "secret", "password"]
         .iter()
         .any(|word| key == *word || key.ends_with(&format!("_{word}")))
+}
+
+/// What is one person's own is for one person.
+fn refused(settings: &Resolved, manifest: Option<&Arc<ConnectorManifest>>) -> Option<String> {
+    let is_personal = |m: &&Arc<ConnectorManifest>| matches!(m.auth, Auth::LocalAgent | Auth::OauthPersonal);
+    let is_shared = settings.access_mode() == AccessMode::MultiUser;
+    manifest.filter(is_personal).filter(|_| is_shared).map(|_| {
+        "it uses the account of one person, and is refused where several use the host; start it with --single-user-mode".to_owned()
+    })
 }
 
 fn missing(

@@ -35,6 +35,7 @@ pub(crate) fn command() -> Command {
                 .arg(refresh_flag())
                 .arg(Arg::new("backend").help("Only this backend")),
         )
+        .subcommand(crate::agents::command(json_flag()))
         .subcommand(crate::route::command())
         .subcommand(
             Command::new("config")
@@ -74,6 +75,7 @@ pub(crate) fn run(matches: ArgMatches) -> Result<(), String> {
         Some(("serve", own)) => serve::run(own),
         Some(("backends", own)) => list::backends(own),
         Some(("models", own)) => model_lists::run(own),
+        Some(("agents", own)) => crate::agents::run(own),
         Some(("plugin", own)) => match own.subcommand() {
             Some(("list", own)) => plugins::list(own),
             Some(("inspect", own)) => inspect::run(own),

@@ -1,5 +1,6 @@
 //! Log lines to stderr.
 use settings::{LogFormat, LogLevel, Resolved};
+use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 
 /// Starts logging as configured. Later calls do nothing.
@@ -22,6 +23,8 @@ pub(crate) fn start(settings: &Resolved) {
     let filter = format!("{level},hyper={quiet},hyper_util={quiet},rustls={quiet},h2={quiet}");
     let builder =
         tracing_subscriber::fmt().with_env_filter(EnvFilter::new(filter)).with_writer(std::io::stderr);
+    // Files and pipes get plain text.
+    let builder = builder.with_ansi(std::io::stderr().is_terminal());
     let _ = match settings.log_format() {
         LogFormat::Text => builder.try_init(),
         LogFormat::Json => builder.json().try_init(),

@@ -1,4 +1,5 @@
 //! The `lip` binary: reads the command line and hands over to one subcommand.
+mod agents;
 mod backends;
 mod cli;
 mod config;
@@ -27,6 +28,11 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // A child that stands between the host and an agent.
+    #[cfg(target_os = "linux")]
+    if let Some(code) = ::agents::warden::intercept(std::env::args_os().skip(1)) {
+        return code;
+    }
     // A child that only tries a library, so that a bad one cannot take the host down.
     if let Some(code) = loader::probe::intercept(std::env::args_os().skip(1)) {
         return code;

@@ -11,11 +11,11 @@ use std::net::IpAddr;
 /// Bytes of an answer that are read.
 const ANSWER_BYTES_MAX: usize = 16 << 20;
 
-/// Posts `question` to `/v1/diagnostics/<what>` of the host that these settings describe.
+/// Posts `question` to `/v1/diagnostics/<what>` of the host that these settings describe, or gets what is there.
 ///
 /// # Errors
 /// No host there, or its own error in words.
-pub(crate) fn ask(settings: &Resolved, what: &str, question: &Value) -> Result<Value, String> {
+pub(crate) fn ask(settings: &Resolved, what: &str, question: Option<&Value>) -> Result<Value, String> {
     let url = format!("http://{}/v1/diagnostics/{what}", address(settings));
     let target = url.parse().map_err(|e| format!("{url}: {e}"))?;
     let target = Target::of(target, false).ok_or_else(|| format!("{url}: it names no host"))?;
@@ -29,8 +29,11 @@ pub(crate) fn ask(settings: &Resolved, what: &str, question: &Value) -> Result<V
         bearer.set_sensitive(true);
         headers.insert(AUTHORIZATION, bearer);
     }
-    let body = Bytes::from(question.to_string());
-    let call = Call { method: Method::POST, target, headers, body };
+    let (method, body) = match question {
+        Some(question) => (Method::POST, Bytes::from(question.to_string())),
+        None => (Method::GET, Bytes::new()),
+    };
+    let call = Call { method, target, headers, body };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|e| e.to_string())?.block_on(async {
         let head = Egress::new(Deadlines::default()).send(call, None).await;

@@ -71,7 +71,7 @@ pub(crate) fn explain(matches: &ArgMatches) -> Result<(), String> {
 fn in_session(matches: &ArgMatches, session: &str) -> Result<(), String> {
     let (settings, _) = setup::settings(matches)?;
     let model = matches.get_one::<String>("selector").map_or("", String::as_str);
-    let answer = operate::ask(&settings, "route", &json!({"model": model, "session": session}))?;
+    let answer = operate::ask(&settings, "route", Some(&json!({"model": model, "session": session})))?;
     match answer.get("text").and_then(Value::as_str).filter(|_| !matches.get_flag("json")) {
         Some(text) => out::line(text.trim_end()),
         None => out::line(answer),

@@ -1,8 +1,9 @@
 //! From the command line to everything a subcommand needs: settings, libraries, backends.
 use crate::profiles::Profiles;
-use crate::{backends, dirs, rules};
+use crate::{agents, backends, dirs, rules};
+use ::agents::{Agents, native::Native};
 use clap::ArgMatches;
-use engine::{Backends, Engine};
+use engine::{Backends, Edges, Engine};
 use http::HeaderValue;
 use loader::{Discovery, Options, Prober, Registry, Writable};
 use settings::{AccessMode, Env, File, Format, Resolved};
@@ -93,13 +94,13 @@ impl Setup {
             head: self.settings.head_timeout(),
             idle: self.settings.idle_timeout(),
         };
-        Ok(Engine::new(
-            backends,
-            rules::of(&self.settings)?,
-            egress::Egress::new(deadlines),
+        let edges = Edges {
+            egress: egress::Egress::new(deadlines),
+            agents: Agents::new(agents::rules(&self.settings), Native::new()),
             user_agent,
-            host_id(),
-        ))
+            host_id: host_id(),
+        };
+        Ok(Engine::new(backends, rules::of(&self.settings)?, edges))
     }
 }
 

@@ -60,6 +60,17 @@ macro_rules! choice {
 }
 
 choice! {
+    /// What an agent is answered that asks whether it may use a tool.
+    AgentPermissions:
+    /// Yes, this time.
+    Allow = "allow",
+    /// No.
+    Reject = "reject",
+    /// Neither: its turn is cancelled.
+    Cancel = "cancel",
+}
+
+choice! {
     /// How much is logged.
     LogLevel:
     /// Failures that need a human.

@@ -36,7 +36,7 @@ mod tree;
 mod yaml_tree;
 
 pub use backends::{Backend, BackendValues};
-pub use choices::{AccessMode, Isolation, LogFormat, LogLevel};
+pub use choices::{AccessMode, AgentPermissions, Isolation, LogFormat, LogLevel};
 pub use cli::{CliOverrides, clap_args, overrides};
 pub use env::{Env, api_keys_from_env};
 pub use file::{File, Format};

@@ -5,7 +5,7 @@ use std::{
 };
 
 use crate::{
-    choices::{AccessMode, LogFormat, LogLevel, Mode},
+    choices::{AccessMode, AgentPermissions, LogFormat, LogLevel, Mode},
     numbers::{Bool, Bytes, Port, Seconds, Whole},
     routes::{Aliases, FailoverRoute, ModelAlias, Routes},
     row::{
@@ -222,11 +222,38 @@ settings! {
     /// Idle seconds after a completed turn before an agent process is ended.
     stale_acp_agent_kill_idle_seconds: Seconds as Duration = Duration::from_secs(3_600),
         { key: "stale_acp_agent_kill_idle_seconds", flags: &[Flag::new("stale-acp-agent-kill-idle-seconds", Value)],
-          env: &["STALE_ACP_AGENT_KILL_IDLE_SECONDS"], unit: "seconds", range: Some((1.0, 604_800.0)),
-          status: Status::Later("W5") }
+          env: &["STALE_ACP_AGENT_KILL_IDLE_SECONDS"], unit: "seconds", range: Some((1.0, 604_800.0)) }
 
     /// Whether idle agent processes are left running.
     disable_stale_acp_agent_kills: Bool as bool = false,
         { key: "disable_stale_acp_agent_kills", flags: &[Flag::new("disable-stale-acp-agent-kills", MaybeBool)],
-          env: &["DISABLE_STALE_ACP_AGENT_KILLS"], status: Status::Later("W5") }
+          env: &["DISABLE_STALE_ACP_AGENT_KILLS"] }
+
+    /// What agents are answered that ask whether they may use a tool. A backend may have its own answer.
+    agent_permissions: AgentPermissions as AgentPermissions = AgentPermissions::Allow,
+        { key: "agents.permissions" }
+
+    /// How many agent processes may run at the same time, of all backends.
+    agents_max: Whole as u64 = 16,
+        { key: "agents.processes", unit: "processes", range: Some((1.0, 10_000.0)) }
+
+    /// How many agent processes of one backend may run at the same time. A backend may have its own number.
+    agents_of_backend_max: Whole as u64 = 8,
+        { key: "agents.processes_per_backend", unit: "processes", range: Some((1.0, 10_000.0)) }
+
+    /// Whether agents may work in directories of the system, such as `/etc`.
+    agents_in_system_dirs: Bool as bool = false,
+        { key: "agents.allow_system_directories" }
+
+    /// The time that an agent has to start.
+    agent_start_timeout: Seconds as Duration = Duration::from_secs(60),
+        { key: "timeouts.agent_start", unit: "seconds", range: Some((0.001, DAY_S)) }
+
+    /// How long an agent may be silent in a turn. Some try a provider that refuses them for minutes.
+    agent_silence_timeout: Seconds as Duration = Duration::from_secs(600),
+        { key: "timeouts.agent_silence", unit: "seconds", range: Some((0.001, DAY_S)) }
+
+    /// How long a turn waits for its agent while another turn has it, or while as many run as may.
+    agent_queue_timeout: Seconds as Duration = Duration::from_secs(300),
+        { key: "timeouts.agent_queue", unit: "seconds", range: Some((0.001, DAY_S)) }
 }

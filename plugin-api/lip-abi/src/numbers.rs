@@ -34,11 +34,17 @@ pub mod op {
     /// The response headers that belong to the body `handle`. Completion: `meta` = JSON `[[name, value], …]`.
     pub const HEADERS: u32 = 15;
     /// A prompt turn on an agent that the host supervises. `meta`: JSON description of the agent; `body`: the turn in dialect `lip`.
+    /// Completion as for `HTTP`; the body is a stream in dialect `lip`.
     pub const AGENT_TURN: u32 = 16;
     /// Runs a turn on another selector: `meta` = JSON `{selector, stream, dialect}`; `body`: the request in that dialect.
     pub const DISPATCH: u32 = 17;
     /// A short-lived access token from the host's vault: `meta` = JSON `{account?, refused?}`. Completion: `body` = the token.
     pub const TOKEN: u32 = 18;
+    /// The models that an agent offers. `meta`: as for `AGENT_TURN`. Completion: `body` = JSON `[{id, title?}, …]`.
+    pub const AGENT_MODELS: u32 = 19;
+    /// Runs an agent's program once, to its end, outside of any turn. `meta`: as for `AGENT_TURN`, whose arguments are those of this
+    /// run; `arg` = milliseconds that it has. Completion: `body` = JSON `{code?, stdout, stderr}`.
+    pub const AGENT_COMMAND: u32 = 20;
 }
 
 /// How an operation ended ([`crate::Completion::status`]).

@@ -1,5 +1,5 @@
 //! What an author implements.
-use crate::{Ctx, Error, Passage, Result};
+use crate::{Create, Ctx, Error, Passage, Result};
 use lip_abi::Buf;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -78,97 +78,6 @@ impl Model {
         Ok(list.data.iter().filter_map(model).collect())
     }
 }
-
-/// Which instance is to be made.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Create<'a> {
-    /// The connector's id from the manifest.
-    pub connector: &'a str,
-    /// The instance's name from the config, such as `openai` or `openai.work`.
-    pub instance: &'a str,
-    /// The instance's config: a JSON object. `base_url` is always a string when present.
-    pub config: Value,
-}
-
-impl Create<'_> {
-    /// The base URL without a trailing slash: the config's, else the manifest's (the host puts it into the config), else `default`.
-    ///
-    /// # Errors
-    /// `bad_config` when it is no `http` or `https` URL.
-    pub fn base_url(&self, default: &str) -> Result<String> {
-        let url = self.string("base_url")?.unwrap_or_else(|| default.to_owned());
-        if !url.starts_with("https://") && !url.starts_with("http://") {
-            return Err(Error::bad_config("base_url", "write a URL that begins with https:// or http://"));
-        }
-        Ok(url.trim_end_matches('/').to_owned())
-    }
-
-    /// A text of the config; `None` when the key is absent or null.
-    ///
-    /// # Errors
-    /// `bad_config` when it is something else.
-    pub fn string(&self, key: &str) -> Result<Option<String>> {
-        match self.config.get(key) {
-            None | Some(Value::Null) => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text.clone())),
-            Some(_) => Err(Error::bad_config(key, "write a text in quotes")),
-        }
-    }
-
-    /// A text of the config that becomes a header's value.
-    ///
-    /// # Errors
-    /// `bad_config` when it is something else or cannot stand in a header.
-    pub fn header_value(&self, key: &str) -> Result<Option<String>> {
-        self.string(key)?.map(|text| header_value(key, text)).transpose()
-    }
-
-    /// The config's `headers`: additional headers for each request, names in lower case.
-    ///
-    /// # Errors
-    /// `bad_config` when it is no table of texts, or names a header that the host or the connector owns.
-    pub fn headers(&self) -> Result<Vec<(String, String)>> {
-        let table = match self.config.get("headers") {
-            None | Some(Value::Null) => return Ok(Vec::new()),
-            Some(Value::Object(table)) => table,
-            Some(_) => {
-                return Err(Error::bad_config("headers", "write a table of header names and texts"));
-            }
-        };
-        let header = |(name, value): (&String, &Value)| {
-            let (key, name) = (format!("headers.{name}"), name.to_ascii_lowercase());
-            let is_legal = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
-            if name.is_empty() || !is_legal || OWNED_HEADERS.contains(&&*name) {
-                return Err(Error::bad_config(&key, "name a header other than those that LIP sets itself"));
-            }
-            let value = value.as_str().ok_or_else(|| Error::bad_config(&key, "write a text in quotes"))?;
-            Ok((name, header_value(&key, value.to_owned())?))
-        };
-        table.iter().map(header).collect()
-    }
-}
-
-fn header_value(key: &str, text: String) -> Result<String> {
-    if text.is_empty() || !text.bytes().all(|b| (b' '..0x7f).contains(&b)) {
-        return Err(Error::bad_config(key, "write a text of printable ASCII characters"));
-    }
-    Ok(text)
-}
-
-/// Headers that no config may set: framing, credentials, and what the host stamps.
-const OWNED_HEADERS: [&str; 10] = [
-    "authorization",
-    "x-api-key",
-    "x-goog-api-key",
-    "content-type",
-    "content-length",
-    "transfer-encoding",
-    "connection",
-    "host",
-    "accept-encoding",
-    "x-llmproxy-loop-guard",
-];
 
 /// One backend's code. Functions are `async` over effects of the [`Ctx`]; they never block and open no socket.
 pub trait Connector: Sized + Send + Sync + 'static {

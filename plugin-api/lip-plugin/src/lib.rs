@@ -40,7 +40,9 @@
 //! **What the host promises you:** one thread at a time per task; every effect completes once or is cancelled; dropping a
 //! task closes all that it opened; panics cost one turn. **What you promise the host:** no blocking call, no secret in an
 //! error or log line, and back to the host (an `.await`) after at most a few milliseconds.
+mod agent;
 mod connector;
+mod create;
 mod ctx;
 mod error;
 mod exec;
@@ -50,7 +52,9 @@ mod http;
 mod passage;
 mod sse;
 
-pub use connector::{Connector, Create, Model, Turn};
+pub use agent::{Agent, CommandOutput};
+pub use connector::{Connector, Model, Turn};
+pub use create::Create;
 pub use ctx::{Ctx, Level};
 pub use error::{Error, Result};
 pub use exec::OpFuture;

@@ -88,6 +88,15 @@ impl World {
             }
             op::HTTP => self.http(&op.meta, op.body),
             op::DISPATCH => self.dispatch(&op.meta, op.body),
+            op::AGENT_TURN => self.agent("AGENT_TURN", &op.meta, op.body),
+            op::AGENT_MODELS => {
+                let done = self.agent("AGENT_MODELS", &op.meta, op.body);
+                self.whole(done)
+            }
+            op::AGENT_COMMAND => {
+                let done = self.agent("AGENT_COMMAND", &op.meta, op.body);
+                self.whole(done)
+            }
             op::BODY_READ => self.read(op.handle),
             op::HEADERS => self.headers(op.handle),
             op::SECRET_GET => self.secret(&op.meta),
@@ -146,6 +155,28 @@ impl World {
         let headers = vec![("dialect".to_owned(), dialect), ("stream".to_owned(), stream)];
         let (method, secret_headers) = ("DISPATCH".to_owned(), Vec::new());
         self.answer(Seen { method, url, headers, secret_headers, body, timeout_ms: None })
+    }
+
+    /// What is asked of an agent is seen as a request with the effect's name as its method, the first program as its URL, and the
+    /// description in the header `agent`.
+    fn agent(&mut self, method: &str, meta: &[u8], body: Buf) -> Done {
+        let agent: Value = serde_json::from_slice(meta).unwrap_or_default();
+        let Some(url) = agent.pointer("/programs/0").and_then(Value::as_str).map(str::to_owned) else {
+            return failed(status::DENIED, "the agent's description names no program");
+        };
+        let headers = vec![("agent".to_owned(), agent.to_string())];
+        let (method, secret_headers) = (method.to_owned(), Vec::new());
+        self.answer(Seen { method, url, headers, secret_headers, body, timeout_ms: None })
+    }
+
+    /// The scripted body at once, for effects that have no stream.
+    fn whole(&mut self, done: Done) -> Done {
+        match self.bodies.remove(&done.handle) {
+            Some(body) => {
+                ok(body.chunks.iter().flat_map(|chunk| chunk.iter().copied()).collect::<Vec<u8>>().into())
+            }
+            None => done,
+        }
     }
 
     fn answer(&mut self, seen: Seen) -> Done {

@@ -38,7 +38,7 @@ impl Connector for Ollama {
             base: place,
             headers: with.headers()?,
             has_key,
-            lists_cloud_models: switch(&with, "list_cloud_models")?,
+            lists_cloud_models: with.flag("list_cloud_models", false)?,
             native: body::Native::new(&with)?,
         })
     }
@@ -95,14 +95,6 @@ fn tags(body: &[u8]) -> Result<Vec<Model>> {
         Some(model)
     };
     Ok(list.iter().filter_map(model).collect())
-}
-
-fn switch(with: &Create<'_>, key: &str) -> Result<bool> {
-    match with.config.get(key) {
-        None | Some(Value::Null) => Ok(false),
-        Some(Value::Bool(is_on)) => Ok(*is_on),
-        Some(_) => Err(Error::bad_config(key, "write true or false")),
-    }
 }
 
 export_connector!(Ollama);

@@ -1,4 +1,4 @@
-//! Unix.
+//! What Unix tells and does: groups of processes, and how they are signalled.
 #[cfg(not(target_os = "linux"))]
 use crate::tree::Process;
 use rustix::process::{Pid, Signal, kill_process_group};

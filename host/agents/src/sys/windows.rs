@@ -1,4 +1,4 @@
-//! Windows.
+//! What Windows tells and does: there are no groups, and one way to end a process.
 use crate::tree::Process;
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 use tokio::process::Command;

@@ -47,6 +47,10 @@ pub(super) fn effect(op: Op) -> Result<Option<Effect>, String> {
         }
         op::DISPATCH => Effect::Dispatch { meta: to_bytes(op.meta), body: to_bytes(op.body) },
         op::AGENT_TURN => Effect::AgentTurn { meta: to_bytes(op.meta), body: to_bytes(op.body) },
+        op::AGENT_MODELS => Effect::AgentModels { meta: to_bytes(op.meta) },
+        op::AGENT_COMMAND => {
+            Effect::AgentCommand { meta: to_bytes(op.meta), time: Duration::from_millis(op.arg) }
+        }
         op::TOKEN => Effect::Token { meta: to_bytes(op.meta) },
         _ => return Ok(None),
     };

@@ -93,6 +93,18 @@ pub enum Effect {
         /// The turn in dialect `lip`.
         body: Bytes,
     },
+    /// List the models that an agent offers.
+    AgentModels {
+        /// JSON description of the agent.
+        meta: Bytes,
+    },
+    /// Run an agent's program once.
+    AgentCommand {
+        /// JSON description of the agent, with the arguments of this run.
+        meta: Bytes,
+        /// How long it may run.
+        time: Duration,
+    },
     /// A short-lived token from the vault.
     Token {
         /// JSON `{account?, refused?}`.

@@ -1,0 +1,102 @@
+//! Turns on agents of this machine, asked for by a connector.
+use crate::deliver::ELSEWHERE;
+use crate::scope::{Parent, Scope, ready};
+use crate::wire;
+use agents::{Ask, Output};
+use base::{Fault, Kind, Retry};
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use http_body_util::BodyExt;
+use lip_wire::Dialect;
+use loader::Auth;
+use loader::run::{EffectFuture, Outcome, Refusal, Upstream};
+use serde_json::json;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// May the connector start programs?
+fn admitted(scope: &Scope) -> Result<(), Outcome> {
+    match scope.backend.spec().manifest.as_ref().is_some_and(|connector| connector.auth == Auth::LocalAgent) {
+        true => Ok(()),
+        false => {
+            let sentence =
+                "the connector's manifest does not say that it drives an agent: \"auth\": \"local-agent\"";
+            Err(Outcome::Failed(Refusal::Denied, sentence.to_owned()))
+        }
+    }
+}
+
+/// A prompt turn.
+pub(crate) fn turn(scope: &Scope, agent: Bytes, body: Bytes) -> EffectFuture {
+    if let Err(denied) = admitted(scope) {
+        return ready(denied);
+    }
+    let Some(Parent { job, .. }) = &scope.parent else {
+        return ready(Outcome::Failed(Refusal::Denied, "only a turn may talk to an agent".to_owned()));
+    };
+    let ask = Ask {
+        backend: scope.backend.name().to_owned(),
+        session: job.session.to_string(),
+        workspace: job.project_dir.clone(),
+        agent,
+        body,
+    };
+    let agents = scope.means.agents.clone();
+    Box::pin(async move {
+        match agents.turn(ask).await {
+            Ok(answer) => {
+                let mut headers = HeaderMap::with_capacity(1);
+                headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+                Outcome::Head(Upstream { status: 200, headers, body: answer.boxed_unsync() })
+            }
+            // As from an upstream: the connector sees the status and may hand the answer on.
+            Err(fault) => {
+                let reply = wire::error_reply(Dialect::Lip, &fault);
+                let (status, mut headers, body) = (reply.status, reply.headers, reply.body.boxed_unsync());
+                if fault.retry == Retry::Elsewhere {
+                    headers.insert(ELSEWHERE, HeaderValue::from_static("true"));
+                }
+                Outcome::Head(Upstream { status, headers, body })
+            }
+        }
+    })
+}
+
+/// The models of an agent.
+pub(crate) fn models(scope: &Scope, agent: Bytes) -> EffectFuture {
+    if let Err(denied) = admitted(scope) {
+        return ready(denied);
+    }
+    let (agents, backend) = (scope.means.agents.clone(), Arc::clone(&scope.backend));
+    Box::pin(async move {
+        match agents.models(backend.name(), &agent).await {
+            Ok(models) => {
+                let model = |model: &agents::Offered| json!({"id": model.id, "title": model.title});
+                Outcome::Value(models.iter().map(model).collect::<serde_json::Value>().to_string().into())
+            }
+            Err(fault) => failed(&fault),
+        }
+    })
+}
+
+/// A program that runs once.
+pub(crate) fn command(scope: &Scope, agent: Bytes, time: Duration) -> EffectFuture {
+    if let Err(denied) = admitted(scope) {
+        return ready(denied);
+    }
+    let agents = scope.means.agents.clone();
+    Box::pin(async move {
+        match agents.command(&agent, time).await {
+            Ok(Output { exit, stdout, stderr }) => {
+                let told = json!({"code": exit.code, "stdout": stdout, "stderr": stderr});
+                Outcome::Value(told.to_string().into())
+            }
+            Err(fault) => failed(&fault),
+        }
+    })
+}
+
+fn failed(fault: &Fault) -> Outcome {
+    let refusal = if fault.kind == Kind::Timeout { Refusal::Timeout } else { Refusal::Io };
+    Outcome::Failed(refusal, fault.public())
+}
