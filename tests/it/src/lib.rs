@@ -2,6 +2,8 @@
 #![cfg(test)]
 
 mod access;
+#[cfg(target_os = "linux")]
+mod agents;
 mod bad_input;
 mod bodies;
 mod cancel;

@@ -4,9 +4,10 @@
 mod clock;
 mod faults;
 
+use agents::Agents;
 use base::Secret;
 use egress::{Deadlines, Egress};
-use engine::{BackendSpec, Backends, Dialect, Engine, Manner, RequestOptions, Rules};
+use engine::{BackendSpec, Backends, Dialect, Edges, Engine, Manner, RequestOptions, Rules};
 use frontends::{App, ClientKeys, Door, Limits, Sockets};
 use http::HeaderValue;
 use hyper_util::rt::TokioIo;
@@ -54,9 +55,12 @@ impl World {
         let engine = Engine::new(
             Backends::new(specs, Some("openai")).expect("backends"),
             rules,
-            Egress::over(network.clone(), deadlines),
-            word.clone(),
-            word,
+            Edges {
+                egress: Egress::over(network.clone(), deadlines),
+                agents: Agents::default(),
+                user_agent: word.clone(),
+                host_id: word,
+            },
         );
         let app = App {
             engine: Arc::new(engine),

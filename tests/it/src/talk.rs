@@ -125,11 +125,13 @@ impl Tongue {
                     "{body}"
                 );
                 assert!(body["usage"]["output_tokens"].is_u64() && body["id"].is_string(), "{body}");
-                &body["content"][0]["text"]
+                let content = body["content"].as_array().expect("content");
+                &content.iter().find(|block| block["type"] == "text").expect("a text")["text"]
             }
             Self::Gemini => {
                 assert_eq!(body["candidates"][0]["finishReason"], "STOP", "{body}");
-                &body["candidates"][0]["content"]["parts"][0]["text"]
+                let parts = body["candidates"][0]["content"]["parts"].as_array().expect("parts");
+                &parts.iter().find(|part| part["thought"] != true).expect("a text")["text"]
             }
         };
         text.as_str().unwrap_or_else(|| panic!("no text in {body}")).to_owned()
@@ -147,7 +149,10 @@ impl Tongue {
                 event["delta"].as_str().map(str::to_owned)
             }
             Self::Anthropic => event["delta"]["text"].as_str().map(str::to_owned),
-            Self::Gemini => event["candidates"][0]["content"]["parts"][0]["text"].as_str().map(str::to_owned),
+            Self::Gemini => {
+                let part = &event["candidates"][0]["content"]["parts"][0];
+                part["text"].as_str().filter(|_| part["thought"] != true).map(str::to_owned)
+            }
             Self::Responses => None,
         };
         match self {
