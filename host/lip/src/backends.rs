@@ -4,9 +4,11 @@ use base::Secret;
 use engine::{BackendSpec, ChatReasoning, Dialect, Manner, MaxTokensField, RequestOptions};
 use http::{HeaderValue, Uri};
 use loader::{Auth, ConnectorManifest, Plugin, Registry};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 use settings::{AccessMode, Backend, Env, Resolved, api_keys_from_env};
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 use std::sync::Arc;
 
 /// The connector that answers when nothing else can.
@@ -67,7 +69,8 @@ fn spec(name: &str, connector: &str, configured: Option<&Backend>, from: &Setup)
     config.insert("secrets".to_owned(), named.collect());
     let needs_key = manifest.is_some_and(|m| needs_key(m, configured, &config));
     let missing = missing((name, connector), configured, manifest, needs_key && keys.is_empty(), registry)
-        .or_else(|| refused(settings, manifest));
+        .or_else(|| refused(settings, manifest))
+        .or_else(|| lacks_program(manifest, &config, env));
     let mut egress = manifest.map(|m| m.egress.clone()).unwrap_or_default();
     let places = config.get(BASE_URLS).and_then(Value::as_object).into_iter().flat_map(Map::values);
     egress.extend(config.get(BASE_URL).into_iter().chain(places).filter_map(|url| place(url.as_str()?)));
@@ -175,6 +178,41 @@ fn is_secret(key: &str) -> bool {
     ["key", "token", "secret", "password"]
         .iter()
         .any(|word| key == *word || key.ends_with(&format!("_{word}")))
+}
+
+/// What a manifest says of the program that its connector needs.
+#[derive(Deserialize)]
+struct Program {
+    /// Keys of the config that name it, the first that is set counts; of a command line the first word does.
+    keys: Vec<String>,
+    /// What is looked for on `PATH` where none is set.
+    name: Option<String>,
+    /// What to do where it is not there.
+    hint: String,
+}
+
+/// The program of an agent must be there before anybody is sent to it.
+fn lacks_program(
+    manifest: Option<&Arc<ConnectorManifest>>,
+    config: &Map<String, Value>,
+    env: &Env,
+) -> Option<String> {
+    let program = Program::deserialize(manifest?.more.get("program")?).ok()?;
+    let word = |value: &Value| match value {
+        Value::Array(words) => words.first().and_then(Value::as_str).map(str::to_owned),
+        Value::String(line) if Path::new(line).is_file() => Some(line.clone()),
+        value => value.as_str()?.split_whitespace().next().map(str::to_owned),
+    };
+    let set = program.keys.iter().find_map(|key| config.get(key).and_then(word));
+    let Some(name) = set.or(program.name) else { return Some(program.hint) };
+    let found = which::which_in_global(&name, env.get("PATH")).is_ok_and(|mut found| found.next().is_some());
+    (!found).then(|| format!("the program \"{name}\" was not found; {}", lower(&program.hint)))
+}
+
+/// A sentence that goes on behind another one.
+fn lower(sentence: &str) -> String {
+    let mut chars = sentence.chars();
+    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
 }
 
 /// What is one person's own is for one person.
