@@ -2,7 +2,7 @@
 use crate::ladder;
 use crate::launch::{Command, Exit, Killed, Launch, Running, Sameness, Soon, Started};
 use crate::sys::{self, Looks};
-use crate::tree::descendants;
+use crate::tree::Family;
 use parking_lot::Mutex;
 use std::ffi::OsString;
 use std::io;
@@ -15,8 +15,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 /// How long a program may take to go by itself once its input is closed.
 const GOES: Duration = Duration::from_secs(1);
-/// How long the warden may take for the whole way down.
-const WARDEN: Duration = Duration::from_secs(8);
+/// How long the warden may take for the whole way down: two seconds of patience, and as much for those who have none.
+const WARDEN: Duration = Duration::from_secs(4);
 /// How long the warden may take to start the program.
 const STARTS: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(1);
@@ -71,7 +71,11 @@ impl Native {
         let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
             return Err(io::Error::other("the program has no pipes"));
         };
-        let running = Box::new(Program::of(child, self.warden.is_some())?);
+        let pid = child.id().unwrap_or_default();
+        // Whoever cannot be held must not run. It has a group of its own.
+        let running = Program::of(child, self.warden.is_some())
+            .inspect_err(|_| sys::signal_group(pid, sys::Force::Gently))?;
+        let running = Box::new(running);
         let running = running.with_agent().await;
         Ok(Started { stdin: Box::pin(stdin), stdout: Box::pin(stdout), stderr: Box::pin(stderr), running })
     }
@@ -94,7 +98,17 @@ struct Program {
     /// The program itself.
     agent: u32,
     looks: Mutex<Option<Looks>>,
-    ended: watch::Receiver<Option<Exit>>,
+    /// Whom to look for if there is no warden, or none any more.
+    family: Mutex<Family>,
+    ended: watch::Receiver<Option<Ended>>,
+}
+
+/// How the child ended.
+#[derive(Clone, Copy, Debug)]
+struct Ended {
+    exit: Exit,
+    /// It was the warden, and was ended itself: what it had in its care may live.
+    is_warden_lost: bool,
 }
 
 impl Program {
@@ -105,31 +119,35 @@ impl Program {
         let (tell, ended) = watch::channel(None);
         tokio::spawn(async move {
             let exit = child.wait().await.map_or(Exit { code: None, signal: None }, sys::exit);
+            let is_warden_lost = has_warden && exit.signal.is_some();
             let exit = if has_warden { told(exit) } else { exit };
-            tell.send_replace(Some(exit));
+            tell.send_replace(Some(Ended { exit, is_warden_lost }));
         });
+        let own = sys::id(pid);
+        let mut family = Family::below(own.filter(|_| has_warden));
+        own.filter(|_| !has_warden).into_iter().for_each(|own| family.add(own));
         Ok(Self {
             child: pid,
             #[cfg(target_os = "linux")]
             handle,
             has_warden,
             agent: pid,
-            looks: Mutex::new(sys::look(pid)),
+            looks: Mutex::new(if has_warden { None } else { sys::look(pid) }),
+            family: Mutex::new(family),
             ended,
         })
     }
 
     /// Waits until the warden has started the program.
+    #[cfg(target_os = "linux")]
     async fn with_agent(mut self: Box<Self>) -> Box<Self> {
         let by = Instant::now() + STARTS;
-        while self.has_warden
-            && self.agent == self.child
-            && self.ended.borrow().is_none()
-            && Instant::now() < by
-        {
-            if let Some(agent) = sys::processes().iter().find(|process| process.parent == self.child) {
-                self.agent = agent.pid;
-                self.looks = Mutex::new(sys::look(agent.pid));
+        while self.has_warden && self.ended.borrow().is_none() && Instant::now() < by {
+            // Its first child: all others are left to it later.
+            if let Some(agent) = sys::children(self.child).first() {
+                self.agent = *agent;
+                self.looks = Mutex::new(sys::look(*agent));
+                sys::id(*agent).into_iter().for_each(|id| self.family.lock().add(id));
                 break;
             }
             sleep(LOOK_EVERY).await;
@@ -137,46 +155,49 @@ impl Program {
         self
     }
 
-    async fn has_ended_within(&self, time: Duration) -> bool {
-        timeout(time, self.wait()).await.is_ok()
+    #[cfg(not(target_os = "linux"))]
+    async fn with_agent(self: Box<Self>) -> Box<Self> {
+        self
     }
 
-    async fn wait(&self) -> Exit {
+    /// Has it ended within `time`, and everything else with it?
+    async fn has_gone_within(&self, time: Duration) -> bool {
+        timeout(time, self.wait()).await.is_ok_and(|ended| self.has_warden && !ended.is_warden_lost)
+    }
+
+    async fn wait(&self) -> Ended {
         let mut ended = self.ended.clone();
-        match ended.wait_for(Option::is_some).await.map(|exit| *exit) {
-            Ok(Some(exit)) => exit,
-            Ok(None) | Err(_) => Exit { code: None, signal: None },
-        }
+        let nothing = Ended { exit: Exit { code: None, signal: None }, is_warden_lost: self.has_warden };
+        ended.wait_for(Option::is_some).await.ok().and_then(|ended| *ended).unwrap_or(nothing)
     }
 
     async fn end(&self) -> Killed {
-        if self.has_ended_within(GOES).await {
+        if !self.has_warden {
+            // Before anybody has lost a parent.
+            let _ = self.family.lock().living(&sys::processes());
+        }
+        if self.has_gone_within(GOES).await {
             return Killed::default();
         }
         #[cfg(target_os = "linux")]
-        if self.has_warden {
+        if self.has_warden && self.ended.borrow().is_none() {
+            // Should the warden fail.
+            let _ = self.family.lock().living(&sys::processes());
             self.handle.signal(sys::Force::Gently);
-            if self.has_ended_within(WARDEN).await {
+            if self.has_gone_within(WARDEN).await {
                 return Killed::default();
             }
         }
-        // Without a warden, or with one that hangs: the same way down from here.
-        let survivors = ladder::descend(self.child, || {}).await;
-        self.end_child();
-        let is_gone = self.has_ended_within(GOES).await;
-        Killed { survivors: survivors + usize::from(!is_gone) }
-    }
-
-    /// The child is ours and nobody has waited for it: its pid is nobody else's.
-    fn end_child(&self) {
+        // Without a warden, or with one that was ended or hangs: the way down from here.
+        let mut family = self.family.lock().clone();
+        let survivors = ladder::descend(&mut family).await;
+        *self.family.lock() = family;
         #[cfg(target_os = "linux")]
-        self.handle.signal(sys::Force::Now);
-        #[cfg(not(target_os = "linux"))]
-        if self.ended.borrow().is_none()
-            && let Some(child) = sys::processes().iter().find(|process| process.pid == self.child)
-        {
-            sys::signal(child, sys::Force::Now);
+        if survivors == 0 {
+            self.handle.signal(sys::Force::Now);
+            let _ = timeout(GOES, self.wait()).await;
         }
+        Killed { survivors }
     }
 }
 
@@ -186,11 +207,12 @@ impl Running for Program {
     }
 
     fn ended(&self) -> Soon<'_, Exit> {
-        Box::pin(self.wait())
+        Box::pin(async { self.wait().await.exit })
     }
 
     fn remember(&self) {
         *self.looks.lock() = sys::look(self.agent);
+        let _ = self.family.lock().living(&sys::processes());
     }
 
     fn sameness(&self) -> Sameness {
@@ -199,8 +221,9 @@ impl Running for Program {
 
     fn memory_bytes(&self) -> Option<u64> {
         let table = sys::processes();
-        let own = table.iter().filter(|process| process.pid == self.child).copied();
-        let all: u64 = own.chain(descendants(&table, self.child)).map(|process| process.memory_bytes).sum();
+        let warden = table.iter().find(|process| self.has_warden && process.pid == self.child).copied();
+        let family = self.family.lock().living(&table);
+        let all: u64 = family.into_iter().chain(warden).map(|process| process.memory_bytes).sum();
         Some(all).filter(|bytes| *bytes > 0)
     }
 
@@ -211,11 +234,15 @@ impl Running for Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // A warden ends the rest by itself.
-        #[cfg(target_os = "linux")]
-        self.handle.signal(if self.has_warden { sys::Force::Gently } else { sys::Force::Now });
-        #[cfg(not(target_os = "linux"))]
-        self.end_child();
+        let ended = *self.ended.borrow();
+        if self.has_warden && ended.is_none_or(|ended| !ended.is_warden_lost) {
+            // It ends the rest by itself.
+            #[cfg(target_os = "linux")]
+            self.handle.signal(sys::Force::Gently);
+            return;
+        }
+        let left = self.family.lock().living(&sys::processes());
+        left.iter().for_each(|one| sys::signal(one, sys::Force::Now));
     }
 }
 

@@ -49,3 +49,9 @@ pub(crate) fn portable_table() -> Vec<Process> {
     };
     system.processes().iter().map(process).collect()
 }
+
+/// Names the process that bears `pid` now, where the system has no shorter way.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn id(pid: u32) -> Option<crate::tree::Id> {
+    processes().iter().find(|process| process.pid == pid).map(Process::id)
+}

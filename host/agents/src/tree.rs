@@ -13,6 +13,53 @@ pub(crate) struct Process {
     pub(crate) memory_bytes: u64,
 }
 
+impl Process {
+    /// What names this process and no later one with its pid.
+    pub(crate) const fn id(&self) -> Id {
+        (self.pid, self.start)
+    }
+}
+
+/// A pid and the beginning of the process that bears it.
+pub(crate) type Id = (u32, u64);
+
+/// A program and all that it has started, as far as anybody has seen it: who has been of it once stays of it, also when its parent has gone.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Family {
+    members: BTreeSet<Id>,
+    /// A process whose children are of the family, though it is not: the warden.
+    keeper: Option<Id>,
+}
+
+impl Family {
+    /// What descends from `keeper`.
+    pub(crate) fn below(keeper: Option<Id>) -> Self {
+        Self { members: BTreeSet::new(), keeper }
+    }
+
+    /// This one is of it, whoever its parent is.
+    pub(crate) fn add(&mut self, member: Id) {
+        self.members.insert(member);
+    }
+
+    /// Those of it that are in `table`. Others are forgotten.
+    pub(crate) fn living(&mut self, table: &[Process]) -> Vec<Process> {
+        let is_root = |process: &&Process| {
+            self.members.contains(&process.id()) || self.keeper.is_some_and(|keeper| keeper == process.id())
+        };
+        let mut living = BTreeMap::new();
+        for root in table.iter().filter(is_root) {
+            living.extend(descendants(table, root.pid).into_iter().map(|process| (process.id(), process)));
+            living.insert(root.id(), *root);
+        }
+        if let Some(keeper) = self.keeper {
+            living.remove(&keeper);
+        }
+        self.members = living.keys().copied().collect();
+        living.into_values().collect()
+    }
+}
+
 /// All that descend from `root`, without itself.
 pub(crate) fn descendants(table: &[Process], root: u32) -> Vec<Process> {
     let mut children: BTreeMap<u32, Vec<&Process>> = BTreeMap::new();
@@ -69,6 +116,36 @@ mod tests {
     fn circles_come_to_an_end() {
         let table = [process(10, 12, 1), process(11, 10, 1), process(12, 11, 1), process(0, 0, 0)];
         assert_eq!(descendants(&table, 10).len(), 2);
+    }
+
+    #[test]
+    fn family_is_remembered_when_parents_have_gone() {
+        let mut family = Family::below(Some((10, 10)));
+        let pids = |family: &mut Family, table: &[Process]| -> Vec<u32> {
+            family.living(table).iter().map(|process| process.pid).collect()
+        };
+        let mut table = vec![
+            process(1, 0, 1),
+            process(10, 1, 1),
+            process(11, 10, 1),
+            process(12, 11, 1),
+            process(20, 1, 1),
+        ];
+        assert_eq!(pids(&mut family, &table), [11, 12]);
+        // The keeper and a parent are gone; one has been started since.
+        table.retain(|process| ![10, 11].contains(&process.pid));
+        table[1].parent = 1;
+        table.push(process(13, 12, 1));
+        assert_eq!(pids(&mut family, &table), [12, 13]);
+        // Others bear the pids now, one of them the keeper's.
+        table.iter_mut().filter(|process| process.pid == 12).for_each(|process| process.start += 1);
+        table.push(Process { start: 99, ..process(10, 1, 1) });
+        table.push(process(14, 10, 1));
+        assert_eq!(pids(&mut family, &table), [13]);
+        family.add((14, 14));
+        assert_eq!(pids(&mut family, &table), [13, 14]);
+        assert_eq!(pids(&mut family, &[]), Vec::<u32>::new());
+        assert_eq!(pids(&mut family, &table), Vec::<u32>::new(), "forgotten");
     }
 
     #[test]

@@ -19,10 +19,11 @@ pub(crate) enum Force {
 }
 
 impl Force {
-    const fn signal(self) -> Signal {
+    /// What is sent: one that is stopped could not heed the first alone.
+    const fn signals(self) -> &'static [Signal] {
         match self {
-            Self::Gently => Signal::TERM,
-            Self::Now => Signal::KILL,
+            Self::Gently => &[Signal::TERM, Signal::CONT],
+            Self::Now => &[Signal::KILL],
         }
     }
 }
@@ -35,7 +36,9 @@ pub(crate) fn own_group(command: &mut Command) {
 /// Signals a process group. The caller knows that it holds nobody else.
 pub(crate) fn signal_group(group: u32, force: Force) {
     if let Some(group) = i32::try_from(group).ok().and_then(Pid::from_raw) {
-        let _ = kill_process_group(group, force.signal());
+        for signal in force.signals() {
+            let _ = kill_process_group(group, *signal);
+        }
     }
 }
 
@@ -61,7 +64,9 @@ pub(crate) fn signal(process: &Process, force: Force) {
     let is_same =
         processes().iter().any(|now| now.pid == process.pid && now.start.abs_diff(process.start) <= 1);
     let pid = i32::try_from(process.pid).ok().and_then(Pid::from_raw).filter(|_| is_same);
-    if let Some(pid) = pid {
-        let _ = rustix::process::kill_process(pid, force.signal());
+    for (pid, signal) in
+        pid.into_iter().flat_map(|pid| force.signals().iter().map(move |signal| (pid, *signal)))
+    {
+        let _ = rustix::process::kill_process(pid, signal);
     }
 }

@@ -2,10 +2,10 @@
 //!
 //! Source: proc_pid_stat(5), pidfd_open(2), prctl(2).
 use super::Force;
-use crate::tree::Process;
+use crate::tree::{Id, Process};
 use rustix::fd::OwnedFd;
 use rustix::process::{
-    Pid, PidfdFlags, Signal, WaitOptions, getpid, getppid, pidfd_open, pidfd_send_signal,
+    Pid, PidfdFlags, Signal, WaitOptions, getpid, getppid, kill_process, pidfd_open, pidfd_send_signal,
     set_child_subreaper, set_parent_process_death_signal, wait,
 };
 use std::fs;
@@ -29,8 +29,10 @@ fn parse(stat: &[u8], pid: u32, page: u64) -> Option<Process> {
         std::str::from_utf8(stat.get(end + 1..)?).ok()?.split_ascii_whitespace().collect();
     // The first field behind the name is the third of the line.
     let field = |n: usize| fields.get(n.checked_sub(3)?);
-    // The dead that nobody has buried yet are none.
-    if matches!(field(3), Some(&("Z" | "X"))) {
+    // The dead that nobody has buried yet are none; one whose first thread has ended while others go on looks like them.
+    if matches!(field(3), Some(&("Z" | "X")))
+        && field(20).is_none_or(|n_threads| matches!(*n_threads, "0" | "1"))
+    {
         return None;
     }
     Some(Process {
@@ -42,9 +44,34 @@ fn parse(stat: &[u8], pid: u32, page: u64) -> Option<Process> {
     })
 }
 
+/// Names the process that bears `pid` now.
+pub(crate) fn id(pid: u32) -> Option<Id> {
+    read(pid, 1).map(|process| process.id())
+}
+
 /// Clock ticks since boot at which it began.
 pub(crate) fn start_mark(pid: u32) -> Option<u64> {
     read(pid, 1).map(|process| process.start)
+}
+
+/// The children of the process `pid`, if all of them were started by its first thread or left to it. The oldest comes first.
+///
+/// Source: proc_tid_children(5). Where the kernel does not have it, the table tells.
+pub(crate) fn children(pid: u32) -> Vec<u32> {
+    match fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")) {
+        Ok(pids) => pids.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect(),
+        Err(_) => {
+            let table = processes();
+            table.iter().filter(|process| process.parent == pid).map(|process| process.pid).collect()
+        }
+    }
+}
+
+/// Ends a child of this process, which buries its children only between such calls: until then nobody else can bear its pid.
+pub(crate) fn end_child(pid: u32) {
+    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        let _ = kill_process(pid, Signal::KILL);
+    }
 }
 
 /// A handle on a process, which no later process with its pid can take over.
@@ -60,7 +87,9 @@ impl Handle {
 
     /// Signals it; nobody else, whatever has become of its pid.
     pub(crate) fn signal(&self, force: Force) {
-        let _ = pidfd_send_signal(&self.0, force.signal());
+        for signal in force.signals() {
+            let _ = pidfd_send_signal(&self.0, *signal);
+        }
     }
 }
 
@@ -86,11 +115,27 @@ pub(crate) fn parent() -> u32 {
     getppid().and_then(|pid| u32::try_from(pid.as_raw_nonzero().get()).ok()).unwrap_or_default()
 }
 
-/// Buries one dead child: its pid, and exit code or 128 + signal. `None`: there is none now.
-pub(crate) fn bury() -> Option<(u32, u8)> {
-    let (pid, status) = wait(WaitOptions::NOHANG).ok()??;
+/// What there is to bury.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Buried {
+    /// A dead child, and its exit code or 128 + signal.
+    One { pid: u32, code: u8 },
+    /// There are children, and all of them live.
+    Living,
+    /// There are no children.
+    Nobody,
+}
+
+/// Buries one dead child.
+pub(crate) fn bury() -> Buried {
+    let (pid, status) = match wait(WaitOptions::NOHANG) {
+        Ok(Some(dead)) => dead,
+        Ok(None) | Err(rustix::io::Errno::INTR) => return Buried::Living,
+        Err(_) => return Buried::Nobody,
+    };
     let code = status.exit_status().or_else(|| status.terminating_signal().map(|signal| 128 + signal));
-    Some((u32::try_from(pid.as_raw_nonzero().get()).ok()?, u8::try_from(code?).unwrap_or(255)))
+    let code = code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX);
+    Buried::One { pid: pid.as_raw_nonzero().get().unsigned_abs(), code }
 }
 
 /// Lets go of the pipes: whoever is at their other ends must see their ends when the agent is gone or has closed them.
@@ -111,8 +156,10 @@ mod tests {
         let stat = b"42 (a) b (c) S 7 41 40 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 3 0 987654 1000 25 18446744073709551615 1";
         let process = Process { pid: 42, parent: 7, group: 41, start: 987_654, memory_bytes: 25 * 4096 };
         assert_eq!(parse(stat, 42, 4096), Some(process));
-        let dead = b"42 (a) Z 7 41 40 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 3 0 987654 1000 25 1";
+        let dead = b"42 (a) Z 7 41 40 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 1 0 987654 1000 25 1";
         assert_eq!(parse(dead, 42, 4096), None);
+        let half_dead = b"42 (a) Z 7 41 40 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 2 0 987654 1000 25 1";
+        assert_eq!(parse(half_dead, 42, 4096), Some(process));
         for broken in [&b""[..], b"42", b"42 (a", b"42 (a)", b"42 (a) S x", b"\xff) S 1 1 1"] {
             assert_eq!(parse(broken, 42, 4096), None);
         }
