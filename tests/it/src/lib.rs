@@ -24,6 +24,7 @@ mod limits;
 mod manners;
 mod pass_through;
 mod plugins;
+mod processes;
 mod profiles;
 mod races;
 mod ready;
