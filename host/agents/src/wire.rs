@@ -5,6 +5,8 @@ use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -13,6 +15,8 @@ use tokio::task::JoinHandle;
 const LINE_BYTES_MAX: usize = 16 << 20;
 /// Lines that are no messages before the program is no agent: some print a greeting or a warning first.
 const JUNK_MAX: usize = 200;
+/// Lines that may wait for the agent to read them: one that asks and asks and never reads an answer must not fill the memory.
+const UNREAD_MAX: usize = 4096;
 const CHUNK_BYTES: usize = 16 << 10;
 
 /// What an agent says, without borrowing.
@@ -39,6 +43,7 @@ pub(crate) enum Broken {
 pub(crate) struct Wire {
     to_agent: mpsc::UnboundedSender<Vec<u8>>,
     writer: JoinHandle<()>,
+    n_unread: Arc<AtomicUsize>,
     stdout: Pin<Box<dyn AsyncRead + Send>>,
     lines: Lines,
     chunk: Vec<u8>,
@@ -51,18 +56,21 @@ impl Wire {
         mut stdin: Pin<Box<dyn AsyncWrite + Send>>,
         stdout: Pin<Box<dyn AsyncRead + Send>>,
     ) -> Self {
-        // What is said to one agent in one turn is bounded by the request's size, so the queue needs no bound of its own; a program
-        // that never reads must not keep us from hearing it.
+        // A program that never reads must not keep us from hearing it. What is said to it unasked is bounded by the request's size, and
+        // answers are bounded where it is heard.
         let (to_agent, mut lines) = mpsc::unbounded_channel::<Vec<u8>>();
+        let n_unread = Arc::new(AtomicUsize::new(0));
+        let unread = Arc::clone(&n_unread);
         let writer = tokio::spawn(async move {
             while let Some(line) = lines.recv().await {
                 if stdin.write_all(&line).await.is_err() || stdin.flush().await.is_err() {
                     return;
                 }
+                unread.fetch_sub(1, Ordering::Relaxed);
             }
         });
         let (lines, chunk) = (Lines::new(LINE_BYTES_MAX), vec![0; CHUNK_BYTES]);
-        Self { to_agent, writer, stdout, lines, chunk, junk: 0, last_id: 0 }
+        Self { to_agent, writer, n_unread, stdout, lines, chunk, junk: 0, last_id: 0 }
     }
 
     /// Sends a request and gives its id.
@@ -90,11 +98,15 @@ impl Wire {
 
     fn say(&mut self, line: Vec<u8>) {
         // A program that does not listen any more is noticed by its output.
+        self.n_unread.fetch_add(1, Ordering::Relaxed);
         let _ = self.to_agent.send(line);
     }
 
     /// The next message. Cancel-safe.
     pub(crate) async fn hear(&mut self) -> Result<Heard, Broken> {
+        if self.n_unread.load(Ordering::Relaxed) > UNREAD_MAX {
+            return Err(Broken::Nonsense("it asks and does not read the answers".to_owned()));
+        }
         loop {
             while let Some(line) = self.lines.line().map_err(|e| Broken::Nonsense(e.to_string()))? {
                 match rpc::read(line).and_then(owned) {
@@ -138,4 +150,35 @@ fn owned(message: Incoming<'_>) -> Result<Heard, String> {
         Incoming::Response { id, result: Ok(result) } => Heard::Response { id, result: Ok(value(result)?) },
         Incoming::Response { id, result: Err(error) } => Heard::Response { id, result: Err(error) },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn agent_that_asks_and_never_reads_is_given_up() {
+        let (ours, _never_read) = tokio::io::duplex(64);
+        let (mut agent, stdout) = tokio::io::duplex(1 << 16);
+        let asks = tokio::spawn(async move {
+            let mut id = 0;
+            while agent.write_all(rpc::request(id, "fs/read_text_file", &()).as_slice()).await.is_ok() {
+                id += 1;
+            }
+        });
+        let mut wire = Wire::new(Box::pin(ours), Box::pin(stdout));
+        let mut n_asked = 0;
+        let broken = loop {
+            match wire.hear().await {
+                Ok(Heard::Request { id, method, .. }) => wire.refuse(&id, &method),
+                Ok(other) => panic!("{other:?}"),
+                Err(broken) => break broken,
+            }
+            n_asked += 1;
+            assert!(n_asked <= UNREAD_MAX + 16, "still heard");
+        };
+        assert!(matches!(broken, Broken::Nonsense(_)), "{broken:?}");
+        drop(wire);
+        asks.await.unwrap();
+    }
 }
