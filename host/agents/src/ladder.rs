@@ -40,3 +40,33 @@ pub(crate) async fn descend(family: &mut Family) -> usize {
         }
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    #[tokio::test]
+    async fn stranger_that_bears_a_members_pid_is_left_alone() {
+        let mut stranger = Command::new("sleep").arg("1000").spawn().unwrap();
+        let (pid, start) = sys::id(stranger.id()).unwrap();
+        let mut family = Family::below(Some((pid, start - 1)));
+        family.add((pid, start + 1));
+        assert_eq!(descend(&mut family).await, 0);
+        assert!(stranger.try_wait().unwrap().is_none(), "it lives");
+        family.add((pid, start));
+        assert_eq!(descend(&mut family).await, 0);
+        assert!(!stranger.wait().unwrap().success());
+    }
+
+    #[tokio::test]
+    async fn member_that_is_stopped_or_deaf_is_ended() {
+        for script in ["kill -STOP $$", "trap '' TERM; while :; do sleep 1; done"] {
+            let mut child = Command::new("sh").args(["-c", script]).spawn().unwrap();
+            let mut family = Family::default();
+            family.add(sys::id(child.id()).unwrap());
+            assert_eq!(descend(&mut family).await, 0, "{script}");
+            child.wait().unwrap();
+        }
+    }
+}
