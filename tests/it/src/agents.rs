@@ -180,7 +180,7 @@ async fn client_that_goes_away_leaves_the_agent_usable() {
     let house = House::new("", "").await;
     let mut chat = house.talk("s");
     let pid = chat.say("[[PID]]").await;
-    for marker in ["[[HANG]]", "[[SLOW 50]] a text of some words"] {
+    for marker in ["[[HANG]]", "[[SLOW 2000]] a text of some words"] {
         let body =
             json!({"model": "default", "stream": true, "messages": [{"role": "user", "content": marker}]});
         let call = Call::chat(body.to_string()).header("x-session-id", "s");
