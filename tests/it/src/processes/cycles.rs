@@ -3,10 +3,10 @@ use super::marked::{Agent, Mark, NOBODY};
 use agents::launch::Sameness;
 use std::time::Instant;
 
-/// How often: the promise is about 2,000, which take a minute, `LIP_AGENT_CYCLES=2000`.
-const CYCLES: usize = 200;
+/// How often: the promise is about 2,000, which takes minutes, `LIP_AGENT_CYCLES=2000`.
+const CYCLES: usize = 120;
 /// Until everything has been allocated that stays.
-const WARM: usize = 50;
+const WARM: usize = 40;
 const GROWTH_BYTES_MAX: u64 = 2 << 20;
 
 #[tokio::test]
