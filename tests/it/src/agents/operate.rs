@@ -60,13 +60,13 @@ async fn busy_agent_that_is_stopped_fails_its_turn() {
 #[tokio::test]
 async fn idle_agent_is_ended_and_comes_back_with_its_memory() {
     let house = House::with("", "", "stale_acp_agent_kill_idle_seconds = 60", |lip| {
-        lip.env("STALE_ACP_AGENT_KILL_IDLE_SECONDS", "30").args("--stale-acp-agent-kill-idle-seconds 1.2")
+        lip.env("STALE_ACP_AGENT_KILL_IDLE_SECONDS", "30").args("--stale-acp-agent-kill-idle-seconds 2.5")
     })
     .await;
     let mut chat = house.talk("s");
     let pid = chat.say("[[PID]]").await;
     house.lip.logged("idle kill of an agent scheduled").await;
-    assert!(house.lip.stderr().contains("idle_seconds=1.2"), "{}", house.lip.stderr());
+    assert!(house.lip.stderr().contains("idle_seconds=2.5"), "{}", house.lip.stderr());
     assert_eq!(chat.say("[[PID]]").await, pid);
     house.lip.logged("idle kill of an agent cancelled").await;
     house.lip.logged("idle kill of an agent executed").await;
@@ -75,36 +75,43 @@ async fn idle_agent_is_ended_and_comes_back_with_its_memory() {
     assert!(prompt.contains("User: [[PID]]") && prompt.contains(&format!("Assistant: {pid}")), "{prompt}");
 }
 
+/// The command line outranks the environment, and that the file; each both ways.
 #[tokio::test]
 async fn idle_kills_can_be_switched_off() {
-    let house = House::with("", "", "stale_acp_agent_kill_idle_seconds = 1", |lip| {
-        lip.env("DISABLE_STALE_ACP_AGENT_KILLS", "true")
-    })
-    .await;
-    house.talk("s").say("hi").await;
-    let rows = house.agents().await;
-    assert!(rows[0]["kill_in_seconds"].is_null(), "{rows:?}");
-    // The command line outranks the environment, both ways.
-    let house = House::with("", "", "", |lip| {
-        lip.env("DISABLE_STALE_ACP_AGENT_KILLS", "true").args("--disable-stale-acp-agent-kills=false")
-    })
-    .await;
-    house.talk("s").say("hi").await;
-    assert!(house.agents().await[0]["kill_in_seconds"].is_number());
+    for (file, env, args, is_on) in [
+        (true, "", "", false),
+        (false, "true", "", false),
+        (true, "false", "", true),
+        (false, "", "--disable-stale-acp-agent-kills", false),
+        (true, "true", "--disable-stale-acp-agent-kills=false", true),
+    ] {
+        let top = format!("disable_stale_acp_agent_kills = {file}");
+        let house = House::with("", "", &top, |lip| match env {
+            "" => lip.args(args),
+            _ => lip.args(args).env("DISABLE_STALE_ACP_AGENT_KILLS", env),
+        })
+        .await;
+        house.talk("s").say("hi").await;
+        let rows = house.agents().await;
+        assert_eq!(rows[0]["kill_in_seconds"].is_number(), is_on, "{file} {env} {args}: {rows:?}");
+    }
 }
 
 #[tokio::test]
 async fn delay_out_of_range_names_its_source() {
-    for (cli, env, source) in [
-        ("--stale-acp-agent-kill-idle-seconds 0", "", "--stale-acp-agent-kill-idle-seconds"),
-        ("", "604801", "STALE_ACP_AGENT_KILL_IDLE_SECONDS"),
+    const ENV: &str = "STALE_ACP_AGENT_KILL_IDLE_SECONDS";
+    for (cli, env, file, source) in [
+        ("--stale-acp-agent-kill-idle-seconds 0", "", "", "--stale-acp-agent-kill-idle-seconds"),
+        ("", "604801", "", ENV),
+        ("", "soon", "", ENV),
+        ("", "", "stale_acp_agent_kill_idle_seconds = 0.5", "lip.toml"),
     ] {
-        let mut builder = Lip::builder().args("config check").args(cli);
+        let mut builder = Lip::builder().config_toml(file).args("config check").args(cli);
         if !env.is_empty() {
-            builder = builder.env("STALE_ACP_AGENT_KILL_IDLE_SECONDS", env);
+            builder = builder.env(ENV, env);
         }
         let said = builder.run().await;
-        assert!(!said.success && said.stderr.contains(source), "{source}: {}", said.stderr);
+        assert!(!said.success && said.stderr.contains(source), "{source}: {}{}", said.stdout, said.stderr);
     }
 }
 

@@ -2,7 +2,7 @@
 use super::House;
 use futures_util::future::join_all;
 
-/// What a client is told, and how long it may take at the most.
+/// What a client is told.
 const TOLD: [(&str, u16, &str); 9] = [
     ("exit", 502, "exit code 7; its last words: stage-agent: there is no work for me here"),
     ("hang", 504, "did not answer to initialize"),
@@ -18,7 +18,13 @@ const TOLD: [(&str, u16, &str); 9] = [
 #[tokio::test]
 async fn vices_are_told_and_leave_nothing() {
     join_all(TOLD.map(|(vice, status, words)| async move {
-        let house = House::new(&format!("--rogue {vice}"), "start_timeout = 1\nsilence_timeout = 1").await;
+        // Only where nothing else ends it: a busy machine may be slow with what is well.
+        let limit = match words {
+            "did not answer to initialize" => "start_timeout = 0.5",
+            "was silent" => "silence_timeout = 1",
+            _ => "",
+        };
+        let house = House::new(&format!("--rogue {vice}"), limit).await;
         let prompt = if vice == "deaf" { "[[DEAF]]" } else { "hi" };
         let answer = house.talk("s").attempt_raw(prompt).await;
         let told = answer.text();

@@ -6,6 +6,7 @@
 //! | `[[THINK]]` | a thought first |
 //! | `[[PLAN]]` `[[TODOS]]` | a plan first; as Cursor's notification |
 //! | `[[SLOW ms]]` | that long before each chunk |
+//! | `[[UNTIL file]]` | nothing before there is such a file |
 //! | `[[TOOL]]` `[[TOOL2]]` | a tool that needs permission, announced as Gemini CLI and as opencode do |
 //! | `[[ASK]]` | Cursor's blocking question |
 //! | `[[FS]]` | asks to read a file and tells the error code |
@@ -44,6 +45,13 @@ pub(crate) fn play(talk: &mut Talk, turn: &Turn<'_>) {
     if marks.has("HANG") {
         while talk.wait(Duration::from_secs(3600)) == Woken::Time {}
         return stopped(talk);
+    }
+    if let Some(file) = marks.value("UNTIL") {
+        while !std::path::Path::new(file).exists() {
+            if talk.wait(Duration::from_millis(2)) == Woken::Cancelled {
+                return stopped(talk);
+            }
+        }
     }
     let Some(answer) = prepare(talk, turn, &marks) else { return stopped(talk) };
     let pause = Duration::from_millis(marks.value("SLOW").map_or(0, |ms| ms.parse().expect("milliseconds")));
