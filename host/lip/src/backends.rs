@@ -189,6 +189,8 @@ struct Program {
     name: Option<String>,
     /// What to do where it is not there.
     hint: String,
+    /// What to do where nothing names it.
+    unset: Option<String>,
 }
 
 /// The program of an agent must be there before anybody is sent to it.
@@ -204,7 +206,7 @@ fn lacks_program(
         value => value.as_str()?.split_whitespace().next().map(str::to_owned),
     };
     let set = program.keys.iter().find_map(|key| config.get(key).and_then(word));
-    let Some(name) = set.or(program.name) else { return Some(program.hint) };
+    let Some(name) = set.or(program.name) else { return Some(program.unset.unwrap_or(program.hint)) };
     let found = which::which_in_global(&name, env.get("PATH")).is_ok_and(|mut found| found.next().is_some());
     (!found).then(|| format!("the program \"{name}\" was not found; {}", lower(&program.hint)))
 }
