@@ -60,8 +60,12 @@ pub(crate) fn camel_fields(rest: Rest<'_>) -> Fields {
     rest.0.into_iter().map(|(key, raw)| (camel(key.as_str()), Json::from(raw))).collect()
 }
 
-/// `cached_content` → `cachedContent`.
+/// `cached_content` → `cachedContent`. A key that begins or ends with `_`, or has two in a row, is no field of the API in another spelling: it
+/// stays, or it could become a field that is there already.
 pub(crate) fn camel(key: &str) -> String {
+    if key.split('_').any(str::is_empty) {
+        return key.to_owned();
+    }
     let mut out = String::with_capacity(key.len());
     let mut words = key.split('_');
     out.push_str(words.next().unwrap_or_default());
@@ -331,5 +335,27 @@ json_object! {
         "message" => message: Str<'a>,
         "status" => status: Str<'a>,
         "details" => details: &'a RawValue,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::camel;
+
+    #[test]
+    fn only_snake_case_becomes_camel_case() {
+        for (key, want) in [
+            ("cached_content", "cachedContent"),
+            ("parts", "parts"),
+            ("camelCase", "camelCase"),
+            ("a_b_c", "aBC"),
+            ("parts_", "parts_"),
+            ("_parts", "_parts"),
+            ("a__b", "a__b"),
+            ("_", "_"),
+            ("", ""),
+        ] {
+            assert_eq!(camel(key), want);
+        }
     }
 }
