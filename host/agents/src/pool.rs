@@ -329,22 +329,20 @@ impl Pool {
             }
             let Some(live) = guard.take() else { return };
             let running = Arc::clone(&live.running);
-            match running.sameness() {
-                Sameness::Other => {
-                    tracing::info!(
-                        pid = running.pid(),
-                        "idle kill of an agent skipped: another process bears its pid"
-                    );
-                }
-                Sameness::Unknown => {
-                    tracing::debug!(pid = running.pid(), "identity unknown: only the handle is used")
-                }
-                Sameness::Same | Sameness::Gone => {}
-            }
+            let (sameness, pid) = (running.sameness(), running.pid());
             slot.gone();
             // Ends it by its handle; what is not known to be of it is never signalled.
             live.end().await;
-            slot.executed(&running);
+            match sameness {
+                Sameness::Other => {
+                    tracing::info!(pid, "idle kill of an agent skipped: another process bears its pid");
+                }
+                Sameness::Unknown => {
+                    tracing::debug!(pid, "identity unknown: only the handle was used");
+                    slot.executed(&running);
+                }
+                Sameness::Same | Sameness::Gone => slot.executed(&running),
+            }
             drop(guard);
             pool.tidy(&slot);
         });

@@ -1,6 +1,7 @@
 //! A program's pipes as a line of messages.
-use crate::acp::line::Lines;
 use crate::acp::rpc::{self, Incoming};
+use bytes::BytesMut;
+use lip_wire::frame::ndjson::Decoder;
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -45,8 +46,8 @@ pub(crate) struct Wire {
     writer: JoinHandle<()>,
     n_unread: Arc<AtomicUsize>,
     stdout: Pin<Box<dyn AsyncRead + Send>>,
-    lines: Lines,
-    chunk: Vec<u8>,
+    lines: Decoder,
+    chunk: BytesMut,
     junk: usize,
     last_id: u64,
 }
@@ -69,7 +70,7 @@ impl Wire {
                 unread.fetch_sub(1, Ordering::Relaxed);
             }
         });
-        let (lines, chunk) = (Lines::new(LINE_BYTES_MAX), vec![0; CHUNK_BYTES]);
+        let (lines, chunk) = (Decoder::new(LINE_BYTES_MAX), BytesMut::new());
         Self { to_agent, writer, n_unread, stdout, lines, chunk, junk: 0, last_id: 0 }
     }
 
@@ -108,8 +109,10 @@ impl Wire {
             return Err(Broken::Nonsense("it asks and does not read the answers".to_owned()));
         }
         loop {
-            while let Some(line) = self.lines.line().map_err(|e| Broken::Nonsense(e.to_string()))? {
-                match rpc::read(line).and_then(owned) {
+            while let Some(line) = self.lines.next_event() {
+                let line = line
+                    .map_err(|e| Broken::Nonsense(format!("a line has more than {} bytes", e.bytes_max)))?;
+                match rpc::read(&line).and_then(owned) {
                     Ok(heard) => return Ok(heard),
                     Err(why) => {
                         tracing::debug!(why, bytes = line.len(), "an agent's line is no message");
@@ -123,9 +126,10 @@ impl Wire {
                     }
                 }
             }
-            match self.stdout.read(&mut self.chunk).await {
+            self.chunk.reserve(CHUNK_BYTES);
+            match self.stdout.read_buf(&mut self.chunk).await {
                 Ok(0) | Err(_) => return Err(Broken::Closed),
-                Ok(n) => self.lines.push(self.chunk.get(..n).unwrap_or_default()),
+                Ok(_) => self.lines.push(self.chunk.split().freeze()),
             }
         }
     }

@@ -51,12 +51,11 @@ pub(crate) fn turn(scope: &Scope, agent: Bytes, body: Bytes) -> EffectFuture {
             }
             // As from an upstream: the connector sees the status and may hand the answer on.
             Err(fault) => {
-                let reply = wire::error_reply(Dialect::Lip, &fault);
-                let (status, mut headers, body) = (reply.status, reply.headers, reply.body.boxed_unsync());
+                let mut head = Upstream::from(wire::error_reply(Dialect::Lip, &fault));
                 if fault.retry == Retry::Elsewhere {
-                    headers.insert(ELSEWHERE, HeaderValue::from_static("true"));
+                    head.headers.insert(ELSEWHERE, HeaderValue::from_static("true"));
                 }
-                Outcome::Head(Upstream { status, headers, body })
+                Outcome::Head(head)
             }
         }
     })

@@ -4,7 +4,6 @@ use crate::drive::{self, Job};
 use crate::wire;
 use base::{Fault, RouteOverrides, Sampling};
 use bytes::Bytes;
-use http_body_util::BodyExt;
 use lip_wire::Dialect;
 use lip_wire::lens;
 use loader::run::{Outcome, Refusal, Upstream};
@@ -43,14 +42,7 @@ pub(crate) async fn run(
     match answer(&parent, end_by, from, (meta, dialect, body)).await {
         Ok(upstream) => Outcome::Head(upstream),
         // As from an upstream: the connector sees the status and may hand the answer on.
-        Err(fault) => {
-            let reply = wire::error_reply(dialect, &fault);
-            Outcome::Head(Upstream {
-                status: reply.status,
-                headers: reply.headers,
-                body: reply.body.boxed_unsync(),
-            })
-        }
+        Err(fault) => Outcome::Head(wire::error_reply(dialect, &fault).into()),
     }
 }
 
@@ -85,5 +77,5 @@ async fn answer(
     let edits = turn.lens.edits();
     let drive = parent.child((turn, edits), planned, through, time);
     let reply = drive.run(None).await.map_err(|failure| failure.fault)?;
-    Ok(Upstream { status: reply.status, headers: reply.headers, body: reply.body.boxed_unsync() })
+    Ok(reply.into())
 }

@@ -2,9 +2,11 @@
 use base::{Fault, Kind, Retry, Side};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use http_body_util::BodyExt;
 use lip_wire::Dialect;
 use lip_wire::canon::FailureKind;
 use lip_wire::fault::{self, WireFault};
+use loader::run::Upstream;
 use std::time::Duration;
 
 use crate::turn::{Reply, ReplyBody};
@@ -70,6 +72,13 @@ pub fn error_reply(dialect: Dialect, fault: &Fault) -> Reply {
     }
     let body = fault::body(dialect, &neutral(fault));
     Reply { status: fault.status(), headers, body: ReplyBody::full(body) }
+}
+
+/// What a turn within this host was answered, as an effect's outcome.
+impl From<Reply> for Upstream {
+    fn from(reply: Reply) -> Self {
+        Self { status: reply.status, headers: reply.headers, body: reply.body.boxed_unsync() }
+    }
 }
 
 /// An error inside a stream that has begun. No normal terminator follows.

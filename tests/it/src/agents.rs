@@ -22,6 +22,8 @@ struct House {
     pids: TempDir,
 }
 
+/// Looks in a row that find nobody, and nobody new, before all are gone.
+const QUIET_LOOKS: usize = 10;
 /// A path for PATH that has a shell and its tools.
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
@@ -64,10 +66,15 @@ impl House {
         alive(self.pids.path())
     }
 
+    /// One look is not enough: those that start others and go may all be on their way.
     async fn none_survives(&self) {
+        let n_seen = || std::fs::read_dir(self.pids.path()).unwrap().count();
         within("the end of all processes", async {
-            while !self.alive().is_empty() {
+            let (mut n_quiet, mut before) = (0, n_seen());
+            while n_quiet < QUIET_LOOKS {
                 tokio::time::sleep(Duration::from_millis(5)).await;
+                let is_quiet = self.alive().is_empty() && n_seen() == before;
+                (n_quiet, before) = (if is_quiet { n_quiet + 1 } else { 0 }, n_seen());
             }
         })
         .await;
