@@ -29,7 +29,8 @@ pub mod op {
     pub const LOCK: u32 = 12;
     /// Reserved.
     pub const WS_OPEN: u32 = 13;
-    /// Reserved.
+    /// Waits on a port of this machine for the browser that a person logs in with. `meta`: JSON `{ports, path, state}`. Completion when
+    /// it listens: `arg` = the port, `handle` = a body that is the callback's query once it has come. Only in the task `login`.
     pub const LISTEN_ONCE: u32 = 14;
     /// The response headers that belong to the body `handle`. Completion: `meta` = JSON `[[name, value], …]`.
     pub const HEADERS: u32 = 15;
@@ -38,13 +39,21 @@ pub mod op {
     pub const AGENT_TURN: u32 = 16;
     /// Runs a turn on another selector: `meta` = JSON `{selector, stream, dialect}`; `body`: the request in that dialect.
     pub const DISPATCH: u32 = 17;
-    /// A short-lived access token from the host's vault: `meta` = JSON `{account?, refused?}`. Completion: `body` = the token.
+    /// A short-lived access token from the host's vault. `meta`: JSON `{scope?, without?, refused?}`: the model, accounts that are not
+    /// wanted, the number of a lease whose token the upstream refused. Completion: `arg` = the lease's number `n`, `body` = JSON `{account,
+    /// label?, fields?, expires_at_ms?}`; the token itself is filled into headers as the secret `token:n`. When there is none:
+    /// `DENIED` with `body` = the `detail` of an [`crate::AbiError`].
     pub const TOKEN: u32 = 18;
     /// The models that an agent offers. `meta`: as for `AGENT_TURN`. Completion: `body` = JSON `[{id, title?}, …]`.
     pub const AGENT_MODELS: u32 = 19;
     /// Runs an agent's program once, to its end, outside of any turn. `meta`: as for `AGENT_TURN`, whose arguments are those of this
     /// run; `arg` = milliseconds that it has. Completion: `body` = JSON `{code?, stdout, stderr}`.
     pub const AGENT_COMMAND: u32 = 20;
+    /// What became of the lease `arg`. `meta`: JSON `{outcome, scope?, until_ms?, why?, url?, fields?}`; `outcome`: `good`, `cooling`, `blocked`,
+    /// `needs_login` or `fields` (to be kept with the account).
+    pub const ACCOUNT: u32 = 21;
+    /// Shows a person what to do to log in. `meta`: JSON `{url, code?, expires_in_ms?}`. Only in the task `login`.
+    pub const SHOW: u32 = 22;
 }
 
 /// How an operation ended ([`crate::Completion::status`]).

@@ -1,5 +1,5 @@
 //! What an author implements.
-use crate::{Create, Ctx, Error, Passage, Result};
+use crate::{Account, Accounts, Create, Ctx, Error, Login, Passage, Result};
 use lip_abi::Buf;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -109,6 +109,44 @@ pub trait Connector: Sized + Send + Sync + 'static {
     /// Counts the input tokens of a turn with the provider's own endpoint; answers in the turn's dialect.
     fn count_tokens(&self, _cx: Ctx, _turn: Turn) -> impl Future<Output = Result<()>> + Send {
         async { Err(Error::unsupported("this connector cannot count tokens")) }
+    }
+
+    /// The accounts that people log in to. The host asks once per instance; performs no IO.
+    fn accounts(&self) -> Accounts {
+        Accounts::default()
+    }
+
+    /// Reads an account from a file of another program. Performs no IO.
+    ///
+    /// # Errors
+    /// A sentence that says what the file lacks.
+    fn read_account(&self, format: &str, _file: &[u8]) -> Result<Account> {
+        Err(Error::unsupported(format!("this connector reads no file of the format \"{format}\"")))
+    }
+
+    /// The file of another program with the tokens of `account`, and all else as it was. Performs no IO.
+    ///
+    /// # Errors
+    /// A sentence that says why it cannot be written.
+    fn write_account(&self, format: &str, _file: &[u8], _account: &Account) -> Result<Vec<u8>> {
+        Err(Error::unsupported(format!("this connector writes no file of the format \"{format}\"")))
+    }
+
+    /// Asks for a new token: `account` with what the answer brought. The host asks for one at a time.
+    ///
+    /// # Errors
+    /// [`Error::auth`] when the provider refuses the account for good; an error of an effect as it is; `bad_json` when the answer cannot be
+    /// read; `upstream` with the status for all that may pass; `bad_config` for what the user has to set.
+    fn refresh(&self, _cx: Ctx, _account: Account) -> impl Future<Output = Result<Account>> + Send {
+        async { Err(Error::unsupported("this connector renews no tokens")) }
+    }
+
+    /// Leads a person through a login.
+    ///
+    /// # Errors
+    /// A sentence that says what went wrong and what to do.
+    fn login(&self, _cx: Ctx, _login: Login) -> impl Future<Output = Result<Account>> + Send {
+        async { Err(Error::unsupported("this connector knows no login")) }
     }
 
     /// Any other task by name, for hosts newer than this crate.

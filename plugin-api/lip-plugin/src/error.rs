@@ -41,6 +41,11 @@ impl Error {
         self.with("retry_after_ms", ms)
     }
 
+    /// The account is refused, or there is none: a person has to log in.
+    pub fn auth(message: impl fmt::Display) -> Self {
+        Self::new("auth", message)
+    }
+
     /// A key of the instance's config is wrong: which one, and what to do.
     pub fn bad_config(key: &str, remedy: impl fmt::Display) -> Self {
         Self::new("bad_config", format!("{key}: {remedy}"))
@@ -77,6 +82,15 @@ impl Error {
     fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
         self.extra.insert(key.to_owned(), value.into());
         self
+    }
+
+    /// What the host has to say to the client, as it said it.
+    pub(crate) fn told(code: String, mut detail: serde_json::Map<String, Value>) -> Self {
+        let message = match detail.remove("message") {
+            Some(Value::String(message)) => message,
+            _ => code.clone(),
+        };
+        Self { code, message, extra: detail }
     }
 
     pub(crate) fn from_status(status: u32, meta: &[u8]) -> Self {

@@ -1,6 +1,6 @@
 //! What `export_connector!` builds on: no panic leaves the library, every error is data.
 use crate::exec::AsyncTask;
-use crate::{Connector, Create, Ctx, Error, Result, Turn};
+use crate::{Account, Connector, Create, Ctx, Error, Login, Result, Turn};
 use lip_abi::abi_stable::{sabi_trait::TD_Opaque, std_types::RResult, std_types::RStr};
 use lip_abi::{AbiError, Buf, ConnectorBox, ConnectorObj, ConnectorObj_TO, HostFns_Ref, Task_TO, TaskBox};
 use serde_json::Value;
@@ -54,15 +54,36 @@ struct Adapter<C> {
 
 impl<C: Connector> Adapter<C> {
     fn task(&self, key: u64, what: &str, meta: &Buf, body: Buf) -> Result<TaskBox> {
-        let mut turn: Turn = if meta.is_empty() { Turn::default() } else { serde_json::from_slice(meta)? };
-        turn.body = body;
         let connector =
             self.connector.clone().ok_or_else(|| Error::new("io", "the instance is shut down"))?;
         let host = self.host;
         let task = match what {
-            "turn" => AsyncTask::new(key, host, move |cx| async move { connector.turn(cx, turn).await }),
             "models" => AsyncTask::new(key, host, move |cx| models(connector, cx)),
             "passages" => AsyncTask::new(key, host, move |cx| passages(connector, cx)),
+            "accounts" => AsyncTask::new(key, host, move |cx| accounts(connector, cx)),
+            "account_read" | "account_write" => {
+                let file: OfFile = serde_json::from_slice(meta)?;
+                AsyncTask::new(key, host, move |cx| of_file(connector, cx, file, body))
+            }
+            "refresh" => {
+                let account: Account = serde_json::from_slice(&body)?;
+                AsyncTask::new(key, host, move |cx| refresh(connector, cx, account))
+            }
+            "login" => {
+                let asked: Login = serde_json::from_slice(&body)?;
+                AsyncTask::new(key, host, move |cx| login(connector, cx, asked))
+            }
+            _ => self.turn(key, connector, what, (meta, body))?,
+        };
+        Ok(Task_TO::from_value(task, TD_Opaque))
+    }
+
+    fn turn(&self, key: u64, connector: Arc<C>, what: &str, (meta, body): (&Buf, Buf)) -> Result<AsyncTask> {
+        let mut turn: Turn = if meta.is_empty() { Turn::default() } else { serde_json::from_slice(meta)? };
+        turn.body = body;
+        let host = self.host;
+        Ok(match what {
+            "turn" => AsyncTask::new(key, host, move |cx| async move { connector.turn(cx, turn).await }),
             "count_tokens" => {
                 AsyncTask::new(key, host, move |cx| async move { connector.count_tokens(cx, turn).await })
             }
@@ -70,9 +91,40 @@ impl<C: Connector> Adapter<C> {
                 let what = other.to_owned();
                 AsyncTask::new(key, host, move |cx| async move { connector.other(cx, what, turn).await })
             }
-        };
-        Ok(Task_TO::from_value(task, TD_Opaque))
+        })
     }
+}
+
+/// What the tasks on files are told. An account is there when it is to be written.
+#[derive(serde::Deserialize)]
+struct OfFile {
+    format: String,
+    account: Option<Account>,
+}
+
+async fn accounts<C: Connector>(connector: Arc<C>, cx: Ctx) -> Result<()> {
+    cx.answer(serde_json::to_vec(&connector.accounts())?);
+    Ok(())
+}
+
+async fn of_file<C: Connector>(connector: Arc<C>, cx: Ctx, of: OfFile, file: Buf) -> Result<()> {
+    match of.account {
+        Some(account) => cx.answer(connector.write_account(&of.format, &file, &account)?),
+        None => cx.answer(serde_json::to_vec(&connector.read_account(&of.format, &file)?)?),
+    }
+    Ok(())
+}
+
+async fn refresh<C: Connector>(connector: Arc<C>, cx: Ctx, account: Account) -> Result<()> {
+    let renewed = connector.refresh(cx.clone(), account).await?;
+    cx.answer(serde_json::to_vec(&renewed)?);
+    Ok(())
+}
+
+async fn login<C: Connector>(connector: Arc<C>, cx: Ctx, asked: Login) -> Result<()> {
+    let account = connector.login(cx.clone(), asked).await?;
+    cx.answer(serde_json::to_vec(&account)?);
+    Ok(())
 }
 
 async fn models<C: Connector>(connector: Arc<C>, cx: Ctx) -> Result<()> {

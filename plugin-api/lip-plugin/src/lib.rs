@@ -40,6 +40,7 @@
 //! **What the host promises you:** one thread at a time per task; every effect completes once or is cancelled; dropping a
 //! task closes all that it opened; panics cost one turn. **What you promise the host:** no blocking call, no secret in an
 //! error or log line, and back to the host (an `.await`) after at most a few milliseconds.
+mod account;
 mod agent;
 mod connector;
 mod create;
@@ -49,9 +50,18 @@ mod exec;
 #[doc(hidden)]
 pub mod glue;
 mod http;
+#[cfg(feature = "accounts")]
+pub mod login;
 mod passage;
+#[cfg(feature = "accounts")]
+mod refusal;
+#[cfg(feature = "accounts")]
+mod rotation;
 mod sse;
+#[cfg(feature = "accounts")]
+pub mod time;
 
+pub use account::{Account, AccountFile, AccountState, Accounts, Lease, Login, Want};
 pub use agent::{Agent, CommandOutput};
 pub use connector::{Connector, Model, Turn};
 pub use create::Create;
@@ -61,6 +71,10 @@ pub use exec::OpFuture;
 pub use http::{HttpRequest, HttpResponse};
 pub use lip_abi::{self, Buf};
 pub use passage::Passage;
+#[cfg(feature = "accounts")]
+pub use refusal::Refusal;
+#[cfg(feature = "accounts")]
+pub use rotation::{Rotation, Verdict};
 pub use serde::{self, Deserialize, Serialize};
 pub use serde_json::{self, Value, json};
 pub use sse::{SseEvent, SseReader};

@@ -56,6 +56,9 @@ pub(crate) fn drive(
     host::take_wake(key);
     seen.slept_ms = world.now_unix_ms - began_ms;
     seen.requests.append(&mut world.requests);
+    seen.reports.append(&mut world.accounts.reports);
+    seen.shown.append(&mut world.accounts.shown);
+    seen.awaited.append(&mut world.accounts.awaited);
     seen.cancelled = ended.is_none();
     if let Some(error) = ended {
         for handle in std::mem::take(&mut world.bodies).into_keys() {

@@ -1,4 +1,5 @@
 //! Carries out effects from a script: no socket, no waiting.
+use crate::accounts::Accounts;
 use crate::manifest;
 use crate::reply::{End, Reply};
 use lip_abi::{Buf, Completion, Op, op, status};
@@ -50,12 +51,15 @@ const KV_BYTES_MAX: usize = 64 << 10;
 pub(crate) struct World {
     pub(crate) manifest: Value,
     pub(crate) base_url: Option<String>,
+    /// Further URLs of the config that requests may go to: those under the manifest's `url_keys`.
+    pub(crate) urls: Vec<String>,
     pub(crate) replies: VecDeque<Reply>,
     pub(crate) secrets: BTreeMap<String, String>,
     pub(crate) values: BTreeMap<(String, String), (Buf, Option<u64>)>,
     pub(crate) bodies: BTreeMap<u64, Body>,
     pub(crate) sleeping: BTreeSet<(u64, u64)>,
     pub(crate) requests: Vec<Seen>,
+    pub(crate) accounts: Accounts,
     pub(crate) now_unix_ms: u64,
     pub(crate) last_handle: u64,
 }
@@ -101,6 +105,16 @@ impl World {
             op::HEADERS => self.headers(op.handle),
             op::SECRET_GET => self.secret(&op.meta),
             op::CLOSE => self.close(op.handle),
+            op::TOKEN => self.lease(&op.meta),
+            op::ACCOUNT => {
+                let (status, meta) = self.accounts.report(op.arg, &op.meta);
+                Done { status, meta, ..ok(Buf::empty()) }
+            }
+            op::SHOW => {
+                self.accounts.shown.push(serde_json::from_slice(&op.meta).unwrap_or_default());
+                ok(Buf::empty())
+            }
+            op::LISTEN_ONCE => self.listen(&op.meta),
             op::KV_GET | op::KV_PUT => self.value(op.kind, &op.meta, op.body),
             other => failed(status::UNSUPPORTED, format!("the testkit has no effect {other}")),
         };
@@ -197,12 +211,40 @@ impl World {
         }
     }
 
+    fn lease(&mut self, meta: &[u8]) -> Done {
+        match self.accounts.lease(meta) {
+            Ok((number, token, told)) => {
+                self.secrets.insert(format!("token:{number}"), token);
+                Done { arg: number, ..ok(told.to_string().into()) }
+            }
+            Err(detail) => {
+                let sentence = detail.get("message").and_then(Value::as_str).unwrap_or_default().to_owned();
+                Done { body: detail.to_string().into(), ..failed(status::DENIED, sentence) }
+            }
+        }
+    }
+
+    /// The browser comes at once.
+    fn listen(&mut self, meta: &[u8]) -> Done {
+        const PORT: u64 = 4711;
+        self.accounts.awaited.push(serde_json::from_slice(meta).unwrap_or_default());
+        let Some(query) = self.accounts.query.take() else {
+            return failed(status::TIMEOUT, "no browser is scripted");
+        };
+        self.last_handle += 1;
+        let chunks = VecDeque::from([Buf::from(query.to_string())]);
+        self.bodies
+            .insert(self.last_handle, Body { status: 200, headers: Vec::new(), chunks, end: End::Clean });
+        Done { handle: self.last_handle, arg: PORT, ..ok(Buf::empty()) }
+    }
+
     fn may_call(&self, url: &str) -> Result<(), String> {
         let authority =
             manifest::authority(url).ok_or_else(|| format!("\"{url}\" is no absolute http URL"))?;
-        let own = self.base_url.as_deref().and_then(manifest::authority);
+        let is_own =
+            self.base_url.iter().chain(&self.urls).any(|url| manifest::authority(url) == Some(authority));
         let egress = manifest::strings(&self.manifest, "egress");
-        if own == Some(authority) || egress.iter().any(|host| manifest::covers(host, authority)) {
+        if is_own || egress.iter().any(|host| manifest::covers(host, authority)) {
             return Ok(());
         }
         Err(format!("{authority} is neither in the manifest's egress list nor the configured base_url"))

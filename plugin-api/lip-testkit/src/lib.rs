@@ -26,6 +26,7 @@
 //!
 //! [`conformance!`] adds the checks that every connector has to pass, one test each.
 
+mod accounts;
 pub mod cassette;
 pub mod conformance;
 mod drive;

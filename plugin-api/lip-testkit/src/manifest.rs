@@ -50,6 +50,11 @@ pub(crate) fn covers(allowed: &str, authority: &str) -> bool {
     }
 }
 
+/// Does it need an account that a person has logged in to?
+pub(crate) fn is_personal(manifest: &Value) -> bool {
+    manifest.get("auth").and_then(Value::as_str) == Some("oauth-personal")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

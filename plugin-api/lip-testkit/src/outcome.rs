@@ -1,7 +1,7 @@
 //! What a test sees after a task has ended.
 use crate::{Line, Seen};
 use lip_abi::{AbiError, Event};
-use lip_plugin::Model;
+use lip_plugin::{Account, Model};
 use serde_json::Value;
 
 /// A failed `create`, `start` or task, as the host reads it.
@@ -53,6 +53,12 @@ pub struct Outcome {
     pub events: Vec<Event>,
     /// Requests, in order.
     pub requests: Vec<Seen>,
+    /// What was said of accounts, with the name of each: `{account, outcome, …}`.
+    pub reports: Vec<Value>,
+    /// What a person was shown in a login: `{url, code, expires_in_ms}`.
+    pub shown: Vec<Value>,
+    /// Where a browser was awaited: `{ports, path, state}`.
+    pub awaited: Vec<Value>,
     /// Sentences for the turn's trace.
     pub notes: Vec<String>,
     /// Log lines.
@@ -90,6 +96,11 @@ impl Outcome {
 
     /// The answer of a `models` task; empty when it is none.
     pub fn models(&self) -> Vec<Model> {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    /// The answer of a task that gives an account; empty when it is none.
+    pub fn account(&self) -> Account {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 

@@ -5,7 +5,7 @@ use crate::{Failed, Outcome, Reply, drive, host, manifest};
 use lip_abi::Buf;
 use lip_abi::abi_stable::std_types::RResult;
 use lip_plugin::glue::Entry;
-use lip_plugin::{Connector, Value, json};
+use lip_plugin::{Account, Connector, Value, json};
 
 /// One connector, one task, one scripted world.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub struct Stage {
     meta: Value,
     body: Buf,
     cancel_after: Option<usize>,
+    /// Is there an account, if the test names none and the connector needs one?
+    is_logged_in: bool,
 }
 
 impl Stage {
@@ -38,6 +40,7 @@ impl Stage {
             meta: json!({"session": "testkit", "random": 0}),
             body: Buf::empty(),
             cancel_after: None,
+            is_logged_in: true,
         };
         stage.manifest(manifest.clone())
     }
@@ -55,6 +58,7 @@ impl Stage {
         self.connector = manifest::id(&manifest).to_owned();
         let dialect = manifest::strings(&manifest, "dialects").into_iter().next();
         self.world.manifest = manifest;
+        self.world.urls.clear();
         self.envelope("dialect", dialect.unwrap_or_default())
     }
 
@@ -68,7 +72,10 @@ impl Stage {
     /// The instance's config.
     #[must_use]
     pub fn config(mut self, config: &Value) -> Self {
-        self.world.base_url = config.get("base_url").and_then(Value::as_str).map(str::to_owned);
+        let url = |key: &str| config.get(key).and_then(Value::as_str).map(str::to_owned);
+        self.world.base_url = url("base_url");
+        self.world.urls =
+            manifest::strings(&self.world.manifest, "url_keys").iter().filter_map(|key| url(key)).collect();
         self.config = config.to_string().into();
         self
     }
@@ -84,7 +91,51 @@ impl Stage {
     #[must_use]
     pub fn no_secrets(mut self) -> Self {
         self.world.secrets.clear();
+        self.is_logged_in = false;
         self
+    }
+
+    /// An account that is logged in: its tokens, of which each renewal brings the next, and what is kept with it.
+    #[must_use]
+    pub fn account(mut self, name: &str, tokens: &[&str], fields: &Value) -> Self {
+        self.world.accounts.add(name, tokens, fields);
+        self
+    }
+
+    /// What the browser brings that a login waits for.
+    #[must_use]
+    pub fn browser(mut self, query: Value) -> Self {
+        self.world.accounts.query = Some(query);
+        self
+    }
+
+    /// Asks for a new token of this account.
+    #[must_use]
+    pub fn refresh(mut self, account: &Account) -> Self {
+        self.body = json!(account).to_string().into();
+        self.task("refresh")
+    }
+
+    /// Asks for a login by this method.
+    #[must_use]
+    pub fn login(mut self, method: &str, options: &Value) -> Self {
+        self.body =
+            json!({"method": method, "options": options, "random": "5a".repeat(32)}).to_string().into();
+        self.task("login")
+    }
+
+    /// Reads an account from a file of this format.
+    #[must_use]
+    pub fn read_account(mut self, format: &str, file: impl Into<Buf>) -> Self {
+        self.body = file.into();
+        self.envelope("format", format).task("account_read")
+    }
+
+    /// Writes an account into a file of this format.
+    #[must_use]
+    pub fn write_account(mut self, format: &str, file: impl Into<Buf>, account: &Account) -> Self {
+        self.body = file.into();
+        self.envelope("format", format).envelope("account", json!(account)).task("account_write")
     }
 
     /// Answers the next request that it fits. Replies are served in order, each once.
@@ -166,6 +217,10 @@ impl Stage {
     /// Runs the task to its end.
     pub fn run(mut self) -> Outcome {
         let mut seen = Outcome::default();
+        if self.is_logged_in && self.world.accounts.is_empty() && manifest::is_personal(&self.world.manifest)
+        {
+            self.world.accounts.add("testkit", &[&format!("{SECRET}token")], &json!({}));
+        }
         host::take_log();
         host::set_clock(self.world.now_unix_ms);
         match host::create(self.source, &self.connector, &self.connector, self.config) {
