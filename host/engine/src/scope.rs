@@ -141,10 +141,12 @@ impl Effects for Scope {
             Effect::AgentTurn { meta, body } => agent::turn(self, meta, body),
             Effect::AgentModels { meta } => agent::models(self, meta),
             Effect::AgentCommand { meta, time } => agent::command(self, meta, time),
-            Effect::Token { .. } => ready(Outcome::Failed(
-                Refusal::Unsupported,
-                "this version of the host does not offer it".to_owned(),
-            )),
+            Effect::Token { .. } | Effect::Account { .. } | Effect::Show { .. } | Effect::Listen { .. } => {
+                ready(Outcome::Failed(
+                    Refusal::Unsupported,
+                    "this version of the host does not offer it".to_owned(),
+                ))
+            }
         }
     }
 }

@@ -36,16 +36,31 @@ impl Instance {
     /// # Errors
     /// The library's fault when its answer cannot be read.
     pub fn passages(self: &Arc<Self>) -> Result<Vec<Passage>, Fault> {
-        let mut run = self.run(Arc::new(NoEffects), TASK, Vec::new(), bytes::Bytes::new())?;
-        // It performs no IO: the answer is there at once, or never.
+        match self.at_once(TASK, Vec::new(), bytes::Bytes::new()) {
+            Ok(bytes) => read(&bytes),
+            Err(fault) if fault.kind == Kind::Unsupported => Ok(Vec::new()),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// The answer of a task that performs no IO: it is there at once, or never.
+    ///
+    /// # Errors
+    /// The library's fault, also when it has no such task.
+    pub fn at_once(
+        self: &Arc<Self>,
+        what: &str,
+        meta: Vec<u8>,
+        body: bytes::Bytes,
+    ) -> Result<bytes::Bytes, Fault> {
+        let mut run = self.run(Arc::new(NoEffects), what, meta, body)?;
         match run.poll_next(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Some(Ok(RunEvent::Full { bytes, .. }))) => read(&bytes),
-            Poll::Ready(Some(Err(fault))) if fault.kind == Kind::Unsupported => Ok(Vec::new()),
+            Poll::Ready(Some(Ok(RunEvent::Full { bytes, .. }))) => Ok(bytes),
             Poll::Ready(Some(Err(fault))) => Err(fault),
-            Poll::Ready(None | Some(Ok(_))) | Poll::Pending => Err(Fault::plugin(
-                Kind::BadGateway,
-                "the connector did not say which turns it leaves to the host",
-            )),
+            Poll::Ready(None | Some(Ok(_))) | Poll::Pending => {
+                let sentence = format!("the connector did not answer the task \"{what}\" at once");
+                Err(Fault::plugin(Kind::BadGateway, sentence))
+            }
         }
     }
 }

@@ -213,13 +213,23 @@ impl Run {
             Outcome::Value(bytes) => Completion { body: to_buf(bytes), ..ok(id) },
             Outcome::Nothing => Completion { status: status::EOF, ..ok(id) },
             Outcome::Failed(refusal, sentence) => failed(id, status_of(refusal), sentence),
-            Outcome::Head(upstream) => {
-                self.last_handle += 1;
-                let (handle, arg) = (self.last_handle, u64::from(upstream.status));
-                self.open.push(Open { handle, upstream });
-                Completion { handle, arg, ..ok(id) }
+            Outcome::Leased { number, told } => Completion { arg: number, body: to_buf(told), ..ok(id) },
+            Outcome::NoLease { sentence, detail } => {
+                Completion { body: to_buf(detail), ..failed(id, status::DENIED, sentence) }
             }
+            Outcome::Listening(port, body) => {
+                let upstream = Upstream { status: 200, headers: HeaderMap::new(), body };
+                Completion { arg: port.into(), ..self.opened(id, upstream) }
+            }
+            Outcome::Head(upstream) => self.opened(id, upstream),
         }
+    }
+
+    fn opened(&mut self, id: u64, upstream: Upstream) -> Completion {
+        self.last_handle += 1;
+        let (handle, arg) = (self.last_handle, u64::from(upstream.status));
+        self.open.push(Open { handle, upstream });
+        Completion { handle, arg, ..ok(id) }
     }
 
     fn step(&mut self) {

@@ -52,6 +52,9 @@ pub(super) fn effect(op: Op) -> Result<Option<Effect>, String> {
             Effect::AgentCommand { meta: to_bytes(op.meta), time: Duration::from_millis(op.arg) }
         }
         op::TOKEN => Effect::Token { meta: to_bytes(op.meta) },
+        op::ACCOUNT => Effect::Account { lease: op.arg, meta: to_bytes(op.meta) },
+        op::SHOW => Effect::Show { meta: to_bytes(op.meta) },
+        op::LISTEN_ONCE => Effect::Listen { meta: to_bytes(op.meta) },
         _ => return Ok(None),
     };
     Ok(Some(effect))

@@ -105,9 +105,26 @@ pub enum Effect {
         /// How long it may run.
         time: Duration,
     },
-    /// A short-lived token from the vault.
+    /// Lease a short-lived token from the vault.
     Token {
-        /// JSON `{account?, refused?}`.
+        /// JSON `{scope?, without?, refused?}`.
+        meta: Bytes,
+    },
+    /// What became of a leased token's account.
+    Account {
+        /// The lease's number.
+        lease: u64,
+        /// JSON `{outcome, …}`.
+        meta: Bytes,
+    },
+    /// Show a person what to do to log in.
+    Show {
+        /// JSON `{url, code?, expires_in_ms?}`.
+        meta: Bytes,
+    },
+    /// Wait for the browser of a person who logs in.
+    Listen {
+        /// JSON `{ports, path, state}`.
         meta: Bytes,
     },
 }
@@ -132,6 +149,22 @@ pub enum Outcome {
     Head(Upstream),
     /// A value.
     Value(Bytes),
+    /// A token is leased.
+    Leased {
+        /// The lease's number; its token is the secret `token:<number>`.
+        number: u64,
+        /// JSON for the connector.
+        told: Bytes,
+    },
+    /// There is no token.
+    NoLease {
+        /// One sentence.
+        sentence: String,
+        /// The error for the client, as JSON.
+        detail: Bytes,
+    },
+    /// It listens on this port; the body is what comes.
+    Listening(u16, Body),
     /// Done, nothing to tell.
     Done,
     /// There is no such value.
