@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Real agents as backends of a real LIP, with a stand-in for their model: the stories of `docs/guides/agents.md`.
 
-    python3 tests/peers/acp.py --lip target/stage/dev/lip [--agent gemini] [--agent opencode]
+    python3 tests/peers/acp.py --lip target/stage/dev/lip [--agent gemini] [--agent codex] [--agent opencode] [--record FOLDER]
 
-Needs `scripts/tools acp`, and `scripts/tools agents` for all but Gemini CLI. Uses the standard library only.
+Needs `scripts/tools acp`, and `scripts/tools agents` for opencode. Uses the standard library only. What LIP and the agents say to each other is
+written down, but for the story about the end of processes, and `acp_schema.py` holds LIP's side of it against the protocol's own schema.
 """
 
 import argparse
+import concurrent.futures
 import http.client
 import json
 import os
@@ -22,9 +24,11 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "sdk")]
 
 import model  # noqa: E402
-from servers import NODE, TOOLS, end_when_told, quiet_env  # noqa: E402
+from acp_agents import AGENTS  # noqa: E402
+from servers import PYTHON, end_when_told, quiet_env, run_quietly  # noqa: E402
 
 PATIENCE_S = 90
+AT_ONCE = 3
 IDLE_S = 4
 GREETING = "".join(model.GREETING)
 
@@ -39,57 +43,20 @@ def within(what, look, limit_s=PATIENCE_S):
     raise AssertionError(f"waited {limit_s} s for {what}")
 
 
-class Gemini:
-    """The real Gemini CLI, by its own connector."""
-
-    name, kind, tells_tools = "gemini", "gemini-cli-acp", True
-
-    def __init__(self, folder, origin):
-        (folder / ".gemini").mkdir()
-        settings = {
-            "security": {"auth": {"selectedType": "gemini-api-key"}, "folderTrust": {"enabled": False}},
-            "general": {"enableAutoUpdate": False, "disableAutoUpdate": True},
-            "privacy": {"usageStatisticsEnabled": False},
-            "telemetry": {"enabled": False},
-        }
-        (folder / ".gemini/settings.json").write_text(json.dumps(settings))
-        program = folder / "gemini"
-        program.write_text(f'#!/bin/sh\nexec "{NODE}" "{TOOLS}/acp/node_modules/@google/gemini-cli/bundle/gemini.js" "$@"\n')
-        program.chmod(0o755)
-        self.lines = f'gemini_cli_executable = "{program}"\n'
-        self.env = {"HOME": folder, "GEMINI_API_KEY": "sk-of-the-stand-in", "GOOGLE_GEMINI_BASE_URL": origin}
-
-
-class Opencode:
-    """The real opencode, by its command line."""
-
-    name, kind, tells_tools = "opencode", "custom-acp", True
-
-    def __init__(self, folder, origin):
-        (folder / ".config/opencode").mkdir(parents=True)
-        provider = {"npm": "@ai-sdk/openai-compatible", "options": {"baseURL": f"{origin}/v1", "apiKey": "sk-of-the-stand-in"}}
-        provider |= {"name": "stand-in", "models": {"m": {"name": "M", "tool_call": True}}}
-        settings = {"provider": {"stand-in": provider}, "model": "stand-in/m", "autoupdate": False, "share": "disabled", "permission": {"edit": "ask"}}
-        (folder / ".config/opencode/opencode.json").write_text(json.dumps(settings))
-        self.lines = f'command = ["{TOOLS}/agents/bin/opencode", "acp"]\n'
-        self.env = {"HOME": folder, "OPENCODE_DISABLE_MODELS_FETCH": "1", "OPENCODE_DISABLE_AUTOUPDATE": "1"}
-
-
-AGENTS = {agent.name: agent for agent in (Gemini, Opencode)}
-
-
 class House:
     """A host in front of one agent, and the model behind it."""
 
-    def __init__(self, lip, agent, permissions):
+    def __init__(self, lip, agent, permissions="allow", idle_s=600, record=None):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="lip-acp-"))
         self.project, home = self.folder / "project", self.folder / "home"
         self.project.mkdir(), home.mkdir()
         self.model = model.start()
-        self.agent = AGENTS[agent](home, f"http://127.0.0.1:{self.model.server_port}")
-        env = ", ".join(f"{name} = {json.dumps(str(value))}" for name, value in self.agent.env.items())
+        front = [sys.executable, str(HERE / "acp_tee.py"), str(record)] if record else []
+        self.agent = AGENTS[agent](home, f"http://127.0.0.1:{self.model.server_port}", front)
+        env = {"HOME": home, **self.agent.env}
+        env = ", ".join(f"{name} = {json.dumps(str(value))}" for name, value in env.items())
         name = f"{self.agent.kind}.real"
-        config = f'default_backend = "{name}"\nstale_acp_agent_kill_idle_seconds = {IDLE_S}\n[backends."{name}"]\ntype = "{self.agent.kind}"\n'
+        config = f'default_backend = "{name}"\nstale_acp_agent_kill_idle_seconds = {idle_s}\n[backends."{name}"]\ntype = "{self.agent.kind}"\n'
         config += f'project_dir = "{self.project}"\npermissions = "{permissions}"\nenv = {{ {env} }}\n{self.agent.lines}'
         (self.folder / "lip.toml").write_text(config)
         command = [lip, "--config", self.folder / "lip.toml", "--port", "0"]
@@ -140,9 +107,9 @@ class House:
         self.log.flush()
         return words in (self.folder / "log").read_text()
 
-    def chat(self, history, session, stream=True):
+    def chat(self, history, session, stream=True, **chosen):
         """One chat turn: text and thoughts."""
-        body = {"model": "default", "stream": stream, "messages": history}
+        body = {"model": "default", "stream": stream, "messages": history, **chosen}
         _, answer = self.call("POST", "/v1/chat/completions", body, {"x-session-id": session}.items())
         data = answer.read().decode()
         assert answer.status == 200, data
@@ -177,15 +144,17 @@ def every_frontend(house):
             assert piece in data, (path, data)
 
 
-def memory_and_process(house):
-    """Two turns are one process, which remembers; a cancelled one leaves it usable; an idle one ends, and comes back with the whole."""
+def turns_of_one_process(house):
+    """Two turns are one process, which remembers; one that the client leaves is cancelled, and the process stays usable."""
     history = [user("My word is heliotrope.")]
     said, _ = house.chat(history, "one")
     pid = [row["pid"] for row in house.agents() if row["state"] == "idle"]
     assert len(pid) == 1, pid
+    house.model.asked.clear()
     history += [{"role": "assistant", "content": said}, user("Say hello again")]
     assert house.chat(history, "one")[0] == GREETING
     assert [row["pid"] for row in house.agents()] == pid, "the same process"
+    assert any("heliotrope" in json.dumps(body) for body in house.model.asked), "its own memory"
 
     body = {"model": "default", "stream": True, "messages": history + [{"role": "assistant", "content": GREETING}, user("[[SLOW 100]]")]}
     connection, answer = house.call("POST", "/v1/chat/completions", body, {"x-session-id": "one"}.items())
@@ -195,12 +164,18 @@ def memory_and_process(house):
     answer.close()
     within("the model's client to leave", lambda: house.model.left)
     within("an idle agent", lambda: all(row["state"] == "idle" for row in house.agents()))
+    assert house.chat(history + [{"role": "assistant", "content": GREETING}, user("Hello?")], "one")[0] == GREETING
     assert [row["pid"] for row in house.agents()] == pid, "cancelled and alive"
 
+
+def idle_kill(house):
+    """An idle agent ends with all its processes, and comes back with the whole conversation."""
+    history = [user("My word is heliotrope.")]
+    said, _ = house.chat(history, "one")
     within("the idle kill", lambda: house.logged("idle kill of an agent executed"), IDLE_S + 20)
     assert not house.agents() and not house.processes(), house.processes()
     house.model.asked.clear()
-    assert house.chat(history, "one")[0] == GREETING
+    assert house.chat(history + [{"role": "assistant", "content": said}, user("Say hello")], "one")[0] == GREETING
     assert any("heliotrope" in json.dumps(body) for body in house.model.asked), "the whole conversation is told"
 
 
@@ -210,17 +185,43 @@ def tool(house, is_allowed):
     text, thoughts = house.chat([user(f"[[WRITE {path}]]")], "tool")
     assert path.exists() == is_allowed, (text, thoughts)
     assert house.logged("an agent asked for permission")
-    return text, thoughts
+    assert not is_allowed or text == "".join(model.DONE), text
 
 
-def stories(lip, agent):
-    for story in (every_frontend, memory_and_process):
-        with House(lip, agent, "allow") as house:
-            yield story.__name__, lambda story=story, house=house: story(house)
-    with House(lip, agent, "allow") as house:
-        yield "tool_allowed", lambda: tool(house, True)
-    with House(lip, agent, "reject") as house:
-        yield "tool_rejected", lambda: tool(house, False)
+def choices(house):
+    """The model and the effort that a client names are those that the agent asks for."""
+    name, effort = house.agent.chosen
+    asks = {"model": f"{house.agent.kind}.real:{name}"} | ({"reasoning_effort": effort} if effort else {})
+    assert house.chat([user("Say hello")], "chosen", **asks)[0] == GREETING
+    asked = [(body["model"], (body.get("reasoning") or {}).get("effort")) for body in house.model.asked]
+    assert (name.rsplit("/", 1)[-1], effort) in asked, asked
+
+
+def stories(lip, agent, record):
+    """Each with its name, ready to be played in a house of its own. The end of processes is seen without a recorder among them."""
+    plays = {
+        "idle_kill": (idle_kill, {"idle_s": IDLE_S}),
+        "every_frontend": (every_frontend, {"record": record}),
+        "turns_of_one_process": (turns_of_one_process, {"record": record}),
+        "tool_allowed": (lambda house: tool(house, True), {"record": record}),
+        "tool_rejected": (lambda house: tool(house, False), {"record": record, "permissions": "reject"}),
+        "choices": (choices, {"record": record}),
+    }
+    for name, (story, rules) in plays.items():
+        yield name, lambda story=story, rules=rules: play(lip, agent, story, rules)
+
+
+def play(lip, agent, story, rules):
+    with House(lip, agent, **rules) as house:
+        story(house)
+
+
+def schema(agent, record):
+    """LIP's side of what was said, by the protocol's schema."""
+    wants = [word for method in AGENTS[agent].spoken for word in ("--want", method)]
+    done = run_quietly([PYTHON, HERE / "acp_schema.py", record, "--side", "client", *wants], 60)
+    print("\n".join(f"{agent:10} {line}" for line in done.stdout.splitlines()))
+    assert done.returncode == 0, "the schema"
 
 
 def main():
@@ -228,20 +229,36 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--lip", required=True, type=os.path.abspath)
     parser.add_argument("--agent", action="append", choices=AGENTS, help="default: all")
+    parser.add_argument("--record", type=pathlib.Path, help="keep what was said here; default: a folder that goes away")
     args = parser.parse_args()
-    passed = failed = 0
-    for agent in args.agent or AGENTS:
-        for name, story in stories(args.lip, agent):
-            try:
-                began = time.monotonic()
-                story()
-                passed += 1
-                print(f"{agent:10} {name:20} passed {time.monotonic() - began:5.1f} s", flush=True)
-            except Exception as error:  # noqa: BLE001
-                failed += 1
-                print(f"{agent:10} {name:20} FAILED {error!r:.1500}", flush=True)
-    print(f"{passed} passed, {failed} failed")
-    sys.exit(failed > 0)
+    with tempfile.TemporaryDirectory(prefix="lip-acp-") as folder:
+        sys.exit(run(args, args.record or pathlib.Path(folder)))
+
+
+def run(args, folder):
+    """Every story of every agent; tells whether one failed."""
+    agents = args.agent or list(AGENTS)
+    for agent in agents:
+        (folder / agent).mkdir(parents=True)
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        played = pool.map(tell, [(agent, *story) for agent in agents for story in stories(args.lip, agent, folder / agent)])
+        results = list(played)
+    results += [tell((agent, "schema", lambda agent=agent: schema(agent, folder / agent))) for agent in agents]
+    print(f"{results.count(True)} passed, {results.count(False)} failed")
+    return False in results
+
+
+def tell(story):
+    """Plays one, says how it went, and returns that."""
+    agent, name, play_it = story
+    began = time.monotonic()
+    try:
+        play_it()
+        print(f"{agent:10} {name:20} passed {time.monotonic() - began:5.1f} s", flush=True)
+        return True
+    except Exception as error:  # noqa: BLE001
+        print(f"{agent:10} {name:20} FAILED {error!r:.1500}", flush=True)
+        return False
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""A stand-in for the models behind real agents: Gemini's v1beta and OpenAI's chat completions, told by markers in the newest text.
+"""A stand-in for the models behind real agents: Gemini's v1beta, OpenAI's chat completions and Responses, told by markers in the newest text.
 
-Source: ai.google.dev/api/generate-content; platform.openai.com/docs/api-reference/chat/streaming. Markers: `[[THINK]]` a thought first, `[[SLOW n]]` n
-pieces with a pause each, `[[WRITE path]]` a call of the agent's tool that writes files. Everything else is answered with a greeting.
+Sources: ai.google.dev/api/generate-content; platform.openai.com/docs/api-reference/chat/streaming; those of `model_responses.py`. Markers:
+`[[THINK]]` a thought first, `[[SLOW n]]` n pieces with a pause each, `[[WRITE path]]` a call of the agent's tool that writes files. Everything
+else is answered with a greeting.
 """
 
 import json
@@ -10,8 +11,12 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import model_responses
+
 PAUSE_S = 0.2
+END = "[DONE]"
 GREETING = ["Hello ", "from the ", "model."]
+DONE = ["The tool ", "is done."]
 THOUGHT = "**Pondering**\nI should greet."
 
 
@@ -27,7 +32,7 @@ def texts(value):
 def plan(newest, has_result):
     """What is said: pairs of a pause and a piece; a piece is text, `("thought", text)` or `("write", path)`."""
     if has_result:
-        return [(0, "The tool "), (0, "is done.")]
+        return [(0, piece) for piece in DONE]
     # An agent may put the conversation so far in front of it.
     marks = re.findall(r"\[\[([A-Z]+) ?([^\]]*)\]\]", newest.rsplit("message of the user:\n", 1)[-1])
     for name, value in marks:
@@ -52,6 +57,8 @@ class Model(BaseHTTPRequestHandler):
 
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers.get("content-length") or 0)) or b"{}")
+        if named := re.search(r"models/([^/:]+):", self.path):
+            body.setdefault("model", named[1])
         self.server.asked.append(body)
         if "generateContent" in self.path or "GenerateContent" in self.path:
             last = (body.get("contents") or [{}])[-1]
@@ -59,6 +66,9 @@ class Model(BaseHTTPRequestHandler):
         elif self.path.endswith("/chat/completions"):
             last = (body.get("messages") or [{}])[-1]
             self.stream(self.chat, plan("\n".join(texts(last.get("content"))), last.get("role") == "tool"), body.get("stream"))
+        elif self.path.endswith("/responses"):
+            said, has_result = model_responses.newest(body)
+            self.stream(model_responses.Answer(body), plan("\n".join(texts(said)), has_result), body.get("stream"))
         else:
             self.whole({"totalTokens": 11})
 
@@ -71,9 +81,9 @@ class Model(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def stream(self, spell, pieces, is_streamed):
-        events = [(pause, spell(piece)) for pause, piece in pieces] + [(0, event) for event in spell(None)]
+        events = [(pause * (at == 0), event) for pause, piece in [*pieces, (0, None)] for at, event in enumerate(spell(piece))]
         if not is_streamed:
-            return self.whole(events[0][1])
+            return self.whole(events[-1][1]["response"] if isinstance(spell, model_responses.Answer) else events[0][1])
         self.send_response(200)
         self.send_header("content-type", "text/event-stream")
         self.send_header("connection", "close")
@@ -82,7 +92,8 @@ class Model(BaseHTTPRequestHandler):
         try:
             for pause, event in events:
                 time.sleep(pause)
-                self.wfile.write(b"data: " + (event if isinstance(event, bytes) else json.dumps(event).encode()) + b"\n\n")
+                name = f"event: {event['type']}\n" if "type" in event else ""
+                self.wfile.write(f"{name}data: {event if event == END else json.dumps(event)}\n\n".encode())
                 self.wfile.flush()
         except OSError:
             self.server.left += 1
@@ -96,7 +107,7 @@ class Model(BaseHTTPRequestHandler):
         if isinstance(piece, tuple):
             call = {"functionCall": {"name": "write_file", "args": {"file_path": piece[1], "content": "by the model\n"}}}
             part = {"text": piece[1], "thought": True} if piece[0] == "thought" else call
-        return {"candidates": [{"content": {"role": "model", "parts": [part]}, "index": 0}]}
+        return [{"candidates": [{"content": {"role": "model", "parts": [part]}, "index": 0}]}]
 
     @staticmethod
     def chat(piece):
@@ -107,14 +118,14 @@ class Model(BaseHTTPRequestHandler):
         if piece is None:
             last = chunk({}, "stop")
             last["usage"] = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
-            return [last, b"[DONE]"]
+            return [last, END]
         if isinstance(piece, tuple) and piece[0] == "thought":
-            return chunk({"reasoning_content": piece[1]})
+            return [chunk({"reasoning_content": piece[1]})]
         if isinstance(piece, tuple):
             args = json.dumps({"filePath": piece[1], "content": "by the model\n"})
             call = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "write", "arguments": args}}
-            return chunk({"role": "assistant", "tool_calls": [call]})
-        return chunk({"role": "assistant", "content": piece})
+            return [chunk({"role": "assistant", "tool_calls": [call]})]
+        return [chunk({"role": "assistant", "content": piece})]
 
 
 def start():
