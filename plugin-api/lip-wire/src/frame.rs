@@ -1,6 +1,7 @@
 //! Framing of answers: where one event of a byte stream ends and the next begins. Knows no dialect and no JSON.
 use std::fmt;
 
+pub mod aws_event_stream;
 pub mod ndjson;
 pub mod sse;
 

@@ -13,12 +13,13 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     Target { name: "selector", run: text::selector },
     Target { name: "commands", run: text::commands },
     Target { name: "lens", run: wire::lens },
     Target { name: "sse", run: wire::sse },
     Target { name: "ndjson", run: wire::ndjson },
+    Target { name: "aws_event_stream", run: wire::aws_event_stream },
     Target { name: "gate", run: wire::gate },
     Target { name: "request", run: codec::request },
     Target { name: "reply", run: codec::reply },

@@ -86,6 +86,38 @@ pub(crate) fn ndjson(data: &[u8]) {
     assert_eq!(decode(usize::from(*first)), decode(rest.len()));
 }
 
+/// The same for messages with checksums. The second byte says whether those of the input's first message are made to fit, so that what
+/// lies behind them is reached.
+pub(crate) fn aws_event_stream(data: &[u8]) {
+    let Some(([size, fits], rest)) = data.split_first_chunk() else { return };
+    let mut stream = rest.to_vec();
+    if fits & 1 == 1 && stream.len() >= 16 {
+        let total = u32::try_from(stream.len()).unwrap_or(u32::MAX);
+        stream[..4].copy_from_slice(&total.to_be_bytes());
+        let prelude = crc32fast::hash(&stream[..8]);
+        stream[8..12].copy_from_slice(&prelude.to_be_bytes());
+        let end = stream.len() - 4;
+        let whole = crc32fast::hash(&stream[..end]);
+        stream[end..].copy_from_slice(&whole.to_be_bytes());
+    }
+    let decode = |size: usize| {
+        let mut decoder = frame::aws_event_stream::Decoder::new(1 << 12);
+        let mut messages = Vec::new();
+        for chunk in stream.chunks(size.max(1)) {
+            decoder.push(Bytes::copy_from_slice(chunk));
+            while let Some(message) = decoder.next_event() {
+                messages.push(message);
+            }
+        }
+        (messages, decoder.finish())
+    };
+    let (messages, end) = decode(usize::from(*size));
+    for message in messages.iter().flatten() {
+        assert!(message.headers().all(|(name, _)| !name.is_empty()));
+    }
+    assert_eq!((messages, end), decode(stream.len()));
+}
+
 /// Every frame and every body has a verdict.
 pub(crate) fn gate(data: &[u8]) {
     let Some((dialect, body)) = dialect(data) else { return };
