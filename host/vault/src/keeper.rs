@@ -1,0 +1,311 @@
+//! One refresh of one account, from the lock to the stored answer.
+//!
+//! The order is what keeps tokens: lock, read what is there now, note on the disk what is about to be sent (a full disk shows here,
+//! before the server uses the old token up), send, store the answer, and only then let anybody see it.
+use crate::account::{Account, Attempt, State};
+use crate::cas::Verdict;
+use crate::core::{Core, Trouble};
+use crate::foreign;
+use crate::place::{Hold, Sight};
+use crate::print::TokenPrint;
+use crate::provider::{RefreshError, Renewal};
+use crate::slot::{Failure, Slot, Unsaved};
+use crate::store::Copies;
+use crate::token::{self, Move};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{sleep, timeout};
+
+/// A connector that is not done by then is not waited for; the server may have answered.
+const ASK_MAX: Duration = Duration::from_secs(90);
+/// So often one refresh is tried while turns wait.
+const TRIES_MAX: u32 = 4;
+/// A server that asks for a longer pause is asked again later.
+const PAUSE_MAX_MS: u64 = 5_000;
+/// The pause before a refresh token is sent again whose answer was lost.
+const REPLAY_PAUSE: Duration = Duration::from_secs(1);
+/// The pause after the replay's answer was lost as well, and the longest such one.
+const LOST_PAUSE_MS: u64 = 30_000;
+const LOST_PAUSE_MAX_MS: u64 = 600_000;
+/// The pause after the connector said that it is set up wrongly.
+const CONFIG_PAUSE_MS: u64 = 60_000;
+
+/// Renews the account's tokens, unless somebody else has done so already.
+pub(crate) async fn renew(core: Arc<Core>, slot: Arc<Slot>) -> Result<(), Trouble> {
+    let result = take_turn(&core, &slot).await;
+    let mut known = slot.known.lock();
+    let title = known.account.as_ref().map_or(slot.place.name.as_str(), Account::title).to_owned();
+    let backend = &core.spec.backend;
+    match &result {
+        Ok(()) => known.failure = None,
+        Err(Trouble::NeedsLogin { reason }) => {
+            known.failure = None;
+            tracing::warn!(
+                backend,
+                account = title,
+                "{title} has to log in again, {reason}: {}",
+                core.login_hint()
+            );
+        }
+        Err(trouble @ Trouble::Failed { why, hint, retry_after_ms }) => {
+            let n_failed = known.failure.as_ref().map_or(0, |f| f.n_failed).saturating_add(1);
+            let pause_ms =
+                retry_after_ms.map_or(CONFIG_PAUSE_MS, |told| token::back_off_ms(n_failed, Some(told)));
+            let retry_at_ms = core.now_ms().saturating_add(pause_ms);
+            known.failure = Some(Failure { trouble: trouble.clone(), n_failed, retry_at_ms });
+            let pause_s = pause_ms / 1000;
+            tracing::warn!(
+                backend,
+                account = title,
+                "the token of {title} could not be renewed, {why}: {hint}; next try in {pause_s} s"
+            );
+        }
+    }
+    result
+}
+
+/// Everything that happens under the lock.
+async fn take_turn(core: &Core, slot: &Slot) -> Result<(), Trouble> {
+    let unsaved = slot.unsaved.lock().take();
+    if let Some(unsaved) = unsaved {
+        return store(core, slot, unsaved, None).await;
+    }
+    let lock = slot.place.lock(core).await?;
+    let loaded = slot.place.load(core, Hold::Locked).await;
+    let in_file = loaded.in_file.clone();
+    let (sight, problem) = (loaded.sight, loaded.problem.clone());
+    let (Some(account), Sight::Good) = (slot.learn(loaded), sight) else {
+        return Err(Trouble::soon(problem.unwrap_or_else(|| "the account is not there any more".into())));
+    };
+    if let State::NeedsLogin { reason, .. } = account.state {
+        return Err(Trouble::NeedsLogin { reason });
+    }
+    if slot.known.lock().next_move(core) == Move::Use {
+        return Ok(());
+    }
+    let mut exchange = Exchange { core, slot, account, in_file, n_tries: 0 };
+    match exchange.run().await? {
+        Some(renewal) => {
+            let Exchange { mut account, in_file, .. } = exchange;
+            let refused = account.access_print();
+            account.renew(renewal, core.now_ms());
+            account.book.seen.clone_from(&in_file);
+            account.book.is_pending = slot.place.writable().is_some();
+            note_forced(slot, &account, refused);
+            store(core, slot, Unsaved { account, _lock: lock }, in_file).await
+        }
+        None => Ok(()),
+    }
+}
+
+/// Remembers a token that a forced refresh did not change: it is not forced again.
+fn note_forced(slot: &Slot, renewed: &Account, before: Option<TokenPrint>) {
+    let mut known = slot.known.lock();
+    if before.is_some() && known.refused == before {
+        known.forced = before.filter(|print| renewed.access_print().as_ref() == Some(print));
+        known.refused = None;
+    }
+}
+
+/// Stores renewed tokens, then lets everybody see them.
+async fn store(
+    core: &Core,
+    slot: &Slot,
+    mut unsaved: Unsaved,
+    in_file: Option<TokenPrint>,
+) -> Result<(), Trouble> {
+    if let Some(account) = &slot.known.lock().account {
+        unsaved.account.marks.merge(&account.marks);
+    }
+    let basis = in_file.or_else(|| unsaved.account.book.seen.clone());
+    let saved = slot.place.save(core, &mut unsaved.account, Copies::Both).await;
+    let written = write_back(core, slot, &mut unsaved.account, basis.as_ref()).await;
+    if let (Err(trouble), false) = (saved, written) {
+        // The lock stays: nobody may send the old refresh token again while the new one is in memory alone.
+        *slot.unsaved.lock() = Some(unsaved);
+        return Err(trouble);
+    }
+    let account = unsaved.account;
+    let (title, expires_at_ms) = (account.title().to_owned(), account.expires_at_ms);
+    let mut known = slot.known.lock();
+    known.account = Some(account);
+    drop(known);
+    tracing::info!(
+        backend = core.spec.backend,
+        account = title,
+        expires_at_ms,
+        "renewed the token of {title}"
+    );
+    Ok(())
+}
+
+/// Writes the tokens into the client's file, where there is one that may be written. Whether they are in it.
+pub(crate) async fn write_back(
+    core: &Core,
+    slot: &Slot,
+    account: &mut Account,
+    basis: Option<&TokenPrint>,
+) -> bool {
+    let Some(source) = slot.place.writable() else { return false };
+    match foreign::write_back(core, source, account, basis).await {
+        Ok(Verdict::Write | Verdict::Done) => {
+            account.book.seen = account.refresh_print();
+            account.book.is_pending = false;
+            // Where this is lost, the file is compared again: it holds the same tokens.
+            let _ = slot.place.save(core, account, Copies::One).await;
+            slot.known.lock().problem = None;
+            true
+        }
+        // The client was faster, and its tokens live longer. They are read with the next look.
+        Ok(Verdict::Theirs) => false,
+        Err(why) => {
+            let name = account.title();
+            tracing::warn!(
+                backend = core.spec.backend,
+                account = name,
+                "{why}; the renewed tokens are kept by LIP"
+            );
+            slot.known.lock().problem = Some(format!("{why}; the renewed tokens are kept by LIP"));
+            false
+        }
+    }
+}
+
+/// The talk with the server.
+struct Exchange<'a> {
+    core: &'a Core,
+    slot: &'a Slot,
+    account: Account,
+    /// The refresh token that the client's file holds.
+    in_file: Option<TokenPrint>,
+    n_tries: u32,
+}
+
+impl Exchange<'_> {
+    /// Until there are new tokens, or somebody else's, or no hope.
+    async fn run(&mut self) -> Result<Option<Renewal>, Trouble> {
+        loop {
+            let Some(print) = self.account.live_refresh() else {
+                return Err(self
+                    .over("because its token is not valid any more and there is nothing to renew it with")
+                    .await);
+            };
+            let n_sent = self.note(print).await?;
+            self.n_tries += 1;
+            let asked = timeout(ASK_MAX, self.core.provider.refresh(self.account.clone())).await;
+            let lost = || Err(RefreshError::Unanswered("no answer in 90 s".into()));
+            match asked.unwrap_or_else(|_| lost()) {
+                Ok(renewal) => return Ok(Some(renewal)),
+                Err(RefreshError::Gone(why)) => {
+                    if self.gone(&why, n_sent).await? {
+                        return Ok(None);
+                    }
+                }
+                Err(error @ RefreshError::Unanswered(_)) => {
+                    if n_sent >= 2 {
+                        let doubled = LOST_PAUSE_MS << (n_sent - 2).min(8);
+                        return Err(failed(&error, doubled.min(LOST_PAUSE_MAX_MS)));
+                    }
+                    sleep(REPLAY_PAUSE).await;
+                }
+                Err(error @ RefreshError::Unsent(_)) => self.again(&error, None).await?,
+                Err(RefreshError::Later { why, retry_after_ms }) => {
+                    let error = RefreshError::Later { why, retry_after_ms };
+                    self.again(&error, retry_after_ms).await?;
+                }
+                Err(error @ RefreshError::Config(_)) => {
+                    self.forget_attempt().await;
+                    let hint = "check the backend's settings".into();
+                    return Err(Trouble::Failed { why: error.to_string(), hint, retry_after_ms: None });
+                }
+            }
+        }
+    }
+
+    /// Notes on the disk that the refresh token is about to be sent. How often it was, with this time.
+    async fn note(&mut self, print: TokenPrint) -> Result<u32, Trouble> {
+        let since_ms = self.core.now_ms();
+        let book = &mut self.account.book;
+        let attempt = match book.attempt.take().filter(|attempt| attempt.print == print) {
+            Some(attempt) => Attempt { n_sent: attempt.n_sent.saturating_add(1), ..attempt },
+            None => Attempt { print, n_sent: 1, since_ms },
+        };
+        let n_sent = attempt.n_sent;
+        book.attempt = Some(attempt);
+        self.save(Copies::One).await?;
+        Ok(n_sent)
+    }
+
+    async fn save(&mut self, copies: Copies) -> Result<(), Trouble> {
+        if let Some(known) = &self.slot.known.lock().account {
+            self.account.marks.merge(&known.marks);
+        }
+        self.slot.place.save(self.core, &mut self.account, copies).await
+    }
+
+    /// The token was not used up: a short pause and another try, or the end of this refresh.
+    async fn again(&mut self, error: &RefreshError, retry_after_ms: Option<u64>) -> Result<(), Trouble> {
+        self.forget_attempt().await;
+        let pause_ms = token::back_off_ms(self.n_tries, retry_after_ms);
+        if self.n_tries >= TRIES_MAX || pause_ms > PAUSE_MAX_MS {
+            return Err(failed(error, retry_after_ms.unwrap_or(0)));
+        }
+        sleep(Duration::from_millis(pause_ms)).await;
+        Ok(())
+    }
+
+    /// The server answered, or was never reached: nothing is open any more.
+    async fn forget_attempt(&mut self) {
+        self.account.book.attempt = None;
+        // Where this is lost, a later sentence speaks of a lost answer that was none.
+        let _ = self.save(Copies::One).await;
+    }
+
+    /// The refresh token is dead. True: somebody else has stored tokens that can be used as they are; false: another one can be sent.
+    async fn gone(&mut self, why: &str, n_sent: u32) -> Result<bool, Trouble> {
+        self.account.bury();
+        let dead = self.account.book.dead.clone();
+        let mut found = self.slot.place.load(self.core, Hold::Locked).await;
+        let is_other = |account: &Account| {
+            account.refresh_print().is_some_and(|print| !dead.contains(&print))
+                || (account.refresh_token.is_none() && account.access_print() != self.account.access_print())
+        };
+        if let Some(mut other) = found.account.take().filter(is_other) {
+            other.book.dead = dead;
+            self.in_file = found.in_file;
+            self.account = other.clone();
+            found.account = Some(other);
+            found.in_file = None;
+            self.slot.learn(found);
+            return Ok(self.slot.known.lock().next_move(self.core) == Move::Use);
+        }
+        let reason = if n_sent > 1 {
+            format!(
+                "because the answer to its last refresh was lost and the server had used the refresh token up ({why})"
+            )
+        } else {
+            format!("because the login server refused its refresh token ({why})")
+        };
+        Err(self.over(&reason).await)
+    }
+
+    /// Only a human can help now. Stored, so that no process tries again.
+    async fn over(&mut self, reason: &str) -> Trouble {
+        let since_ms = self.core.now_ms();
+        self.account.book.attempt = None;
+        self.account.state = State::NeedsLogin { since_ms, reason: reason.to_owned() };
+        // Where it cannot be stored it is known in memory, and another process finds out by itself.
+        let _ = self.save(Copies::Both).await;
+        self.slot.known.lock().account = Some(self.account.clone());
+        Trouble::NeedsLogin { reason: reason.to_owned() }
+    }
+}
+
+fn failed(error: &RefreshError, retry_after_ms: u64) -> Trouble {
+    let hint = match error {
+        RefreshError::Unsent(_) => "check the network",
+        RefreshError::Unanswered(_) | RefreshError::Later { .. } => "try again later",
+        RefreshError::Gone(_) | RefreshError::Config(_) => "log in again",
+    };
+    Trouble::Failed { why: error.to_string(), hint: hint.into(), retry_after_ms: Some(retry_after_ms) }
+}

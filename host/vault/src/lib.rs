@@ -1,0 +1,48 @@
+//! Accounts of connectors that log in: kept, locked, renewed in time, and written without loss.
+//!
+//! A connector contributes how its tokens are renewed and how the files of its official clients read ([`Provider`]); it touches no
+//! file. The vault knows no HTTP and no plugin. Pure inside: what to do with a token (`token`), which account comes next (`select`,
+//! `affinity`), how long one rests (`cooldown`), whose tokens count (`cas`). Around them stand records (`store`), clients' files
+//! (`foreign`), one refresh (`keeper`) and, at the very edge, the disk (`disk`, `sys`).
+mod account;
+mod affinity;
+mod cas;
+mod cooldown;
+mod core;
+mod disk;
+mod foreign;
+mod keeper;
+mod lease;
+mod marks;
+mod place;
+mod pool;
+mod print;
+mod provider;
+mod refused;
+mod report;
+mod saver;
+mod scan;
+mod select;
+mod shelf;
+mod slot;
+mod spec;
+mod standing;
+mod store;
+mod sys;
+mod token;
+mod vault;
+
+pub use account::{Account, State, is_name};
+pub use cooldown::Cooldown;
+pub use core::{Clock, SystemClock};
+pub use disk::{Disk, Held, RealDisk, Stamp};
+pub use lease::{Ask, Lease, Outcome};
+pub use marks::{ALL, Marks};
+pub use pool::Pool;
+pub use print::TokenPrint;
+pub use provider::{Provider, RefreshError, Renewal};
+pub use refused::Refused;
+pub use shelf::Unchanged;
+pub use spec::{Access, Allow, LockStyle, PoolSpec, Source, Strategy};
+pub use standing::{Health, Resting, Standing};
+pub use vault::Vault;

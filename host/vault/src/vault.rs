@@ -1,0 +1,101 @@
+//! The folder of all accounts, and the pools over it.
+use crate::account::is_name;
+use crate::core::{Clock, Core};
+use crate::disk::{Disk, RealDisk};
+use crate::place::Place;
+use crate::pool::Pool;
+use crate::print::hex;
+use crate::provider::Provider;
+use crate::select::Turnstile;
+use crate::spec::{PoolSpec, Source};
+use crate::store::Paths;
+use parking_lot::Mutex;
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// All accounts of this user. Several processes may have the same folder open.
+pub struct Vault {
+    folder: PathBuf,
+    clock: Arc<dyn Clock>,
+    disk: Arc<dyn Disk>,
+    /// Where strategies that go round stand, per backend: pools of one backend share it.
+    stiles: Mutex<HashMap<String, Arc<Mutex<Turnstile>>>>,
+}
+
+impl Vault {
+    /// The vault in `folder`, which is created with the first account.
+    pub fn open(folder: PathBuf, clock: Arc<dyn Clock>) -> Self {
+        Self::on(folder, clock, Arc::new(RealDisk))
+    }
+
+    /// The same over another file system.
+    pub fn on(folder: PathBuf, clock: Arc<dyn Clock>, disk: Arc<dyn Disk>) -> Self {
+        Self { folder, clock, disk, stiles: Mutex::default() }
+    }
+
+    /// A pool of accounts. Nothing is read before it is asked for something.
+    pub fn pool(&self, spec: PoolSpec, provider: Arc<dyn Provider>) -> Arc<Pool> {
+        let stile = Arc::clone(self.stiles.lock().entry(spec.backend.clone()).or_default());
+        let folder = self.folder.join(&spec.backend);
+        let places = places(&folder, &spec);
+        let (clock, disk) = (Arc::clone(&self.clock), Arc::clone(&self.disk));
+        Arc::new(Pool::new(Core { folder, spec, clock, disk, provider }, stile, places))
+    }
+}
+
+impl fmt::Debug for Vault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Vault").field("folder", &self.folder).finish_non_exhaustive()
+    }
+}
+
+/// Where the accounts of clients' files live. One is named after its file, with a few digits where two files have one name.
+fn places(folder: &Path, spec: &PoolSpec) -> Vec<Place> {
+    let mut places: Vec<Place> = Vec::new();
+    for source in &spec.sources {
+        let digits = hex(&Sha256::digest(source.file.as_os_str().as_encoded_bytes())[..4]);
+        let plain = name_of(source);
+        let is_taken = places.iter().any(|place| place.name == plain);
+        let name = if is_taken { format!("{plain}-{digits}") } else { plain };
+        if !spec.accounts.allows(&name) {
+            continue;
+        }
+        // The digits belong to the place, so that a record is never taken for another file's.
+        let paths = Paths { folder: folder.join("files"), stem: format!("{name}-{digits}") };
+        places.push(Place { name, paths, source: Some(source.clone()) });
+    }
+    places
+}
+
+fn name_of(source: &Source) -> String {
+    let stem = source.file.file_stem().unwrap_or_default().to_string_lossy();
+    let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') { c } else { '-' };
+    let name: String = stem.chars().map(plain).take(48).collect();
+    let name = name.trim_start_matches(['-', '_']);
+    if is_name(name) { name.to_owned() } else { "file".to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::Access;
+
+    #[test]
+    fn files_get_names_that_last() {
+        let source = |file: &str| Source {
+            file: file.into(),
+            access: Access::Read,
+            format: String::new(),
+            lock: None,
+        };
+        let mut spec = PoolSpec::new("b");
+        spec.sources = ["x/oauth_creds.json", "y/oauth_creds.json", ".hidden", "ä.json"].map(source).into();
+        let names: Vec<String> = places(Path::new("v"), &spec).into_iter().map(|place| place.name).collect();
+        assert_eq!(names[0], "oauth_creds");
+        assert!(names[1].starts_with("oauth_creds-") && is_name(&names[1]));
+        assert_eq!(names[2..], ["hidden", "file"]);
+    }
+}
