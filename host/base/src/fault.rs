@@ -133,6 +133,8 @@ pub struct Fault {
     pub param: Option<String>,
     /// The status that goes to the client where it differs from [`Kind::status`].
     pub status: Option<u16>,
+    /// The request never left this host.
+    pub is_unsent: bool,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
@@ -148,6 +150,7 @@ impl Fault {
             code: None,
             param: None,
             status: None,
+            is_unsent: false,
             source: None,
         }
     }

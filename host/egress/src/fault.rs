@@ -12,7 +12,8 @@ pub(crate) fn of_connect(target: &Target, error: Box<dyn Error + Send + Sync>) -
         Some(ErrorKind::TimedOut) => format!("{target} could not be reached in time"),
         _ => format!("{target} could not be reached"),
     };
-    let fault = unreachable(sentence, io).hint("Check the backend's base URL and the network");
+    let mut fault = unreachable(sentence, io).hint("Check the backend's base URL and the network");
+    fault.is_unsent = true;
     fault.source(std::io::Error::other(error))
 }
 

@@ -48,7 +48,8 @@ pub(crate) async fn attempt(what: Try) -> Result<Delivered, Failure> {
     let result = Attempt { job, turn: &job.turn, leg, model, scope, backend }.run().await;
     result.map_err(|failure| {
         // A connector may quote its upstream, and the upstream our key.
-        let fault = redact::fault(failure.fault, backend.secrets());
+        let tokens = scope.leases.tokens();
+        let fault = redact::fault(failure.fault, backend.secrets().chain(&tokens));
         wire::log(&fault, backend.name());
         Failure { fault, raw: failure.raw }
     })
@@ -80,7 +81,8 @@ impl Attempt<'_> {
             let (body, request) = self.translated(dialect)?;
             (body, Some(request))
         };
-        let deliver = Deliver { turn, backend: self.backend, gates: &self.scope.means.gates, request };
+        let (gates, leases) = (&self.scope.means.gates, &*self.scope.leases);
+        let deliver = Deliver { turn, backend: self.backend, gates, leases, request };
         if let Some(passage) = passage {
             let upstream = self.scope.pass(passage, is_native.then_some(turn), body).await?;
             return deliver.spliced(upstream, dialect).await;

@@ -10,6 +10,7 @@ use loader::{Auth, ConnectorManifest, Instance, Plugin};
 use parking_lot::Mutex;
 use serde_json::Value;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 /// What the config and the environment say of one backend.
@@ -31,6 +32,8 @@ pub struct BackendSpec {
     pub keys: Vec<Secret<String>>,
     /// Why it cannot be used, with the remedy; `None` when it can.
     pub missing: Option<String>,
+    /// Why nobody would be served by its accounts when the host started, with the remedy: nobody was logged in.
+    pub logged_out: Option<String>,
     /// Hosts that it may reach: the manifest's list and the configured base URL's.
     pub egress: Vec<String>,
     /// The dialects it accepts, in its order of preference.
@@ -59,12 +62,15 @@ pub struct Backend {
     spec: BackendSpec,
     instance: Mutex<Option<Arc<Instance>>>,
     passages: OnceLock<Vec<Passage>>,
+    /// Has an account served since the host started?
+    logged_in: AtomicBool,
 }
 
 impl Backend {
     /// A backend of this description. Its connector is created when it is first needed.
     pub const fn new(spec: BackendSpec) -> Self {
-        Self { spec, instance: Mutex::new(None), passages: OnceLock::new() }
+        let logged_in = AtomicBool::new(spec.logged_out.is_none());
+        Self { spec, instance: Mutex::new(None), passages: OnceLock::new(), logged_in }
     }
 
     /// The instance's name.
@@ -78,8 +84,19 @@ impl Backend {
     }
 
     /// Can it be used?
-    pub const fn is_ready(&self) -> bool {
-        self.spec.missing.is_none()
+    pub fn is_ready(&self) -> bool {
+        self.missing().is_none()
+    }
+
+    /// Why it cannot be used, with the remedy. Who names it is served all the same once somebody has logged in.
+    pub fn missing(&self) -> Option<&str> {
+        let logged_out = self.spec.logged_out.as_deref().filter(|_| !self.logged_in.load(Ordering::Relaxed));
+        self.spec.missing.as_deref().or(logged_out)
+    }
+
+    /// An account serves.
+    pub(crate) fn is_logged_in(&self) {
+        self.logged_in.store(true, Ordering::Relaxed);
     }
 
     /// The connector, created on first use.
@@ -154,7 +171,7 @@ impl Backend {
         Target::of(url, self.spec.manner.http1_only).ok_or_else(none)
     }
 
-    /// Completes `headers` with secrets; `key` is the position of the API key in use.
+    /// Completes `headers` with secrets; `key` is the position of the API key in use, `leased` has the tokens of accounts.
     ///
     /// # Errors
     /// Which secret is missing or cannot stand in a header.
@@ -163,10 +180,11 @@ impl Backend {
         headers: &mut HeaderMap,
         wanted: &[SecretHeader],
         key: usize,
+        leased: impl Fn(&str) -> Option<Secret<String>>,
     ) -> Result<(), String> {
         let name = self.name();
         for SecretHeader { name: header, prefix, secret: wanted } in wanted {
-            let secret = self.secret(wanted, key);
+            let secret = self.secret(wanted, key).cloned().or_else(|| leased(wanted));
             let secret = secret.ok_or_else(|| format!("backend \"{name}\" has no secret \"{wanted}\""))?;
             let value = HeaderValue::from_str(&format!("{prefix}{}", secret.expose()));
             let mut value = value.map_err(|_| {
@@ -196,6 +214,11 @@ impl Backend {
     pub fn model_on_wire<'a>(&self, model: &'a str) -> &'a str {
         let stripped = self.spec.strip_prefixes.iter().find_map(|prefix| model.strip_prefix(prefix.as_str()));
         stripped.filter(|rest| !rest.is_empty()).unwrap_or(model)
+    }
+
+    /// Does it serve with accounts that people log in to?
+    pub fn keeps_accounts(&self) -> bool {
+        self.spec.manifest.as_ref().is_some_and(|connector| connector.auth == Auth::OauthPersonal)
     }
 
     /// Does it answer by turns on other backends?
@@ -272,6 +295,7 @@ mod tests {
             keys: vec![],
             dialects_are_set: false,
             missing: Some("OPENAI_API_KEY is not set".to_owned()),
+            logged_out: None,
             egress: egress.iter().map(|s| (*s).to_owned()).collect(),
             dialects: vec![Dialect::OpenAiChat, Dialect::Gemini],
             models: vec![],

@@ -1,4 +1,5 @@
 //! From a connector's answer to the client's: as it came where dialect and form fit, else translated.
+use crate::accounts::Leases;
 use crate::backend::Backend;
 use crate::gate::Gates;
 use crate::source::Source;
@@ -42,6 +43,7 @@ pub(crate) struct Deliver<'a> {
     pub(crate) turn: &'a Turn,
     pub(crate) backend: &'a Backend,
     pub(crate) gates: &'a Gates,
+    pub(crate) leases: &'a Leases,
     /// The decoded request, if it was translated.
     pub(crate) request: Option<Arc<Request>>,
 }
@@ -148,7 +150,8 @@ impl Deliver<'_> {
         // A redirect is no answer to a turn: following it would take the key to another host.
         let status = if upstream.status < 400 { 502 } else { upstream.status };
         let bytes = whole::read_error(upstream.body).await;
-        let bytes = redact::secrets(bytes, self.backend.secrets());
+        let tokens = self.leases.tokens();
+        let bytes = redact::secrets(bytes, self.backend.secrets().chain(&tokens));
         let error = parse(dialect, status, &bytes);
         let mut fault = wire::upstream(&error);
         let header = |name: &str| upstream.headers.get(name).and_then(|value| value.to_str().ok());

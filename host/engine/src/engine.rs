@@ -1,4 +1,5 @@
 //! The engine: all that turns need, and the steps of a turn in their order.
+use crate::accounts::Accounts;
 use crate::backend::{Backend, Backends};
 use crate::conversation::{Conversation, Prepared, ask, prepare};
 use crate::drive::{Drive, Job};
@@ -25,10 +26,12 @@ use routing::keys::Rotation;
 use routing::plan::{Aliases, Ask, Plan};
 use routing::policy::Budgets;
 use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use vault::Vault;
 
 /// What one backend offers.
 #[derive(Debug)]
@@ -102,6 +105,10 @@ pub struct Edges {
     pub egress: Egress,
     /// Agents of this machine.
     pub agents: Agents,
+    /// Accounts of people.
+    pub vault: Vault,
+    /// The user's home, where other programs keep their logins.
+    pub home: Option<PathBuf>,
     /// The `User-Agent` that providers see.
     pub user_agent: HeaderValue,
     /// Unique to this process.
@@ -130,7 +137,8 @@ pub struct Engine {
 impl Engine {
     /// An engine over these backends.
     pub fn new(backends: Backends, rules: Rules, edges: Edges) -> Self {
-        let Edges { egress, agents, user_agent, host_id } = edges;
+        let Edges { egress, agents, vault, home, user_agent, host_id } = edges;
+        let accounts = Accounts::new(vault, home, host_id.clone());
         let mut health = Health::new(HealthRules::default());
         for backend in backends.iter() {
             health.declare(backend.name(), backend.spec().keys.len().max(1), Rotation::default());
@@ -145,7 +153,7 @@ impl Engine {
             sessions: sessions::Memory::new(rules.sessions),
             ids: Ids::default(),
             traces: Traces::default(),
-            means: Arc::new(Means { egress, agents, user_agent, gates, values: Values::default() }),
+            means: Arc::new(Means { egress, agents, accounts, user_agent, gates, values: Values::default() }),
             host_id,
             models: ModelLists::default(),
             rotation: AtomicU64::new(0),
@@ -296,6 +304,10 @@ impl Engine {
         Offer { backend, models, freshness }
     }
 
+    pub(crate) const fn means(&self) -> &Arc<Means> {
+        &self.means
+    }
+
     pub(crate) const fn host_id(&self) -> &HeaderValue {
         &self.host_id
     }
@@ -307,7 +319,6 @@ impl Engine {
     }
 
     pub(crate) fn scope(&self, backend: Arc<Backend>, key: usize, loop_guard: &HeaderValue) -> Scope {
-        let (means, loop_guard) = (Arc::clone(&self.means), loop_guard.clone());
-        Scope { means, backend, key, loop_guard, parent: None }
+        Scope::new(Arc::clone(&self.means), backend, key, loop_guard.clone())
     }
 }

@@ -1,4 +1,5 @@
 //! One turn as a loop over explicit steps: who answers, how it is tried, what the client gets. Knows neither axum nor libloading.
+mod accounts;
 mod agent;
 mod attempt;
 mod backend;
@@ -42,6 +43,7 @@ mod view;
 mod whole;
 mod wire;
 
+pub use accounts::{Desk, Held, LoggedIn, LoginAsk, Shown, account_files};
 pub use backend::{Backend, BackendSpec, Backends};
 pub use engine::{Edges, Engine, Offer, Rules};
 pub use lip_wire::Dialect;

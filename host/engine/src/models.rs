@@ -79,6 +79,7 @@ impl ModelLists {
         if is_fresh && !refresh {
             return (entry.models.clone(), Freshness::Live);
         }
+        let leases = Arc::clone(&scope.leases);
         let asked = tokio::time::timeout(LIST_DEADLINE, ask(&backend, Arc::new(scope))).await;
         let asked = asked.unwrap_or_else(|_| {
             let sentence = format!("it did not list its models within {} s", LIST_DEADLINE.as_secs());
@@ -91,7 +92,8 @@ impl ModelLists {
                 (models, Freshness::Live)
             }
             Err(fault) => {
-                let fault = redact::fault(fault, backend.secrets());
+                let tokens = leases.tokens();
+                let fault = redact::fault(fault, backend.secrets().chain(&tokens));
                 let hints = || {
                     backend
                         .spec()

@@ -56,7 +56,7 @@ impl Passage {
                 headers.entry(name).or_insert_with(|| value.clone());
             }
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            backend.add_secrets(&mut headers, &call.secret_headers, key)?;
+            backend.add_secrets(&mut headers, &call.secret_headers, key, |_| None)?;
             Ok(headers)
         };
         let headers = (0..backend.spec().keys.len().max(1)).map(for_key).collect::<Result<_, String>>()?;

@@ -1,4 +1,5 @@
 //! Carries out the effects of one attempt: its backend's secrets, its egress list, the host's pool.
+use crate::accounts::{Accounts, Leases, lease};
 use crate::backend::Backend;
 use crate::drive::Job;
 use crate::gate::Gates;
@@ -10,6 +11,7 @@ use agents::Agents;
 use base::{Fault, Kind};
 use bytes::Bytes;
 use egress::{Call, Egress, Head, Identity, Target};
+use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderValue, Method};
 use http_body_util::BodyExt;
 use loader::run::{Effect, EffectFuture, Effects, HttpCall, Outcome, Refusal, Upstream};
@@ -24,6 +26,7 @@ pub(crate) struct Means {
     pub(crate) gates: Gates,
     pub(crate) values: Values,
     pub(crate) agents: Agents,
+    pub(crate) accounts: Accounts,
 }
 
 /// What the effects of one attempt may touch.
@@ -35,6 +38,8 @@ pub(crate) struct Scope {
     pub(crate) loop_guard: HeaderValue,
     /// None outside a turn.
     pub(crate) parent: Option<Parent>,
+    /// The tokens that it has leased.
+    pub(crate) leases: Arc<Leases>,
 }
 
 /// The turn that an attempt belongs to.
@@ -47,6 +52,11 @@ pub(crate) struct Parent {
 }
 
 impl Scope {
+    /// What the effects of a task outside of any turn may touch.
+    pub(crate) fn new(means: Arc<Means>, backend: Arc<Backend>, key: usize, loop_guard: HeaderValue) -> Self {
+        Self { means, backend, key, loop_guard, parent: None, leases: Arc::default() }
+    }
+
     /// A request of this backend, with what the host says of itself.
     fn signed(&self, method: Method, target: Target, mut headers: HeaderMap, body: Bytes) -> Call {
         let spec = self.backend.spec();
@@ -59,7 +69,8 @@ impl Scope {
     fn call(&self, call: HttpCall) -> Result<Call, String> {
         let target = self.backend.target(&call.url)?;
         let mut headers = call.headers;
-        self.backend.add_secrets(&mut headers, &call.secret_headers, self.key)?;
+        let leased = |name: &str| self.leases.token(name);
+        self.backend.add_secrets(&mut headers, &call.secret_headers, self.key, leased)?;
         Ok(self.signed(call.method, target, headers, call.body))
     }
 
@@ -80,19 +91,30 @@ impl Scope {
         Ok(upstream(head))
     }
 
-    fn http(&self, call: HttpCall) -> EffectFuture {
+    /// The request that a connector described, on its way.
+    ///
+    /// # Errors
+    /// Why it may not be sent, for the connector.
+    pub(crate) fn request(&self, call: HttpCall) -> Result<BoxFuture<'static, Result<Head, Fault>>, Outcome> {
         let timeout = call.timeout;
-        let call = match self.call(call) {
-            Ok(call) => call,
-            Err(sentence) => return ready(Outcome::Failed(Refusal::Denied, sentence)),
-        };
+        let call = self.call(call).map_err(|sentence| Outcome::Failed(Refusal::Denied, sentence))?;
         let means = Arc::clone(&self.means);
-        Box::pin(async move {
-            match means.egress.send(call, timeout).await {
-                Ok(head) => Outcome::Head(upstream(head)),
-                Err(fault) => failed(&fault),
-            }
-        })
+        Ok(Box::pin(async move { means.egress.send(call, timeout).await }))
+    }
+
+    fn http(&self, call: HttpCall) -> EffectFuture {
+        match self.request(call) {
+            Ok(request) => Box::pin(async move { outcome(request.await) }),
+            Err(refused) => ready(refused),
+        }
+    }
+}
+
+/// What a connector is told of its request.
+pub(crate) fn outcome(answered: Result<Head, Fault>) -> Outcome {
+    match answered {
+        Ok(head) => Outcome::Head(upstream(head)),
+        Err(fault) => failed(&fault),
     }
 }
 
@@ -141,12 +163,12 @@ impl Effects for Scope {
             Effect::AgentTurn { meta, body } => agent::turn(self, meta, body),
             Effect::AgentModels { meta } => agent::models(self, meta),
             Effect::AgentCommand { meta, time } => agent::command(self, meta, time),
-            Effect::Token { .. } | Effect::Account { .. } | Effect::Show { .. } | Effect::Listen { .. } => {
-                ready(Outcome::Failed(
-                    Refusal::Unsupported,
-                    "this version of the host does not offer it".to_owned(),
-                ))
-            }
+            Effect::Token { meta } => lease::token(self, meta),
+            Effect::Account { lease, meta } => lease::report(self, lease, meta),
+            Effect::Show { .. } | Effect::Listen { .. } => ready(Outcome::Failed(
+                Refusal::Denied,
+                "nobody logs in here: it is only for the task \"login\"".to_owned(),
+            )),
         }
     }
 }

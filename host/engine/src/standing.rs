@@ -35,7 +35,7 @@ impl Engine {
             Standing {
                 name: spec.name.clone(),
                 connector: spec.connector.clone(),
-                missing: spec.missing.clone(),
+                missing: backend.missing().map(str::to_owned),
                 n_keys: health.map_or(1, |health| health.n_keys),
                 n_disabled: health.map_or(0, |health| health.n_disabled),
                 rests: health

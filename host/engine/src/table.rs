@@ -15,6 +15,10 @@ pub(crate) fn of(backends: &Backends, rules: &Rules, models: &HashMap<String, Ve
             row.ready = Readiness::Unready { reason: reason.to_owned(), remedy: sentence(remedy) };
         }
         let known = models.get(&spec.name).into_iter().flatten().map(|model| model.id.clone());
+        if spec.missing.is_none() && !backend.is_ready() {
+            // Who names it finds out that nobody is logged in; nobody comes here unasked.
+            return row;
+        }
         row.models = known.chain(spec.models.iter().cloned()).collect();
         row
     };

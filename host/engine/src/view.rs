@@ -38,7 +38,7 @@ impl View for SessionView<'_> {
         let planner = self.engine.planner.load();
         let line = |backend: &std::sync::Arc<crate::Backend>| BackendLine {
             name: backend.name().to_owned(),
-            problem: backend.spec().missing.clone(),
+            problem: backend.missing().map(str::to_owned),
             n_keys: backend.spec().keys.len(),
             n_models: planner.table.backend(backend.name()).map_or(0, |b| b.models.len()),
         };

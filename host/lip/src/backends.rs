@@ -1,4 +1,5 @@
 //! From settings, libraries and environment to the backends that turns can be sent to.
+use crate::dirs;
 use crate::setup::Setup;
 use base::Secret;
 use engine::{BackendSpec, ChatReasoning, Dialect, Manner, MaxTokensField, RequestOptions};
@@ -74,20 +75,27 @@ fn spec(name: &str, connector: &str, configured: Option<&Backend>, from: &Setup)
     let mut egress = manifest.map(|m| m.egress.clone()).unwrap_or_default();
     let places = config.get(BASE_URLS).and_then(Value::as_object).into_iter().flat_map(Map::values);
     egress.extend(config.get(BASE_URL).into_iter().chain(places).filter_map(|url| place(url.as_str()?)));
+    egress.extend(further_places(manifest, &config));
     let narrowed = narrowed(manifest, &config);
     let own_models = configured.map(|b| b.values().models()).unwrap_or_default();
     let hints =
         manifest.iter().flat_map(|m| &m.models).filter(|hint| !hint.is_pattern()).map(|hint| hint.id.clone());
     let translation = translation(manifest, config.contains_key(BASE_URL));
+    let config = Value::Object(config);
+    // A configured one may be logged in to while the host runs.
+    let is_out = missing.is_none() && configured.is_none();
+    let logged_out =
+        found.filter(|_| is_out).and_then(|(plugin, m)| lacks_login(from, plugin, (name, m), &config));
     BackendSpec {
         name: name.to_owned(),
         connector: connector.to_owned(),
         manifest: manifest.cloned(),
         plugin: found.map(|(plugin, _): (&Arc<Plugin>, _)| Arc::clone(plugin)),
-        config: Value::Object(config),
+        config,
         secrets,
         keys,
         missing,
+        logged_out,
         egress,
         dialects_are_set: narrowed.is_some(),
         dialects: narrowed.or_else(|| manifest.map(|m| m.dialects.clone())).unwrap_or_default(),
@@ -99,6 +107,22 @@ fn spec(name: &str, connector: &str, configured: Option<&Backend>, from: &Setup)
         user_agent: configured.and_then(|b| HeaderValue::from_str(b.values().user_agent()?).ok()),
         configured: configured.is_some(),
     }
+}
+
+/// Where further URLs of the config lead, which the manifest's `url_keys` names: those of identity servers, lists of endpoints.
+fn further_places(manifest: Option<&Arc<ConnectorManifest>>, config: &Map<String, Value>) -> Vec<String> {
+    let named = manifest.and_then(|m| m.more.get("url_keys")?.as_array()).into_iter().flatten();
+    let mut open: Vec<&Value> = named.filter_map(|key| config.get(key.as_str()?)).collect();
+    let mut places = Vec::new();
+    while let Some(value) = open.pop() {
+        match value {
+            Value::String(text) => places.extend(place(text)),
+            Value::Array(list) => open.extend(list),
+            Value::Object(table) => open.extend(table.values()),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+    places
 }
 
 /// How requests of other dialects are written for the connector: its manifest's `translate`.
@@ -209,6 +233,24 @@ fn lacks_program(
     let Some(name) = set.or(program.name) else { return Some(program.unset.unwrap_or(program.hint)) };
     let found = which::which_in_global(&name, env.get("PATH")).is_ok_and(|mut found| found.next().is_some());
     (!found).then(|| format!("the program \"{name}\" was not found; {}", lower(&program.hint)))
+}
+
+/// Somebody must have logged in, here or with the program that the provider's own is.
+fn lacks_login(
+    found: &Setup,
+    plugin: &Arc<Plugin>,
+    (name, manifest): (&str, &ConnectorManifest),
+    config: &Value,
+) -> Option<String> {
+    if manifest.auth != Auth::OauthPersonal || found.vault().holds(&manifest.id) {
+        return None;
+    }
+    let made = plugin.create(&manifest.id, name, config).map(Arc::new);
+    match made.and_then(|instance| engine::account_files(&instance, dirs::home(&found.env).as_deref())) {
+        Ok(files) if files.is_empty() => Some(format!("nobody is logged in; run lip login {name}")),
+        Ok(_) => None,
+        Err(fault) => Some(fault.public()),
+    }
 }
 
 /// A sentence that goes on behind another one.

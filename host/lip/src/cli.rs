@@ -1,5 +1,5 @@
 //! The command line.
-use crate::{config, conform, inspect, list, model_lists, out, plugins, serve, test_plugin};
+use crate::{accounts, config, conform, inspect, list, model_lists, out, plugins, serve, test_plugin};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use clap_complete::Shell;
 
@@ -35,6 +35,9 @@ pub(crate) fn command() -> Command {
                 .arg(refresh_flag())
                 .arg(Arg::new("backend").help("Only this backend")),
         )
+        .subcommand(accounts::login_command())
+        .subcommand(accounts::list_command(json_flag()))
+        .subcommand(accounts::logout_command())
         .subcommand(crate::agents::command(json_flag()))
         .subcommand(crate::route::command())
         .subcommand(
@@ -75,6 +78,9 @@ pub(crate) fn run(matches: ArgMatches) -> Result<(), String> {
         Some(("serve", own)) => serve::run(own),
         Some(("backends", own)) => list::backends(own),
         Some(("models", own)) => model_lists::run(own),
+        Some(("login", own)) => accounts::login(own),
+        Some(("accounts", own)) => accounts::list(own),
+        Some(("logout", own)) => accounts::logout(own),
         Some(("agents", own)) => crate::agents::run(own),
         Some(("plugin", own)) => match own.subcommand() {
             Some(("list", own)) => plugins::list(own),

@@ -26,6 +26,18 @@ pub(crate) fn state(env: &Env) -> PathBuf {
         .unwrap_or_else(|| PathBuf::from("lip-state"))
 }
 
+/// Accounts of people: their tokens, for this user's eyes only.
+pub(crate) fn accounts(env: &Env) -> PathBuf {
+    let chosen = base(env, "XDG_DATA_HOME", ".local/share").map(|dir| dir.join("lip/accounts"));
+    chosen.unwrap_or_else(|| state(env).join("accounts"))
+}
+
+/// The user's home.
+pub(crate) fn home(env: &Env) -> Option<PathBuf> {
+    let home = env.get("HOME").or_else(|| env.get("USERPROFILE")).map(PathBuf::from);
+    home.filter(|path| path.is_absolute())
+}
+
 fn base(env: &Env, variable: &str, below_home: &str) -> Option<PathBuf> {
     let set = env.get(variable).map(PathBuf::from).filter(|path| path.is_absolute());
     let home = || Some(Path::new(env.get("HOME").or_else(|| env.get("USERPROFILE"))?).join(below_home));

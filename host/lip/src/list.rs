@@ -17,8 +17,8 @@ pub(crate) fn backends(matches: &ArgMatches) -> Result<(), String> {
             json!({
                 "name": spec.name,
                 "type": spec.connector,
-                "ready": spec.missing.is_none(),
-                "missing": spec.missing,
+                "ready": missing(spec).is_none(),
+                "missing": missing(spec),
                 "default": default.as_deref() == Some(&*spec.name),
                 "configured": spec.configured,
                 "dialects": spec.dialects.iter().map(|d| d.id()).collect::<Vec<_>>(),
@@ -29,10 +29,13 @@ pub(crate) fn backends(matches: &ArgMatches) -> Result<(), String> {
     }
     let row = |spec: &BackendSpec| {
         let mark = if default.as_deref() == Some(&*spec.name) { "*" } else { "" };
-        let state =
-            spec.missing.clone().map_or_else(|| "ready".to_owned(), |missing| format!("missing: {missing}"));
+        let state = missing(spec).map_or_else(|| "ready".to_owned(), |missing| format!("missing: {missing}"));
         vec![mark.to_owned(), spec.name.clone(), spec.connector.clone(), state]
     };
     out::line(out::table(&specs.iter().map(row).collect::<Vec<_>>()).trim_end());
     Ok(())
+}
+
+fn missing(spec: &BackendSpec) -> Option<String> {
+    spec.missing.as_ref().or(spec.logged_out.as_ref()).cloned()
 }

@@ -1,9 +1,11 @@
 //! The `lip` binary: reads the command line and hands over to one subcommand.
+mod accounts;
 mod agents;
 mod backends;
 mod cli;
 mod config;
 mod conform;
+mod desk;
 mod dirs;
 mod inspect;
 mod list;

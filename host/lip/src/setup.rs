@@ -8,6 +8,8 @@ use http::HeaderValue;
 use loader::{Discovery, Options, Prober, Registry, Writable};
 use settings::{AccessMode, Env, File, Format, Resolved};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use vault::{SystemClock, Vault};
 
 /// Everything that has been read and found.
 pub(crate) struct Setup {
@@ -79,6 +81,12 @@ fn found(settings: Resolved, env: Env, folders: &[PathBuf]) -> Result<Setup, Str
 }
 
 impl Setup {
+    /// Where accounts are kept.
+    pub(crate) fn vault(&self) -> Vault {
+        let folder = self.settings.accounts_dir().map_or_else(|| dirs::accounts(&self.env), Path::to_owned);
+        Vault::open(folder, Arc::new(SystemClock))
+    }
+
     /// The engine over the configured backends.
     ///
     /// # Errors
@@ -97,6 +105,8 @@ impl Setup {
         let edges = Edges {
             egress: egress::Egress::new(deadlines),
             agents: Agents::new(agents::rules(&self.settings), Native::new()),
+            vault: self.vault(),
+            home: dirs::home(&self.env),
             user_agent,
             host_id: host_id(),
         };

@@ -33,7 +33,7 @@ pub(crate) fn text(
     ));
     for backend in backends.iter() {
         let spec = backend.spec();
-        if let Some(missing) = &spec.missing
+        if let Some(missing) = backend.missing()
             && (spec.configured || is_default(&spec.name))
         {
             lines.push(format!("  missing   {}: {missing}", spec.name));
@@ -42,7 +42,7 @@ pub(crate) fn text(
     let unused =
         backends.iter().filter(|b| !b.is_ready() && !b.spec().configured && !is_default(b.name())).count();
     if unused > 0 {
-        lines.push(format!("            {unused} more without a key: lip backends"));
+        lines.push(format!("            {unused} more without a key or a login: lip backends"));
     }
     match default {
         Some(backend) if found.settings.default_backend().is_none() && !backend.spec().configured => lines

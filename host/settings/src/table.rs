@@ -219,6 +219,11 @@ settings! {
         { key: "google_cloud_project", aliases: &["gcp_project_id"], env: &["GOOGLE_CLOUD_PROJECT", "GCP_PROJECT_ID"],
           example: "\"my-project\"", status: Status::Later("W6") }
 
+    /// Where the accounts are kept that `lip login` makes. Hosts and commands that share it share their accounts.
+    accounts_dir: Opt<OnePath> as Option<&Path> = None,
+        { key: "accounts_dir", flags: &[Flag::new("accounts-dir", Value)], env: &["LIP_ACCOUNTS_DIR"],
+          example: "\"lip-accounts\"", default_words: "`lip/accounts` in the user's data directory" }
+
     /// Idle seconds after a completed turn before an agent process is ended.
     stale_acp_agent_kill_idle_seconds: Seconds as Duration = Duration::from_secs(3_600),
         { key: "stale_acp_agent_kill_idle_seconds", flags: &[Flag::new("stale-acp-agent-kill-idle-seconds", Value)],

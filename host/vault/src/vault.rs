@@ -36,6 +36,12 @@ impl Vault {
         Self { folder, clock, disk, stiles: Mutex::default() }
     }
 
+    /// Whether somebody has logged in to `backend` here. Looks at names of files only.
+    pub fn holds(&self, backend: &str) -> bool {
+        let files = std::fs::read_dir(self.folder.join(backend)).into_iter().flatten().flatten();
+        files.into_iter().any(|entry| entry.path().extension().is_some_and(|extension| extension == "json"))
+    }
+
     /// A pool of accounts. Nothing is read before it is asked for something.
     pub fn pool(&self, spec: PoolSpec, provider: Arc<dyn Provider>) -> Arc<Pool> {
         let stile = Arc::clone(self.stiles.lock().entry(spec.backend.clone()).or_default());

@@ -42,7 +42,7 @@ pub mod op {
     /// A short-lived access token from the host's vault. `meta`: JSON `{scope?, without?, refused?}`: the model, accounts that are not
     /// wanted, the number of a lease whose token the upstream refused. Completion: `arg` = the lease's number `n`, `body` = JSON `{account,
     /// label?, fields?, expires_at_ms?}`; the token itself is filled into headers as the secret `token:n`. When there is none:
-    /// `DENIED` with `body` = the `detail` of an [`crate::AbiError`].
+    /// `DENIED` with `body` = JSON `{code, client_code?, …}`, an [`crate::AbiError`] for the client.
     pub const TOKEN: u32 = 18;
     /// The models that an agent offers. `meta`: as for `AGENT_TURN`. Completion: `body` = JSON `[{id, title?}, …]`.
     pub const AGENT_MODELS: u32 = 19;

@@ -136,8 +136,6 @@ pub struct Login {
     pub options: Map<String, Value>,
     /// 64 hexadecimal digits that nobody can guess, new for each login.
     pub random: String,
-    /// The account that is logged in anew, if there is one.
-    pub again: Option<Account>,
 }
 
 impl fmt::Debug for Login {
@@ -303,11 +301,13 @@ fn refused(status: u32, meta: &[u8], detail: &[u8]) -> Error {
     #[derive(Deserialize)]
     struct Told {
         code: String,
+        client_code: Option<String>,
         #[serde(flatten)]
         detail: Map<String, Value>,
     }
     match serde_json::from_slice::<Told>(detail) {
-        Ok(Told { code, detail }) => Error::told(code, detail),
+        Ok(Told { code, client_code: Some(word), detail }) => Error::told(code, detail).client_code(&word),
+        Ok(Told { code, detail, .. }) => Error::told(code, detail),
         Err(_) => Error::from_status(status, meta),
     }
 }

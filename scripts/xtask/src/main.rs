@@ -1,7 +1,8 @@
 //! The project's automation. Knows no provider: what it finds under `plugins/` is what there is.
 //!
-//! `cargo xtask stage [--profile dev|release] [--out DIR]` builds the host and every connector library and
-//! lays them out as an installation: `DIR/lip`, `DIR/plugins/*.so`. The last line it prints is `DIR`.
+//! `cargo xtask stage [--profile dev|release] [--out DIR] [--with BUNDLE] [--bundles]` builds the host and its connector
+//! libraries and lays them out as an installation: `DIR/lip`, `DIR/plugins/*.so`; with the bundles that are named, or with all
+//! of them in `DIR/bundles`. The last line it prints is `DIR`.
 //!
 //! `cargo xtask gen [--check]` writes what is generated from code and manifests, or compares it. It asks the
 //! installation in `LIP_STAGE_DIR`, and stages one if there is none.
@@ -13,7 +14,7 @@ mod workspace;
 use std::process::ExitCode;
 
 const USAGE: &str = "\
-usage: cargo xtask stage [--profile dev|release] [--out DIR]
+usage: cargo xtask stage [--profile dev|release] [--out DIR] [--with BUNDLE] [--bundles]
        cargo xtask gen [--check]";
 
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool speaks on its streams")]

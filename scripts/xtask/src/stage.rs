@@ -9,23 +9,33 @@ use crate::workspace::{self, Workspace, is_library};
 
 /// The package and program of the host.
 const HOST: &str = "lip";
+/// How the packages of connectors are named.
+const PREFIX: &str = "lip-";
 
 /// What the command line asked for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Options {
     profile: String,
     out: Option<PathBuf>,
+    /// Bundles that come into the installation, such as `oauth`.
+    with: Vec<String>,
+    /// All bundles are built and laid beside the installation's libraries.
+    bundles: bool,
 }
 
 impl Options {
-    /// Reads `--profile NAME` and `--out DIR`, each also as `--name=value`.
+    /// Reads `--profile NAME`, `--out DIR` and `--with BUNDLE`, each also as `--name=value`, and `--bundles`.
     ///
     /// # Errors
     /// An unknown option, or one without its value.
     pub(crate) fn parse(words: &[String]) -> Result<Self, String> {
-        let mut options = Self { profile: "dev".into(), out: None };
+        let mut options = Self { profile: "dev".into(), out: None, with: Vec::new(), bundles: false };
         let mut words = words.iter().map(String::as_str);
         while let Some(word) = words.next() {
+            if word == "--bundles" {
+                options.bundles = true;
+                continue;
+            }
             let (name, value) = match word.split_once('=') {
                 Some((name, value)) => (name, Some(value)),
                 None => (word, words.next()),
@@ -34,6 +44,7 @@ impl Options {
             match name {
                 "--profile" => options.profile = value.into(),
                 "--out" => options.out = Some(value.into()),
+                "--with" => options.with.push(value.into()),
                 _ => return Err(format!("{name} is not an option of stage")),
             }
         }
@@ -52,21 +63,38 @@ pub(crate) fn run(options: &Options) -> Result<PathBuf, String> {
     }
     let mut packages = workspace.connectors();
     packages.push(HOST);
+    let bundles = workspace.bundles();
+    let mut aside = if options.bundles { bundles.clone() } else { Vec::new() };
+    for name in &options.with {
+        let package = bundles.iter().find(|package| package.strip_prefix(PREFIX) == Some(name));
+        let package =
+            package.ok_or_else(|| format!("there is no bundle {name}; there are: {}", bundles.join(", ")))?;
+        aside.retain(|other| other != package);
+        packages.push(package);
+    }
     let built = workspace::build(&packages, &options.profile)?;
     let out = match &options.out {
         Some(out) => out.clone(),
         None => workspace.target_directory.join("stage").join(&options.profile),
     };
-    let plugins = out.join("plugins");
-    fs::create_dir_all(&plugins).map_err(|e| format!("{}: {e}", plugins.display()))?;
     for program in &built.programs {
+        fs::create_dir_all(&out).map_err(|e| format!("{}: {e}", out.display()))?;
         place(program, &out)?;
     }
-    for library in &built.libraries {
-        place(library, &plugins)?;
+    fill(&out.join("plugins"), &built.libraries)?;
+    if !aside.is_empty() {
+        fill(&out.join("bundles"), &workspace::build(&aside, &options.profile)?.libraries)?;
     }
-    drop_strays(&plugins, &built.libraries)?;
     Ok(out)
+}
+
+/// Makes `folder` hold these libraries and no others.
+fn fill(folder: &Path, libraries: &[PathBuf]) -> Result<(), String> {
+    fs::create_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+    for library in libraries {
+        place(library, folder)?;
+    }
+    drop_strays(folder, libraries)
 }
 
 /// Copies a file into a folder unless the very same bytes lie there already.
@@ -105,10 +133,14 @@ mod tests {
 
     #[test]
     fn options_take_both_spellings() {
-        let want = Options { profile: "release".into(), out: Some("x/y".into()) };
+        let want =
+            Options { profile: "release".into(), out: Some("x/y".into()), with: vec![], bundles: false };
         assert_eq!(parse("--profile release --out x/y").unwrap(), want);
         assert_eq!(parse("--profile=release --out=x/y").unwrap(), want);
-        assert_eq!(parse("").unwrap(), Options { profile: "dev".into(), out: None });
+        let plain = Options { profile: "dev".into(), out: None, with: vec![], bundles: false };
+        assert_eq!(parse("").unwrap(), plain);
+        let both = Options { with: vec!["oauth".into()], bundles: true, ..plain };
+        assert_eq!(parse("--with oauth --bundles").unwrap(), both);
         assert_eq!(parse("--out").unwrap_err(), "--out needs a value");
         assert_eq!(parse("--fast yes").unwrap_err(), "--fast is not an option of stage");
     }

@@ -18,6 +18,20 @@ struct Package {
     name: String,
     manifest_path: PathBuf,
     targets: Vec<Target>,
+    metadata: Option<Metadata>,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    #[serde(default)]
+    lip: Staging,
+}
+
+#[derive(Default, Deserialize)]
+struct Staging {
+    /// A bundle that users add themselves.
+    #[serde(default)]
+    optional: bool,
 }
 
 #[derive(Deserialize)]
@@ -38,15 +52,24 @@ impl Workspace {
         serde_json::from_slice(&output.stdout).map_err(|e| format!("cargo metadata is not understood: {e}"))
     }
 
-    /// Packages in a folder of `plugins/` that build a loadable library, sorted by name.
+    /// Packages in a folder of `plugins/` that build a loadable library which belongs to every installation, sorted by name.
     pub(crate) fn connectors(&self) -> Vec<&str> {
+        self.libraries(false)
+    }
+
+    /// The same of the bundles that users add themselves.
+    pub(crate) fn bundles(&self) -> Vec<&str> {
+        self.libraries(true)
+    }
+
+    fn libraries(&self, optional: bool) -> Vec<&str> {
         let plugins = self.workspace_root.join("plugins");
-        let mut names: Vec<&str> = self
-            .packages
-            .iter()
-            .filter(|package| package.manifest_path.starts_with(&plugins) && package.is_cdylib())
-            .map(|package| package.name.as_str())
-            .collect();
+        let wanted = |package: &&Package| {
+            let is_there = package.manifest_path.starts_with(&plugins) && package.is_cdylib();
+            is_there && package.metadata.as_ref().is_some_and(|metadata| metadata.lip.optional) == optional
+        };
+        let mut names: Vec<&str> =
+            self.packages.iter().filter(wanted).map(|package| package.name.as_str()).collect();
         names.sort_unstable();
         names
     }

@@ -20,6 +20,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::io::{DuplexStream, duplex};
 use tokio::time::Instant;
+use vault::{SystemClock, Vault};
 
 const fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -58,6 +59,8 @@ impl World {
             Edges {
                 egress: Egress::over(network.clone(), deadlines),
                 agents: Agents::default(),
+                vault: Vault::open("no-accounts".into(), Arc::new(SystemClock)),
+                home: None,
                 user_agent: word.clone(),
                 host_id: word,
             },
@@ -128,6 +131,7 @@ fn backend(name: &str, url: &str) -> BackendSpec {
         secrets: HashMap::new(),
         keys: vec![Secret::new(format!("sk-{name}"))],
         missing: None,
+        logged_out: None,
         egress: vec!["bad.test".to_owned(), "good.test".to_owned()],
         dialects_are_set: true,
         models: Vec::new(),

@@ -16,7 +16,7 @@ pub use agent::agent;
 pub use client::{Answer, Call, Connection, End, OpenAnswer, connect, connect_to, send};
 pub use deadline::within;
 pub use host::{Lip, LipBuilder, Output};
-pub use libraries::{library, n_bundled, plugins_of, plugins_with};
+pub use libraries::{bundle, library, n_bundled, plugins_of, plugins_with};
 pub use network::{Far, Network};
 pub use relay::Relay;
 pub use reply::{Gate, Reply};

@@ -34,6 +34,11 @@ pub fn plugins_of(ids: &[&str]) -> TempDir {
     folder
 }
 
+/// The library of a bundle that users add themselves, such as `oauth`.
+pub fn bundle(name: &str) -> PathBuf {
+    staged().join("bundles").join(format!("{DLL_PREFIX}lip_{name}{DLL_SUFFIX}"))
+}
+
 /// A folder with all bundled libraries and these.
 pub fn plugins_with(more: &[&Path]) -> TempDir {
     let folder = tempfile::tempdir().expect("a folder");

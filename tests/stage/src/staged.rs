@@ -33,7 +33,7 @@ pub(crate) fn cargo() -> Command {
 
 fn build() -> PathBuf {
     let mut xtask = cargo();
-    xtask.args(["xtask", "stage", "--profile", "dev"]).env("CARGO_TARGET_DIR", target_dir());
+    xtask.args(["xtask", "stage", "--profile", "dev", "--bundles"]).env("CARGO_TARGET_DIR", target_dir());
     let printed = run(&mut xtask);
     PathBuf::from(printed.lines().last().expect("the folder"))
 }

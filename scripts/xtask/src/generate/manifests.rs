@@ -48,11 +48,13 @@ pub(super) struct Model {
 
 /// Asks the program, with its own libraries and nobody's settings; sorted by id.
 pub(super) fn read(staged: &Path) -> Result<Vec<Told>, String> {
-    let program = staged.join("lip");
+    let (program, bundles) = (staged.join("lip"), staged.join("bundles"));
     let kept = ["PATH", "HOME", "TMPDIR", "SYSTEMROOT"];
     let output = Command::new(&program)
         .args(["plugin", "inspect", "--json", "--plugins-dir"])
         .arg(staged.join("plugins"))
+        .args(bundles.is_dir().then_some("--plugins-dir"))
+        .args(bundles.is_dir().then_some(&bundles))
         .env_clear()
         .envs(kept.iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
         .output()

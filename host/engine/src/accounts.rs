@@ -1,0 +1,134 @@
+//! Accounts that people log in to: the vault keeps them, connectors know how, turns lease tokens.
+mod form;
+mod keeper;
+pub(crate) mod lease;
+mod login;
+
+pub(crate) use lease::Leases;
+pub use login::{Desk, LoggedIn, LoginAsk, Shown};
+
+use crate::backend::Backend;
+use crate::engine::Engine;
+use crate::scope::Means;
+use base::{Fault, Kind, Retry};
+use form::Plan;
+use http::HeaderValue;
+use keeper::Keeper;
+use loader::Instance;
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use vault::{Pool, Standing, Vault};
+
+/// Milliseconds since 1970.
+pub(crate) fn now_ms() -> u64 {
+    crate::conversation::now_ms()
+}
+
+/// The accounts of all backends.
+pub(crate) struct Accounts {
+    vault: Vault,
+    home: Option<PathBuf>,
+    host_id: HeaderValue,
+    pools: Mutex<HashMap<String, Planned>>,
+}
+
+/// The accounts of a backend, and what its connector says of them.
+type Planned = (Arc<Pool>, Arc<Plan>);
+
+impl std::fmt::Debug for Accounts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Accounts").field("vault", &self.vault).finish_non_exhaustive()
+    }
+}
+
+impl Accounts {
+    pub(crate) fn new(vault: Vault, home: Option<PathBuf>, host_id: HeaderValue) -> Self {
+        Self { vault, home, host_id, pools: Mutex::default() }
+    }
+
+    /// The accounts of `backend`.
+    ///
+    /// # Errors
+    /// Why the connector cannot say what they are.
+    pub(crate) fn pool(&self, means: &Arc<Means>, backend: &Arc<Backend>) -> Result<Arc<Pool>, Fault> {
+        Ok(self.planned(means, backend)?.0)
+    }
+
+    fn planned(&self, means: &Arc<Means>, backend: &Arc<Backend>) -> Result<Planned, Fault> {
+        if let Some(known) = self.pools.lock().get(backend.name()) {
+            return Ok(known.clone());
+        }
+        let instance = backend.instance()?;
+        let plan = Arc::new(Plan::read(&instance.at_once("accounts", Vec::new(), bytes::Bytes::new())?)?);
+        let spec = plan.spec(&backend.spec().connector, self.home.as_deref());
+        let keeper = Arc::new(self.keeper(means, backend));
+        let made = (self.vault.pool(spec, keeper), plan);
+        // Who was quicker has the pool that turns wait in.
+        Ok(self.pools.lock().entry(backend.name().to_owned()).or_insert(made).clone())
+    }
+
+    fn keeper(&self, means: &Arc<Means>, backend: &Arc<Backend>) -> Keeper {
+        let (means, backend) = (Arc::downgrade(means), Arc::clone(backend));
+        Keeper { means, backend, host_id: self.host_id.clone() }
+    }
+}
+
+/// The files of other programs that the connector of `instance` uses where they stand, as far as they are there.
+///
+/// # Errors
+/// Why the connector cannot say which.
+pub fn account_files(instance: &Arc<Instance>, home: Option<&Path>) -> Result<Vec<PathBuf>, Fault> {
+    let plan = Plan::read(&instance.at_once("accounts", Vec::new(), bytes::Bytes::new())?)?;
+    let paths = plan.files.iter().filter_map(|file| file.path(home));
+    Ok(paths.filter(|path| path.is_file()).collect())
+}
+
+/// The accounts of one backend.
+#[derive(Debug)]
+pub struct Held {
+    /// The backend's name.
+    pub backend: String,
+    /// What they are and how they stand, or why that is not known.
+    pub standings: Result<Vec<Standing>, Fault>,
+}
+
+impl Engine {
+    /// The accounts of every backend that has some, or of `only`.
+    pub async fn accounts(&self, only: Option<&str>) -> Vec<Held> {
+        let mut all = Vec::new();
+        for backend in self.backends().iter() {
+            let is_wanted = only.is_none_or(|name| name == backend.name());
+            if !is_wanted || !backend.keeps_accounts() || backend.spec().plugin.is_none() {
+                continue;
+            }
+            let standings = match self.means().accounts.pool(self.means(), backend) {
+                Ok(pool) => Ok(pool.standings().await),
+                Err(fault) => Err(fault),
+            };
+            all.push(Held { backend: backend.name().to_owned(), standings });
+        }
+        all
+    }
+
+    /// Forgets an account.
+    ///
+    /// # Errors
+    /// Why it cannot be forgotten.
+    pub async fn forget_account(&self, backend: &str, account: &str) -> Result<(), Fault> {
+        let (_, (pool, _)) = self.account_backend(backend)?;
+        pool.remove(account).await.map_err(|error| Fault::host(Kind::Unavailable, error.to_string()))
+    }
+
+    fn account_backend(&self, name: &str) -> Result<(Arc<Backend>, Planned), Fault> {
+        let backend = self.backend(name)?;
+        if !backend.keeps_accounts() {
+            let fault =
+                Fault::host(Kind::BadRequest, format!("backend \"{name}\" has no accounts to log in to"));
+            return Err(fault.hint("lip backends lists what each backend needs").retry(Retry::Never));
+        }
+        let planned = self.means().accounts.planned(self.means(), &backend)?;
+        Ok((backend, planned))
+    }
+}
