@@ -265,19 +265,13 @@ impl Exchange<'_> {
     async fn gone(&mut self, why: &str, n_sent: u32) -> Result<bool, Trouble> {
         self.account.bury();
         let dead = self.account.book.dead.clone();
-        let mut found = self.slot.place.load(self.core, Hold::Locked).await;
-        let is_other = |account: &Account| {
-            account.refresh_print().is_some_and(|print| !dead.contains(&print))
-                || (account.refresh_token.is_none() && account.access_print() != self.account.access_print())
-        };
-        if let Some(mut other) = found.account.take().filter(is_other) {
-            other.book.dead = dead;
-            self.in_file = found.in_file;
-            self.account = other.clone();
-            found.account = Some(other);
-            found.in_file = None;
-            self.slot.learn(found);
-            return Ok(self.slot.known.lock().next_move(self.core) == Move::Use);
+        // A client that was faster may still be about to write what it got.
+        let pauses: &[u64] = if self.slot.place.source.is_some() { &[0, 250, 750, 1500] } else { &[0] };
+        for pause_ms in pauses {
+            sleep(Duration::from_millis(*pause_ms)).await;
+            if let Some(is_usable) = self.take_other(&dead).await {
+                return Ok(is_usable);
+            }
         }
         let reason = if n_sent > 1 {
             format!(
@@ -287,6 +281,23 @@ impl Exchange<'_> {
             format!("because the login server refused its refresh token ({why})")
         };
         Err(self.over(&reason).await)
+    }
+
+    /// Takes over other tokens than ours, if somebody has stored some. Whether these can be used as they are.
+    async fn take_other(&mut self, dead: &[TokenPrint]) -> Option<bool> {
+        let mut found = self.slot.place.load(self.core, Hold::Locked).await;
+        let is_other = |account: &Account| match account.refresh_print() {
+            Some(print) => !dead.contains(&print),
+            None => account.access_print() != self.account.access_print(),
+        };
+        let mut other =
+            found.account.take().filter(|account| found.sight == Sight::Good && is_other(account))?;
+        other.book.dead = dead.to_vec();
+        self.in_file = found.in_file.take();
+        self.account = other.clone();
+        found.account = Some(other);
+        self.slot.learn(found);
+        Some(self.slot.known.lock().next_move(self.core) == Move::Use)
     }
 
     /// Only a human can help now. Stored, so that no process tries again.

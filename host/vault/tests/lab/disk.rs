@@ -1,5 +1,5 @@
 //! The real disk, with a switch for each way in which it can fail.
-use std::io::{self, Error, ErrorKind};
+use std::io::{self, Error, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::time::Duration;
@@ -16,6 +16,8 @@ pub(crate) struct Faulty {
     pub(crate) dies_after: Room,
     /// It is dead: nothing it does has an effect.
     pub(crate) is_dead: AtomicBool,
+    /// Nothing is flushed: an order of magnitude faster, for thousands of expiries.
+    pub(crate) is_hasty: AtomicBool,
 }
 
 /// A number that counts down to zero, or none.
@@ -73,6 +75,9 @@ impl Disk for Faulty {
             RealDisk.create(path, &bytes[..bytes.len() / 2])?;
             return Err(Error::from(ErrorKind::StorageFull));
         }
+        if self.is_hasty.load(Ordering::SeqCst) {
+            return std::fs::File::create_new(path)?.write_all(bytes);
+        }
         RealDisk.create(path, bytes)
     }
 
@@ -83,6 +88,9 @@ impl Disk for Faulty {
             self.is_dead.store(true, Ordering::SeqCst);
         }
         self.living()?;
+        if self.is_hasty.load(Ordering::SeqCst) {
+            return std::fs::rename(from, to);
+        }
         RealDisk.rename(from, to)
     }
 

@@ -6,6 +6,7 @@
     reason = "a test may fail by panic, also in its helpers"
 )]
 mod disk;
+mod expiries;
 mod kit;
 mod pools;
 mod records;

@@ -1,6 +1,7 @@
 //! A login server whose refresh tokens serve once, and which remembers what it gave out and how often it was asked.
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::future::pending;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
@@ -11,6 +12,8 @@ pub(crate) enum Mishap {
     EofUnconsumed,
     /// The server renewed, and the connection ends before its answer.
     EofConsumed,
+    /// The server renewed, and its answer never comes.
+    Hangs,
     /// No connection.
     Unsent,
     /// 503.
@@ -109,6 +112,20 @@ impl Server {
         self.inner.lock().alive.retain(|_, owner| owner != user);
     }
 
+    /// When the newest access token of `user` ends.
+    pub(crate) fn ends_ms(&self, user: &str) -> u64 {
+        let inner = self.inner.lock();
+        inner.access.values().filter(|(_, owner)| owner == user).map(|(end_ms, _)| *end_ms).max().unwrap_or(0)
+    }
+
+    /// The official client renews by itself. What it will write into its file.
+    pub(crate) fn renew_as_client(&self, refresh: &str) -> (String, String, u64) {
+        match self.answer(refresh, None) {
+            Answer::Tokens { access, refresh, .. } => (access, refresh.unwrap(), self.now_ms() + LIFETIME_MS),
+            other => panic!("{other:?}"),
+        }
+    }
+
     pub(crate) fn n_asked(&self) -> u32 {
         self.inner.lock().n_asked
     }
@@ -120,6 +137,11 @@ impl Server {
     /// The most refreshes of one user that ever ran side by side.
     pub(crate) fn most_in_flight(&self) -> u32 {
         self.inner.lock().most_in_flight
+    }
+
+    /// How often this refresh token was sent.
+    pub(crate) fn n_sent(&self, refresh: &str) -> u32 {
+        self.inner.lock().sent.get(refresh).copied().unwrap_or(0)
     }
 
     /// The most often that one refresh token was sent.
@@ -145,7 +167,11 @@ impl Server {
         let slow_ms = if let Some(Mishap::Slow(s)) = mishap { s * 1000 } else { 40 };
         sleep(Duration::from_millis(slow_ms)).await;
         let answer = self.answer(refresh, mishap);
-        *self.inner.lock().in_flight.get_mut(user).unwrap() -= 1;
+        // Whoever gives up waiting leaves this at once, as a closed connection would.
+        let _leaving = Leaving { server: self, user };
+        if mishap == Some(Mishap::Hangs) {
+            pending::<()>().await;
+        }
         answer
     }
 
@@ -190,6 +216,18 @@ impl Server {
                 expires_at_ms: None,
             },
         }
+    }
+}
+
+/// One who waits for an answer.
+struct Leaving<'a> {
+    server: &'a Server,
+    user: &'a str,
+}
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        *self.server.inner.lock().in_flight.get_mut(self.user).unwrap() -= 1;
     }
 }
 
