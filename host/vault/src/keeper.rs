@@ -20,6 +20,8 @@ use tokio::time::{sleep, timeout};
 const ASK_MAX: Duration = Duration::from_secs(90);
 /// So often one refresh is tried while turns wait.
 const TRIES_MAX: u32 = 4;
+/// So often one refresh asks the server, whatever is found in between.
+const ROUNDS_MAX: u32 = 12;
 /// A server that asks for a longer pause is asked again later.
 const PAUSE_MAX_MS: u64 = 5_000;
 /// The pause before a refresh token is sent again whose answer was lost.
@@ -190,8 +192,11 @@ impl Exchange<'_> {
                     .over("because its token is not valid any more and there is nothing to renew it with")
                     .await);
             };
-            let n_sent = self.note(print).await?;
+            if self.n_tries == ROUNDS_MAX {
+                return Err(Trouble::soon("the login server refuses one refresh token after the other"));
+            }
             self.n_tries += 1;
+            let n_sent = self.note(print).await?;
             let asked = timeout(ASK_MAX, self.core.provider.refresh(self.account.clone())).await;
             let lost = || Err(RefreshError::Unanswered("no answer in 90 s".into()));
             match asked.unwrap_or_else(|_| lost()) {

@@ -12,9 +12,11 @@ async fn many_turns_renew_an_ended_token_once() {
     let process = world.process();
     process.put(world.account("a")).await;
     pass(LIFETIME_MS).await;
+    let began = Instant::now();
     for lease in process.leases(50).await {
         assert!(world.server.accepts(lease.unwrap().token.expose()));
     }
+    assert!(began.elapsed().as_millis() < 100, "all wait for one answer, which takes 40 ms");
     assert_eq!((world.server.n_asked(), world.server.most_in_flight()), (1, 1));
     assert_eq!(names(&world.folder()), ["a.good", "a.json", "a.lock"], "nothing temporary is left");
 }
@@ -229,6 +231,29 @@ async fn short_troubles_are_sat_out() {
     process.lease().await.unwrap_err();
     assert_eq!(world.server.n_asked(), n_asked);
     pass(2_000).await;
+    process.lease().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn answer_that_is_lost_twice_is_left_alone_for_long() {
+    let world = World::new();
+    let process = world.process();
+    process.put(world.account("a")).await;
+    pass(LIFETIME_MS).await;
+    for (n_asked, pause_ms) in [(2, 30_000), (3, 60_000), (4, 120_000)] {
+        world.server.next(Mishap::EofUnconsumed);
+        world.server.next(Mishap::EofUnconsumed);
+        let refused = process.lease().await.unwrap_err();
+        world.server.calm();
+        assert!(
+            matches!(refused, Refused::RefreshFailed { retry_after_ms: Some(ms), .. } if ms == pause_ms),
+            "{refused:?}"
+        );
+        pass(pause_ms - 1_000).await;
+        process.lease().await.unwrap_err();
+        assert_eq!(world.server.n_asked(), n_asked);
+        pass(2_000).await;
+    }
     process.lease().await.unwrap();
 }
 
