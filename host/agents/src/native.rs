@@ -11,14 +11,19 @@ use std::process::Stdio;
 use std::time::Duration;
 use tokio::process::{Child, Command as Process};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::timeout;
+#[cfg(target_os = "linux")]
+use tokio::time::{Instant, sleep};
 
 /// How long a program may take to go by itself once its input is closed.
 const GOES: Duration = Duration::from_secs(1);
 /// How long the warden may take for the whole way down: two seconds of patience, and as much for those who have none.
+#[cfg(target_os = "linux")]
 const WARDEN: Duration = Duration::from_secs(4);
 /// How long the warden may take to start the program.
+#[cfg(target_os = "linux")]
 const STARTS: Duration = Duration::from_secs(10);
+#[cfg(target_os = "linux")]
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 /// Two readings of one start may differ so much, in seconds, where the system has no exact mark.
 const START_SLACK: u64 = 1;
