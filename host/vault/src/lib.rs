@@ -3,7 +3,7 @@
 //! A connector contributes how its tokens are renewed and how the files of its official clients read ([`Provider`]); it touches no
 //! file. The vault knows no HTTP and no plugin. Pure inside: what to do with a token (`token`), which account comes next (`select`,
 //! `affinity`), how long one rests (`cooldown`), whose tokens count (`cas`). Around them stand records (`store`), clients' files
-//! (`foreign`), one refresh (`keeper`) and, at the very edge, the disk (`disk`, `sys`).
+//! (`foreign`), one refresh (`keeper`) and, at the very edge, the disk (`disk`, `sys`). How a human logs in is [`login`].
 mod account;
 mod affinity;
 mod cas;
@@ -13,6 +13,7 @@ mod disk;
 mod foreign;
 mod keeper;
 mod lease;
+pub mod login;
 mod marks;
 mod place;
 mod pool;
