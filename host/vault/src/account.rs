@@ -185,7 +185,9 @@ impl Account {
             None => renewal.expires_at_ms,
         };
         self.fields.extend(renewal.fields);
-        self.state = State::Ready;
+        if matches!(self.state, State::NeedsLogin { .. }) {
+            self.state = State::Ready;
+        }
         self.book.attempt = None;
         self.book.renewed_ms = now_ms;
     }

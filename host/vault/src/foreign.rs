@@ -2,12 +2,13 @@
 use crate::account::Account;
 use crate::cas::{self, Verdict};
 use crate::core::{Core, Trouble};
-use crate::disk::{Held, Stamp};
+use crate::disk::{Disk, Held, Stamp};
 use crate::print::TokenPrint;
 use crate::spec::{LockStyle, Source};
 use crate::store::unique;
 use bytes::Bytes;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// So often a file that changes under our hands is looked at again.
@@ -104,12 +105,23 @@ pub(crate) struct ClientLock {
     /// The system lets go of this one.
     _held: Option<Held>,
     /// This one is a file that has to be removed.
-    created: Option<(std::sync::Arc<dyn crate::disk::Disk>, PathBuf)>,
+    created: Option<Created>,
+}
+
+/// A lock file of ours.
+struct Created {
+    disk: Arc<dyn Disk>,
+    file: PathBuf,
+    words: String,
 }
 
 impl Drop for ClientLock {
     fn drop(&mut self) {
-        if let Some((disk, file)) = self.created.take() {
+        let Some(Created { disk, file, words }) = self.created.take() else { return };
+        // It may have counted as left behind, and be another's now.
+        let is_ours =
+            disk.read(&file).is_ok_and(|found| found.is_some_and(|(bytes, _)| bytes == words.as_bytes()));
+        if is_ours {
             // One that stays counts as left behind after a while.
             let _ = disk.remove(&file);
         }
@@ -133,8 +145,11 @@ pub(crate) async fn lock(core: &Core, style: &LockStyle) -> Result<ClientLock, T
                     on.rename(&file, &aside)?;
                     on.remove(&aside)?;
                 }
-                match on.create(&file, unique().as_bytes()) {
-                    Ok(()) => Ok(Some(ClientLock { _held: None, created: Some((disk, file)) })),
+                let words = unique();
+                match on.create(&file, words.as_bytes()) {
+                    Ok(()) => {
+                        Ok(Some(ClientLock { _held: None, created: Some(Created { disk, file, words }) }))
+                    }
                     Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(None),
                     Err(e) => Err(e),
                 }

@@ -93,19 +93,11 @@ async fn take_turn(core: &Core, slot: &Slot) -> Result<(), Trouble> {
             account.renew(renewal, core.now_ms());
             account.book.seen.clone_from(&in_file);
             account.book.is_pending = slot.place.writable().is_some();
-            note_forced(slot, &account, refused);
-            store(core, slot, Unsaved { account, _lock: lock }, in_file).await
+            store(core, slot, Unsaved { account, _lock: lock }, in_file).await?;
+            slot.known.lock().forced(refused);
+            Ok(())
         }
         None => Ok(()),
-    }
-}
-
-/// Remembers a token that a forced refresh did not change: it is not forced again.
-fn note_forced(slot: &Slot, renewed: &Account, before: Option<TokenPrint>) {
-    let mut known = slot.known.lock();
-    if before.is_some() && known.refused == before {
-        known.forced = before.filter(|print| renewed.access_print().as_ref() == Some(print));
-        known.refused = None;
     }
 }
 

@@ -83,7 +83,9 @@ impl Place {
                 (None, Some(_)) => Sight::Unreadable,
                 (None, None) => Sight::Gone,
             };
-            return Loaded { sight, account: record.account, problem: record.broken, in_file: None };
+            // The file's name counts: a record may have been copied.
+            let account = record.account.map(|account| Account { name: self.name.clone(), ..account });
+            return Loaded { sight, account, problem: record.broken, in_file: None };
         };
         let mut file = foreign::read(core, source).await;
         if !matches!(file, Ok(Some(_))) {

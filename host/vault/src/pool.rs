@@ -9,7 +9,7 @@ use crate::scan::Scan;
 use crate::select::{self, Candidate, Turnstile};
 use crate::slot::{Slot, View};
 use crate::spec::Strategy;
-use crate::token::{self, Move};
+use crate::token::Move;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -115,7 +115,7 @@ impl Pool {
             {
                 let mut known = slot.known.lock();
                 let next = known.next_move(&self.core);
-                let waits = known.backing_off(now_ms).map(|failure| failure.trouble.clone());
+                let waits = known.backing_off(now_ms);
                 match (next, waits) {
                     (Move::Use, _) | (Move::UseAndRenew, Some(_)) => return known.lease(now_ms, ask.random),
                     (Move::UseAndRenew, None) => {
@@ -128,7 +128,9 @@ impl Pool {
                     (Move::Renew, None) => {}
                 }
             }
-            slot.fly(&self.core).await?;
+            if let Err(trouble) = slot.fly(&self.core).await {
+                return Err(slot.known.lock().backing_off(self.core.now_ms()).unwrap_or(trouble));
+            }
         }
         Err(Trouble::soon("the renewed token has ended already"))
     }
@@ -144,7 +146,7 @@ impl Pool {
     pub async fn settle(&self) {
         let slots: Vec<Arc<Slot>> = self.slots.lock().values().cloned().collect();
         for slot in slots {
-            slot.settle().await;
+            slot.settle(&self.core).await;
         }
     }
 
@@ -154,7 +156,6 @@ impl Pool {
                 Refused::NeedsLogin { account, reason, hint: self.core.login_hint() }
             }
             Trouble::Failed { why, hint, retry_after_ms } => {
-                let retry_after_ms = retry_after_ms.map(|told| token::back_off_ms(1, Some(told)));
                 Refused::RefreshFailed { account, why, hint, retry_after_ms }
             }
         }

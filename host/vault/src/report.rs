@@ -33,7 +33,13 @@ impl Known {
         let change = match outcome {
             Outcome::Success { scope } => {
                 let is_reset = account.marks.succeed(&scope, now_ms);
-                (is_reset || is_due).then_some(Change::Marks)
+                // Blocked before this host began, and not any more.
+                if self.blocked.is_none() && matches!(account.state, State::Blocked { .. }) {
+                    account.state = State::Ready;
+                    Some(Change::State(State::Ready))
+                } else {
+                    (is_reset || is_due).then_some(Change::Marks)
+                }
             }
             Outcome::Cooling { scope, until_ms, why } => {
                 let spec = &core.spec;
@@ -54,7 +60,7 @@ impl Known {
             Outcome::NeedsLogin { reason } if is_current => {
                 account.bury();
                 account.state = State::NeedsLogin { since_ms: now_ms, reason };
-                Some(Change::State(account.state.clone()))
+                Some(Change::Over(account.refresh_print(), account.state.clone()))
             }
             Outcome::NeedsLogin { .. } => None,
         };

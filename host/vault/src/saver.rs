@@ -3,6 +3,7 @@ use crate::account::{Account, State};
 use crate::core::{Core, Trouble};
 use crate::keeper;
 use crate::place::Hold;
+use crate::print::TokenPrint;
 use crate::slot::Slot;
 use crate::store::Copies;
 use parking_lot::Mutex;
@@ -15,8 +16,10 @@ use tokio::task::JoinHandle;
 pub(crate) enum Change {
     /// The marks, which are taken from memory.
     Marks,
-    /// The state. Together with the refresh token's burial where only a human can help.
+    /// The state.
     State(State),
+    /// The login with this refresh token is over. Says nothing about a newer one.
+    Over(Option<TokenPrint>, State),
     /// Fields of the connector.
     Fields(Map<String, Value>),
     /// The client's file lacks the tokens that were renewed.
@@ -79,8 +82,9 @@ async fn write_all(core: Arc<Core>, slot: Arc<Slot>) {
 /// # Errors
 /// It cannot be locked, read or stored.
 pub(crate) async fn write(core: &Core, slot: &Slot, changes: &[Change]) -> Result<(), Trouble> {
-    if slot.unsaved.lock().is_some() {
-        // The lock is ours already, and marks travel with the tokens once these can be stored.
+    if let Some(unsaved) = &mut *slot.unsaved.lock() {
+        // The lock is ours already, and changes travel with the tokens once these can be stored.
+        changes.iter().for_each(|change| apply(&mut unsaved.account, change));
         return Ok(());
     }
     let _held = slot.place.lock(core).await?;
@@ -106,11 +110,12 @@ pub(crate) async fn write(core: &Core, slot: &Slot, changes: &[Change]) -> Resul
 fn apply(account: &mut Account, change: &Change) {
     match change {
         Change::Marks | Change::CatchUp => {}
-        Change::State(state) => {
-            if matches!(state, State::NeedsLogin { .. }) {
+        Change::State(state) => account.state.clone_from(state),
+        Change::Over(print, state) => {
+            if account.refresh_print() == *print {
                 account.bury();
+                account.state.clone_from(state);
             }
-            account.state = state.clone();
         }
         Change::Fields(fields) => account.fields.extend(fields.clone()),
     }

@@ -87,6 +87,10 @@ impl Pool {
             slot.known.lock().stamps = stamps;
         }
         let now_ms = self.core.now_ms();
+        if slot.unsaved.lock().is_some() && slot.known.lock().backing_off(now_ms).is_none() {
+            drop(slot.fly(&self.core));
+            return;
+        }
         let mut known = slot.known.lock();
         let is_behind = known.account.as_ref().is_some_and(|account| account.book.is_pending);
         if is_behind && now_ms.saturating_sub(known.caught_up_ms) >= CATCH_UP_MS {

@@ -40,6 +40,8 @@ impl Pool {
         let slot = self.slot_of_own(&name).ok_or_else(|| {
             Unchanged(format!("the account {name} is the one of a client's file: choose another name"))
         })?;
+        // A new login makes up for one whose tokens could not be stored, and needs its lock.
+        drop(slot.unsaved.lock().take());
         let store = async {
             let _held = slot.place.lock(&self.core).await?;
             let old = slot.place.load(&self.core, Hold::Locked).await.account;
@@ -68,6 +70,7 @@ impl Pool {
         let slot = self.slot_of_own(name).ok_or_else(|| {
             Unchanged(format!("the account {name} is the one of a client's file: log out with its client"))
         })?;
+        drop(slot.unsaved.lock().take());
         let _held = slot.place.lock(&self.core).await.map_err(|trouble| Unchanged(trouble.sentence()))?;
         let paths = slot.place.paths.clone();
         let erased = self.core.on_disk(move |disk| paths.erase(disk)).await;

@@ -137,13 +137,16 @@ impl Slot {
         next
     }
 
-    /// Waits for what runs in the background.
-    pub(crate) async fn settle(&self) {
+    /// Waits for what runs in the background, and stores what could not be stored before.
+    pub(crate) async fn settle(self: &Arc<Self>, core: &Arc<Core>) {
         let running = self.flight.lock().as_ref().map(|(_, flight)| flight.clone());
         if let Some(running) = running {
             let _ = running.await;
         }
         self.saver.settle().await;
+        if self.unsaved.lock().is_some() {
+            let _ = self.fly(core).await;
+        }
     }
 }
 
@@ -161,9 +164,23 @@ impl Known {
         if self.failure.is_some() { Standing::Failing } else { Standing::Fine }
     }
 
-    /// The failure that still has to be waited out.
-    pub(crate) fn backing_off(&self, now_ms: u64) -> Option<&Failure> {
-        self.failure.as_ref().filter(|failure| now_ms < failure.retry_at_ms)
+    /// The failure that still has to be waited out, with the time that is left.
+    pub(crate) fn backing_off(&self, now_ms: u64) -> Option<Trouble> {
+        let failure = self.failure.as_ref().filter(|failure| now_ms < failure.retry_at_ms)?;
+        let mut trouble = failure.trouble.clone();
+        if let Trouble::Failed { retry_after_ms: Some(left_ms), .. } = &mut trouble {
+            *left_ms = failure.retry_at_ms - now_ms;
+        }
+        Some(trouble)
+    }
+
+    /// A forced refresh is done. A token that it did not change is not forced again.
+    pub(crate) fn forced(&mut self, before: Option<TokenPrint>) {
+        if before.is_some() && self.refused == before {
+            let now = self.account.as_ref().and_then(Account::access_print);
+            self.forced = before.filter(|print| now.as_ref() == Some(print));
+            self.refused = None;
+        }
     }
 
     /// How it stands for a turn that wants `scope`.

@@ -16,9 +16,14 @@ pub(crate) struct Faulty {
     pub(crate) dies_after: Room,
     /// It is dead: nothing it does has an effect.
     pub(crate) is_dead: AtomicBool,
+    /// What somebody else does just before a file is created in a folder whose path ends so.
+    pub(crate) meddler: parking_lot::Mutex<Option<(&'static str, Meddler)>>,
     /// Nothing is flushed: an order of magnitude faster, for thousands of expiries.
     pub(crate) is_hasty: AtomicBool,
 }
+
+/// What somebody else does.
+pub(crate) type Meddler = Box<dyn FnOnce() + Send>;
 
 /// A number that counts down to zero, or none.
 pub(crate) struct Room(AtomicI32);
@@ -70,6 +75,11 @@ impl Disk for Faulty {
     fn create(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         self.living()?;
         self.writable(path)?;
+        let mut meddler = self.meddler.lock();
+        if let Some((_, meddle)) = meddler.take_if(|(folder, _)| path.parent().unwrap().ends_with(folder)) {
+            meddle();
+        }
+        drop(meddler);
         if !self.room.take() {
             // What fits is written.
             RealDisk.create(path, &bytes[..bytes.len() / 2])?;

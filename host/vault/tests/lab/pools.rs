@@ -195,6 +195,44 @@ async fn client_that_renews_meanwhile_is_believed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn client_that_writes_at_the_last_moment_is_not_overwritten() {
+    let world = World::new();
+    world.client_login("u");
+    let process = world.with_source(Access::Write);
+    pass(LIFETIME_MS).await;
+    let (file, mut text) = (world.client_file(), world.read_client());
+    text["other"] = "written meanwhile".into();
+    let meddle = move || std::fs::write(file, text.to_string()).unwrap();
+    *process.disk.meddler.lock() = Some(("client", Box::new(meddle)));
+    let lease = process.lease().await.unwrap();
+    assert!(process.disk.meddler.lock().is_none(), "it did meddle");
+    assert_eq!(world.read_client()["other"], "written meanwhile");
+    assert_eq!(TokenPrint::of(world.read_client()["a"].as_str().unwrap()), lease.print);
+    assert_eq!(names(world.client_file().parent().unwrap()), ["login.json"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn login_that_turns_found_to_be_over_needs_another_refresh_token() {
+    let world = World::new();
+    let mut tokens = world.client_login("u");
+    let process = world.with_source(Access::Write);
+    let lease = process.lease().await.unwrap();
+    process.pool.report(&lease, Outcome::NeedsLogin { reason: "because it was revoked".into() }).await;
+    process.pool.settle().await;
+    tokens.0 = "another-access-token".into();
+    world.write_client("u", &tokens);
+    pass(3_000).await;
+    assert!(matches!(process.lease().await, Err(Refused::NeedsLogin { .. })));
+    world.client_login("u");
+    pass(3_000).await;
+    let mut old = process.lease().await.unwrap();
+    // What an old turn tells says nothing about the new login.
+    old.print = TokenPrint::of("old");
+    process.pool.report(&old, Outcome::NeedsLogin { reason: "because it was revoked".into() }).await;
+    process.lease().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn login_that_is_over_comes_back_with_the_file() {
     let world = World::new();
     world.client_login("u");

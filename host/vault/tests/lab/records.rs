@@ -2,7 +2,7 @@
 use crate::kit::{World, names, pass};
 use crate::server::LIFETIME_MS;
 use serde_json::json;
-use vault::Health;
+use vault::{Disk, Health, RealDisk};
 
 #[tokio::test(start_paused = true)]
 async fn broken_record_is_not_touched_and_mends_itself() {
@@ -87,6 +87,45 @@ async fn full_disk_loses_no_token() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn tokens_in_memory_alone_are_stored_as_soon_as_can_be() {
+    let world = World::new();
+    let process = world.process();
+    let fields = json!({"project": "p1"}).as_object().unwrap().clone();
+    for is_put_anew in [false, true] {
+        process.put(world.account("a")).await;
+        pass(LIFETIME_MS).await;
+        process.disk.room.set(1);
+        process.lease().await.unwrap_err();
+        process.disk.room.set(-1);
+        let began = tokio::time::Instant::now();
+        if is_put_anew {
+            process.put(world.account("a")).await;
+        } else {
+            process.pool.amend("a", fields.clone()).await.unwrap();
+            process.pool.settle().await;
+            assert_eq!(world.read("a")["fields"]["project"], "p1");
+        }
+        assert!(began.elapsed().as_secs() < 1, "our own lock is not waited for");
+        assert!(world.server.is_alive(world.read("a")["refresh_token"].as_str().unwrap()), "{is_put_anew}");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test(start_paused = true)]
+async fn folder_that_was_open_to_others_is_closed() {
+    use std::os::unix::fs::PermissionsExt;
+    let world = World::new();
+    std::fs::create_dir_all(world.folder()).unwrap();
+    std::fs::set_permissions(world.folder(), PermissionsExt::from_mode(0o755)).unwrap();
+    world.process().put(world.account("a")).await;
+    assert_eq!(std::fs::metadata(world.folder()).unwrap().permissions().mode() & 0o777, 0o700);
+    // A record that was copied goes by the name of its file.
+    std::fs::copy(world.record("a"), world.record("b")).unwrap();
+    let names: Vec<String> = world.process().pool.standings().await.into_iter().map(|s| s.account).collect();
+    assert_eq!(names, ["a", "b"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_killed_process_wrote_is_found() {
     let world = World::new();
     let process = world.process();
@@ -102,4 +141,32 @@ async fn what_a_killed_process_wrote_is_found() {
     assert!(world.server.accepts(lease.token.expose()));
     assert_eq!(world.server.n_asked(), 1);
     assert_eq!(names(&world.folder()), ["a.good", "a.json", "a.lock"]);
+}
+
+/// Not a test of its own: what the next one runs in another process.
+#[test]
+fn holder_of_a_lock() {
+    let Some(path) = std::env::var_os("LIP_TEST_LOCK") else { return };
+    let _held = RealDisk.try_lock(path.as_ref()).unwrap().unwrap();
+    println!("\nheld");
+    std::thread::sleep(std::time::Duration::from_secs(3600));
+}
+
+#[test]
+fn process_that_is_killed_lets_go_of_its_lock() {
+    use std::io::{BufRead, BufReader};
+    let world = tempfile::tempdir().unwrap();
+    let path = world.path().join("a.lock");
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "records::holder_of_a_lock", "--nocapture"])
+        .env("LIP_TEST_LOCK", &path)
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.map_while(Result::ok).any(|line| line == "held"));
+    assert!(RealDisk.try_lock(&path).unwrap().is_none(), "the other process has it");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(RealDisk.try_lock(&path).unwrap().is_some());
 }

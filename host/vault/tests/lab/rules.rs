@@ -334,7 +334,9 @@ async fn reports_about_a_login_are_stored() {
     // A host that restarts tries again, as the sentence says, while the list still tells.
     let next = world.process();
     assert_eq!(next.standing("a").await.health, Health::Blocked);
-    next.lease().await.unwrap();
+    let lease = next.lease().await.unwrap();
+    next.pool.report(&lease, Outcome::Success { scope: "m".into() }).await;
+    assert_eq!(next.standing("a").await.health, Health::Ready);
     next.pool.report(&lease, Outcome::NeedsLogin { reason: "because it was revoked".into() }).await;
     next.pool.settle().await;
     let third = world.process();
