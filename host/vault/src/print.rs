@@ -46,8 +46,8 @@ mod tests {
 
     #[test]
     fn print_is_the_head_of_the_hash() {
-        // FIPS 180-4: SHA-256 of "abc" begins with ba7816bf.
-        assert_eq!(TokenPrint::of("abc").to_string(), "ba7816bf");
+        // The example of FIPS 180-4.
+        assert_eq!(TokenPrint::of("abc").to_string(), "ba7816bf"); // typos: ignore
         assert_ne!(TokenPrint::of("abc"), TokenPrint::of("abx"));
     }
 }
