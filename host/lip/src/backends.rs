@@ -1,6 +1,6 @@
 //! From settings, libraries and environment to the backends that turns can be sent to.
-use crate::dirs;
 use crate::setup::Setup;
+use crate::{bundles, dirs};
 use base::Secret;
 use engine::{BackendSpec, ChatReasoning, Dialect, Manner, MaxTokensField, RequestOptions};
 use http::{HeaderValue, Uri};
@@ -276,6 +276,11 @@ fn missing(
     registry: &Registry,
 ) -> Option<String> {
     let Some(manifest) = manifest else {
+        if let Some(library) = bundles::library_of(connector) {
+            return Some(format!(
+                "the library {library} is not installed; put it into a plugins directory and start again"
+            ));
+        }
         let known: Vec<_> = registry.iter().map(|(_, connector)| connector.id.as_str()).collect();
         return Some(format!(
             "no loaded library has the connector \"{connector}\" (there are: {}); put its library into a plugins directory",

@@ -2,6 +2,7 @@
 mod accounts;
 mod agents;
 mod backends;
+mod bundles;
 mod cli;
 mod config;
 mod conform;

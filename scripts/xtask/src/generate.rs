@@ -4,6 +4,7 @@
 
 mod backend_page;
 mod backends;
+mod bundles;
 mod command_line;
 mod manifests;
 
@@ -39,11 +40,14 @@ pub(crate) fn run(options: &[String]) -> Result<String, String> {
         [only] if only == "--check" => true,
         _ => return Err("gen takes nothing but --check".into()),
     };
-    let root = Workspace::read()?.workspace_root;
+    let workspace = Workspace::read()?;
+    let root = workspace.workspace_root.clone();
     let staged = staged()?;
     let mut pages = settings_pages();
     pages.push(command_line::page(&staged)?);
-    pages.extend(backends::pages(&root, &manifests::read(&staged)?)?);
+    let told = manifests::read(&staged)?;
+    pages.push(bundles::page(&told, &workspace.bundles()));
+    pages.extend(backends::pages(&root, &told)?);
     let strays = strays(&root, &pages)?;
     if check {
         let wrong: Vec<&str> = differing(&root, &pages).chain(strays.iter().map(String::as_str)).collect();
@@ -75,7 +79,7 @@ fn settings_pages() -> Vec<Page> {
 fn staged() -> Result<PathBuf, String> {
     match std::env::var_os("LIP_STAGE_DIR") {
         Some(folder) if !folder.is_empty() => Ok(folder.into()),
-        _ => stage::run(&stage::Options::parse(&[])?),
+        _ => stage::run(&stage::Options::parse(&["--bundles".to_owned()])?),
     }
 }
 
