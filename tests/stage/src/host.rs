@@ -1,4 +1,5 @@
 //! The real host as a child process, in an environment that holds nothing but what the story gives it.
+use crate::canary;
 use crate::client::{Answer, Call, Connection, OpenAnswer, connect, send};
 use crate::deadline::within;
 use crate::staged::staged;
@@ -19,6 +20,8 @@ pub struct LipBuilder {
     args: Vec<OsString>,
     env: Vec<(String, String)>,
     home: TempDir,
+    /// Files with secrets in its home that the story wrote.
+    theirs: Vec<PathBuf>,
 }
 
 /// What a command has printed.
@@ -30,6 +33,18 @@ pub struct Output {
     pub stdout: String,
     /// Its complaints.
     pub stderr: String,
+}
+
+impl Output {
+    fn of(done: &std::process::Output) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Self { success: done.status.success(), stdout: text(&done.stdout), stderr: text(&done.stderr) }
+    }
+
+    /// All that was printed.
+    pub fn printed(&self) -> String {
+        format!("{}{}", self.stdout, self.stderr)
+    }
 }
 
 impl LipBuilder {
@@ -68,7 +83,9 @@ impl LipBuilder {
     fn config(self, name: &str, text: &str) -> Self {
         let path = self.home.path().join(name);
         std::fs::write(&path, text).expect("a config file");
-        self.arg("--config").arg(path)
+        let mut this = self;
+        this.theirs.push(path.clone());
+        this.arg("--config").arg(path)
     }
 
     /// Looks for connector libraries in `dir` instead of beside the program.
@@ -83,6 +100,16 @@ impl LipBuilder {
         self.env("OPENAI_API_KEY", "sk-upstream-key")
             .env("OPENAI_API_BASE_URL", url)
             .args("--default-backend openai")
+    }
+
+    /// A file in its home that another program would have written, such as its login; secrets may stand in it.
+    #[must_use]
+    pub fn file(mut self, name: &str, text: &str) -> Self {
+        let path = self.home.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        std::fs::write(&path, text).expect("a file");
+        self.theirs.push(path);
+        self
     }
 
     /// The folder that its home and state directories name.
@@ -107,8 +134,9 @@ impl LipBuilder {
     /// Runs a subcommand to its end.
     pub async fn run(self) -> Output {
         let done = within("lip to end", self.command().output()).await.expect("lip runs");
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Output { success: done.status.success(), stdout: text(&done.stdout), stderr: text(&done.stderr) }
+        let output = Output::of(&done);
+        canary::assert_hidden(&output.printed(), self.home.path(), &self.theirs);
+        output
     }
 
     /// Serves on a port of the system's choice, and waits until it does.
@@ -116,8 +144,8 @@ impl LipBuilder {
     /// # Panics
     /// If the host ends instead of serving.
     pub async fn start(self) -> Lip {
-        let builder = self.args("--port 0");
-        let mut child = builder.command().spawn().expect("lip starts");
+        let builder = self;
+        let mut child = builder.command().args(["--port", "0"]).spawn().expect("lip starts");
         let mut stdout = capture(child.stdout.take().expect("stdout"));
         let stderr = capture(child.stderr.take().expect("stderr"));
         // The summary is printed at once: its last line ends it.
@@ -170,10 +198,23 @@ pub struct Lip {
     builder: LipBuilder,
 }
 
+impl Drop for Lip {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            canary::assert_hidden(&self.printed(), self.builder.home.path(), &self.builder.theirs);
+        }
+    }
+}
+
 impl Lip {
     /// A host that is not started yet.
     pub fn builder() -> LipBuilder {
-        LipBuilder { args: Vec::new(), env: Vec::new(), home: tempfile::tempdir().expect("a home") }
+        LipBuilder {
+            args: Vec::new(),
+            env: Vec::new(),
+            home: tempfile::tempdir().expect("a home"),
+            theirs: Vec::new(),
+        }
     }
 
     /// `http://127.0.0.1:PORT/v1`.
@@ -248,8 +289,30 @@ impl Lip {
         format!("/proc/{}/{file}", self.child.id().expect("a running host"))
     }
 
+    /// Runs a subcommand in the same home, with the same settings, to its end.
+    pub async fn cli(&self, args: &str) -> Output {
+        let mut command = self.builder.command();
+        command.args(args.split_whitespace());
+        let done = within("lip to end", command.output()).await.expect("lip runs");
+        let output = Output::of(&done);
+        canary::assert_hidden(&output.printed(), self.home(), &self.builder.theirs);
+        output
+    }
+
+    /// Ends it as [`Lip::stop`] does; what comes back starts it again in the same home.
+    pub async fn stopped(mut self) -> LipBuilder {
+        self.end().await;
+        canary::assert_hidden(&self.printed(), self.builder.home.path(), &self.builder.theirs);
+        std::mem::replace(&mut self.builder, Self::builder())
+    }
+
     /// Asks it to end (SIGTERM) and waits; open turns may finish. Says how it ended and what it printed.
     pub async fn stop(mut self) -> (ExitStatus, Output) {
+        let status = self.end().await;
+        (status, Output { success: status.success(), stdout: self.stdout(), stderr: self.stderr() })
+    }
+
+    async fn end(&mut self) -> ExitStatus {
         let pid = self.child.id().expect("a running host");
         let kill = Command::new("/bin/sh").args(["-c", &format!("kill -TERM {pid}")]).status().await;
         assert!(kill.expect("a shell").success());
@@ -257,6 +320,6 @@ impl Lip {
         for pipe in [&mut self.stdout, &mut self.stderr] {
             let _ = within("the end of its output", pipe.wait_for(|text| text.ended)).await;
         }
-        (status, Output { success: status.success(), stdout: self.stdout(), stderr: self.stderr() })
+        status
     }
 }

@@ -1,6 +1,7 @@
 //! The test kit: the real host as a child process, simulated providers and a client that sees every byte. Knows no room
 //! of the host from inside. Everything here panics where a test would fail.
 mod agent;
+mod canary;
 mod client;
 mod deadline;
 mod host;
@@ -13,10 +14,11 @@ mod upstream;
 mod wire;
 
 pub use agent::agent;
+pub use canary::CANARY;
 pub use client::{Answer, Call, Connection, End, OpenAnswer, connect, connect_to, send};
 pub use deadline::within;
 pub use host::{Lip, LipBuilder, Output};
-pub use libraries::{bundle, library, n_bundled, plugins_of, plugins_with};
+pub use libraries::{bundle, bundle_of_another_clone, library, n_bundled, plugins_of, plugins_with};
 pub use network::{Far, Network};
 pub use relay::Relay;
 pub use reply::{Gate, Reply};

@@ -3,6 +3,7 @@ use crate::staged::{cargo, once_per_run, repository, run, staged, target_dir};
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use tempfile::TempDir;
 
 /// Builds the connector crate in `folder` of the repository with its own lock file, and says where its library lies.
@@ -37,6 +38,31 @@ pub fn plugins_of(ids: &[&str]) -> TempDir {
 /// The library of a bundle that users add themselves, such as `oauth`.
 pub fn bundle(name: &str) -> PathBuf {
     staged().join("bundles").join(format!("{DLL_PREFIX}lip_{name}{DLL_SUFFIX}"))
+}
+
+/// The same library, built as an outsider would: in another clone of the repository, with that clone's lock file and a target
+/// directory of its own.
+pub fn bundle_of_another_clone(name: &str) -> PathBuf {
+    once_per_run(&format!("elsewhere-{name}"), || {
+        let home = target_dir().join("elsewhere");
+        let clone = home.join("clone");
+        let mut list = Command::new("git");
+        let files = run(list.args(["ls-files", "-z"]).current_dir(repository()));
+        for file in files.split_terminator('\0') {
+            let (from, to) = (repository().join(file), clone.join(file));
+            let bytes = fs::read(&from).expect("a tracked file");
+            // What is as it was keeps its time, so that it is not built again.
+            if fs::read(&to).ok().as_ref() != Some(&bytes) {
+                fs::create_dir_all(to.parent().expect("a folder")).expect("a folder");
+                fs::write(&to, bytes).expect("a copy");
+            }
+        }
+        let mut build = cargo();
+        build.current_dir(&clone).env_remove("CARGO_TARGET_DIR");
+        build.args(["build", "--locked", "--package"]).arg(format!("lip-{name}"));
+        run(build.arg("--target-dir").arg(home.join("target")));
+        home.join("target/debug").join(format!("{DLL_PREFIX}lip_{name}{DLL_SUFFIX}"))
+    })
 }
 
 /// A folder with all bundled libraries and these.
