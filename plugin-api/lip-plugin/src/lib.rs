@@ -52,6 +52,7 @@ pub mod glue;
 mod http;
 #[cfg(feature = "accounts")]
 pub mod login;
+mod object;
 mod passage;
 #[cfg(feature = "accounts")]
 mod refusal;
@@ -70,6 +71,7 @@ pub use error::{Error, Result};
 pub use exec::OpFuture;
 pub use http::{HttpRequest, HttpResponse};
 pub use lip_abi::{self, Buf};
+pub use object::{Object, edit_elements};
 pub use passage::Passage;
 #[cfg(feature = "accounts")]
 pub use refusal::Refusal;

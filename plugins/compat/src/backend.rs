@@ -1,8 +1,7 @@
 //! One instance made from a profile: where requests go, what they carry, how bodies are fitted. Knows no provider.
 use crate::list;
-use crate::object::Object;
 use crate::profile::{ErrorRule, Known, PATHS, Profile, Quirks, Route};
-use lip_plugin::{Buf, Create, Ctx, Error, HttpRequest, HttpResponse, Model, Result, Turn};
+use lip_plugin::{Buf, Create, Ctx, Error, HttpRequest, HttpResponse, Model, Object, Result, Turn};
 use serde_json::Value;
 
 /// The version of the Anthropic API that a client speaks who names none. Source: docs.anthropic.com/en/api/versioning.

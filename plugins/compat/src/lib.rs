@@ -5,7 +5,6 @@ use lip_plugin::{Connector, Create, Ctx, Error, Model, Result, Turn, Value, expo
 mod backend;
 mod custom;
 mod list;
-mod object;
 #[allow(dead_code, reason = "some fields are for the build script alone")]
 mod profile;
 mod quirks;

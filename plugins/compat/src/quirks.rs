@@ -1,6 +1,6 @@
 //! Fits a chat request to what a provider understands, as its profile says. Knows no provider and does no IO.
-use crate::object::{Object, edit_elements};
 use crate::profile::{Bounds, EffortRule, MessageQuirks, Quirks, fits};
+use lip_plugin::{Object, edit_elements};
 use serde_json::{Map, Value};
 
 impl Quirks {

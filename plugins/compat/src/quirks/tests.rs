@@ -1,6 +1,6 @@
 use super::joined;
-use crate::object::Object;
 use crate::profile::{Bounds, Quirks, fits};
+use lip_plugin::Object;
 use serde_json::{Value, json};
 
 fn applied(quirks: &Value, model: &str, body: &str) -> String {

@@ -6,13 +6,23 @@ use std::fmt;
 use std::ops::Range;
 
 /// A JSON object whose members can be replaced, renamed, removed and added.
-pub(crate) struct Object<'a> {
+///
+/// ```
+/// let mut body = lip_plugin::Object::read(r#"{"model": "m", "n": 1e0}"#).ok_or("no object")?;
+/// body.set("model", r#""other""#.to_owned());
+/// body.set_default("stream", true);
+/// assert_eq!(body.write().as_deref(), Some(r#"{"model": "other", "n": 1e0,"stream":true}"#));
+/// # Ok::<(), &str>(())
+/// ```
+#[derive(Debug)]
+pub struct Object<'a> {
     text: &'a str,
     members: Vec<Member<'a>>,
     added: Vec<(String, String)>,
     is_changed: bool,
 }
 
+#[derive(Debug)]
 struct Member<'a> {
     key: Cow<'a, str>,
     key_at: Range<usize>,
@@ -24,7 +34,7 @@ struct Member<'a> {
 
 impl<'a> Object<'a> {
     /// Reads `text`; `None` when it is no JSON object.
-    pub(crate) fn read(text: &'a str) -> Option<Self> {
+    pub fn read(text: &'a str) -> Option<Self> {
         let mut reader = serde_json::Deserializer::from_str(text);
         let pairs = reader.deserialize_map(Pairs).ok()?;
         reader.end().ok()?;
@@ -43,7 +53,7 @@ impl<'a> Object<'a> {
     }
 
     /// The value of `key` as JSON text, with the edits so far.
-    pub(crate) fn get(&self, key: &str) -> Option<&str> {
+    pub fn get(&self, key: &str) -> Option<&str> {
         let added = || self.added.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
         let member = self.members.iter().rfind(|member| member.is(key));
         match member {
@@ -53,12 +63,12 @@ impl<'a> Object<'a> {
     }
 
     /// The value of `key` if it is a text.
-    pub(crate) fn text(&self, key: &str) -> Option<String> {
+    pub fn text(&self, key: &str) -> Option<String> {
         serde_json::from_str(self.get(key)?).ok()
     }
 
     /// Takes every member away that `stays` does not want.
-    pub(crate) fn retain(&mut self, stays: impl Fn(&str) -> bool) {
+    pub fn retain(&mut self, stays: impl Fn(&str) -> bool) {
         for member in self.members.iter_mut().filter(|member| !member.is_gone) {
             member.is_gone = !stays(member.name());
             self.is_changed |= member.is_gone;
@@ -67,7 +77,7 @@ impl<'a> Object<'a> {
     }
 
     /// Gives `key` the value `json`, in its place or at the end.
-    pub(crate) fn set(&mut self, key: &str, json: String) {
+    pub fn set(&mut self, key: &str, json: String) {
         if self.get(key) == Some(&json) {
             return;
         }
@@ -82,14 +92,14 @@ impl<'a> Object<'a> {
     }
 
     /// Gives `key` the value `json` if there is no such member.
-    pub(crate) fn set_default(&mut self, key: &str, json: impl fmt::Display) {
+    pub fn set_default(&mut self, key: &str, json: impl fmt::Display) {
         if self.get(key).is_none() {
             self.set(key, json.to_string());
         }
     }
 
     /// Takes `key` away.
-    pub(crate) fn remove(&mut self, key: &str) {
+    pub fn remove(&mut self, key: &str) {
         for member in self.members.iter_mut().filter(|member| member.is(key)) {
             member.is_gone = true;
             self.is_changed = true;
@@ -100,7 +110,7 @@ impl<'a> Object<'a> {
     }
 
     /// Renames `from` to `to`; takes it away where `to` is there already.
-    pub(crate) fn rename(&mut self, from: &str, to: &str) {
+    pub fn rename(&mut self, from: &str, to: &str) {
         if from == to || self.get(from).is_none() {
             return;
         }
@@ -114,7 +124,7 @@ impl<'a> Object<'a> {
     }
 
     /// The edited text; `None` when no edit changed anything.
-    pub(crate) fn write(&self) -> Option<String> {
+    pub fn write(&self) -> Option<String> {
         if !self.is_changed {
             return None;
         }
@@ -167,7 +177,7 @@ impl Member<'_> {
 }
 
 /// Edits the elements of the JSON list `text`; `None` when it is no list or nothing changed.
-pub(crate) fn edit_elements(text: &str, edit: impl Fn(&str) -> Option<String>) -> Option<String> {
+pub fn edit_elements(text: &str, edit: impl Fn(&str) -> Option<String>) -> Option<String> {
     let elements: Vec<&RawValue> = serde_json::from_str(text).ok()?;
     let (mut out, mut end) = (None::<String>, 0);
     for element in elements {
@@ -220,4 +230,116 @@ impl<'de> Visitor<'de> for Pairs {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::{Object, edit_elements};
+    use serde_json::Value;
+
+    const BODY: &str = " { \"a\" : 1e2 ,\"b\":[1, {\"a\":2}]\n, \"c\\u0064\": \"x,}\" } \n";
+
+    fn edited(text: &str, edit: impl FnOnce(&mut Object<'_>)) -> Option<String> {
+        let mut object = Object::read(text).expect("an object");
+        edit(&mut object);
+        object.write()
+    }
+
+    #[test]
+    fn no_edit_is_no_change() {
+        assert_eq!(edited(BODY, |_| {}), None);
+        assert_eq!(edited(BODY, |o| o.set("a", "1e2".to_owned())), None);
+        assert_eq!(edited(BODY, |o| (o.remove("z"), o.rename("z", "y"), o.set_default("b", 1)).2), None);
+    }
+
+    #[test]
+    fn edits_keep_all_other_bytes() {
+        type Edit = fn(&mut Object<'_>);
+        let cases: [(Edit, &str); 8] = [
+            (
+                |o| o.set("a", "2".to_owned()),
+                " { \"a\" : 2 ,\"b\":[1, {\"a\":2}]\n, \"c\\u0064\": \"x,}\" } \n",
+            ),
+            (|o| o.remove("a"), " {\"b\":[1, {\"a\":2}]\n, \"c\\u0064\": \"x,}\" } \n"),
+            (|o| o.remove("b"), " { \"a\" : 1e2\n, \"c\\u0064\": \"x,}\" } \n"),
+            (|o| o.remove("cd"), " { \"a\" : 1e2 ,\"b\":[1, {\"a\":2}] } \n"),
+            (|o| o.rename("cd", "e\"f"), " { \"a\" : 1e2 ,\"b\":[1, {\"a\":2}]\n, \"e\\\"f\": \"x,}\" } \n"),
+            (|o| o.rename("a", "b"), " {\"b\":[1, {\"a\":2}]\n, \"c\\u0064\": \"x,}\" } \n"),
+            (
+                |o| o.set_default("d", true),
+                " { \"a\" : 1e2 ,\"b\":[1, {\"a\":2}]\n, \"c\\u0064\": \"x,}\",\"d\":true } \n",
+            ),
+            (|o| ["a", "b", "cd"].iter().for_each(|k| o.remove(k)), " { } \n"),
+        ];
+        for (edit, want) in cases {
+            assert_eq!(edited(BODY, edit).as_deref(), Some(want));
+        }
+    }
+
+    #[test]
+    fn every_subset_of_removals_and_an_addition_is_valid() {
+        let keys = ["a", "b", "cd"];
+        for set in 0..8_u8 {
+            let gone: Vec<&str> =
+                keys.iter().enumerate().filter(|(n, _)| set >> n & 1 == 1).map(|(_, k)| *k).collect();
+            let text = edited(BODY, |o| {
+                gone.iter().for_each(|key| o.remove(key));
+                o.set("new", "null".to_owned());
+            });
+            let mut want: Value = serde_json::from_str(BODY).expect("JSON");
+            let object = want.as_object_mut().expect("an object");
+            gone.iter().for_each(|key| drop(object.remove(*key)));
+            object.insert("new".to_owned(), Value::Null);
+            let got: Value = serde_json::from_str(&text.expect("a change")).expect("JSON");
+            assert_eq!(got, want, "without {gone:?}");
+        }
+    }
+
+    #[test]
+    fn edits_see_earlier_edits() {
+        let text = edited("{}", |o| {
+            o.set("a", "1".to_owned());
+            o.set("a", "2".to_owned());
+            o.set("b", "3".to_owned());
+            o.remove("b");
+            assert_eq!((o.get("a"), o.get("b")), (Some("2"), None));
+        });
+        assert_eq!(text.as_deref(), Some("{\"a\":2}"));
+        let text = edited("{\"a\":1,\"a\":2}", |o| {
+            o.rename("a", "b");
+            assert_eq!((o.get("a"), o.get("b")), (None, Some("2")));
+            o.remove("b");
+        });
+        assert_eq!(text.as_deref(), Some("{}"));
+    }
+
+    #[test]
+    fn other_json_is_no_object() {
+        let deep = "[".repeat(100_000);
+        for text in ["", "{", "[]", "7", "null", "{\"a\"}", "{\"a\":}", "{\"a\":1", deep.as_str()] {
+            assert!(Object::read(text).is_none(), "{}", text.len());
+        }
+        assert!(Object::read("{\"\\ud800\": 1}").is_some_and(|o| o.write().is_none()));
+    }
+
+    #[test]
+    fn elements_change_in_place() {
+        let text = " [ {\"r\":1} , 2,\n[3] ] ";
+        let one = |from: &'static str, to: &'static str| {
+            edit_elements(text, move |e| (e == from).then(|| to.to_owned()))
+        };
+        assert_eq!(one("2", "two").as_deref(), Some(" [ {\"r\":1} , two,\n[3] ] "));
+        assert_eq!(one("[3]", "").as_deref(), Some(" [ {\"r\":1} , 2,\n ] "));
+        assert_eq!(one("9", ""), None);
+        assert_eq!(edit_elements("{}", |_| Some(String::new())), None);
+    }
+
+    #[test]
+    fn retain_takes_own_and_added_members() {
+        let text = edited("{\"a\":1, \"b\":2,\"c\":3}", |o| {
+            o.set("d", "4".to_owned());
+            o.set("e", "5".to_owned());
+            o.rename("a", "z");
+            o.retain(|key| ["z", "c", "e"].contains(&key));
+        });
+        assert_eq!(text.as_deref(), Some("{\"z\":1,\"c\":3,\"e\":5}"));
+        assert_eq!(edited(BODY, |o| o.retain(|_| true)), None);
+    }
+}
