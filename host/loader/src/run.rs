@@ -2,6 +2,7 @@
 mod bytes;
 mod decode;
 mod effect;
+mod prefixed;
 mod wake;
 
 pub(crate) use decode::{described, fault, header};
@@ -299,7 +300,10 @@ impl Run {
             event::NOTE => RunEvent::Note(String::from_utf8_lossy(&event.data).into_owned()),
             event::SPLICE => match self.open.iter().position(|open| open.handle == event.handle) {
                 Some(at) => {
-                    RunEvent::Splice { dialect: dialect(), upstream: self.open.swap_remove(at).upstream }
+                    let mut upstream = self.open.swap_remove(at).upstream;
+                    let dialect = dialect();
+                    upstream.body = prefixed::behind(to_bytes(event.data), upstream.body);
+                    RunEvent::Splice { dialect, upstream }
                 }
                 None => {
                     return Some(Err(Fault::plugin(

@@ -78,7 +78,8 @@ pub mod status {
 pub mod event {
     /// `data` = the next bytes of a streamed answer, framed as the dialect frames them. `meta` = the dialect's id, empty: the turn's.
     pub const CHUNK: u32 = 1;
-    /// The host hands the body `handle` to the client itself, with its status and headers. `meta` as for `CHUNK`.
+    /// The host hands the body `handle` to the client itself, with its status and headers. `data` = what of it was read already, to go
+    /// first. `meta` as for `CHUNK`.
     pub const SPLICE: u32 = 2;
     /// `data` = the whole answer, not streamed. `meta` as for `CHUNK`.
     pub const FULL: u32 = 3;

@@ -205,11 +205,20 @@ impl HttpResponse {
     /// "Give the client this answer": the host takes over status, headers and body, whether success or error.
     /// No code of the connector runs for the body any more.
     pub fn splice(self) {
-        self.splice_in("");
+        self.hand_over("", Buf::empty());
+    }
+
+    /// As [`HttpResponse::splice`], for an answer of which the beginning was read: it goes before the rest.
+    pub fn splice_after(self, read: impl Into<Buf>) {
+        self.hand_over("", read.into());
     }
 
     /// As [`HttpResponse::splice`], for an answer in another dialect than the turn's.
-    pub fn splice_in(mut self, dialect: &str) {
+    pub fn splice_in(self, dialect: &str) {
+        self.hand_over(dialect, Buf::empty());
+    }
+
+    fn hand_over(mut self, dialect: &str, read: Buf) {
         self.open = false;
         self.cx.shared.emit(Event {
             kind: event::SPLICE,
@@ -217,7 +226,7 @@ impl HttpResponse {
             handle: self.handle,
             arg: u64::from(self.status),
             meta: dialect.to_owned().into(),
-            data: Buf::empty(),
+            data: read,
         });
     }
 }

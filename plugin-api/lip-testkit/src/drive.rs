@@ -84,6 +84,7 @@ fn take(event: Event, world: &mut World, seen: &mut Outcome) {
             Some(body) => {
                 seen.status = body.status;
                 seen.headers = body.headers;
+                seen.body.extend_from_slice(&event.data);
                 body.chunks.iter().for_each(|chunk| seen.body.extend_from_slice(chunk));
                 seen.whole = body.end == End::Clean;
                 seen.spliced = true;
