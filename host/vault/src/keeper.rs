@@ -119,9 +119,12 @@ async fn store(
         *slot.unsaved.lock() = Some(unsaved);
         return Err(trouble);
     }
-    let account = unsaved.account;
+    let mut account = unsaved.account;
     let (title, expires_at_ms) = (account.title().to_owned(), account.expires_at_ms);
     let mut known = slot.known.lock();
+    if let Some(old) = &known.account {
+        account.marks.merge(&old.marks);
+    }
     known.account = Some(account);
     drop(known);
     tracing::info!(

@@ -148,11 +148,14 @@ impl Place {
         account: &mut Account,
         copies: Copies,
     ) -> Result<(), Trouble> {
-        account.book.revision += 1;
         account.updated_ms = core.now_ms();
-        let (paths, account) = (self.paths.clone(), account.clone());
-        let saved = core.on_disk(move |disk| paths.save(disk, &account, copies)).await;
-        saved.map_err(|e| Trouble::disk("the account cannot be stored", &e))
+        let (paths, mut next) = (self.paths.clone(), account.clone());
+        next.book.revision += 1;
+        let saved = core.on_disk(move |disk| paths.save(disk, &next, copies)).await;
+        saved.map_err(|e| Trouble::disk("the account cannot be stored", &e))?;
+        // What is not on the disk is no revision of it.
+        account.book.revision += 1;
+        Ok(())
     }
 }
 

@@ -42,22 +42,23 @@ impl Pool {
         let until_ms = self.core.now_ms().saturating_add(self.core.spec.silent_wait_ms);
         let mut without = ask.without.to_vec();
         let mut failed: Option<(String, Trouble)> = None;
+        let mut over: Vec<String> = Vec::new();
         self.scan_if_due().await;
         loop {
             let views = self.views(ask.scope, &without);
             if let Some(slot) = self.choose(&ask, &views) {
                 match self.token(&slot, ask).await {
                     Ok(lease) => return Ok(lease),
-                    Err(Trouble::NeedsLogin { .. }) => {}
-                    Err(trouble @ Trouble::Failed { .. }) => {
+                    // From now on it shows in the views; if it does not, it is not asked for ever.
+                    Err(Trouble::NeedsLogin { .. }) if !over.contains(&slot.place.name) => {
+                        over.push(slot.place.name.clone());
+                    }
+                    Err(trouble) => {
                         without.push(slot.place.name.clone());
                         failed.get_or_insert((slot.title(), trouble));
                     }
                 }
                 continue;
-            }
-            if let Some((title, trouble)) = failed {
-                return Err(self.refresh_failed(title, trouble));
             }
             if self.scan_again().await {
                 continue;
@@ -67,7 +68,10 @@ impl Pool {
                 Some((_, back_ms)) if back_ms <= until_ms => {
                     sleep(Duration::from_millis(back_ms.saturating_sub(now_ms))).await;
                 }
-                _ => return Err(self.refusal(&views, &without, now_ms)),
+                Some(_) | None => {
+                    let refusal = || self.refusal(&views, &without, now_ms);
+                    return Err(failed.map_or_else(refusal, |(title, why)| self.refresh_failed(title, why)));
+                }
             }
         }
     }

@@ -10,6 +10,7 @@ use crate::place::{Loaded, Place, Sight};
 use crate::print::TokenPrint;
 use crate::saver::Saver;
 use crate::select::Candidate;
+use crate::store;
 use crate::token::{self, Move, Standing};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
@@ -94,6 +95,8 @@ impl Slot {
         known.account = match (loaded.sight, loaded.account, old) {
             (Sight::Gone, _, _) => None,
             (Sight::Unreadable, found, old) => old.or(found),
+            // Read before the last refresh was stored, and brought here after it.
+            (Sight::Good, Some(account), Some(old)) if store::follows(&old, &account) => Some(old),
             (Sight::Good, Some(mut account), Some(old)) => {
                 account.marks.merge(&old.marks);
                 if old.access_print() != account.access_print() || account.state != old.state {
@@ -218,5 +221,45 @@ impl Known {
             self.recent.pop_front();
         }
         self.recent.push_back(print.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Paths;
+
+    fn slot() -> Slot {
+        let paths = Paths { folder: "v".into(), stem: "a".into() };
+        Slot::new(Place { name: "a".into(), paths, source: None })
+    }
+
+    fn seen(sight: Sight, account: Option<(u64, u64)>, problem: Option<&str>) -> Loaded {
+        let account = account.map(|(created_ms, revision)| {
+            let mut account = Account::new("b", "a");
+            account.created_ms = created_ms;
+            account.book.revision = revision;
+            account
+        });
+        Loaded { sight, account, problem: problem.map(str::to_owned), in_file: None }
+    }
+
+    #[test]
+    fn late_and_broken_looks_do_not_push_out_what_is_known() {
+        let slot = slot();
+        for (loaded, want) in [
+            (seen(Sight::Good, Some((1, 5)), None), Some((1, 5))),
+            (seen(Sight::Good, Some((1, 4)), None), Some((1, 5))),
+            (seen(Sight::Unreadable, Some((1, 3)), Some("broken")), Some((1, 5))),
+            (seen(Sight::Unreadable, None, Some("broken")), Some((1, 5))),
+            (seen(Sight::Good, Some((1, 6)), None), Some((1, 6))),
+            (seen(Sight::Good, Some((2, 1)), None), Some((2, 1))),
+            (seen(Sight::Gone, None, None), None),
+            (seen(Sight::Unreadable, Some((1, 3)), Some("broken")), Some((1, 3))),
+        ] {
+            let told = format!("{loaded:?}");
+            let known = slot.learn(loaded).map(|account| (account.created_ms, account.book.revision));
+            assert_eq!(known, want, "{told}");
+        }
     }
 }

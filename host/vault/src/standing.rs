@@ -133,7 +133,11 @@ impl Slot {
             return (Health::Failing, Some(failure.trouble.sentence()));
         }
         let rests = account.marks.cooldowns.values().any(|rest| rest.until_ms > now_ms);
-        (if rests { Health::Resting } else { Health::Ready }, known.problem.clone())
+        let behind = || {
+            let file = self.place.writable().filter(|_| account.book.is_pending)?.file.display();
+            Some(format!("{file} could not be written yet; the renewed tokens are kept by LIP"))
+        };
+        (if rests { Health::Resting } else { Health::Ready }, known.problem.clone().or_else(behind))
     }
 }
 

@@ -128,7 +128,7 @@ impl Paths {
 }
 
 /// Whether `later` is a later state of the same login.
-fn follows(later: &Account, earlier: &Account) -> bool {
+pub(crate) fn follows(later: &Account, earlier: &Account) -> bool {
     later.created_ms == earlier.created_ms && later.book.revision > earlier.book.revision
 }
 

@@ -91,6 +91,14 @@ async fn another_account_serves_while_one_cannot_be_renewed() {
         world.server.next(Mishap::Unsent);
     }
     assert_eq!(process.lease().await.unwrap().account, "b");
+    // One that rests is waited for as well.
+    process.pool.settle().await;
+    let b = process.lease().await.unwrap();
+    process.pool.report(&b, cooling("m", Some(world.server.now_ms() + 20_000))).await;
+    for _ in 0..8 {
+        world.server.next(Mishap::Unsent);
+    }
+    assert_eq!(process.lease().await.unwrap().account, "b");
 }
 
 #[tokio::test(start_paused = true)]
@@ -134,6 +142,9 @@ async fn file_that_cannot_be_written_loses_nothing() {
     assert_eq!(std::fs::read(world.client_file()).unwrap(), before);
     let remark = process.standing("login").await.remark.unwrap();
     assert!(remark.contains("cannot be written") && remark.contains("kept by LIP"), "{remark}");
+    pass(10_000).await;
+    let remark = process.standing("login").await.remark.unwrap();
+    assert!(remark.contains("login.json could not be written yet; the renewed tokens are kept"), "{remark}");
     // A new process knows them as well.
     let next = world.with_source(Access::Write);
     *next.disk.read_only.lock() = process.disk.read_only.lock().clone();

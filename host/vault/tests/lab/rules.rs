@@ -272,8 +272,29 @@ async fn end_in_the_past_makes_no_loop() {
     assert_eq!(world.server.n_asked(), 1);
 }
 
+/// What was logged.
+#[derive(Clone, Default)]
+struct Log(std::sync::Arc<parking_lot::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn nothing_prints_a_secret() {
+    let log = Log::default();
+    let into = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
+        .with_writer(move || into.clone());
+    let _guard = tracing::subscriber::set_default(subscriber.finish());
     let world = World::new();
     let process = world.process();
     let mut account = world.account("a");
@@ -283,6 +304,8 @@ async fn nothing_prints_a_secret() {
     let lease = process.lease().await.unwrap();
     told += &format!("{lease:?} {:?}", process.pool);
     told += &serde_json::to_string(&process.pool.standings().await).unwrap();
+    pass(LIFETIME_MS).await;
+    let lease = process.lease().await.unwrap();
     world.server.forget("a");
     let refused = process.lease_refused(&lease.print).await.unwrap_err();
     told += &format!("{refused} {refused:?}");
@@ -291,6 +314,10 @@ async fn nothing_prints_a_secret() {
         .unwrap();
     pass(3_000).await;
     told += &format!("{:?}", process.pool.standings().await);
+    let log = String::from_utf8(log.0.lock().clone()).unwrap();
+    assert!(log.contains("INFO") && log.contains("renewed the token of a@example.org"), "{log}");
+    assert!(log.contains("WARN") && log.contains("a@example.org has to log in again, because"), "{log}");
+    told += &log;
     assert!(!told.contains("-secret-") && !told.contains("deep-secret"), "{told}");
 }
 
