@@ -53,6 +53,10 @@ impl Desk for Terminal {
         });
     }
 
+    fn say(&self, sentence: &str) {
+        out::progress(sentence);
+    }
+
     fn pasted(&self) -> BoxFuture<'static, String> {
         if std::io::stdin().is_terminal() {
             out::progress(

@@ -3,14 +3,18 @@ use super::form::Told;
 use super::{keeper, now_ms};
 use crate::engine::Engine;
 use crate::scope::{Scope, ready};
-use base::{Fault, Kind};
+use base::{Fault, Kind, Secret};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use futures_util::stream::once;
+use http_body::Frame;
+use http_body_util::{BodyExt as _, StreamBody};
 use loader::run::{Effect, EffectFuture, Effects, Outcome, Refusal};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use std::time::Duration;
+use vault::login::{self, Done, Listener, NoCode};
 
 /// How long a person may take.
 const LOGIN_DEADLINE: Duration = Duration::from_secs(900);
@@ -33,6 +37,9 @@ pub struct Shown {
 pub trait Desk: Send + Sync {
     /// Tells him what to do.
     fn show(&self, shown: Shown);
+
+    /// Tells him what is the matter.
+    fn say(&self, sentence: &str);
 
     /// What he pastes in place of the browser's callback, such as the address that it ended at. Never, where he cannot.
     fn pasted(&self) -> BoxFuture<'static, String>;
@@ -199,6 +206,14 @@ struct AtDesk {
     desk: Arc<dyn Desk>,
 }
 
+#[derive(Deserialize)]
+struct Wanted {
+    #[serde(default)]
+    ports: Vec<u16>,
+    path: String,
+    state: String,
+}
+
 impl Effects for AtDesk {
     fn start(&self, effect: Effect) -> EffectFuture {
         match effect {
@@ -211,12 +226,55 @@ impl Effects for AtDesk {
                     Outcome::Failed(Refusal::Denied, format!("what is to be shown is malformed: {error}"))
                 }
             }),
-            Effect::Listen { .. } => ready(Outcome::Failed(
-                Refusal::Unsupported,
-                "this version of the host does not listen for browsers".to_owned(),
-            )),
+            Effect::Listen { meta } => self.listen(&meta),
             other => self.scope.start(other),
         }
+    }
+}
+
+impl AtDesk {
+    /// Listens, and hands on what comes first: the browser, or what the person pastes.
+    fn listen(&self, meta: &[u8]) -> EffectFuture {
+        let Wanted { ports, path, state } = match serde_json::from_slice(meta) {
+            Ok(wanted) => wanted,
+            Err(error) => {
+                let sentence = format!("the description of the callback is malformed: {error}");
+                return ready(Outcome::Failed(Refusal::Denied, sentence));
+            }
+        };
+        let desk = Arc::clone(&self.desk);
+        Box::pin(async move {
+            let ports = if ports.is_empty() { vec![0] } else { ports };
+            let listener = match Listener::bind(&ports, &path).await {
+                Ok(listener) => listener,
+                Err(error) => return Outcome::Failed(Refusal::Io, error.to_string()),
+            };
+            let port = listener.port();
+            let query = async move {
+                let code = code(listener, &*desk, &state).await?;
+                Ok(Frame::data(Bytes::from(json!({"code": code.expose()}).to_string())))
+            };
+            Outcome::Listening(port, StreamBody::new(once(query)).boxed_unsync())
+        })
+    }
+}
+
+/// The code that the provider gave.
+async fn code(listener: Listener, desk: &dyn Desk, state: &str) -> Result<Secret<String>, Fault> {
+    let refused = |why: String| Fault::upstream(Kind::Unauthorized, why);
+    let pasted = async {
+        loop {
+            match login::pasted(&desk.pasted().await, state) {
+                Ok(code) => return Ok(code),
+                Err(no @ NoCode::Refused(_)) => return Err(refused(no.to_string())),
+                // Not what was wanted: he may try again.
+                Err(no) => desk.say(&no.to_string()),
+            }
+        }
+    };
+    tokio::select! {
+        came = listener.wait(state, &Done::Page, LOGIN_DEADLINE) => came.map_err(|no| refused(no.to_string())),
+        pasted = pasted => pasted,
     }
 }
 
