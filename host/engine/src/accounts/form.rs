@@ -164,3 +164,70 @@ impl Plan {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn told(value: &Value) -> Told {
+        Told::read(value.to_string().as_bytes()).expect("an account")
+    }
+
+    #[test]
+    fn accounts_go_over_the_boundary_and_back() {
+        let value = json!({
+            "name": "work", "label": "me@example.test", "access_token": "a", "refresh_token": "r", "token_type": "Bearer",
+            "scope": "s", "expires_at_ms": 7, "fields": {"project_id": "p"},
+        });
+        let account = told(&value).account("b", 0);
+        assert_eq!(
+            (account.backend.as_str(), account.name.as_str(), account.expires_at_ms),
+            ("b", "work", Some(7))
+        );
+        assert_eq!(serde_json::to_value(Told::of(&account)).expect("JSON"), value);
+        let empty = told(&json!({})).account("b", 0);
+        assert!(empty.access_token.is_none() && empty.refresh_token.is_none() && empty.scope.is_none());
+        assert_eq!(
+            told(&json!({"expires_at_ms": 7, "expires_in_ms": 50})).account("b", 100).expires_at_ms,
+            Some(150)
+        );
+        assert!(Told::read(b"7").is_err() && Told::read(b"{\"name\": 7}").is_err());
+    }
+
+    #[test]
+    fn an_old_end_is_no_news_of_a_new_token() {
+        let before = told(&json!({"access_token": "a", "expires_at_ms": 7})).account("b", 0);
+        let renewal = |value: Value| told(&value).renewal(&before);
+        assert!(renewal(json!({"refresh_token": "r"})).is_none(), "no token");
+        let handed_on = renewal(json!({"access_token": "b", "expires_at_ms": 7})).expect("a token");
+        assert_eq!((handed_on.expires_at_ms, handed_on.expires_in_ms), (None, None));
+        let new = renewal(json!({"access_token": "b", "expires_at_ms": 9})).expect("a token");
+        assert_eq!(new.expires_at_ms, Some(9));
+        let relative = renewal(json!({"access_token": "b", "expires_in_ms": 3_600_000, "fields": {"a": 1}}));
+        let relative = relative.expect("a token");
+        assert_eq!((relative.expires_in_ms, relative.refresh_token.is_none()), (Some(3_600_000), true));
+        assert_eq!(relative.fields["a"], 1);
+    }
+
+    #[test]
+    fn plans_become_pools() {
+        let plan = Plan::read(
+            br#"{"files": [{"file": "~/.x/auth.json", "format": "x", "writable": true, "lock": "~/.x/lock"},
+                {"file": "relative.json", "format": "x"}], "only": ["work"], "strategy": "first-available", "early_ms": 1,
+                "wait_ms": 2, "cooldown_ms": 3, "cooldown_max_ms": 4, "affinity_ms": 5, "affinity_entries": 6, "new": []}"#,
+        );
+        let plan = plan.expect("a plan");
+        let spec = plan.spec("b", Some(Path::new("/home-of/me")));
+        let [source] = spec.sources.as_slice() else { panic!("{:?}", spec.sources) };
+        assert_eq!(source.file, Path::new("/home-of/me/.x/auth.json"));
+        assert!(source.access == Access::Write && source.lock.is_some());
+        assert_eq!(spec.accounts, Allow::Named(vec!["work".to_owned()]));
+        assert_eq!(spec.strategy, Strategy::FirstAvailable);
+        assert_eq!((spec.refresh_early_ms, spec.silent_wait_ms, spec.cooldown_ms), (1, 2, 3));
+        assert_eq!((spec.cooldown_max_ms, spec.affinity_ttl_ms, spec.affinity_entries), (4, 5, 6));
+        assert!(plan.spec("b", None).sources.is_empty(), "nobody's home");
+        assert_eq!(Plan::read(b"{}").expect("none").spec("b", None).strategy, Strategy::SessionAffinity);
+        assert!(Plan::read(b"7").is_err());
+    }
+}
