@@ -65,7 +65,10 @@ impl Cooldown {
 
     /// What two processes know together: the later end, and the count of the newer mark.
     pub(crate) const fn merged(self, other: Self) -> Self {
-        let newer = if other.marked_ms > self.marked_ms { other } else { self };
+        // Of two marks of one moment the one that counts more.
+        let is_newer = other.marked_ms > self.marked_ms
+            || (other.marked_ms == self.marked_ms && other.count > self.count);
+        let newer = if is_newer { other } else { self };
         let until_ms = if other.until_ms > self.until_ms { other.until_ms } else { self.until_ms };
         Self { until_ms, count: newer.count, marked_ms: newer.marked_ms }
     }
@@ -74,6 +77,7 @@ impl Cooldown {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     const STEPS: Steps = Steps { first_ms: 30_000, max_ms: 3_600_000 };
     /// The middle of the jitter.
@@ -133,5 +137,26 @@ mod tests {
         assert_eq!(STEPS.mark(Some(reset), 31_000, None, PLAIN).count, 1);
         assert_eq!(thrice.merged(reset), reset.merged(thrice));
         assert_eq!(thrice.merged(reset).count, 0);
+    }
+
+    proptest! {
+        #[test]
+        fn rests_are_never_shortened_and_always_bounded(
+            until_ms in 0..10_000_000_u64,
+            count in 0..40_u32,
+            marked_ms in 0..2_000_000_u64,
+            later_ms in 0..2_000_000_u64,
+            told in proptest::option::of(any::<u64>()),
+            random in any::<u64>(),
+        ) {
+            let old = Cooldown { until_ms, count, marked_ms };
+            let now_ms = marked_ms + later_ms;
+            let next = STEPS.mark(Some(old), now_ms, told, random);
+            prop_assert!(next.until_ms >= old.until_ms);
+            let bound = if told.is_some() { HINT_MAX_MS } else { STEPS.max_ms };
+            prop_assert!(next.until_ms <= old.until_ms.max(now_ms + bound));
+            prop_assert!(next.count == old.count || next.count == old.count + 1);
+            prop_assert_eq!(next.merged(old), old.merged(next));
+        }
     }
 }

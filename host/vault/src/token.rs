@@ -71,6 +71,7 @@ pub(crate) fn back_off_ms(n_failed: u32, retry_after_ms: Option<u64>) -> u64 {
 mod tests {
     use super::*;
     use base::Secret;
+    use proptest::prelude::*;
 
     fn account(expires_at_ms: Option<u64>, renewed_ms: u64) -> Account {
         let mut account = Account::new("b", "a");
@@ -135,5 +136,22 @@ mod tests {
         assert_eq!(back_off_ms(1, Some(90_000)), 90_000);
         assert_eq!(back_off_ms(4, Some(10)), 8_000);
         assert_eq!(back_off_ms(u32::MAX, Some(u64::MAX)), 3_600_000);
+    }
+
+    proptest! {
+        #[test]
+        fn ended_and_refused_tokens_are_never_handed_out(
+            told in proptest::option::of(0..10_000_000_u64),
+            renewed in 0..10_000_000_u64,
+            now in 0..20_000_000_u64,
+            early in 0..1_000_000_u64,
+        ) {
+            let account = account(told, renewed);
+            prop_assert_eq!(next_move(&account, Standing::Refused, now, early), Move::Renew);
+            let has_ended = expiry(&account).is_some_and(|end| end <= now);
+            prop_assert_eq!(next_move(&account, Standing::Fine, now, early) == Move::Renew, has_ended);
+            // Right after a renewal there is always something to hand out.
+            prop_assert!(renewed == 0 || next_move(&account, Standing::Fine, renewed, early) != Move::Renew);
+        }
     }
 }
