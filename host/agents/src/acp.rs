@@ -4,6 +4,7 @@ pub mod history;
 pub mod permission;
 pub mod prompt;
 pub mod rpc;
+pub mod serve;
 pub mod setup;
 pub mod tool;
 pub mod update;
