@@ -39,6 +39,7 @@ pub(crate) fn command() -> Command {
         .subcommand(accounts::list_command(json_flag()))
         .subcommand(accounts::logout_command())
         .subcommand(crate::agents::command(json_flag()))
+        .subcommand(crate::acp::command())
         .subcommand(crate::route::command())
         .subcommand(
             Command::new("config")
@@ -81,6 +82,7 @@ pub(crate) fn run(matches: ArgMatches) -> Result<(), String> {
         Some(("login", own)) => accounts::login(own),
         Some(("accounts", own)) => accounts::list(own),
         Some(("logout", own)) => accounts::logout(own),
+        Some(("acp", own)) => crate::acp::run(own),
         Some(("agents", own)) => crate::agents::run(own),
         Some(("plugin", own)) => match own.subcommand() {
             Some(("list", own)) => plugins::list(own),

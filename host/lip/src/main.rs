@@ -1,5 +1,6 @@
 //! The `lip` binary: reads the command line and hands over to one subcommand.
 mod accounts;
+mod acp;
 mod agents;
 mod backends;
 mod bundles;

@@ -38,7 +38,11 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), String> {
             Some(port) => Some(listen(&found.settings, port).await?),
             None => None,
         };
-        let (shutdown, second_shutdown) = (shutdown_signal()?, shutdown_signal()?);
+        let (told, second_shutdown) = (shutdown_signal()?, shutdown_signal()?);
+        let shutdown = async {
+            told.await;
+            tracing::info!("shutting down: open turns may end, new ones are refused");
+        };
         let second_bound =
             anthropic.as_ref().map(TcpListener::local_addr).transpose().map_err(|e| e.to_string())?;
         out::line(summary::text(&found, engine.backends(), bound, second_bound));
@@ -66,8 +70,12 @@ async fn listen(settings: &Resolved, port: u16) -> Result<TcpListener, String> {
     })
 }
 
+/// Resolves when the process is asked to end.
+///
+/// # Errors
+/// Signals cannot be heard.
 #[cfg(unix)]
-fn shutdown_signal() -> Result<impl Future<Output = ()>, String> {
+pub(crate) fn shutdown_signal() -> Result<impl Future<Output = ()>, String> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate()).map_err(|e| e.to_string())?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| e.to_string())?;
@@ -76,12 +84,11 @@ fn shutdown_signal() -> Result<impl Future<Output = ()>, String> {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        tracing::info!("shutting down: open turns may end, new ones are refused");
     })
 }
 
 #[cfg(not(unix))]
-fn shutdown_signal() -> Result<impl Future<Output = ()>, String> {
+pub(crate) fn shutdown_signal() -> Result<impl Future<Output = ()>, String> {
     Ok(async {
         let _ = tokio::signal::ctrl_c().await;
     })

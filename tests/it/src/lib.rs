@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod access;
+mod acp;
 #[cfg(target_os = "linux")]
 mod agents;
 mod bad_input;

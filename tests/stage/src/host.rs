@@ -117,7 +117,7 @@ impl LipBuilder {
         self.home.path()
     }
 
-    fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         let home = self.home.path();
         let mut command = Command::new(program());
         command.args(&self.args).env_clear().current_dir(home);

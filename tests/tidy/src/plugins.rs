@@ -10,8 +10,8 @@ const TEST_NEEDS: [&str; 4] = ["lip-testkit", "lip-plugin", "serde_json", "insta
 
 /// The one provider that the host knows by name: its answer of last resort.
 const DEFAULT: &str = "echo";
-/// Folder names that are dialects too; the host may say these words.
-const DIALECTS: [&str; 3] = ["gemini", "ollama", "openai-responses"];
+/// Folder names that are protocols too, a subcommand among them; the host may say these words.
+const PROTOCOLS: [&str; 4] = ["acp", "gemini", "ollama", "openai-responses"];
 /// Drives a host from outside, and so configures its backends by name, as a user does.
 const OUTSIDER: &str = "host/conform";
 
@@ -74,7 +74,7 @@ fn host_holds_no_list_of_providers() {
     let ids: Vec<String> =
         plugins().iter().filter_map(|p| p.room.strip_prefix("plugins/").map(str::to_owned)).collect();
     let ids: Vec<&String> =
-        ids.iter().filter(|id| *id != DEFAULT && !DIALECTS.contains(&id.as_str())).collect();
+        ids.iter().filter(|id| *id != DEFAULT && !PROTOCOLS.contains(&id.as_str())).collect();
     for file in repo::tracked() {
         let source = file.ends_with(".rs") && !file.contains("/tests/") && !file.ends_with("tests.rs");
         let text = match file.as_str() {
