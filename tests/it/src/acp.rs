@@ -95,18 +95,18 @@ async fn editor_is_told_what_there_is_and_speaks_with_it() {
 async fn answers_come_while_they_are_made() {
     let gate = Gate::default();
     let reply =
-        Reply::events().send(delta("reasoning_content", "hm")).send(delta("content", "Hel")).hold(&gate);
-    let provider = provider(vec![reply.send(delta("content", "lo")).send(finish("length")).end()]).await;
+        Reply::events().send(delta("reasoning_content", "hm")).send(delta("content", "good ")).hold(&gate);
+    let provider = provider(vec![reply.send(delta("content", "day")).send(finish("length")).end()]).await;
     let mut editor = editor(&provider, "");
     let session = editor.session("/").await;
     let id = editor.prompt(&session, "hi").await;
     assert_eq!(editor.update(&session).await, ("agent_thought_chunk".to_owned(), "hm".to_owned()));
-    assert_eq!(editor.update(&session).await, ("agent_message_chunk".to_owned(), "Hel".to_owned()));
+    assert_eq!(editor.update(&session).await, ("agent_message_chunk".to_owned(), "good ".to_owned()));
     gate.open();
     let ended = editor.answer(id).await.unwrap();
     let usage = json!({"inputTokens": 7, "outputTokens": 3, "totalTokens": 10});
     assert_eq!(ended, json!({"stopReason": "max_tokens", "usage": usage}));
-    assert_eq!(editor.said(&session).0, "lo");
+    assert_eq!(editor.said(&session).0, "day");
 }
 
 #[tokio::test]

@@ -248,9 +248,9 @@ mod tests {
             thought(0, 1, "yes"),
             json!({"part_end": {"at": {"part": 0}}}),
             started(1, json!({"text": {"text": ""}})),
-            text(1, "Hel"),
+            text(1, "good "),
             json!("ping"),
-            text(1, "lo\nyou"),
+            text(1, "day\nyou"),
             json!({"part_end": {"at": {"part": 1}}}),
             started(
                 2,
@@ -270,8 +270,8 @@ mod tests {
         "thought: hm",
         "thought: m",
         "thought: \n\nyes",
-        "message: Hel",
-        "message: lo\nyou",
+        "message: good ",
+        "message: day\nyou",
         r#"message: {"data":"AABB","mimeType":"image/webp","type":"image"}"#,
     ];
 
@@ -282,7 +282,7 @@ mod tests {
             assert_eq!(told, TOLD, "by {piece}");
             let kinds: Vec<bool> = said.parts.iter().map(|part| part.as_text().is_some()).collect();
             assert_eq!(kinds, [false, true, false], "a thought, the text, the image, and no call");
-            assert_eq!(said.parts[1].as_text(), Some("Hello\nyou"));
+            assert_eq!(said.parts[1].as_text(), Some("good day\nyou"));
             assert!(said.failure.is_none() && said.stop == StopReason::Length);
             assert_eq!(said.usage.unwrap().output, Some(4));
         }
@@ -296,7 +296,7 @@ mod tests {
             let (told, said) = spoken(&events, 64);
             assert_eq!(told, TOLD[..4]);
             let texts: Vec<_> = said.parts.iter().map(Part::as_text).collect();
-            assert_eq!(texts, [Some("Hel")]);
+            assert_eq!(texts, [Some("good ")]);
             let message = said.failure.unwrap().message;
             assert!(message.contains(want), "{message}");
         }
