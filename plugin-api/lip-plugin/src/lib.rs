@@ -42,6 +42,8 @@
 //! error or log line, and back to the host (an `.await`) after at most a few milliseconds.
 mod account;
 mod agent;
+#[cfg(feature = "wire")]
+pub mod aws;
 mod connector;
 mod create;
 mod ctx;
@@ -71,6 +73,8 @@ pub use error::{Error, Result};
 pub use exec::OpFuture;
 pub use http::{HttpRequest, HttpResponse};
 pub use lip_abi::{self, Buf};
+#[cfg(feature = "wire")]
+pub use lip_wire::{Dialect, canon};
 pub use object::{Object, edit_elements};
 pub use passage::Passage;
 #[cfg(feature = "accounts")]

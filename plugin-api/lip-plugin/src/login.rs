@@ -25,7 +25,7 @@ impl Pkce {
     /// Of this verifier.
     pub fn of(verifier: impl Into<String>) -> Self {
         let verifier = verifier.into();
-        let challenge = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()));
+        let challenge = BASE64_URL_SAFE_NO_PAD.encode(sha256(verifier.as_bytes()));
         Self { verifier, challenge }
     }
 }
@@ -43,7 +43,7 @@ impl Login {
 
     /// 32 bytes that follow from the login's random ones.
     fn derived(&self, purpose: &str) -> [u8; 32] {
-        Sha256::digest(format!("{purpose}:{}", self.random).as_bytes()).into()
+        sha256(format!("{purpose}:{}", self.random).as_bytes())
     }
 }
 
@@ -54,6 +54,11 @@ pub fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
+}
+
+/// SHA-256.
+pub fn sha256(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
 }
 
 /// `a=1&b=2`, percent-encoded: a form's body or a URL's query.

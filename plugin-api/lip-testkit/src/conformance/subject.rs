@@ -1,7 +1,7 @@
 //! What a check works on: one connector of a manifest, with requests and answers of its dialects.
 use crate::host::Source;
 use crate::{Outcome, Reply, Stage, manifest};
-use lip_abi::PluginMod_Ref;
+use lip_abi::{Buf, PluginMod_Ref};
 use lip_plugin::glue::Entry;
 use lip_plugin::{Connector, Value};
 use std::fmt;
@@ -31,7 +31,7 @@ pub(crate) fn ensure(holds: bool, what: impl FnOnce() -> String, hint: &'static 
 /// Good answers of the upstream, where they are not those of a dialect.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Sample {
-    answer: Option<&'static str>,
+    answer: Option<&'static [u8]>,
     models: Option<&'static str>,
     model: Option<&'static str>,
 }
@@ -39,6 +39,11 @@ pub struct Sample {
 impl Sample {
     /// The body of a good answer to a turn, and of a model list with at least one model.
     pub const fn new(answer: &'static str, models: &'static str) -> Self {
+        Self { answer: Some(answer.as_bytes()), models: Some(models), model: None }
+    }
+
+    /// The same, for an upstream that does not answer in text.
+    pub const fn binary(answer: &'static [u8], models: &'static str) -> Self {
         Self { answer: Some(answer), models: Some(models), model: None }
     }
 
@@ -103,7 +108,7 @@ impl Kit {
                 dialect,
                 manifest: manifest.clone(),
                 request,
-                answer: self.sample.answer.unwrap_or(answer),
+                answer: self.sample.answer.unwrap_or(answer.as_bytes()),
                 model: self.sample.model.unwrap_or("model-a"),
                 source: self.source,
             }
@@ -157,7 +162,7 @@ pub(crate) struct Subject {
     pub(crate) dialect: &'static str,
     pub(crate) manifest: Value,
     pub(crate) request: &'static str,
-    pub(crate) answer: &'static str,
+    pub(crate) answer: &'static [u8],
     model: &'static str,
     source: Source,
 }
@@ -174,7 +179,7 @@ impl Subject {
 
     /// The upstream's good answer.
     pub(crate) fn good(&self) -> Reply {
-        Reply::chunks(200, "application/json", [self.answer])
+        Reply::chunks(200, "application/json", [Buf::from_static(self.answer)])
     }
 
     /// "acme (openai-chat): …", for sentences.

@@ -1,6 +1,7 @@
 //! Checks of what the client gets for what the upstream does.
 use super::subject::{Kit, Subject, Verdict, ensure};
 use crate::Reply;
+use lip_abi::Buf;
 use lip_plugin::Value;
 
 /// A good answer reaches the client, streamed or not.
@@ -75,7 +76,7 @@ pub fn dead_upstream_is_an_error(kit: &Kit) -> Verdict {
 pub fn cut_answer_is_not_whole(kit: &Kit) -> Verdict {
     for subject in asking(kit) {
         let half = subject.answer.get(..subject.answer.len() / 2).unwrap_or_default();
-        let reply = Reply::chunks(200, "application/json", [half]);
+        let reply = Reply::chunks(200, "application/json", [Buf::from_static(half)]);
         for (reply, when) in
             [(reply.clone().cut(), "connection cut"), (reply.silent(), "upstream falls silent")]
         {
