@@ -1,0 +1,143 @@
+//! The file in which Kiro's IDE keeps its token. Its client's registration is another file, which the IDE finds by `clientIdHash`: where the
+//! token's file does not hold the client itself, the IDE renews the token, or the config names the client.
+use super::identity::{Kind, key};
+use lip_plugin::{Account, Error, Result, Value, json, serde_json, time};
+
+/// The format's name.
+pub(crate) const IDE: &str = "kiro-ide";
+
+/// Reads the account of a file.
+pub(crate) fn read(file: &[u8]) -> Result<Account> {
+    let json: Value = serde_json::from_slice(file)?;
+    let text = |key: &str| json.get(key).and_then(Value::as_str).unwrap_or_default();
+    if text("accessToken").is_empty() && text("refreshToken").is_empty() {
+        return Err(Error::auth("the file holds no token").hint("Log in with Kiro's IDE"));
+    }
+    let kind = match (text("authMethod"), text("provider")) {
+        (method, provider) if method.eq_ignore_ascii_case("idc") => match provider {
+            "BuilderId" => Kind::BuilderId,
+            _ => Kind::Idc,
+        },
+        ("", provider) => Kind::of(provider),
+        (method, _) => Kind::of(method),
+    };
+    let mut account = Account {
+        access_token: text("accessToken").to_owned(),
+        refresh_token: text("refreshToken").to_owned(),
+        token_type: "Bearer".to_owned(),
+        expires_at_ms: time::from_rfc3339(text("expiresAt")),
+        scope: scopes(&json),
+        ..Account::default()
+    };
+    account.label = match text("provider") {
+        "" => kind.word().to_owned(),
+        provider => provider.to_owned(),
+    };
+    account.set(key::KIND, kind.word());
+    for (own, told) in [
+        (key::REGION, "region"),
+        (key::PROFILE, "profileArn"),
+        (key::TOKEN_URL, "tokenEndpoint"),
+        (key::ISSUER, "issuerUrl"),
+        (key::CLIENT_ID, "clientId"),
+        (key::CLIENT_SECRET, "clientSecret"),
+        (key::START_URL, "startUrl"),
+    ] {
+        account.set(own, text(told));
+    }
+    Ok(account)
+}
+
+fn scopes(json: &Value) -> String {
+    match json.get("scopes") {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "),
+        _ => String::new(),
+    }
+}
+
+/// The file with new tokens, and all else as it was.
+pub(crate) fn write(file: &[u8], account: &Account) -> Result<Vec<u8>> {
+    let mut json: Value = serde_json::from_slice(file)?;
+    let Value::Object(object) = &mut json else {
+        return Err(Error::new("bad_json", "the file holds no JSON object"));
+    };
+    object.insert("accessToken".to_owned(), json!(account.access_token));
+    if !account.refresh_token.is_empty() {
+        object.insert("refreshToken".to_owned(), json!(account.refresh_token));
+    }
+    if let Some(at) = account.expires_at_ms {
+        object.insert("expiresAt".to_owned(), json!(time::to_rfc3339(at)));
+    }
+    let mut bytes = serde_json::to_vec_pretty(&json)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOCIAL: &[u8] = br#"{"zzz": 1, "accessToken": "at", "refreshToken": "rt", "expiresAt": "2026-08-22T10:00:00.000Z",
+        "authMethod": "social", "provider": "Google", "profileArn": "arn:aws:codewhisperer:us-east-1:1:profile/A"}"#;
+
+    #[test]
+    fn files_of_each_kind_are_read() {
+        let account = read(SOCIAL).expect("an account");
+        assert_eq!((account.access_token.as_str(), account.refresh_token.as_str()), ("at", "rt"));
+        assert_eq!(account.expires_at_ms, Some(1_787_392_800_000));
+        assert_eq!((account.label.as_str(), account.field(key::KIND)), ("Google", "social"));
+        assert_eq!(account.field(key::PROFILE), "arn:aws:codewhisperer:us-east-1:1:profile/A");
+        for (file, kind) in [
+            (r#"{"accessToken":"a","authMethod":"IdC","provider":"BuilderId"}"#, "builderid"),
+            (r#"{"accessToken":"a","authMethod":"IdC","provider":"Enterprise"}"#, "idc"),
+            (r#"{"accessToken":"a","authMethod":"IdC"}"#, "idc"),
+            (r#"{"accessToken":"a","provider":"Github"}"#, "social"),
+            (r#"{"refreshToken":"r"}"#, "builderid"),
+            (r#"{"accessToken":"a","authMethod":"external_idp","provider":"ExternalIdp"}"#, "external_idp"),
+        ] {
+            assert_eq!(read(file.as_bytes()).expect(file).field(key::KIND), kind, "{file}");
+        }
+        let external =
+            br#"{"accessToken":"a","authMethod":"external_idp","tokenEndpoint":"https://idp.test/t",
+            "issuerUrl":"https://idp.test/","clientId":"c","scopes":["a","b"],"region":"eu-central-1"}"#;
+        let account = read(external).expect("an account");
+        assert_eq!(account.scope, "a b");
+        for (field, value) in [
+            (key::TOKEN_URL, "https://idp.test/t"),
+            (key::ISSUER, "https://idp.test/"),
+            (key::CLIENT_ID, "c"),
+            (key::REGION, "eu-central-1"),
+        ] {
+            assert_eq!(account.field(field), value);
+        }
+    }
+
+    #[test]
+    fn files_without_tokens_are_told() {
+        for (file, code) in
+            [("", "bad_json"), ("[", "bad_json"), ("{}", "auth"), ("[]", "auth"), ("7", "auth")]
+        {
+            assert_eq!(
+                read(file.as_bytes()).map_err(|e| e.code().to_owned()),
+                Err(code.to_owned()),
+                "{file}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_tokens_are_written() {
+        let account = Account {
+            access_token: "new".to_owned(),
+            expires_at_ms: Some(1_787_392_801_000),
+            ..read(SOCIAL).expect("an account")
+        };
+        let written: Value = serde_json::from_slice(&write(SOCIAL, &account).expect("a file")).expect("JSON");
+        let mut expected: Value = serde_json::from_slice(SOCIAL).expect("JSON");
+        expected["accessToken"] = json!("new");
+        expected["expiresAt"] = json!("2026-08-22T10:00:01Z");
+        assert_eq!(written, expected);
+        assert!(write(b"[]", &account).is_err() && write(b"", &account).is_err());
+    }
+}

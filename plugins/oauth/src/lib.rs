@@ -1,0 +1,6 @@
+//! Backends of personal accounts: a person logs in, the host keeps the tokens, and a connector says how they are used and renewed.
+use lip_plugin::export_connector;
+
+mod kiro;
+
+export_connector!(kiro::Kiro);
