@@ -7,6 +7,7 @@ mod bugs;
 mod cassettes;
 mod clients;
 mod judge;
+mod kiro;
 mod proof;
 mod provider;
 mod rows;
