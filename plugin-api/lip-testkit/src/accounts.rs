@@ -10,6 +10,8 @@ struct Scripted {
     /// The one in use is the first; each further one is what a renewal brings.
     tokens: VecDeque<String>,
     fields: Value,
+    /// Has the connector said that a person has to do something first?
+    is_blocked: bool,
 }
 
 /// The accounts around one instance.
@@ -31,7 +33,7 @@ type Leased = Result<(u64, String, Value), Value>;
 impl Accounts {
     pub(crate) fn add(&mut self, name: &str, tokens: &[&str], fields: &Value) {
         let tokens = tokens.iter().map(|token| (*token).to_owned()).collect();
-        self.all.push(Scripted { name: name.to_owned(), tokens, fields: fields.clone() });
+        self.all.push(Scripted { name: name.to_owned(), tokens, fields: fields.clone(), is_blocked: false });
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -51,6 +53,10 @@ impl Accounts {
             None => self.all.iter().position(|account| !is_unwanted(&account.name)),
         };
         let Some((at, account)) = at.and_then(|at| Some((at, self.all.get_mut(at)?))) else {
+            if !self.all.is_empty() && self.all.iter().all(|account| account.is_blocked) {
+                let message = "every account of the testkit is shut out";
+                return Err(json!({"code": "denied", "message": message, "status": 403}));
+            }
             let message = "every account of the testkit is used up";
             return Err(
                 json!({"code": "rate_limited", "message": message, "status": 429, "retry_after_ms": 60_000}),
@@ -75,6 +81,7 @@ impl Accounts {
         let Some(account) = at.and_then(|at| self.all.get_mut(at)) else {
             return (status::DENIED, "there is no such lease".into());
         };
+        account.is_blocked |= meta.get("outcome").and_then(Value::as_str) == Some("blocked");
         if let (Some(fields), Some(own)) =
             (meta.get("fields").and_then(Value::as_object), account.fields.as_object_mut())
         {

@@ -20,6 +20,8 @@ pub struct Stage {
     cancel_after: Option<usize>,
     /// Is there an account, if the test names none and the connector needs one?
     is_logged_in: bool,
+    /// What is kept with that account.
+    fields: Value,
 }
 
 impl Stage {
@@ -41,6 +43,7 @@ impl Stage {
             body: Buf::empty(),
             cancel_after: None,
             is_logged_in: true,
+            fields: json!({}),
         };
         stage.manifest(manifest.clone())
     }
@@ -99,6 +102,13 @@ impl Stage {
     #[must_use]
     pub fn account(mut self, name: &str, tokens: &[&str], fields: &Value) -> Self {
         self.world.accounts.add(name, tokens, fields);
+        self
+    }
+
+    /// What is kept with the account that the stage has if the test names none.
+    #[must_use]
+    pub(crate) fn usual_fields(mut self, fields: &str) -> Self {
+        self.fields = lip_plugin::serde_json::from_str(fields).unwrap_or_default();
         self
     }
 
@@ -219,7 +229,7 @@ impl Stage {
         let mut seen = Outcome::default();
         if self.is_logged_in && self.world.accounts.is_empty() && manifest::is_personal(&self.world.manifest)
         {
-            self.world.accounts.add("testkit", &[&format!("{SECRET}token")], &json!({}));
+            self.world.accounts.add("testkit", &[&format!("{SECRET}token")], &self.fields);
         }
         host::take_log();
         host::set_clock(self.world.now_unix_ms);

@@ -34,23 +34,31 @@ pub struct Sample {
     answer: Option<&'static [u8]>,
     models: Option<&'static str>,
     model: Option<&'static str>,
+    fields: Option<&'static str>,
 }
 
 impl Sample {
     /// The body of a good answer to a turn, and of a model list with at least one model.
     pub const fn new(answer: &'static str, models: &'static str) -> Self {
-        Self { answer: Some(answer.as_bytes()), models: Some(models), model: None }
+        Self { answer: Some(answer.as_bytes()), models: Some(models), model: None, fields: None }
     }
 
     /// The same, for an upstream that does not answer in text.
     pub const fn binary(answer: &'static [u8], models: &'static str) -> Self {
-        Self { answer: Some(answer), models: Some(models), model: None }
+        Self { answer: Some(answer), models: Some(models), model: None, fields: None }
     }
 
     /// Turns ask for this model, where not every name will do.
     #[must_use]
     pub const fn asking_for(mut self, model: &'static str) -> Self {
         self.model = Some(model);
+        self
+    }
+
+    /// Turns use an account with which these fields are kept: a JSON object.
+    #[must_use]
+    pub const fn keeping(mut self, fields: &'static str) -> Self {
+        self.fields = Some(fields);
         self
     }
 
@@ -110,6 +118,7 @@ impl Kit {
                 request,
                 answer: self.sample.answer.unwrap_or(answer.as_bytes()),
                 model: self.sample.model.unwrap_or("model-a"),
+                fields: self.sample.fields.unwrap_or("{}"),
                 source: self.source,
             }
         };
@@ -164,12 +173,14 @@ pub(crate) struct Subject {
     pub(crate) request: &'static str,
     pub(crate) answer: &'static [u8],
     model: &'static str,
+    fields: &'static str,
     source: Source,
 }
 
 impl Subject {
     pub(crate) fn stage(&self) -> Stage {
-        Stage::new(self.source, &self.manifest).dialect(self.dialect).model(self.model)
+        let stage = Stage::new(self.source, &self.manifest).dialect(self.dialect).model(self.model);
+        stage.usual_fields(self.fields)
     }
 
     /// A turn, not streamed, to which the upstream answers with `reply`.
