@@ -300,7 +300,8 @@ fn missing(
     })
 }
 
-/// What the file keeps directly under `backends`, for a connector that names it. The backend's own table and variables win.
+/// Settings of the host, and what the file keeps directly under `backends`, for a connector that names it. The backend's own table and
+/// variables win.
 fn add_common(
     config: &mut Map<String, Value>,
     settings: &Resolved,
@@ -312,8 +313,12 @@ fn add_common(
     let named =
         more.get("common_keys").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     for key in named {
-        if let Some(value) = settings.for_connectors().get(key) {
-            config.entry(key).or_insert_with(|| value.clone());
+        let setting = match key {
+            "google_cloud_project" => settings.google_cloud_project().map(Value::from),
+            _ => None,
+        };
+        if let Some(value) = settings.for_connectors().get(key).cloned().or(setting) {
+            config.entry(key).or_insert(value);
         }
     }
 }

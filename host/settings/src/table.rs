@@ -216,8 +216,8 @@ settings! {
 
     /// The Google Cloud project that pays for `gemini-cli-cloud-project`.
     google_cloud_project: Opt<Text> as Option<&str> = None,
-        { key: "google_cloud_project", aliases: &["gcp_project_id"], env: &["GOOGLE_CLOUD_PROJECT", "GCP_PROJECT_ID"],
-          example: "\"my-project\"", status: Status::Later("W6") }
+        { key: "google_cloud_project", aliases: &["gcp_project_id"], flags: &[Flag::new("google-cloud-project", Value)],
+          env: &["GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_PROJECT_ID", "GCP_PROJECT_ID"], example: "\"my-project\"" }
 
     /// Where the accounts are kept that `lip login` makes. Hosts and commands that share it share their accounts.
     accounts_dir: Opt<OnePath> as Option<&Path> = None,
