@@ -19,7 +19,11 @@ use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use vault::{Pool, Standing, Vault};
+
+/// How long the end waits for the accounts of one backend.
+const SETTLE_TIME: Duration = Duration::from_secs(10);
 
 /// Milliseconds since 1970.
 pub(crate) fn now_ms() -> u64 {
@@ -95,6 +99,19 @@ pub struct Held {
 }
 
 impl Engine {
+    /// Ends what outlives turns: agents, and renewals that are under way.
+    pub async fn shutdown(&self) {
+        self.agents().shutdown().await;
+        let pools: Vec<Arc<Pool>> =
+            self.means().accounts.pools.lock().values().map(|(pool, _)| Arc::clone(pool)).collect();
+        for pool in pools {
+            // A renewal whose server does not answer is kept in mind by the vault: it goes on in the next host.
+            if tokio::time::timeout(SETTLE_TIME, pool.settle()).await.is_err() {
+                tracing::warn!("an account could not be put in order before the end");
+            }
+        }
+    }
+
     /// The accounts of every backend that has some, or of `only`.
     pub async fn accounts(&self, only: Option<&str>) -> Vec<Held> {
         let mut all = Vec::new();

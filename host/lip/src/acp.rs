@@ -77,7 +77,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), String> {
         desk.close().await;
         // All that had something to say has said it, but a client that does not read keeps nobody.
         let _ = tokio::time::timeout(END_TIME, writer).await;
-        let _ = tokio::time::timeout(END_TIME, host.engine.agents().shutdown()).await;
+        let _ = tokio::time::timeout(END_TIME, host.engine.shutdown()).await;
         Ok(())
     });
     // A read of standard input cannot be taken back.

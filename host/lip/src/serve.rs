@@ -58,7 +58,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), String> {
             _ = async { tokio::join!(first, second) } => {}
             () = engine.check_up(every), if !every.is_zero() => {}
         }
-        engine.agents().shutdown().await;
+        engine.shutdown().await;
         Ok(())
     })
 }

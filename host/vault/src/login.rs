@@ -1,12 +1,8 @@
-//! How a human logs in: through a browser that comes back to a listener of this machine, by pasting, or with a code on another device.
+//! How a human comes back from a browser: to a listener of this machine, or by pasting what it ended at.
 //!
-//! Pure but for the [`Listener`]; random bytes and time are arguments. What is asked of which server is the connector's.
+//! What is asked of which server, and with what proof, is the connector's.
 mod callback;
-mod device;
 mod listener;
-mod pkce;
 
 pub use callback::{NoCode, pasted, returned};
-pub use device::{DeviceAnswer, DevicePoll, Over};
 pub use listener::{Done, Listener, NoLogin};
-pub use pkce::{Pkce, is_state, state};

@@ -1,6 +1,7 @@
 //! A connector's part in the keeping of its accounts: the vault asks, the connector's tasks answer.
 use super::form::Told;
 use crate::backend::Backend;
+use crate::redact;
 use crate::scope::{self, Means, Scope};
 use base::{Fault, Kind, Retry, Side};
 use bytes::Bytes;
@@ -38,7 +39,9 @@ impl Keeper {
             .await
             .unwrap_or_else(|_| Err(Fault::upstream(Kind::Timeout, "it took longer than two minutes")));
         let is_sent = watch.is_sent.load(Ordering::Acquire);
-        let told = answered.map_err(|fault| reason(&fault, is_sent))?;
+        // A connector may quote its server, and the server our tokens. What is told here goes into logs.
+        let tokens = [&account.access_token, &account.refresh_token].into_iter().flatten();
+        let told = answered.map_err(|fault| reason(&redact::fault(fault, tokens), is_sent))?;
         let told = Told::read(&told).map_err(|fault| reason(&fault, is_sent))?;
         told.renewal(&account).ok_or_else(|| RefreshError::Unanswered("the answer holds no token".to_owned()))
     }
@@ -95,6 +98,8 @@ fn reason(fault: &Fault, is_sent: bool) -> RefreshError {
         // What connectors say with `Error::auth`; an answer with status 401 names its status.
         (Side::Upstream, Kind::Unauthorized) if fault.status.is_none() => RefreshError::Gone(why),
         (Side::Host, Kind::Unavailable) => RefreshError::Config(fault.public()),
+        // A gateway lost what its server said.
+        (Side::Upstream, _) if matches!(fault.status, Some(502 | 504)) => RefreshError::Unanswered(why),
         (Side::Upstream, _) if fault.status.is_some() => {
             let wait = match fault.retry {
                 Retry::After(time) => u64::try_from(time.as_millis()).ok(),
@@ -150,6 +155,9 @@ mod tests {
         later.status = Some(429);
         let wanted = RefreshError::Later { why: "slow".to_owned(), retry_after_ms: Some(2_000) };
         assert_eq!(reason(&later, true), wanted);
+        let mut gateway = Fault::upstream(Kind::BadGateway, "bad gateway");
+        gateway.status = Some(502);
+        assert_eq!(reason(&gateway, true), RefreshError::Unanswered("bad gateway".to_owned()));
         let config = Fault::host(Kind::Unavailable, "client_secret: set it");
         assert!(matches!(reason(&config, false), RefreshError::Config(_)));
         let garbage = Fault::plugin(Kind::Internal, "bad JSON");
