@@ -4,9 +4,7 @@
 //! Kiro publishes no reference of this protocol. Shapes are those of the Smithy models in aws/amazon-q-developer-cli (Apache-2.0), and of what
 //! Kiro's own programs are seen to send; the pages of a source are named where there are any.
 use judge::Monthly;
-use lip_plugin::{
-    Account, AccountFile, Accounts, Connector, Create, Ctx, HttpRequest, Login, Model, Result, Turn,
-};
+use lip_plugin::{Account, Accounts, Connector, Create, Ctx, HttpRequest, Login, Model, Result, Turn};
 use place::{Endpoint, Hosts};
 use profile::Profiles;
 
@@ -40,7 +38,6 @@ pub(crate) struct Kiro {
     /// Of the registration of Kiro's IDE.
     client_id: Option<String>,
     client_secret: Option<String>,
-    credentials: Option<AccountFile>,
     accounts: Accounts,
 }
 
@@ -60,10 +57,7 @@ impl Connector for Kiro {
     }
 
     fn accounts(&self) -> Accounts {
-        let mut accounts = self.accounts.clone();
-        accounts.files.extend(self.credentials.clone());
-        accounts.imports.extend(self.credentials.clone());
-        accounts
+        self.accounts.clone()
     }
 
     fn read_account(&self, _format: &str, file: &[u8]) -> Result<Account> {

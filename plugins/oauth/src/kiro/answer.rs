@@ -81,8 +81,9 @@ impl Answer {
     }
 
     /// Has nothing been said, and nothing begun?
-    pub(super) const fn is_empty(&self) -> bool {
-        self.parts.is_empty() && self.open.is_empty()
+    pub(super) fn is_empty(&self) -> bool {
+        let holds_text = self.thinking.as_ref().is_some_and(Thinking::holds_text);
+        self.parts.is_empty() && self.open.is_empty() && !holds_text
     }
 
     /// Takes a message.

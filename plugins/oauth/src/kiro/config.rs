@@ -21,8 +21,11 @@ impl Kiro {
         let text = |key: &str| Ok::<_, Error>(with.string(key)?.filter(|text| !text.trim().is_empty()));
         let path = with.string("credentials_path")?.unwrap_or_else(|| CREDENTIALS.to_owned());
         let writable = with.flag("writable", false)?;
-        let credentials =
-            if path.is_empty() { None } else { Some(AccountFile::new(path, file::IDE).writable(writable)) };
+        let mut accounts = accounts(with)?;
+        accounts.imports.push(AccountFile::new(if path.is_empty() { CREDENTIALS } else { &path }, file::IDE));
+        if !path.is_empty() {
+            accounts.files.push(AccountFile::new(path, file::IDE).writable(writable));
+        }
         Ok(Self {
             instance: with.instance.to_owned(),
             endpoints: Endpoint::read(with)?,
@@ -38,8 +41,7 @@ impl Kiro {
             poll_ms: with.number("poll_interval_ms", SECONDS_MAX)?.map(|ms| ms as u64),
             client_id: text("client_id")?,
             client_secret: text("client_secret")?,
-            credentials,
-            accounts: accounts(with)?,
+            accounts,
         })
     }
 }

@@ -1,6 +1,9 @@
-//! The file in which Kiro's IDE keeps its token. Its client's registration is another file, which the IDE finds by `clientIdHash`: where the
+//! Accounts in files: that of Kiro's IDE, and records such as LIP's Python predecessor keeps, one account a file.
+//!
+//! The IDE's file holds its token. Its client's registration is another file, which the IDE finds by `clientIdHash`: where the
 //! token's file does not hold the client itself, the IDE renews the token, or the config names the client.
 use super::identity::{Kind, key};
+use super::login::BUILDER_ID;
 use lip_plugin::{Account, Error, Result, Value, json, serde_json, time};
 
 /// The format's name.
@@ -10,6 +13,9 @@ pub(crate) const IDE: &str = "kiro-ide";
 pub(crate) fn read(file: &[u8]) -> Result<Account> {
     let json: Value = serde_json::from_slice(file)?;
     let text = |key: &str| json.get(key).and_then(Value::as_str).unwrap_or_default();
+    if !text("access_token").is_empty() || !text("refresh_token").is_empty() {
+        return Ok(of_record(&json));
+    }
     if text("accessToken").is_empty() && text("refreshToken").is_empty() {
         return Err(Error::auth("the file holds no token").hint("Log in with Kiro's IDE"));
     }
@@ -46,6 +52,36 @@ pub(crate) fn read(file: &[u8]) -> Result<Account> {
         account.set(own, text(told));
     }
     Ok(account)
+}
+
+/// A record with the predecessor's names, or with those that Kiro's CLI has for its tokens.
+fn of_record(json: &Value) -> Account {
+    let text = |key: &str| json.get(key).and_then(Value::as_str).unwrap_or_default();
+    let mut account = Account {
+        name: text("account_id").to_owned(),
+        access_token: text("access_token").to_owned(),
+        refresh_token: text("refresh_token").to_owned(),
+        token_type: "Bearer".to_owned(),
+        scope: scopes(json),
+        ..Account::default()
+    };
+    let expiry = json.get("expiry_date").and_then(Value::as_u64);
+    account.expires_at_ms = expiry.or_else(|| time::from_rfc3339(text("expires_at")));
+    let start_url = text("start_url");
+    let kind = match text("auth_method") {
+        "" if !start_url.is_empty() && start_url != BUILDER_ID => Kind::Idc,
+        "" if start_url.is_empty() && !text("profile_arn").is_empty() => Kind::Social,
+        word => Kind::of(word),
+    };
+    account.label = kind.word().to_owned();
+    account.set(key::KIND, kind.word());
+    for key in [key::REGION, key::PROFILE, key::START_URL, key::CLIENT_ID, key::CLIENT_SECRET] {
+        account.set(key, text(key));
+    }
+    if let Some(ends) = json.get(key::CLIENT_ENDS).filter(|ends| ends.is_u64()) {
+        account.fields.insert(key::CLIENT_ENDS.to_owned(), ends.clone());
+    }
+    account
 }
 
 fn scopes(json: &Value) -> String {
@@ -110,6 +146,31 @@ mod tests {
             (key::REGION, "eu-central-1"),
         ] {
             assert_eq!(account.field(field), value);
+        }
+    }
+
+    #[test]
+    fn records_of_other_programs_are_read() {
+        let record = br#"{"account_id": "work", "auth_method": "iamsso", "region": "eu-west-1", "access_token": "a", "refresh_token": "r",
+            "client_id": "c", "client_secret": "s", "client_secret_expires_at": 9, "expiry_date": 5, "rate_limited_until": null}"#;
+        let account = read(record).expect("an account");
+        assert_eq!((account.name.as_str(), account.expires_at_ms), ("work", Some(5)));
+        assert_eq!((account.access_token.as_str(), account.refresh_token.as_str()), ("a", "r"));
+        let fields = json!({"auth_method": "idc", "region": "eu-west-1", "client_id": "c", "client_secret": "s", "client_secret_expires_at": 9});
+        assert_eq!(Value::Object(account.fields), fields);
+        let cli = |more: &str| {
+            let text =
+                format!(r#"{{"access_token": "a", "expires_at": "2026-08-22T10:00:00.123456789Z"{more}}}"#);
+            read(text.as_bytes()).expect("an account")
+        };
+        assert_eq!(cli("").expires_at_ms, Some(1_787_392_800_123));
+        for (more, kind) in [
+            ("", "builderid"),
+            (r#", "start_url": "https://view.awsapps.com/start""#, "builderid"),
+            (r#", "start_url": "https://d-1.awsapps.com/start""#, "idc"),
+            (r#", "profile_arn": "arn:aws:codewhisperer:us-east-1:1:profile/A""#, "social"),
+        ] {
+            assert_eq!(cli(more).field(key::KIND), kind, "{more}");
         }
     }
 

@@ -12,7 +12,7 @@ pub(crate) const SOCIAL: &str = "social";
 pub(crate) const API_KEY: &str = "api-key";
 
 /// The start page of AWS Builder ID.
-const BUILDER_ID: &str = "https://view.awsapps.com/start";
+pub(crate) const BUILDER_ID: &str = "https://view.awsapps.com/start";
 const SCOPES: [&str; 3] =
     ["codewhisperer:completions", "codewhisperer:analysis", "codewhisperer:conversations"];
 const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";

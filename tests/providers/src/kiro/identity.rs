@@ -14,7 +14,7 @@ pub(crate) struct Identity {
     codes: Vec<(String, usize)>,
     /// Access tokens that are good, each with its account's number.
     pub(crate) good: Vec<(String, usize)>,
-    refresh: Vec<(String, usize)>,
+    pub(crate) refresh: Vec<(String, usize)>,
     /// Refresh tokens that were taken.
     pub(crate) n_renewed: usize,
     /// Seconds that the next tokens live.

@@ -16,8 +16,11 @@ struct Scene {
 }
 
 async fn scene() -> Scene {
-    scene_in(Lip::builder(), Service::start().await, "").await
+    scene_in(Lip::builder(), Service::start().await, NO_FILE).await
 }
+
+/// Only accounts that are logged in.
+const NO_FILE: &str = "credentials_path = \"\"";
 
 async fn scene_in(builder: LipBuilder, service: Service, config: &str) -> Scene {
     let plugins = plugins_with(&[&bundle("oauth")]);
@@ -25,7 +28,7 @@ async fn scene_in(builder: LipBuilder, service: Service, config: &str) -> Scene 
     let urls = ["base_url", "management_base_url", "oidc_base_url", "social_auth_base_url"];
     let urls: String = urls.iter().map(|key| format!("{key} = \"{url}\"\n")).collect();
     let text = format!(
-        "[backends.kiro-oauth-auto]\ntype = \"kiro-oauth-auto\"\n{urls}poll_interval_ms = 1\ncredentials_path = \"\"\n{config}\n"
+        "[backends.kiro-oauth-auto]\ntype = \"kiro-oauth-auto\"\n{urls}poll_interval_ms = 1\n{config}\n"
     );
     let lip = builder.plugins_dir(plugins.path()).config_toml(&text).start().await;
     Scene { service, lip, _plugins: plugins }
@@ -169,6 +172,31 @@ async fn tokens_are_renewed_when_they_end_and_when_they_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_file_of_the_ide_serves_where_it_stands() {
+    const FILE: &str = ".aws/sso/cache/kiro-auth-token.json";
+    let ide = json!({
+        "accessToken": format!("{CANARY}ended"), "refreshToken": format!("{CANARY}ide"), "expiresAt": "2020-01-01T00:00:00.000Z",
+        "authMethod": "social", "provider": "Google", "profileArn": PROFILE, "of the IDE": {"own": [1]},
+    });
+    let service = Service::start().await;
+    service.state().identity.refresh.push((format!("{CANARY}ide"), 9));
+    let builder = Lip::builder().file(FILE, &ide.to_string());
+    let scene = scene_in(builder, service, "writable = true").await;
+    scene.hello(Tongue::Responses).await;
+    assert_eq!((scene.served(), scene.service.state().identity.n_renewed), (vec![9, 9], 1));
+    let file = std::fs::read(scene.lip.home().join(FILE)).expect("the IDE's file");
+    let mut file: Value = serde_json::from_slice(&file).expect("JSON");
+    assert_eq!(file["accessToken"], format!("{CANARY}access-1"));
+    assert_eq!(file["refreshToken"], format!("{CANARY}refresh-1"));
+    assert!(file["expiresAt"].as_str().is_some_and(|at| at > "2026"), "{}", file["expiresAt"]);
+    for key in ["accessToken", "refreshToken", "expiresAt"] {
+        file[key] = ide[key].clone();
+    }
+    assert_eq!(file, ide);
+    scene.assert_understood();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_revoked_account_needs_a_new_login() {
     let scene = scene().await;
     scene.log_in("--account work").await;
@@ -207,7 +235,7 @@ async fn accounts_take_turns_when_a_month_is_used_up_also_after_a_restart() {
     assert!(two != one && served == [two; 8], "{served:?}");
     // A host that starts anew knows who rests, and needs no login.
     let Scene { service, lip, _plugins } = first;
-    let second = scene_in(lip.stopped().await, service, "").await;
+    let second = scene_in(lip.stopped().await, service, NO_FILE).await;
     let n_before = second.service.upstream.requests().len();
     second.hello(Tongue::Gemini).await;
     let n_asked = second.service.upstream.requests().len() - n_before;

@@ -64,6 +64,11 @@ impl Thinking {
         pieces
     }
 
+    /// Has a text begun that may yet become a tag?
+    pub(super) fn holds_text(&self) -> bool {
+        !self.held.is_empty()
+    }
+
     fn find(&self, tag: &str) -> Option<usize> {
         let starts_line = |at: usize| match at {
             0 => self.is_line_start,

@@ -223,4 +223,6 @@ fn the_host_is_told_of_accounts_and_files() {
     );
     let mine = of(json!({"credentials_path": "/x/token.json", "writable": true}));
     assert_eq!(mine["files"][0], json!({"file": "/x/token.json", "format": "kiro-ide", "writable": true}));
+    // Whatever is used, an account can be taken over.
+    assert_eq!((&mine["imports"][0]["file"], &other["imports"]), (&json!("/x/token.json"), &json!([file])));
 }

@@ -189,6 +189,9 @@ fn older_models_think_between_tags() {
         content,
         "<thinking_mode>enabled</thinking_mode><max_thinking_length>2000</max_thinking_length>\n\nhi"
     );
+    // What only began like a tag is text, and an answer.
+    let seen = turn("claude-haiku-4.5", &asked, [answers(&[said("<think"), end()])]);
+    assert_eq!((text(&seen).as_str(), seen.requests.len()), ("<think", 1));
     // Where nobody asked for it, tags are text.
     let seen = turn("claude-haiku-4.5", &hi(), [answers(&sent)]);
     assert_eq!(text(&seen), "<thinking>plan</thinking>\n\nHello");

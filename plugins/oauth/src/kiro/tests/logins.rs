@@ -148,6 +148,10 @@ fn social_accounts_log_in_at_kiros_service() {
     assert_eq!(seen.requests[0].json(), json!({"clientId": "kiro-cli", "loginProvider": "Github"}));
     assert_eq!(seen.requests[1].json(), json!({"clientId": "kiro-cli", "deviceCode": "dc"}));
     assert!(seen.requests[0].url.starts_with("https://prod.us-east-1.auth.desktop.kiro.dev/"));
+    let slow = poll(json!({"status": "slow_down"}));
+    let fast = poll(json!({"accessToken": "at", "refreshToken": "rt"}));
+    let seen = login("social", &json!({}), &json!({}), [begin(), slow, fast]);
+    assert_eq!((seen.slept_ms, seen.account().label.as_str()), (2_000 + 7_000, "Google"));
     for (status, told) in [("expired", "expired"), ("denied", "said no")] {
         let seen = login("social", &json!({}), &json!({}), [begin(), poll(json!({"status": status}))]);
         assert!(
