@@ -4,6 +4,8 @@ use lip_plugin::{Error, Refusal, Value, Verdict, time};
 
 /// Milliseconds after which a model that had no capacity may have some.
 const CAPACITY_MS: u64 = 5_000;
+/// The longest message that is looked through for a reason.
+const MESSAGE_BYTES_MAX: usize = 200;
 const HOUR_MS: u64 = 3_600_000;
 const DAY_MS: u64 = 86_400_000;
 
@@ -83,7 +85,10 @@ fn kind(refusal: &Refusal) -> &str {
 
 pub(crate) fn meaning(refusal: &Refusal) -> Meaning {
     let (status, reason, kind) = (refusal.status, refusal.at("/reason"), kind(refusal));
-    let is_reason = |reasons: &[&str]| reasons.iter().any(|own| reason == *own || refusal.text.contains(own));
+    // Older hosts say the reason in the message. A long one quotes the request, which may speak of anything.
+    let message = refusal.message();
+    let words = if reason.is_empty() && message.len() <= MESSAGE_BYTES_MAX { message.as_str() } else { "" };
+    let is_reason = |reasons: &[&str]| reasons.iter().any(|own| reason == *own || words.contains(own));
     let says = |words: &[&str]| words.iter().any(|own| refusal.says(own));
     if is_reason(&["CONTENT_LENGTH_EXCEEDS_THRESHOLD"])
         || says(&["input is too long", "context window is full"])

@@ -166,6 +166,11 @@ fn what_is_nobodys_fault_stays_with_the_client() {
         ),
         (no(400, "INVALID_MODEL_ID", "x"), 404, "model"),
         (no(400, "INVALID_CONVERSATION_ID", "x"), 400, "request"),
+        (
+            no(400, "", &format!("1 validation error: '{} MONTHLY_REQUEST_COUNT'", "x".repeat(200))),
+            400,
+            "request",
+        ),
         (no(500, "", "x"), 500, "server"),
         (no(502, "", ""), 502, "server"),
     ] {
