@@ -2,7 +2,21 @@
 use lip_plugin::export_connector;
 
 mod antigravity;
+mod cline;
+mod credential;
 mod gemini;
 mod kiro;
+mod options;
+mod qwen;
+mod zen;
 
-export_connector!(antigravity::Antigravity, gemini::Auto, gemini::Free, gemini::Plan, kiro::Kiro);
+export_connector!(
+    antigravity::Antigravity,
+    cline::Cline,
+    gemini::Auto,
+    gemini::Free,
+    gemini::Plan,
+    kiro::Kiro,
+    qwen::Qwen,
+    zen::Zen,
+);

@@ -1,0 +1,46 @@
+//! Keys of the config that several connectors have.
+use lip_plugin::{Accounts, Create, Error, Result};
+
+const SECONDS_MAX: f64 = 864_000.0;
+
+/// A URL without its last slash; `default` when the key is absent.
+///
+/// # Errors
+/// `bad_config` when it is no URL.
+pub(crate) fn url(with: &Create<'_>, key: &str, default: &str) -> Result<String> {
+    let url = with.string(key)?.unwrap_or_else(|| default.to_owned());
+    if !url.starts_with("https://") && !url.starts_with("http://") {
+        return Err(Error::bad_config(key, "write a URL that begins with https://"));
+    }
+    Ok(url.trim_end_matches('/').to_owned())
+}
+
+/// Seconds as milliseconds; none when the key is absent.
+///
+/// # Errors
+/// `bad_config` when it is no such number.
+pub(crate) fn seconds_ms(with: &Create<'_>, key: &str) -> Result<Option<u64>> {
+    Ok(with.number(key, SECONDS_MAX)?.map(|seconds| (seconds * 1000.0) as u64))
+}
+
+/// `accounts`, `selection_strategy` and `refresh_buffer_seconds`.
+///
+/// # Errors
+/// `bad_config` when one of them is wrong.
+pub(crate) fn accounts(with: &Create<'_>) -> Result<Accounts> {
+    let mut accounts = Accounts::default();
+    let names = with.strings("accounts")?;
+    let names = names.iter().flat_map(|name| name.split(',')).map(str::trim);
+    accounts.only = names.filter(|name| !name.is_empty() && *name != "all").map(str::to_owned).collect();
+    accounts.strategy = with.string("selection_strategy")?;
+    accounts.early_ms = seconds_ms(with, "refresh_buffer_seconds")?;
+    Ok(accounts)
+}
+
+/// The file `name` in the directory `path`, unless `path` is a file itself.
+pub(crate) fn file_in(path: &str, name: &str) -> String {
+    match path.ends_with(".json") {
+        true => path.to_owned(),
+        false => format!("{}/{name}", path.trim_end_matches('/')),
+    }
+}
