@@ -21,6 +21,7 @@ const START_BYTES: usize = 32;
 /// `cline`.
 pub(crate) struct Cline {
     instance: String,
+    key: options::Key,
     base: String,
     accounts: Accounts,
     identity: identity::Identity,
@@ -43,6 +44,7 @@ impl Connector for Cline {
         }
         Ok(Self {
             instance: with.instance.to_owned(),
+            key: options::Key::of(&with),
             accounts: accounts(&with)?,
             identity: identity::Identity::new(&with, &base, place.client_id)?,
             base,
@@ -71,7 +73,7 @@ impl Connector for Cline {
     }
 
     async fn turn(&self, cx: Ctx, turn: Turn) -> Result<()> {
-        let mut credential = Credential::key_or_account(&cx, &turn.model).await?;
+        let mut credential = Credential::new(&cx, &turn.model, self.key).await?;
         let is_plain = !turn.session.is_empty() && turn.session.bytes().all(|byte| byte.is_ascii_graphic());
         let task = is_plain.then(|| ("x-task-id".to_owned(), turn.session.clone()));
         let request = |credential: &Credential| {

@@ -1,4 +1,5 @@
 //! What a request is signed with: the account whose turn it is, or an API key where one is set.
+use crate::options::Key;
 use lip_plugin::{Ctx, Error, HttpRequest, HttpResponse, Refusal, Result, Rotation, Verdict};
 
 /// What signs the requests of one turn.
@@ -26,10 +27,10 @@ impl Credential {
     ///
     /// # Errors
     /// As for [`Rotation::new`].
-    pub(crate) async fn key_or_account(cx: &Ctx, model: &str) -> Result<Self> {
-        match cx.secret("api_key").await {
-            Ok(key) if !key.is_empty() => Ok(Self::Key),
-            _ => Self::account(cx, model).await,
+    pub(crate) async fn new(cx: &Ctx, model: &str, key: Key) -> Result<Self> {
+        match key {
+            Key::Set => Ok(Self::Key),
+            Key::Missing => Self::account(cx, model).await,
         }
     }
 

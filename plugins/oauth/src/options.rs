@@ -1,5 +1,5 @@
 //! Keys of the config that several connectors have.
-use lip_plugin::{Accounts, Create, Error, Result};
+use lip_plugin::{Accounts, Create, Error, Result, Value};
 
 const SECONDS_MAX: f64 = 864_000.0;
 
@@ -13,6 +13,22 @@ pub(crate) fn url(with: &Create<'_>, key: &str, default: &str) -> Result<String>
         return Err(Error::bad_config(key, "write a URL that begins with https://"));
     }
     Ok(url.trim_end_matches('/').to_owned())
+}
+
+/// Whether there is an API key.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Key {
+    Set,
+    Missing,
+}
+
+impl Key {
+    /// The host says which secrets there are.
+    pub(crate) fn of(with: &Create<'_>) -> Self {
+        let names = with.config.get("secrets").and_then(Value::as_array);
+        let is_set = names.is_some_and(|names| names.iter().any(|name| name == "api_key"));
+        if is_set { Self::Set } else { Self::Missing }
+    }
 }
 
 /// Seconds as milliseconds; none when the key is absent.

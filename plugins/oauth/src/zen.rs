@@ -22,6 +22,7 @@ const RATE_MS: u64 = 60_000;
 /// `opencode-zen`.
 pub(crate) struct Zen {
     instance: String,
+    key: options::Key,
     base: String,
     accounts: Accounts,
     client: String,
@@ -36,6 +37,7 @@ impl Connector for Zen {
         let own = with.string("api_base_url")?.is_some();
         Ok(Self {
             instance: with.instance.to_owned(),
+            key: options::Key::of(&with),
             base: match own {
                 true => options::url(&with, "api_base_url", "")?,
                 false => with.base_url("https://opencode.ai/zen/v1")?,
@@ -61,7 +63,7 @@ impl Connector for Zen {
     }
 
     async fn turn(&self, cx: Ctx, turn: Turn) -> Result<()> {
-        let mut credential = Credential::key_or_account(&cx, &turn.model).await?;
+        let mut credential = Credential::new(&cx, &turn.model, self.key).await?;
         let url = format!("{}{}", self.base, path(&turn)?);
         let trace = self.trace(&cx, &turn.session);
         let request = |credential: &Credential| {
@@ -72,14 +74,20 @@ impl Connector for Zen {
                 (turn.dialect == "anthropic-messages" && !is_versioned).then_some(ANTHROPIC_VERSION);
             sign(credential, request.headers(version).json(turn.body.clone()), &turn.dialect)
         };
-        credential.answered(&cx, self, &turn.model, request).await?.splice();
+        let response = credential.answered(&cx, self, &turn.model, request).await?;
+        // Its own errors are in no form that a client of Gemini knows.
+        if turn.dialect == "gemini" && response.status() >= 400 {
+            return Err(Refusal::read(response).await?.error());
+        }
+        response.splice();
         Ok(())
     }
 
     async fn models(&self, cx: Ctx) -> Result<Vec<Model>> {
         let request = HttpRequest::get(format!("{}/models", self.base)).headers(self.headers.iter().cloned());
+        let request = request.headers(self.trace(&cx, ""));
         // Nobody needs to be logged in; whoever is sees what is enabled for them.
-        let request = match Credential::key_or_account(&cx, "").await {
+        let request = match Credential::new(&cx, "", self.key).await {
             Ok(credential) => sign(&credential, request, "openai-chat"),
             Err(_) => request,
         };

@@ -26,7 +26,12 @@ fn a_turn_is_the_clients_body_and_the_upstreams_answer() {
     );
     assert_eq!(sent.header("authorization"), Some("Bearer workos:at-1"));
     assert_eq!((sent.header("x-task-id"), sent.header("x-client-type")), (Some("testkit"), Some("lip")));
-    let seen = stage().secret("api_key", "sk").reply(Reply::text(200, ANSWER)).turn(BODY).run();
+    let seen = stage()
+        .config(&json!({"secrets": ["api_key"]}))
+        .secret("api_key", "sk")
+        .reply(Reply::text(200, ANSWER))
+        .turn(BODY)
+        .run();
     assert_eq!(seen.requests[0].header("authorization"), Some("Bearer sk"));
 }
 

@@ -41,17 +41,31 @@ fn each_dialect_has_its_path_and_its_header() {
         .turn(BODY)
         .run();
     assert_eq!(header(&seen, "anthropic-version"), Some("2024-01-01"));
+    let error =
+        Reply::json(403, &json!({"type": "error", "error": {"type": "RegionError", "message": "not here"}}));
+    let seen = stage().dialect("gemini").reply(error).turn(BODY).run();
+    assert!(seen.error.is_some_and(|error| error.status == Some(403) && error.message == "not here"));
     let odd = stage().dialect("gemini").model("a/../b").turn(BODY).run();
     assert_eq!((odd.code(), odd.requests.len()), ("bad_request", 0));
 }
 
 #[test]
 fn a_key_is_used_instead_of_a_login() {
-    let seen = stage().secret("api_key", "public").reply(Reply::text(200, "{}")).turn(BODY).run();
+    let seen = stage()
+        .config(&json!({"secrets": ["api_key"]}))
+        .secret("api_key", "public")
+        .reply(Reply::text(200, "{}"))
+        .turn(BODY)
+        .run();
     assert_eq!((header(&seen, "authorization"), seen.reports.len()), (Some("Bearer public"), 0));
     let refused =
         Reply::json(401, &json!({"type": "error", "error": {"type": "AuthError", "message": "no such key"}}));
-    let seen = stage().secret("api_key", "sk").reply(refused).turn(BODY).run();
+    let seen = stage()
+        .config(&json!({"secrets": ["api_key"]}))
+        .secret("api_key", "sk")
+        .reply(refused)
+        .turn(BODY)
+        .run();
     let error = seen.error.expect("an error");
     assert_eq!((error.status, seen.requests.len()), (Some(401), 1));
     assert!(error.message.contains("no such key") && error.hint.is_some());
