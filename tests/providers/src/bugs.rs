@@ -9,6 +9,10 @@ pub(crate) struct Bug {
 }
 
 impl Bug {
+    pub(crate) const fn new(name: &'static str, corrupt: fn(&mut Recorded)) -> Self {
+        Self { name, corrupt }
+    }
+
     pub(crate) fn corrupted(&self, request: &Recorded) -> Recorded {
         let mut request = request.clone();
         (self.corrupt)(&mut request);

@@ -97,6 +97,11 @@ const fn dialect(tongue: Tongue) -> &'static str {
     }
 }
 
+/// The rows that are recorded: not those whose libraries users add, and where a key stands in for a login.
+fn recorded() -> impl Iterator<Item = &'static Row> {
+    crate::rows::all().into_iter().filter(|row| !["opencode-zen", "cline"].contains(&row.kind))
+}
+
 /// Which doors the row's own model comes through.
 fn doors(row: &'static Row) -> Vec<&'static Door> {
     let all = row.doors.iter();
@@ -155,7 +160,7 @@ fn own_config(row: &Row) -> Value {
 #[tokio::test]
 async fn cassettes_are_what_the_stories_record() {
     let (mut instances, mut differing) = (Vec::new(), Vec::new());
-    for (idx, row) in crate::rows::all().into_iter().enumerate() {
+    for (idx, row) in recorded().enumerate() {
         let provider = Arc::new(Provider::start(row, None).await);
         instances.push(Instance { row, name: format!("row{idx}"), provider, key: KEY });
     }
@@ -184,7 +189,7 @@ async fn cassettes_replay_against_the_libraries() {
     let done = Lip::builder().args("plugin test --no-checks --cassettes").arg(folder()).run().await;
     assert!(done.success, "{}{}", done.stdout, done.stderr);
     let n_ok = done.stdout.lines().filter(|line| line.starts_with("ok  ")).count();
-    let n_takes: usize = crate::rows::all().iter().map(|row| n_takes(row)).sum();
+    let n_takes: usize = recorded().map(n_takes).sum();
     assert_eq!(n_ok, n_takes, "{}", done.stdout);
 }
 

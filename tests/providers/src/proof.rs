@@ -1,6 +1,7 @@
 //! The proof: all stories of all rows in front of few hosts; and that bugs would turn them red.
 use crate::bugs::{BUGS, Bug};
 use crate::clients::{TONGUES, Tongue};
+use crate::logins::with_bundle;
 use crate::provider::{KEY, Provider};
 use crate::rows::Row;
 use crate::stories::{CASES, Case, Instance, config, run};
@@ -13,7 +14,7 @@ const WRONG_KEY: &str = "sk-of-somebody-else";
 /// Starts a host with one instance per name, in front of the rows' providers.
 pub(crate) async fn host(instances: &[Instance]) -> Lip {
     let text: String = instances.iter().map(|at| config(at.row, &at.name, &at.provider, at.key)).collect();
-    Lip::builder().config_toml(&text).start().await
+    with_bundle(Lip::builder()).config_toml(&text).start().await
 }
 
 /// Runs all cases of all rows. What leaves marks on keys and breakers has an instance for each asker, and a host apart, so
@@ -87,7 +88,7 @@ async fn seeded_bugs_turn_the_stories_red() {
 /// Where the libraries send requests unless told otherwise is where the vendors' APIs are.
 #[tokio::test]
 async fn libraries_know_the_vendors_addresses() {
-    let told = Lip::builder().args("plugin inspect --json").run().await;
+    let told = with_bundle(Lip::builder()).args("plugin inspect --json").run().await;
     let told: serde_json::Value = serde_json::from_str(&told.stdout).expect("JSON");
     for row in crate::rows::all().into_iter().filter(|row| !row.vendor.is_empty()) {
         let connectors = told.as_array().into_iter().flatten().map(|entry| &entry["connector"]);

@@ -144,7 +144,7 @@ fn reply(
 }
 
 /// What the model says: each prompt has one answer.
-fn told(asked: &Asked) -> Told {
+pub(crate) fn told(asked: &Asked) -> Told {
     let mut told = Told { usage: Some(USAGE), ..Told::default() };
     let image = asked.said.iter().any(|said| matches!(said, Said::Image(..)));
     told.text = match asked.prompt() {

@@ -144,6 +144,10 @@ fn expected_door(row: &'static Row, tongue: Tongue, model: &str) -> &'static Doo
         "opencode-go" if model.contains("qwen") => of(Tongue::Anthropic),
         "opencode-go" if model.contains("luna") => of(Tongue::Responses),
         "opencode-go" => of(Tongue::Chat),
+        "opencode-zen" if model.contains("claude") => of(Tongue::Anthropic),
+        "opencode-zen" if model.contains("gpt") => of(Tongue::Responses),
+        "opencode-zen" if model.contains("gemini") => of(Tongue::Gemini),
+        "opencode-zen" => of(Tongue::Chat),
         _ => of(tongue),
     };
     decided.unwrap_or(&row.doors[0])

@@ -299,6 +299,26 @@ impl Lip {
         output
     }
 
+    /// As [`Lip::cli`], for a command that waits for somebody: once `words` stand in its complaints, `act` does that part.
+    pub async fn cli_while(&self, args: &str, words: &str, act: impl AsyncFnOnce(String)) -> Output {
+        let mut child = self.builder.command().args(args.split_whitespace()).spawn().expect("lip starts");
+        let mut stdout = capture(child.stdout.take().expect("stdout"));
+        let mut stderr = capture(child.stderr.take().expect("stderr"));
+        let is_there =
+            |text: &Captured| text.ended || (text.text.contains(words) && text.text.ends_with('\n'));
+        let printed = within(words, stderr.wait_for(is_there)).await.expect("stderr").text.clone();
+        assert!(printed.contains(words), "no {words:?} in:\n{printed}");
+        act(printed).await;
+        let status = within("lip to end", child.wait()).await.expect("an exit status");
+        for pipe in [&mut stdout, &mut stderr] {
+            let _ = within("the end of its output", pipe.wait_for(|text| text.ended)).await;
+        }
+        let text = |pipe: &watch::Receiver<Captured>| pipe.borrow().text.clone();
+        let output = Output { success: status.success(), stdout: text(&stdout), stderr: text(&stderr) };
+        canary::assert_hidden(&output.printed(), self.home(), &self.builder.theirs);
+        output
+    }
+
     /// Ends it as [`Lip::stop`] does; what comes back starts it again in the same home.
     pub async fn stopped(mut self) -> LipBuilder {
         self.end().await;

@@ -177,6 +177,51 @@ const OPENCODE_ROW: Row = Row {
     ..LIKE_OPENAI
 };
 
+/// 401 also means credits and models. Source: opencode.ai/docs/zen; its server's error types.
+fn zen_error(status: u16, _: &Door) -> (u16, Value) {
+    let (status, kind) = match status {
+        401 => (401, "AuthError"),
+        403 => (403, "RegionError"),
+        404 => (401, "ModelError"),
+        429 => (429, "RateLimitError"),
+        other => (other, "error"),
+    };
+    (status, json!({"type": "error", "error": {"type": kind, "message": crate::provider::REASON}}))
+}
+
+const ZEN_ROW: Row = Row {
+    kind: "opencode-zen",
+    vendor: "https://opencode.ai/zen/v1",
+    base: "/zen/v1",
+    takes_guard: false,
+    headers: &[
+        ("x-opencode-session", any),
+        ("x-opencode-request", any),
+        ("x-opencode-client", any),
+        ("anthropic-version", is_version),
+    ],
+    needed: &["x-opencode-session"],
+    list: Some(("/zen/v1/models", super::openai_list)),
+    models: &["glm-5.2", "claude-sonnet-5", "gpt-5.5", "gemini-3-flash"],
+    prefix: "opencode/",
+    doors: &[
+        bearer("/zen/v1/chat/completions", Server::Chat(&OPENCODE)),
+        keyed("/zen/v1/messages", Server::Messages(&OPENCODE_MESSAGES)),
+        bearer("/zen/v1/responses", Server::Responses),
+        Door { path: "/zen/v1/models/", auth: Auth::Header("x-goog-api-key"), server: Server::Gemini },
+    ],
+    error: zen_error,
+    ..LIKE_OPENAI
+};
+
+/// Source: github.com/cline/cline: OpenAI's body with OpenRouter's reasoning.
+const CLINE: Chat = Chat { known: chat::OPENAI, plus: &["reasoning"], ..OPENROUTER };
+
+/// Source: github.com/cline/cline: errors may be texts.
+fn cline_error(status: u16, _: &Door) -> (u16, Value) {
+    (status, json!({"success": false, "error": crate::provider::REASON}))
+}
+
 pub(super) const ROWS: &[Row] = &[
     Row {
         name: "openrouter",
@@ -258,5 +303,43 @@ pub(super) const ROWS: &[Row] = &[
         sees: "gpt-5.6-luna",
         thinks: "gpt-5.6-luna",
         ..OPENCODE_ROW
+    },
+    Row { name: "opencode-zen", talks: "glm-5.2", thinks: "glm-5.2", ..ZEN_ROW },
+    Row {
+        name: "opencode-zen, models of Messages",
+        talks: "claude-sonnet-5",
+        sees: "claude-sonnet-5",
+        thinks: "claude-sonnet-5",
+        ..ZEN_ROW
+    },
+    Row {
+        name: "opencode-zen, models of Responses",
+        talks: "gpt-5.5",
+        sees: "gpt-5.5",
+        thinks: "gpt-5.5",
+        ..ZEN_ROW
+    },
+    Row {
+        name: "opencode-zen, models of Gemini",
+        talks: "gemini-3-flash",
+        sees: "gemini-3-flash",
+        thinks: "gemini-3-flash",
+        ..ZEN_ROW
+    },
+    Row {
+        name: "cline, by key",
+        kind: "cline",
+        base: "",
+        headers: &[("x-task-id", any), ("x-client-type", any)],
+        needed: &["x-client-type"],
+        list: None,
+        models: &["anthropic/claude-sonnet-5"],
+        fixed: &["anthropic/claude-sonnet-5"],
+        talks: "anthropic/claude-sonnet-5",
+        sees: "anthropic/claude-sonnet-5",
+        thinks: "anthropic/claude-sonnet-5",
+        doors: &[bearer("/api/v1/chat/completions", Server::Chat(&CLINE))],
+        error: cline_error,
+        ..LIKE_OPENAI
     },
 ];
