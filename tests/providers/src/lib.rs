@@ -8,6 +8,7 @@ mod cassettes;
 mod clients;
 mod judge;
 mod kiro;
+mod logins;
 mod proof;
 mod provider;
 mod rows;
