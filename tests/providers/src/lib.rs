@@ -6,6 +6,7 @@ mod asked;
 mod bugs;
 mod cassettes;
 mod clients;
+mod code_assist;
 mod judge;
 mod kiro;
 mod logins;
