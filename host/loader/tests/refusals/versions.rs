@@ -64,10 +64,16 @@ impl Variant {
     /// that cargo sees what has changed.
     pub(crate) fn write(&self, home: &Path) {
         let mut files = vec![repo().join("Cargo.toml")];
-        for krate in ["lip-abi", "lip-plugin"] {
+        for krate in ["lip-abi", "lip-plugin", "lip-wire"] {
             let dir = repo().join("plugin-api").join(krate);
             files.push(dir.join("Cargo.toml"));
-            files.extend(fs::read_dir(dir.join("src")).unwrap().map(|entry| entry.unwrap().path()));
+            let mut folders = vec![dir.join("src")];
+            while let Some(folder) = folders.pop() {
+                let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+                let (inner, sources): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+                folders.extend(inner);
+                files.extend(sources.into_iter().filter(|path| path.extension().is_some_and(|e| e == "rs")));
+            }
         }
         let mut n_applied = 0;
         for file in files {
