@@ -7,6 +7,7 @@ mod acp;
 mod agents;
 mod bad_input;
 mod bodies;
+mod bundles;
 mod cancel;
 mod client_wire;
 mod command_line;

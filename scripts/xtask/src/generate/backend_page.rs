@@ -77,7 +77,13 @@ fn setup(connector: &Connector) -> String {
     let key = connector.env.get("api_key").and_then(|names| names.first());
     let key =
         key.filter(|_| connector.auth == "api-key").map(|name| format!("{name}=… ")).unwrap_or_default();
-    out.push_str(&format!("```sh\n{key}lip --default-backend {id}\n```\n\n"));
+    let is_personal = connector.auth == "oauth-personal";
+    let login = if is_personal { format!("lip login {id}\n") } else { String::new() };
+    out.push_str(&format!("```sh\n{login}{key}lip --default-backend {id}\n```\n\n"));
+    if is_personal {
+        out.push_str("Where only the provider's own program can log in, `lip login` says so: its login is then used as it is. ");
+        out.push_str("[Personal accounts](../guides/accounts.md) has the rest.\n\n");
+    }
     let default = "Clients then send the provider's own model names";
     out.push_str(&format!("{default}. Whatever the default is, `{id}:MODEL` names this backend.\n"));
     out.push_str(&format!("\nIn a configuration file:\n\n```toml\n[backends.{id}]\ntype = \"{id}\"\n```\n"));
