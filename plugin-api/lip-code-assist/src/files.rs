@@ -1,6 +1,6 @@
 //! Accounts in files of official clients: Gemini CLI's `oauth_creds.json`, gcloud's file of an authorized user, the token file of
 //! Antigravity's CLI. Keys that we do not know stay as they are.
-use lip_plugin::{Account, AccountFile, Create, Error, Result, Value, json, login, time};
+use lip_plugin::{Account, AccountFile, Create, Error, Object, Result, Value, login, time};
 use serde_json::Map;
 
 /// `oauth_creds.json` of Gemini CLI, or an authorized user's file of gcloud.
@@ -99,55 +99,57 @@ fn tokens(object: &Map<String, Value>) -> Result<Account> {
     })
 }
 
-/// The file with the tokens of `account`.
+/// The file with the tokens of `account`; every other byte stays as it was.
 ///
 /// # Errors
 /// As [`read`].
 pub fn write(format: &str, file: &[u8], account: &Account) -> Result<Vec<u8>> {
-    let mut object = object(file)?;
+    let broken = || Error::new("bad_json", "the credentials are no JSON object");
+    let mut object = Object::read(std::str::from_utf8(file).map_err(|_| broken())?).ok_or_else(broken)?;
     match format {
         CREDS => {
             put(&mut object, account);
             if let Some(at) = account.expires_at_ms {
-                object.insert("expiry_date".to_owned(), json!(at));
+                object.set("expiry_date", at.to_string());
             }
-            if !account.field("id_token").is_empty() {
-                object.insert("id_token".to_owned(), json!(account.field("id_token")));
-            }
+            put_text(&mut object, "id_token", account.field("id_token"));
         }
         AGY => {
-            let token = object.entry("token").or_insert_with(|| json!({}));
-            let token = token
-                .as_object_mut()
-                .ok_or_else(|| Error::new("bad_json", "the credentials hold no token"))?;
-            put(token, account);
+            let held = object.get("token").unwrap_or("{}").to_owned();
+            let token = Object::read(&held);
+            let mut token = token.ok_or_else(|| Error::new("bad_json", "the credentials hold no token"))?;
+            put(&mut token, account);
             if let Some(at) = account.expires_at_ms {
-                token.insert("expiry".to_owned(), time::to_rfc3339(at).into());
+                put_text(&mut token, "expiry", &time::to_rfc3339(at));
+            }
+            if let Some(changed) = token.write() {
+                object.set("token", changed);
             }
         }
         other => return Err(Error::unsupported(format!("no file of the format \"{other}\" is written"))),
     }
-    let mut bytes = serde_json::to_vec_pretty(&object)?;
-    bytes.push(b'\n');
-    Ok(bytes)
+    Ok(object.write().map_or_else(|| file.to_vec(), String::into_bytes))
 }
 
 /// What a renewal changes.
-fn put(object: &mut Map<String, Value>, account: &Account) {
-    let told = [
-        ("access_token", &account.access_token),
-        ("refresh_token", &account.refresh_token),
-        ("token_type", &account.token_type),
-        ("scope", &account.scope),
-    ];
-    for (key, value) in told.into_iter().filter(|(_, value)| !value.is_empty()) {
-        object.insert(key.to_owned(), value.as_str().into());
+fn put(object: &mut Object<'_>, account: &Account) {
+    put_text(object, "access_token", &account.access_token);
+    put_text(object, "refresh_token", &account.refresh_token);
+    put_text(object, "token_type", &account.token_type);
+    put_text(object, "scope", &account.scope);
+}
+
+/// Gives `key` this text, unless there is none or it is there already, however it is spelled.
+fn put_text(object: &mut Object<'_>, key: &str, text: &str) {
+    if !text.is_empty() && object.text(key).as_deref() != Some(text) {
+        object.set(key, Value::from(text).to_string());
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use lip_plugin::json;
 
     const FILE: &str = r#"{"access_token":"a","refresh_token":"r","scope":"s","token_type":"Bearer","id_token":"h.eyJlbWFpbCI6Im1lQHgudGVzdCJ9.s","expiry_date":1760000000000,"mine":{"z":1}}"#;
     const TOKEN: &str = r#"{"token":{"access_token":"a","token_type":"Bearer","refresh_token":"r","expiry":"2026-08-22T10:00:00.123456789Z","x":1},"auth_method":"consumer"}"#;
@@ -207,5 +209,16 @@ mod tests {
         want["token"]["access_token"] = "a2".into();
         want["token"]["expiry"] = "2026-08-22T10:00:00Z".into();
         assert_eq!(json(AGY, TOKEN), want);
+    }
+    #[test]
+    fn no_other_byte_is_written() {
+        let account = Account { access_token: "a2".to_owned(), ..Account::default() };
+        for (format, file) in [
+            (CREDS, "{\n  \"z\": 1e0,\n  \"access_token\": \"a\", \"expiry_date\": 1.0,\n  \"b\": [ ]\n}"),
+            (AGY, "{ \"z\": 1e0, \"token\": {\"x\": [ ],  \"access_token\": \"a\" },\"b\":\"c\" }\n"),
+        ] {
+            let written = write(format, file.as_bytes(), &account).expect("a file");
+            assert_eq!(String::from_utf8_lossy(&written), file.replace("\"a\"", "\"a2\""));
+        }
     }
 }
