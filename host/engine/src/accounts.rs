@@ -20,7 +20,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use vault::{Pool, Standing, Vault};
+use vault::{Health, Pool, Standing, Vault};
 
 /// How long the end waits for the accounts of one backend.
 const SETTLE_TIME: Duration = Duration::from_secs(10);
@@ -89,6 +89,11 @@ pub fn account_files(instance: &Arc<Instance>, home: Option<&Path>) -> Result<Ve
     Ok(paths.filter(|path| path.is_file()).collect())
 }
 
+/// Is it an account at all? Where another program's file is not there, nobody has logged in with that program.
+fn is_there(standing: &Standing) -> bool {
+    standing.health != Health::Unreadable || standing.file.as_ref().is_none_or(|file| file.exists())
+}
+
 /// The accounts of one backend.
 #[derive(Debug)]
 pub struct Held {
@@ -121,7 +126,7 @@ impl Engine {
                 continue;
             }
             let standings = match self.means().accounts.pool(self.means(), backend) {
-                Ok(pool) => Ok(pool.standings().await),
+                Ok(pool) => Ok(pool.standings().await.into_iter().filter(is_there).collect()),
                 Err(fault) => Err(fault),
             };
             all.push(Held { backend: backend.name().to_owned(), standings });

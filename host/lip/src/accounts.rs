@@ -1,6 +1,6 @@
 //! `lip login`, `lip accounts`, `lip logout`: accounts of people, kept by the vault of this machine. A host that runs notices.
 use crate::desk::Terminal;
-use crate::{out, setup};
+use crate::{bundles, out, setup};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use engine::{Engine, Held, LoginAsk};
 use serde_json::{Map, Value, json};
@@ -76,6 +76,7 @@ pub(crate) fn login(matches: &ArgMatches) -> Result<(), String> {
     let ask =
         LoginAsk { backend: text("backend"), account: text("account"), method: text("method"), options };
     let (engine, runtime) = engine(matches)?;
+    check(&engine, &ask.backend)?;
     disclaim(&engine, &ask.backend);
     let backend = ask.backend.clone();
     let done = runtime.block_on(async {
@@ -102,6 +103,19 @@ pub(crate) fn login(matches: &ArgMatches) -> Result<(), String> {
     Ok(())
 }
 
+/// Is there such a backend, with its library?
+fn check(engine: &Engine, name: &str) -> Result<(), String> {
+    let known = engine.backends().get(name);
+    if known.is_some_and(|backend| backend.spec().plugin.is_some()) {
+        return Ok(());
+    }
+    let connector = known.map_or(name, |backend| &backend.spec().connector);
+    Err(match bundles::library_of(connector) {
+        Some(library) => format!("{name} needs the library {library}: put it into a plugins directory"),
+        None => format!("there is no backend \"{name}\"; lip backends lists them"),
+    })
+}
+
 /// What a person should know before he logs in.
 fn disclaim(engine: &Engine, backend: &str) {
     let manifest = engine.backends().get(backend).and_then(|backend| backend.spec().manifest.clone());
@@ -117,9 +131,7 @@ fn disclaim(engine: &Engine, backend: &str) {
 pub(crate) fn list(matches: &ArgMatches) -> Result<(), String> {
     let (engine, runtime) = engine(matches)?;
     let only = matches.get_one::<String>("backend").map(String::as_str);
-    if let Some(name) = only.filter(|name| engine.backends().get(name).is_none()) {
-        return Err(format!("there is no backend \"{name}\"; lip backends lists them"));
-    }
+    only.map_or(Ok(()), |name| check(&engine, name))?;
     let held = runtime.block_on(engine.accounts(only));
     if matches.get_flag("json") {
         let one = |held: &Held| match &held.standings {
@@ -188,6 +200,7 @@ fn span(ms: u64) -> String {
 pub(crate) fn logout(matches: &ArgMatches) -> Result<(), String> {
     let (engine, runtime) = engine(matches)?;
     let backend = matches.get_one::<String>("backend").cloned().unwrap_or_default();
+    check(&engine, &backend)?;
     let named = matches.get_one::<String>("account").cloned();
     let account = match named {
         Some(account) => account,

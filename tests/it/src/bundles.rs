@@ -48,6 +48,9 @@ async fn the_bundle_adds_its_eight_and_errors_name_it_without() {
         assert!(answer.message().contains(&file), "{}", answer.message());
     }
 
+    let login = lip.cli("login qwen-oauth").await;
+    assert!(!login.success && login.stderr.contains(&file), "{}", login.printed());
+
     // The bundle is built after the host, elsewhere, and put beside what is there while the host runs.
     let bundle = bundle_of_another_clone("oauth");
     fs::copy(&bundle, folder.path().join(&file)).expect("a copy");
@@ -66,6 +69,8 @@ async fn the_bundle_adds_its_eight_and_errors_name_it_without() {
             answer.message()
         );
     }
+    let accounts = lip.cli("accounts").await;
+    assert!(accounts.success && accounts.stdout.starts_with("nobody is logged in"), "{}", accounts.printed());
     let there = backends(folder.path()).await;
     for id in EIGHT {
         assert!(there.iter().any(|(name, missing)| name == id && missing.is_null()), "{id}: {there:?}");
