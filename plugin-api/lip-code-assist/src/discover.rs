@@ -143,7 +143,11 @@ fn no_project(ineligible: &[Ineligible]) -> Next {
             && tier.reason_code.as_deref() == Some("UNSUPPORTED_CLIENT")
     });
     let why = match (is_gone, said(ineligible)) {
-        (true, said) => format!("Google serves personal accounts no longer with this client: {said}"),
+        // Later turns repeat this sentence alone: it has to name the remedy.
+        (true, said) => format!(
+            "Google serves personal accounts no longer with this client, use the backend antigravity-oauth or an API key with the \
+             backend gemini: {said}"
+        ),
         (false, said) if said.is_empty() => {
             "the account has no Google Cloud project; name one in the config, or log in with one".to_owned()
         }
