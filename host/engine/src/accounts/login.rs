@@ -79,7 +79,9 @@ impl Engine {
         let Some(first) = plan.logins.first() else {
             let fault =
                 Fault::host(Kind::BadRequest, format!("backend \"{}\" has no login of its own", ask.backend));
-            return Err(fault.hint(plan.login_hint.clone()));
+            // Where the service has ended, the login of another program helps nobody.
+            let hint = plan.ended.as_ref().unwrap_or(&plan.login_hint);
+            return Err(fault.hint(hint.clone()));
         };
         let method = if ask.method.is_empty() { first } else { &ask.method };
         if !plan.logins.contains(method) {
