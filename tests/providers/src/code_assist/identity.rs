@@ -20,8 +20,12 @@ pub(crate) struct Identity {
     /// Access tokens that are good, each with its account's number.
     pub(crate) good: Vec<(String, usize)>,
     pub(crate) refresh: Vec<(String, usize)>,
+    /// Questions for tokens.
+    pub(crate) n_asked: usize,
     /// Refresh tokens that were taken.
     pub(crate) n_renewed: usize,
+    /// How long new tokens live; about an hour where nothing else is said.
+    pub(crate) life_s: Option<u64>,
     pub(crate) is_revoked: bool,
     /// The client that may ask.
     pub(crate) client: &'static str,
@@ -52,6 +56,12 @@ fn value<'a>(pairs: &'a [(String, String)], name: &str) -> &'a str {
 }
 
 impl Identity {
+    /// Somebody has logged in to the first account elsewhere, and got the tokens number `n`.
+    pub(crate) fn logged_in(&mut self, n: usize) {
+        self.good.push((format!("{CANARY}access-{n}"), 1));
+        self.refresh.push((format!("{CANARY}refresh-{n}"), 1));
+    }
+
     /// The account that a bearer token is of.
     pub(crate) fn account(&self, token: &str) -> Option<usize> {
         self.good.iter().find(|(own, _)| own == token).map(|(_, account)| *account)
@@ -79,6 +89,7 @@ impl Identity {
 
     /// Status and body of the token endpoint.
     pub(crate) fn token(&mut self, judge: &mut Judge, form: &str) -> (u16, Value) {
+        self.n_asked += 1;
         let form = pairs(form);
         let of = |name: &str| value(&form, name).to_owned();
         if of("client_id") != self.client || of("client_secret") != SECRET {
@@ -106,6 +117,10 @@ impl Identity {
                 (200, told)
             }
             "refresh_token" => {
+                let known = ["client_id", "client_secret", "refresh_token", "grant_type"];
+                for (name, _) in form.iter().filter(|(name, _)| !known.contains(&name.as_str())) {
+                    judge.complain(format!("{name} beside a refresh token"));
+                }
                 let found =
                     self.refresh.iter().find(|(token, _)| *token == of("refresh_token")).map(|(_, a)| *a);
                 match found.filter(|_| !self.is_revoked) {
@@ -128,7 +143,7 @@ impl Identity {
         self.n_tokens += 1;
         let token = format!("{CANARY}access-{}", self.n_tokens);
         self.good.push((token.clone(), account));
-        json!({"access_token": token, "expires_in": 3_599, "scope": SCOPE, "token_type": "Bearer"})
+        json!({"access_token": token, "expires_in": self.life_s.unwrap_or(3_599), "scope": SCOPE, "token_type": "Bearer"})
     }
 }
 

@@ -1,6 +1,7 @@
 //! Code Assist and Google's identity server behind one address.
 use super::identity::Identity;
 use super::projects::Projects;
+use super::scene::{ANTIGRAVITY, MODEL};
 use crate::asked::{Asked, Told, USAGE};
 use crate::judge::Judge;
 use crate::server::gemini;
@@ -10,6 +11,15 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 /// Changes a request as a wrong connector would.
 pub(crate) type Corrupt = fn(&mut Recorded);
+
+/// Where a client is told that it is served no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ends {
+    /// When the project is asked for: no tier is left.
+    BeforeProject,
+    /// In a turn.
+    InTurn,
+}
 
 /// What the service knows and has seen.
 #[derive(Debug, Default)]
@@ -21,8 +31,12 @@ pub(crate) struct State {
     pub(crate) complaints: Vec<String>,
     /// Turns that were understood, with the number of their account.
     pub(crate) turns: Vec<(usize, Asked)>,
-    /// Accounts whose quota is used up.
+    /// Accounts whose quota of the stories' model is used up.
     pub(crate) used_up: Vec<usize>,
+    /// No token is taken, however new it is.
+    pub(crate) refuses_all: bool,
+    /// This client is served no longer.
+    pub(crate) ends: Option<Ends>,
     /// Requests with a token that is not good.
     pub(crate) n_refused: usize,
     prompt_ids: Vec<String>,
@@ -40,7 +54,7 @@ impl Service {
         {
             let mut state = state.lock().expect("a lock");
             state.identity.client = client;
-            state.projects.is_antigravity = client.starts_with("1071006060591-");
+            state.projects.is_antigravity = client == ANTIGRAVITY;
         }
         let own = Arc::clone(&state);
         let upstream = Upstream::by(move |request| {
@@ -59,12 +73,6 @@ impl Service {
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("a lock")
-    }
-
-    /// Refresh tokens that were taken, and requests with a token that was not good.
-    pub(crate) fn n_renewed_and_refused(&self) -> (usize, usize) {
-        let state = self.state();
-        (state.identity.n_renewed, state.n_refused)
     }
 
     pub(crate) fn url(&self) -> String {
@@ -89,7 +97,8 @@ impl State {
         }
         let token = request.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
         judge.must(token.is_some(), format!("{method} {target} without a token"));
-        let Some(account) = token.and_then(|token| self.identity.account(token)) else {
+        let account = token.and_then(|token| self.identity.account(token)).filter(|_| !self.refuses_all);
+        let Some(account) = account else {
             self.n_refused += 1;
             let message = "Request had invalid authentication credentials.";
             return refused(401, "UNAUTHENTICATED", message, &json!([]));
@@ -106,6 +115,9 @@ impl State {
         judge.must(!agent.contains("GeminiCLI"), format!("somebody in disguise: {agent}"));
         let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
         let told = match (method, target) {
+            ("POST", "/v1internal:loadCodeAssist") if self.ends == Some(Ends::BeforeProject) => json!({
+                "ineligibleTiers": [{"tierId": "free-tier", "reasonCode": "UNSUPPORTED_CLIENT",
+                    "reasonMessage": "Use Antigravity."}]}),
             ("POST", "/v1internal:loadCodeAssist") => self.projects.load(judge, account, &body),
             ("POST", "/v1internal:onboardUser") => self.projects.onboard(judge, account, &body),
             ("POST", "/v1internal:generateContent") => return self.turn(judge, account, &body, false),
@@ -155,7 +167,13 @@ impl State {
         if !judge.complaints.is_empty() {
             return refused(400, "INVALID_ARGUMENT", "Request contains an invalid argument.", &json!([]));
         }
-        if self.used_up.contains(&account) {
+        if self.ends == Some(Ends::InTurn) {
+            let info = json!({"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "SUBSCRIPTION_REQUIRED",
+                "domain": "cloudcode-pa.googleapis.com"});
+            let message = "Gemini CLI no longer serves your account. Use Antigravity.";
+            return refused(403, "PERMISSION_DENIED", message, &json!([info]));
+        }
+        if model == MODEL && self.used_up.contains(&account) {
             let info = json!({"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "QUOTA_EXHAUSTED",
                 "domain": "cloudcode-pa.googleapis.com", "metadata": {"quotaResetDelay": "1h23m20s", "model": model}});
             let message =

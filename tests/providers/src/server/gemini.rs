@@ -35,7 +35,8 @@ const CONFIG: &[&str] = &[
 ];
 /// What stands for the signature of a call that the model did not make itself.
 const SENTINEL: &str = "skip_thought_signature_validator";
-const SIGNATURE: &str = "dGhvdWdodC1zaWduYXR1cmU=";
+/// The signature of every call.
+pub(crate) const SIGNATURE: &str = "dGhvdWdodC1zaWduYXR1cmU=";
 
 /// Model and verb stand in the path.
 pub(crate) fn read(judge: &mut Judge, model: &str, stream: bool, body: &Value) -> Asked {
