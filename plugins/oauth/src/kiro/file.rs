@@ -4,7 +4,7 @@
 //! token's file does not hold the client itself, the IDE renews the token, or the config names the client.
 use super::identity::{Kind, key};
 use super::login::BUILDER_ID;
-use lip_plugin::{Account, Error, Result, Value, json, serde_json, time};
+use lip_plugin::{Account, Error, Object, Result, Value, json, serde_json, time};
 
 /// The format's name.
 pub(crate) const IDE: &str = "kiro-ide";
@@ -94,20 +94,17 @@ fn scopes(json: &Value) -> String {
 
 /// The file with new tokens, and all else as it was.
 pub(crate) fn write(file: &[u8], account: &Account) -> Result<Vec<u8>> {
-    let mut json: Value = serde_json::from_slice(file)?;
-    let Value::Object(object) = &mut json else {
-        return Err(Error::new("bad_json", "the file holds no JSON object"));
-    };
-    object.insert("accessToken".to_owned(), json!(account.access_token));
+    let broken = || Error::new("bad_json", "the file holds no JSON object");
+    let text = std::str::from_utf8(file).map_err(|_| broken())?;
+    let mut object = Object::read(text).ok_or_else(broken)?;
+    object.set("accessToken", json!(account.access_token).to_string());
     if !account.refresh_token.is_empty() {
-        object.insert("refreshToken".to_owned(), json!(account.refresh_token));
+        object.set("refreshToken", json!(account.refresh_token).to_string());
     }
     if let Some(at) = account.expires_at_ms {
-        object.insert("expiresAt".to_owned(), json!(time::to_rfc3339(at)));
+        object.set("expiresAt", json!(time::to_rfc3339(at)).to_string());
     }
-    let mut bytes = serde_json::to_vec_pretty(&json)?;
-    bytes.push(b'\n');
-    Ok(bytes)
+    Ok(object.write().map_or_else(|| file.to_vec(), String::into_bytes))
 }
 
 #[cfg(test)]
@@ -194,11 +191,11 @@ mod tests {
             expires_at_ms: Some(1_787_392_801_000),
             ..read(SOCIAL).expect("an account")
         };
-        let written: Value = serde_json::from_slice(&write(SOCIAL, &account).expect("a file")).expect("JSON");
-        let mut expected: Value = serde_json::from_slice(SOCIAL).expect("JSON");
-        expected["accessToken"] = json!("new");
-        expected["expiresAt"] = json!("2026-08-22T10:00:01Z");
-        assert_eq!(written, expected);
+        let written = String::from_utf8(write(SOCIAL, &account).expect("a file")).expect("UTF-8");
+        let before = std::str::from_utf8(SOCIAL).expect("UTF-8");
+        let expected =
+            before.replace(r#""at""#, r#""new""#).replace("2026-08-22T10:00:00.000Z", "2026-08-22T10:00:01Z");
+        assert_eq!(written, expected, "not a byte beside them");
         assert!(write(b"[]", &account).is_err() && write(b"", &account).is_err());
     }
 }
