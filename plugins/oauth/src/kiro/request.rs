@@ -5,6 +5,7 @@ use history::History;
 use lip_plugin::canon::{Request, shape};
 use lip_plugin::{Error, Result, Value, json, login, serde_json};
 use tools::Tools;
+use uuid::Uuid;
 
 mod history;
 mod media;
@@ -25,28 +26,16 @@ pub(crate) struct Ids {
 impl Ids {
     /// Derived from what the host knows: a connector has no randomness of its own.
     pub(crate) fn of(session: &str, body: &[u8], now_ms: u64) -> Self {
-        let conversation = match session {
-            // Nothing is known of the conversation.
-            "" => login::sha256(body),
-            session => login::sha256(format!("kiro:{session}").as_bytes()),
-        };
-        let mut turn = login::sha256(body).to_vec();
-        turn.extend_from_slice(&now_ms.to_be_bytes());
-        turn.extend_from_slice(session.as_bytes());
-        Self { conversation: uuid(&conversation), turn: uuid(&login::sha256(&turn)) }
+        let body = login::hex(&login::sha256(body));
+        // Where nothing is known of the conversation, it is this turn alone.
+        let conversation = if session.is_empty() { &body } else { session };
+        Self { conversation: named(conversation), turn: named(&format!("{body} {now_ms} {session}")) }
     }
 }
 
-/// The form of a name-based UUID (RFC 9562, version 5) of these bytes.
-fn uuid(digest: &[u8; 32]) -> String {
-    let mut hex = login::hex(digest.get(..16).unwrap_or_default());
-    hex.replace_range(12..13, "5");
-    let variant = digest.get(8).map_or('8', |byte| ['8', '9', 'a', 'b'][usize::from(byte >> 6)]);
-    hex.replace_range(16..17, &variant.to_string());
-    for at in [20, 16, 12, 8] {
-        hex.insert(at, '-');
-    }
-    hex
+/// The UUID of a name (RFC 9562, version 5, namespace OID).
+fn named(name: &str) -> String {
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).to_string()
 }
 
 /// What the state is made with.
@@ -148,6 +137,7 @@ mod tests {
 
     #[test]
     fn ids_stay_with_the_conversation_and_change_with_the_turn() {
+        assert_eq!(named("session-1"), "d4f2839f-5879-59fd-8c15-84c3e6db0525");
         let (a, b) = (Ids::of("s", b"1", 1), Ids::of("s", b"2", 1));
         assert_eq!(a.conversation, b.conversation);
         assert_ne!(a.turn, b.turn);
