@@ -48,7 +48,7 @@ impl Core {
 
     /// What a human does about a login that is over.
     pub(crate) fn login_hint(&self) -> String {
-        format!("run `lip login {}`", self.spec.backend)
+        self.spec.login_hint.clone()
     }
 
     /// Runs what may block where it may.

@@ -24,13 +24,17 @@ pub struct PoolSpec {
     pub cooldown_max_ms: u64,
     /// Files of official clients, used where they stand.
     pub sources: Vec<Source>,
+    /// What a human does to log in, as the end of a sentence. Default `lip login` with the connector's id.
+    pub login_hint: String,
 }
 
 impl PoolSpec {
     /// The defaults for `backend`.
     pub fn new(backend: impl Into<String>) -> Self {
+        let backend = backend.into();
         Self {
-            backend: backend.into(),
+            login_hint: format!("run `lip login {backend}`"),
+            backend,
             accounts: Allow::All,
             strategy: Strategy::SessionAffinity,
             affinity_ttl_ms: 86_400_000,

@@ -20,6 +20,10 @@ pub(crate) trait Provider {
     fn told(&self, refusal: &Refusal, now_ms: u64) -> Error;
     /// The instance's name.
     fn instance(&self) -> &str;
+    /// How to log in, where `lip login` cannot.
+    fn log_in(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 impl Credential {
@@ -92,7 +96,11 @@ impl Credential {
             if verdict == Verdict::Keep || !rotation.goes_on(&refusal, &verdict).await? {
                 return Err(match verdict {
                     Verdict::TokenRefused if refusal.status == 401 => {
-                        rotation.still_refused(&refusal, provider.instance())
+                        let error = rotation.still_refused(&refusal, provider.instance());
+                        match provider.log_in() {
+                            Some(hint) => error.hint(hint),
+                            None => error,
+                        }
                     }
                     _ => provider.told(&refusal, now),
                 });

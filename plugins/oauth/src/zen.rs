@@ -149,6 +149,10 @@ impl Provider for Zen {
     fn instance(&self) -> &str {
         &self.instance
     }
+
+    fn log_in(&self) -> Option<&'static str> {
+        Some(LOG_IN)
+    }
 }
 
 /// The credential where the dialect's own clients put it.

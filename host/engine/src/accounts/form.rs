@@ -140,6 +140,13 @@ impl Plan {
         })
     }
 
+    /// How to log in where only another program can, as the end of a sentence.
+    fn foreign_hint(&self) -> Option<String> {
+        let mut letters = self.login_hint.chars();
+        let first = letters.next().filter(|_| self.logins.is_empty())?;
+        Some(first.to_lowercase().chain(letters).collect())
+    }
+
     /// The pool of the connector `backend`.
     pub(super) fn spec(&self, backend: &str, home: Option<&Path>) -> PoolSpec {
         let default = PoolSpec::new(backend);
@@ -160,6 +167,7 @@ impl Plan {
             cooldown_ms: self.cooldown_ms.unwrap_or(default.cooldown_ms),
             cooldown_max_ms: self.cooldown_max_ms.unwrap_or(default.cooldown_max_ms),
             sources: self.files.iter().filter_map(|file| file.source(home)).collect(),
+            login_hint: self.foreign_hint().unwrap_or(default.login_hint),
             ..default
         }
     }
@@ -227,6 +235,13 @@ mod tests {
         assert_eq!((spec.refresh_early_ms, spec.silent_wait_ms, spec.cooldown_ms), (1, 2, 3));
         assert_eq!((spec.cooldown_max_ms, spec.affinity_ttl_ms, spec.affinity_entries), (4, 5, 6));
         assert!(plan.spec("b", None).sources.is_empty(), "nobody's home");
+        assert_eq!(spec.login_hint, "run `lip login b`");
+        for (plan, hint) in [
+            (r#"{"login_hint": "Run x login"}"#, "run x login"),
+            (r#"{"login_hint": "Run x login", "logins": ["device"]}"#, "run `lip login b`"),
+        ] {
+            assert_eq!(Plan::read(plan.as_bytes()).expect("a plan").spec("b", None).login_hint, hint);
+        }
         assert_eq!(Plan::read(b"{}").expect("none").spec("b", None).strategy, Strategy::SessionAffinity);
         assert!(Plan::read(b"7").is_err());
     }

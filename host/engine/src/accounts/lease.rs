@@ -109,9 +109,10 @@ fn told(lease: &Lease) -> Bytes {
 /// The error for the client, as the connector hands it on.
 fn no_lease(refused: &Refused, backend: &str) -> Outcome {
     let sentence = refused.to_string();
-    let login = format!("Log in with: lip login {backend}");
     let detail = match refused {
-        Refused::None { .. } | Refused::NeedsLogin { .. } => {
+        Refused::None { hint, .. } | Refused::NeedsLogin { hint, .. } => {
+            // Where only another program can log in, the sentence says which.
+            let login = hint.contains("lip login").then(|| format!("Log in with: lip login {backend}"));
             json!({"code": "auth", "message": sentence, "client_code": "needs_login", "hint": login})
         }
         Refused::Blocked { .. } => json!({"code": "denied", "message": sentence}),

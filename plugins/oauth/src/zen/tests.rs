@@ -105,7 +105,8 @@ fn refusals_are_told_apart() {
         || Reply::json(401, &json!({"type": "error", "error": {"type": "AuthError", "message": "old"}}));
     let seen = stage().reply(reply()).reply(Reply::text(200, "{}")).turn(BODY).run();
     assert_eq!(seen.requests[1].header("authorization"), Some("Bearer at-2"));
-    assert_eq!(stage().reply(reply()).reply(reply()).turn(BODY).run().code(), "auth");
+    let error = stage().reply(reply()).reply(reply()).turn(BODY).run().error.expect("an error");
+    assert_eq!((&*error.code, error.hint.as_deref()), ("auth", Some(super::LOG_IN)));
     for status in [400, 403, 500] {
         let seen = stage().reply(Reply::json(status, &json!({"type": "error"}))).turn(BODY).run();
         assert_eq!((seen.status, seen.spliced), (status, true));
