@@ -1,12 +1,16 @@
 //! Backends that people log in to: strict identity servers and APIs, and the whole life of a login in front of them. Written from the
 //! vendors' clients and pages; shares nothing with the connectors.
+mod cline;
 mod codex;
 mod qwen;
+mod zen;
 
 use crate::asked::{Asked, Said, Who};
 use crate::bugs::Bug;
 use crate::clients::{Ask, TONGUES, Tongue};
 use crate::provider;
+use crate::rows::{self, Row};
+use crate::server::Frames;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::Value;
@@ -14,6 +18,7 @@ use sha2::{Digest, Sha256};
 use stage::{Answer, CANARY, Lip, LipBuilder, Recorded, Reply, Upstream};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The end of a token that is good for as long as anybody tests.
 const LATER_S: u64 = 4_102_444_800;
@@ -117,6 +122,54 @@ pub(crate) fn with_bundle(lip: LipBuilder) -> LipBuilder {
     let library = stage::bundle("oauth");
     std::fs::copy(&library, folder.join(library.file_name().expect("a name"))).expect("a copy");
     lip
+}
+
+/// With the bundle and no other library: each start of a host looks at all that are there.
+fn alone(lip: LipBuilder) -> LipBuilder {
+    let folder = lip.home().join("libraries");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let library = stage::bundle("oauth");
+    std::fs::copy(&library, folder.join(library.file_name().expect("a name"))).expect("a copy");
+    lip.plugins_dir(&folder)
+}
+
+/// A row of the general table.
+fn row(name: &str) -> &'static Row {
+    rows::all().into_iter().find(|row| row.name == name).expect("a row")
+}
+
+/// A body, or a stream.
+fn replied(answer: Result<Value, Frames>) -> Reply {
+    match answer {
+        Ok(whole) => Reply::json(200, &whole.to_string()),
+        Err(frames) => frames.all.iter().fold(Reply::events(), |reply, frame| reply.send(frame)).end(),
+    }
+}
+
+fn now_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_secs()
+}
+
+/// A time as RFC 3339 writes it. `unix_s` counts from 1970.
+fn iso(unix_s: u64) -> String {
+    let is_leap =
+        |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let (mut days, mut year) = (unix_s / 86_400, 1970);
+    while days >= 365 + u64::from(is_leap(year)) {
+        days -= 365 + u64::from(is_leap(year));
+        year += 1;
+    }
+    let mut month = 1;
+    for length in [31, 28 + u64::from(is_leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30] {
+        if days < length {
+            break;
+        }
+        days -= length;
+        month += 1;
+    }
+    let (day, of_day) = (days + 1, unix_s % 86_400);
+    let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
+    format!("{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.000Z")
 }
 
 /// A plain question by Chat Completions.

@@ -23,6 +23,8 @@ enum Mood {
     /// Refresh tokens are refused.
     Revoked,
     UsedUp,
+    /// Tokens that it has not given itself are refused.
+    Forgets,
     /// The next turn's token is refused inside of its stream.
     TurnsSour,
 }
@@ -109,7 +111,8 @@ fn token(state: &mut State, request: &Recorded) -> Reply {
 fn turn(state: &mut State, request: &Recorded) -> Reply {
     let header = |name: &str| request.header(name).unwrap_or_default().to_owned();
     let refused = |status, error: Value| Reply::json(status, &json!({ "error": error }).to_string());
-    if header("authorization") != format!("Bearer {}", access(state.n, LATER_S)) {
+    let is_forgotten = state.mood == Mood::Forgets && state.n == 0;
+    if is_forgotten || header("authorization") != format!("Bearer {}", access(state.n, LATER_S)) {
         return refused(401, json!({"code": "token_expired", "message": "Your token has expired."}));
     }
     state.n_turns += 1;
@@ -128,7 +131,7 @@ fn turn(state: &mut State, request: &Recorded) -> Reply {
             let sour = json!({"type": "error", "error": error});
             return Reply::events().send(format!("data: {created}\n\ndata: {sour}\n\n")).end();
         }
-        Mood::Good | Mood::Revoked => {}
+        Mood::Good | Mood::Forgets | Mood::Revoked => {}
     }
     let mut judge = Judge::default();
     judge.must(header("chatgpt-account-id") == ACCOUNT, "chatgpt-account-id is wrong");
@@ -208,8 +211,8 @@ async fn codex_serves_all_frontends_with_the_clis_login() {
 
 #[tokio::test]
 async fn codex_renews_in_the_clis_file_and_keeps_the_rest() {
-    // A token that has ended, and one that the service refuses inside of a stream.
-    for (end_s, mood) in [(OVER_S, Mood::Good), (LATER_S, Mood::TurnsSour)] {
+    // A token that has ended, and one that the service refuses, also inside of a stream.
+    for (end_s, mood) in [(OVER_S, Mood::Good), (LATER_S, Mood::Forgets), (LATER_S, Mood::TurnsSour)] {
         let fake = fake(mood, None).await;
         let lip = logged_in(&fake, end_s).start().await;
         let together = tokio::join!(hello(&lip, MODEL), hello(&lip, MODEL), hello(&lip, MODEL));
@@ -238,6 +241,8 @@ async fn codex_says_when_a_login_or_a_plan_is_used_up() {
         assert!(answer.status == 401 && answer.text().contains("lip login"), "{}", answer.text());
     }
     assert_eq!(revoked.with(|state| (state.n_refreshes, state.n_turns)), (1, 0));
+    let accounts = lip.cli("accounts").await.stdout;
+    assert!(accounts.contains("needs login"), "{accounts}");
 
     let used_up = fake(Mood::UsedUp, None).await;
     let lip = logged_in(&used_up, LATER_S).start().await;

@@ -1,5 +1,8 @@
 //! Qwen with the login of Qwen Code. Source: github.com/QwenLM/qwen-code, packages/core/src/qwen.
-use super::{Fake, LATER_S, OVER_S, all_frontends, challenge, form, hello, member, waits_for_ten_minutes};
+use super::{
+    Fake, LATER_S, OVER_S, all_frontends, alone, challenge, form, hello, member, replied,
+    waits_for_ten_minutes,
+};
 use crate::bugs::Bug;
 use crate::judge::Judge;
 use crate::provider;
@@ -120,10 +123,7 @@ fn turn(state: &mut State, request: &Recorded) -> Reply {
         state.complaints.extend(judge.complaints);
         return refused(400, &why);
     }
-    match CHAT.write(&asked, &body, &provider::told(&asked)) {
-        Ok(whole) => Reply::json(200, &whole.to_string()),
-        Err(frames) => frames.all.iter().fold(Reply::events(), |reply, frame| reply.send(frame)).end(),
-    }
+    replied(CHAT.write(&asked, &body, &provider::told(&asked)))
 }
 
 async fn fake(bug: Option<&'static Bug>) -> Fake<State> {
@@ -135,7 +135,7 @@ async fn fake(bug: Option<&'static Bug>) -> Fake<State> {
 
 fn config(fake: &Fake<State>) -> LipBuilder {
     let at = fake.origin();
-    super::with_bundle(Lip::builder()).config_toml(&format!(
+    alone(Lip::builder()).config_toml(&format!(
         "[backends.qwen-oauth]\ntype = \"qwen-oauth\"\ntoken_url = \"{at}/api/v1/oauth2/token\"\n\
          device_code_url = \"{at}/api/v1/oauth2/device/code\"\npoll_interval_ms = 5\n"
     ))
@@ -195,6 +195,8 @@ async fn qwen_says_when_a_login_or_a_quota_is_used_up() {
         assert!(answer.status == 401 && answer.text().contains("lip login"), "{}", answer.text());
     }
     assert_eq!(revoked.with(|state| (state.n_refreshes, state.n_turns)), (1, 0));
+    let accounts = lip.cli("accounts").await.stdout;
+    assert!(accounts.contains("needs login"), "{accounts}");
 
     let used_up = fake(None).await;
     used_up.with(|state| state.is_used_up = true);
