@@ -142,13 +142,16 @@ fn config(fake: &Fake<State>) -> LipBuilder {
 }
 
 /// As Qwen Code writes it, with a member that a newer release might add.
-fn logged_in(fake: &Fake<State>, n: u32, end_s: u64) -> LipBuilder {
+fn file_of(fake: &Fake<State>, n: u32, end_s: u64) -> String {
     let (access, refresh, origin) = (token("at", n), token("rt", 0), fake.origin());
-    let file = format!(
+    format!(
         "{{\n  \"access_token\": \"{access}\",\n  \"refresh_token\": \"{refresh}\",\n  \"newer\": 1e0,\n  \
          \"resource_url\": \"{origin}\",\n  \"expiry_date\": {end_s}000\n}}"
-    );
-    config(fake).file(".qwen/oauth_creds.json", &file)
+    )
+}
+
+fn logged_in(fake: &Fake<State>, n: u32, end_s: u64) -> LipBuilder {
+    config(fake).file(".qwen/oauth_creds.json", &file_of(fake, n, end_s))
 }
 
 #[tokio::test]
@@ -183,6 +186,21 @@ async fn qwen_renews_in_qwen_codes_file_and_keeps_the_rest() {
         assert!((now_ms + 21_000_000..now_ms + 22_000_000).contains(&end_ms), "{end_ms}");
         assert!(text.contains("\"newer\": 1e0,\n"), "{text}");
     }
+}
+
+#[tokio::test]
+async fn qwen_takes_an_account_over_from_a_file() {
+    let fake = fake(None).await;
+    let elsewhere = file_of(&fake, 0, OVER_S);
+    let lip = config(&fake).file("of-another-machine.json", &elsewhere).start().await;
+    assert_eq!(hello(&lip, MODEL).await.status, 401);
+    let file = lip.home().join("of-another-machine.json");
+    let done = lip.cli(&format!("login qwen-oauth --account work --import={}", file.display())).await;
+    assert!(done.success && done.printed().contains("work"), "{done:?}");
+    let lip = lip.stopped().await.start().await;
+    assert_eq!(hello(&lip, MODEL).await.status, 200, "{}", lip.stderr());
+    assert_eq!(fake.with(|state| (state.n_refreshes, state.complaints.clone())), (1, Vec::new()));
+    assert_eq!(std::fs::read_to_string(&file).expect("the file"), elsewhere);
 }
 
 #[tokio::test]
