@@ -5,6 +5,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use lip_abi::{Buf, op, status};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 /// A verifier that only this login knows, and its challenge for the provider.
 #[derive(Clone, PartialEq, Eq)]
@@ -59,6 +60,11 @@ pub fn hex(bytes: &[u8]) -> String {
 /// SHA-256.
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
+}
+
+/// The UUID of a name (RFC 9562, version 5, namespace OID): the same for the same name.
+pub fn uuid_of(name: &str) -> String {
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).to_string()
 }
 
 /// `a=1&b=2`, percent-encoded: a form's body or a URL's query.
@@ -288,6 +294,11 @@ mod tests {
         assert_eq!(login.pkce().verifier.len(), 43);
         assert_ne!(login.pkce().verifier, login.state());
         assert_ne!(login.state(), Login { random: "cd".repeat(32), ..Login::default() }.state());
+    }
+
+    #[test]
+    fn names_have_uuids_that_stay() {
+        assert_eq!(uuid_of("session-1"), "d4f2839f-5879-59fd-8c15-84c3e6db0525");
     }
 
     #[test]

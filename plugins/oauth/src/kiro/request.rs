@@ -5,7 +5,6 @@ use history::History;
 use lip_plugin::canon::{Request, shape};
 use lip_plugin::{Error, Result, Value, json, login, serde_json};
 use tools::Tools;
-use uuid::Uuid;
 
 mod history;
 mod media;
@@ -29,13 +28,11 @@ impl Ids {
         let body = login::hex(&login::sha256(body));
         // Where nothing is known of the conversation, it is this turn alone.
         let conversation = if session.is_empty() { &body } else { session };
-        Self { conversation: named(conversation), turn: named(&format!("{body} {now_ms} {session}")) }
+        Self {
+            conversation: login::uuid_of(conversation),
+            turn: login::uuid_of(&format!("{body} {now_ms} {session}")),
+        }
     }
-}
-
-/// The UUID of a name (RFC 9562, version 5, namespace OID).
-fn named(name: &str) -> String {
-    Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).to_string()
 }
 
 /// What the state is made with.
@@ -137,7 +134,6 @@ mod tests {
 
     #[test]
     fn ids_stay_with_the_conversation_and_change_with_the_turn() {
-        assert_eq!(named("session-1"), "d4f2839f-5879-59fd-8c15-84c3e6db0525");
         let (a, b) = (Ids::of("s", b"1", 1), Ids::of("s", b"2", 1));
         assert_eq!(a.conversation, b.conversation);
         assert_ne!(a.turn, b.turn);
