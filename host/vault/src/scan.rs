@@ -11,7 +11,7 @@ use std::sync::Arc;
 /// So old may be what is known.
 const FRESH_MS: u64 = 2_000;
 /// Where nobody can be used, so soon another look is worth it.
-const AGAIN_MS: u64 = 250;
+const AGAIN_MS: u64 = 20;
 /// So often a client's file that could not be written is tried again.
 const CATCH_UP_MS: u64 = 60_000;
 
