@@ -1,10 +1,12 @@
 //! Nouns that the rooms of the host share. Knows no IO, no clock, no room above it.
 mod fault;
+mod hex;
 mod sampling;
 mod secret;
 mod session;
 
 pub use fault::{Fault, Kind, Retry, Side};
+pub use hex::hex;
 pub use sampling::{Effort, Sampling, UnknownLevel, Verbosity};
 pub use secret::Secret;
 pub use session::{NamedRoute, RouteOverrides, RoutePolicy, SessionChange, SessionSettings, UnknownPolicy};

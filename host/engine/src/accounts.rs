@@ -25,11 +25,6 @@ use vault::{Health, Pool, Standing, Vault};
 /// How long the end waits for the accounts of one backend.
 const SETTLE_TIME: Duration = Duration::from_secs(10);
 
-/// Milliseconds since 1970.
-pub(crate) fn now_ms() -> u64 {
-    crate::conversation::now_ms()
-}
-
 /// The accounts of all backends.
 pub(crate) struct Accounts {
     vault: Vault,
@@ -64,8 +59,7 @@ impl Accounts {
         if let Some(known) = self.pools.lock().get(backend.name()) {
             return Ok(known.clone());
         }
-        let instance = backend.instance()?;
-        let plan = Arc::new(Plan::read(&instance.at_once("accounts", Vec::new(), bytes::Bytes::new())?)?);
+        let plan = Arc::new(plan_of(&backend.instance()?)?);
         let spec = plan.spec(&backend.spec().connector, self.home.as_deref());
         let keeper = Arc::new(self.keeper(means, backend));
         let made = (self.vault.pool(spec, keeper), plan);
@@ -79,12 +73,17 @@ impl Accounts {
     }
 }
 
+/// What the connector of `instance` says of its accounts.
+fn plan_of(instance: &Arc<Instance>) -> Result<Plan, Fault> {
+    Plan::read(&instance.at_once("accounts", Vec::new(), bytes::Bytes::new())?)
+}
+
 /// The files of other programs that the connector of `instance` uses where they stand, as far as they are there.
 ///
 /// # Errors
 /// Why the connector cannot say which.
 pub fn account_files(instance: &Arc<Instance>, home: Option<&Path>) -> Result<Vec<PathBuf>, Fault> {
-    let plan = Plan::read(&instance.at_once("accounts", Vec::new(), bytes::Bytes::new())?)?;
+    let plan = plan_of(instance)?;
     let paths = plan.files.iter().filter_map(|file| file.path(home));
     Ok(paths.filter(|path| path.is_file()).collect())
 }

@@ -1,11 +1,9 @@
 //! Reads answers that are not streamed: held back until they are complete, so that a broken one is no answer.
 use base::{Fault, Kind};
 use bytes::{Bytes, BytesMut};
-use http_body::{Body as _, Frame};
+use http_body::Body as _;
 use http_body_util::BodyExt;
-use loader::run::Body;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use loader::run::{Body, behind};
 
 /// Bytes that are held back.
 const HELD_BYTES_MAX: usize = 1 << 20;
@@ -19,7 +17,7 @@ pub(crate) enum Whole {
     /// All of it.
     Complete(Bytes),
     /// More than is held back: the beginning and the rest.
-    Large(Rest),
+    Large(Body),
 }
 
 /// Reads up to the limit.
@@ -41,7 +39,7 @@ pub(crate) async fn read(mut body: Body) -> Result<Whole, Fault> {
         }
         if first.len().max(held.len()) > HELD_BYTES_MAX && !body.is_end_stream() {
             let start = if held.is_empty() { first } else { held.freeze() };
-            return Ok(Whole::Large(Rest { start: Some(start), body }));
+            return Ok(Whole::Large(behind(start, body)));
         }
     }
     Ok(Whole::Complete(if held.is_empty() { first } else { held.freeze() }))
@@ -51,9 +49,9 @@ pub(crate) async fn read(mut body: Body) -> Result<Whole, Fault> {
 ///
 /// # Errors
 /// The body's own fault, or that it is too large to be translated.
-pub(crate) async fn read_all(mut rest: Rest) -> Result<Bytes, Fault> {
-    let mut whole = BytesMut::from(rest.start.take().unwrap_or_default());
-    while let Some(frame) = rest.body.frame().await {
+pub(crate) async fn read_all(mut body: Body) -> Result<Bytes, Fault> {
+    let mut whole = BytesMut::new();
+    while let Some(frame) = body.frame().await {
         let Ok(data) = frame?.into_data() else { continue };
         whole.extend_from_slice(&data);
         if whole.len() > WHOLE_BYTES_MAX {
@@ -78,25 +76,4 @@ pub(crate) async fn read_error(mut body: Body) -> Bytes {
         }
     }
     bytes.freeze()
-}
-
-/// A large answer: what was held, then the rest.
-pub(crate) struct Rest {
-    start: Option<Bytes>,
-    body: Body,
-}
-
-impl http_body::Body for Rest {
-    type Data = Bytes;
-    type Error = Fault;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
-        match self.start.take() {
-            Some(start) => Poll::Ready(Some(Ok(Frame::data(start)))),
-            None => Pin::new(&mut self.body).poll_frame(cx),
-        }
-    }
 }

@@ -68,7 +68,7 @@ impl ClientKeys {
             return String::new();
         }
         let own = shown_keys(parts).find(|key| self.knows(key)).map(|key| hash(&key));
-        own.iter().flatten().take(8).map(|byte| format!("{byte:02x}")).collect()
+        own.map(|hash| base::hex(&hash[..8])).unwrap_or_default()
     }
 
     /// Compares with every key, however early one matches.

@@ -7,6 +7,7 @@ mod wake;
 
 pub(crate) use decode::{described, fault, header};
 pub use effect::{Body, Effect, EffectFuture, Effects, HttpCall, Outcome, Refusal, SecretHeader, Upstream};
+pub use prefixed::behind;
 pub use wake::wake;
 
 use crate::plugin::Instance;
@@ -302,7 +303,7 @@ impl Run {
                 Some(at) => {
                     let mut upstream = self.open.swap_remove(at).upstream;
                     let dialect = dialect();
-                    upstream.body = prefixed::behind(to_bytes(event.data), upstream.body);
+                    upstream.body = behind(to_bytes(event.data), upstream.body);
                     RunEvent::Splice { dialect, upstream }
                 }
                 None => {

@@ -23,13 +23,7 @@ pub(crate) struct Store {
 
 /// SHA-256 as 64 hexadecimal digits.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |n: u8| char::from(DIGITS[usize::from(n & 15)]);
-    bytes.iter().flat_map(|b| [digit(b >> 4), digit(*b)]).collect()
+    base::hex(&Sha256::digest(bytes))
 }
 
 impl Store {
@@ -126,7 +120,7 @@ fn hash_of(path: &Path) -> io::Result<String> {
     let (mut hash, mut chunk) = (Sha256::new(), vec![0; 256 * 1024]);
     loop {
         match file.read(&mut chunk)? {
-            0 => return Ok(hex(&hash.finalize())),
+            0 => return Ok(base::hex(&hash.finalize())),
             n => hash.update(chunk.get(..n).unwrap_or_default()),
         }
     }

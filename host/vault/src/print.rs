@@ -10,7 +10,7 @@ pub struct TokenPrint(String);
 impl TokenPrint {
     /// The print of `token`.
     pub fn of(token: &str) -> Self {
-        Self(hex(&Sha256::digest(token)[..4]))
+        Self(base::hex(&Sha256::digest(token)[..4]))
     }
 
     /// Its digits.
@@ -29,15 +29,6 @@ impl fmt::Debug for TokenPrint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
-}
-
-/// Lower-case hexadecimal digits of `bytes`.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@ use crate::core::{Clock, Core};
 use crate::disk::{Disk, RealDisk};
 use crate::place::Place;
 use crate::pool::Pool;
-use crate::print::hex;
 use crate::provider::Provider;
 use crate::select::Turnstile;
 use crate::spec::{PoolSpec, Source};
@@ -62,7 +61,7 @@ impl fmt::Debug for Vault {
 fn places(folder: &Path, spec: &PoolSpec) -> Vec<Place> {
     let mut places: Vec<Place> = Vec::new();
     for source in &spec.sources {
-        let digits = hex(&Sha256::digest(source.file.as_os_str().as_encoded_bytes())[..4]);
+        let digits = base::hex(&Sha256::digest(source.file.as_os_str().as_encoded_bytes())[..4]);
         let plain = name_of(source);
         let is_taken = places.iter().any(|place| place.name == plain);
         let name = if is_taken { format!("{plain}-{digits}") } else { plain };

@@ -86,6 +86,24 @@ impl Create<'_> {
         list.ok_or_else(|| Error::bad_config(key, "write a list of texts in quotes"))
     }
 
+    /// Seconds of the config from 0 to `max`, as whole milliseconds; `None` when the key is absent or null.
+    ///
+    /// # Errors
+    /// `bad_config` when it is something else.
+    pub fn seconds_ms(&self, key: &str, max: f64) -> Result<Option<u64>> {
+        Ok(self.number(key, max)?.map(|seconds| (seconds * 1000.0) as u64))
+    }
+
+    /// The config's `accounts`: names in a list, or in one text with commas between them. Empty for all of them.
+    ///
+    /// # Errors
+    /// `bad_config` when it is something else.
+    pub fn account_names(&self) -> Result<Vec<String>> {
+        let named = self.strings("accounts")?;
+        let names = named.iter().flat_map(|names| names.split(',')).map(str::trim);
+        Ok(names.filter(|name| !name.is_empty() && *name != "all").map(str::to_owned).collect())
+    }
+
     /// A text of the config that becomes a header's value.
     ///
     /// # Errors

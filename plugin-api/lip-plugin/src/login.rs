@@ -204,6 +204,9 @@ impl Ctx {
     }
 }
 
+/// The grant of a device flow (RFC 8628, section 3.4).
+pub const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
 /// How often a device flow asks (RFC 8628, section 3.5).
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {

@@ -1,4 +1,5 @@
 //! Framing of answers: where one event of a byte stream ends and the next begins. Knows no dialect and no JSON.
+use bytes::{Bytes, BytesMut};
 use std::fmt;
 
 pub mod aws_event_stream;
@@ -22,3 +23,15 @@ impl fmt::Display for EventTooLarge {
 }
 
 impl std::error::Error for EventTooLarge {}
+
+/// Puts `next` behind what is left of the chunk before it. Copies only where something is left.
+fn join(chunk: &mut Bytes, next: Bytes) {
+    if chunk.is_empty() {
+        *chunk = next;
+        return;
+    }
+    let mut joined = BytesMut::with_capacity(chunk.len() + next.len());
+    joined.extend_from_slice(chunk);
+    joined.extend_from_slice(&next);
+    *chunk = joined.freeze();
+}

@@ -170,11 +170,9 @@ fn accounts(with: &Create<'_>) -> Result<Accounts> {
     accounts.login_hint = "Run codex login with cli_auth_credentials_store = \"file\" in its config.toml: \
         a login in the system's keyring has no auth.json"
         .to_owned();
-    accounts.only = with.strings("accounts")?;
-    accounts.only.retain(|name| name != "all");
+    accounts.only = with.account_names()?;
     accounts.strategy = with.string("selection_strategy")?;
-    let buffer = with.number("refresh_buffer_seconds", BUFFER_S_MAX)?;
-    accounts.early_ms = buffer.map(|seconds| (seconds * 1000.0) as u64);
+    accounts.early_ms = with.seconds_ms("refresh_buffer_seconds", BUFFER_S_MAX)?;
     Ok(accounts)
 }
 

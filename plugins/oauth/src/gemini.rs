@@ -157,9 +157,7 @@ pub(crate) fn pool(with: &Create<'_>) -> Result<Accounts> {
     const SECONDS_MAX: f64 = 31_536_000.0;
     const ENTRIES_MAX: f64 = 1_000_000.0;
     const STRATEGIES: [&str; 4] = ["session-affinity", "round-robin", "random", "first-available"];
-    let ms = |key: &str| -> Result<Option<u64>> {
-        Ok(with.number(key, SECONDS_MAX)?.map(|seconds| (seconds * 1000.0) as u64))
-    };
+    let ms = |key: &str| with.seconds_ms(key, SECONDS_MAX);
     let strategy = with.string("selection_strategy")?;
     if strategy.as_deref().is_some_and(|name| !STRATEGIES.contains(&name)) {
         return Err(Error::bad_config(
@@ -167,10 +165,8 @@ pub(crate) fn pool(with: &Create<'_>) -> Result<Accounts> {
             format!("write one of {}", STRATEGIES.join(", ")),
         ));
     }
-    let named = with.strings("accounts")?;
-    let names = named.iter().flat_map(|names| names.split(',')).map(str::trim);
     let mut accounts = Accounts::default();
-    accounts.only = names.filter(|name| !name.is_empty() && *name != "all").map(str::to_owned).collect();
+    accounts.only = with.account_names()?;
     accounts.strategy = strategy;
     accounts.affinity_ms = ms("session_affinity_ttl_seconds")?;
     accounts.affinity_entries =

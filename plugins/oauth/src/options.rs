@@ -36,7 +36,7 @@ impl Key {
 /// # Errors
 /// `bad_config` when it is no such number.
 pub(crate) fn seconds_ms(with: &Create<'_>, key: &str) -> Result<Option<u64>> {
-    Ok(with.number(key, SECONDS_MAX)?.map(|seconds| (seconds * 1000.0) as u64))
+    with.seconds_ms(key, SECONDS_MAX)
 }
 
 /// `accounts`, `selection_strategy` and `refresh_buffer_seconds`.
@@ -45,9 +45,7 @@ pub(crate) fn seconds_ms(with: &Create<'_>, key: &str) -> Result<Option<u64>> {
 /// `bad_config` when one of them is wrong.
 pub(crate) fn accounts(with: &Create<'_>) -> Result<Accounts> {
     let mut accounts = Accounts::default();
-    let names = with.strings("accounts")?;
-    let names = names.iter().flat_map(|name| name.split(',')).map(str::trim);
-    accounts.only = names.filter(|name| !name.is_empty() && *name != "all").map(str::to_owned).collect();
+    accounts.only = with.account_names()?;
     accounts.strategy = with.string("selection_strategy")?;
     accounts.early_ms = seconds_ms(with, "refresh_buffer_seconds")?;
     Ok(accounts)

@@ -1,6 +1,7 @@
 //! A connector's part in the keeping of its accounts: the vault asks, the connector's tasks answer.
 use super::form::Told;
 use crate::backend::Backend;
+use crate::conversation::now_ms;
 use crate::redact;
 use crate::scope::{self, Means, Scope};
 use base::{Fault, Kind, Retry, Side};
@@ -53,12 +54,9 @@ impl Provider for Keeper {
     }
 
     fn read<'a>(&'a self, format: &'a str, bytes: Bytes) -> BoxFuture<'a, Result<Account, String>> {
-        let read = || {
-            let meta = json!({"format": format}).to_string().into_bytes();
-            let told = self.backend.instance()?.at_once("account_read", meta, bytes)?;
-            Ok(Told::read(&told)?.account(&self.backend.spec().connector, super::now_ms()))
-        };
-        std::future::ready(read().map_err(|fault: Fault| fault.public())).boxed()
+        let told = read_file(&self.backend, format, bytes);
+        let account = told.map(|told| told.account(&self.backend.spec().connector, now_ms()));
+        std::future::ready(account.map_err(|fault| fault.public())).boxed()
     }
 
     fn write<'a>(
@@ -73,6 +71,12 @@ impl Provider for Keeper {
         };
         std::future::ready(write().map_err(|fault: Fault| fault.public())).boxed()
     }
+}
+
+/// The account in a file of another program, as the connector reads it.
+pub(super) fn read_file(backend: &Backend, format: &str, file: Bytes) -> Result<Told, Fault> {
+    let meta = json!({"format": format}).to_string().into_bytes();
+    Told::read(&backend.instance()?.at_once("account_read", meta, file)?)
 }
 
 /// The whole answer of a task.

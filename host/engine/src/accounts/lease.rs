@@ -1,5 +1,5 @@
 //! Tokens for turns: what a connector leases, and what it says of the accounts.
-use super::now_ms;
+use crate::conversation::now_ms;
 use crate::drive;
 use crate::scope::{Parent, Scope, ready};
 use base::Secret;

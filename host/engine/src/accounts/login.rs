@@ -1,6 +1,7 @@
 //! A login: the connector leads, the host shows what it says, listens for the browser, and keeps the account.
 use super::form::Told;
-use super::{keeper, now_ms};
+use super::keeper;
+use crate::conversation::now_ms;
 use crate::engine::Engine;
 use crate::scope::{Scope, ready};
 use base::{Fault, Kind, Secret};
@@ -93,9 +94,8 @@ impl Engine {
         let mut random = [0_u8; 32];
         getrandom::fill(&mut random)
             .map_err(|e| Fault::host(Kind::Internal, format!("the system gives no random bytes: {e}")))?;
-        let random = random.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
         let body = json!({
-            "method": method, "account": ask.account, "options": ask.options, "random": random,
+            "method": method, "account": ask.account, "options": ask.options, "random": base::hex(&random),
         });
         let scope = self.scope(Arc::clone(&backend), 0, self.host_id());
         let effects = Arc::new(AtDesk { scope, desk });
@@ -134,13 +134,8 @@ impl Engine {
                     continue;
                 }
             };
-            let meta = json!({"format": format}).to_string().into_bytes();
-            match backend.instance()?.at_once("account_read", meta, bytes) {
-                Ok(told) => {
-                    return self
-                        .keep(&ask.backend, &ask.account, Told::read(&told)?, plan.ended.clone())
-                        .await;
-                }
+            match keeper::read_file(&backend, format, bytes) {
+                Ok(told) => return self.keep(&ask.backend, &ask.account, told, plan.ended.clone()).await,
                 Err(fault) => {
                     problem = fault;
                     problem.message = format!("{}: {}", path.display(), problem.message);

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 /// `rest` behind `first`; `rest` itself where nothing was read.
-pub(super) fn behind(first: Bytes, rest: Body) -> Body {
+pub fn behind(first: Bytes, rest: Body) -> Body {
     if first.is_empty() {
         return rest;
     }

@@ -122,14 +122,7 @@ impl Decoder {
         if self.failed {
             return;
         }
-        if self.chunk.is_empty() {
-            self.chunk = chunk;
-        } else {
-            let mut joined = BytesMut::with_capacity(self.chunk.len() + chunk.len());
-            joined.extend_from_slice(&self.chunk);
-            joined.extend_from_slice(&chunk);
-            self.chunk = joined.freeze();
-        }
+        super::join(&mut self.chunk, chunk);
     }
 
     /// The next whole message; `None` until more bytes come.

@@ -26,13 +26,7 @@ impl Decoder {
 
     /// Takes the next chunk; drain [`Self::next_event`] first, else the unread rest has to be copied.
     pub fn push(&mut self, chunk: Bytes) {
-        if self.chunk.is_empty() {
-            self.chunk = chunk;
-        } else {
-            let mut joined = BytesMut::from(self.chunk.as_ref());
-            joined.extend_from_slice(&chunk);
-            self.chunk = joined.freeze();
-        }
+        super::join(&mut self.chunk, chunk);
     }
 
     /// The next complete line; `None` until more bytes come.

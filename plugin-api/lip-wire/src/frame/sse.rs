@@ -106,14 +106,7 @@ impl Decoder {
     /// Takes the next chunk. Drain [`Self::next_event`] before the next one: a chunk that is pushed onto an
     /// unread rest has to be copied behind it.
     pub fn push(&mut self, chunk: Bytes) {
-        if self.chunk.is_empty() {
-            self.chunk = chunk;
-        } else {
-            let mut joined = BytesMut::with_capacity(self.chunk.len() + chunk.len());
-            joined.extend_from_slice(&self.chunk);
-            joined.extend_from_slice(&chunk);
-            self.chunk = joined.freeze();
-        }
+        super::join(&mut self.chunk, chunk);
     }
 
     /// The next complete event; `None` until more bytes come.

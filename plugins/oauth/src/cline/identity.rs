@@ -3,10 +3,9 @@
 //! Source: github.com/cline/cline (core/auth of the SDK).
 use super::file::{bare, end_of};
 use crate::options;
-use lip_plugin::login::{self, Pace, Show, poll_device};
+use lip_plugin::login::{self, DEVICE_GRANT, Pace, Show, poll_device};
 use lip_plugin::{Account, Create, Ctx, Error, HttpRequest, Login, Result, Value, json};
 
-const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 const WORKOS: &str = "https://api.workos.com";
 const CODE_MS: u64 = 300_000;
 const INTERVAL_MS: u64 = 5_000;

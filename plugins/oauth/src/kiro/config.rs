@@ -47,7 +47,7 @@ impl Kiro {
 }
 
 fn ms(with: &Create<'_>, key: &str) -> Result<Option<u64>> {
-    Ok(with.number(key, SECONDS_MAX)?.map(|seconds| (seconds * 1000.0) as u64))
+    with.seconds_ms(key, SECONDS_MAX)
 }
 
 fn monthly(with: &Create<'_>) -> Result<Monthly> {
@@ -70,13 +70,7 @@ fn monthly(with: &Create<'_>) -> Result<Monthly> {
 fn accounts(with: &Create<'_>) -> Result<Accounts> {
     let mut accounts = Accounts::default();
     accounts.logins = [login::DEVICE, login::SOCIAL, login::API_KEY].map(str::to_owned).to_vec();
-    let only = with.strings("accounts")?;
-    let names = only
-        .iter()
-        .flat_map(|text| text.split(','))
-        .map(str::trim)
-        .filter(|name| !name.is_empty() && *name != "all");
-    accounts.only = names.map(str::to_owned).collect();
+    accounts.only = with.account_names()?;
     let strategy = with.string("selection_strategy")?.filter(|word| !word.is_empty());
     let strategy = strategy.unwrap_or_else(|| "first-available".to_owned());
     if !STRATEGIES.contains(&&*strategy) {

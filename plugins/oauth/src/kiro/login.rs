@@ -4,7 +4,7 @@ use super::Kiro;
 use super::identity::{Kind, key};
 use super::place::is_region;
 use super::renew::{take, told};
-use lip_plugin::login::{self, Pace, Show};
+use lip_plugin::login::{self, DEVICE_GRANT, Pace, Show};
 use lip_plugin::{Account, Ctx, Error, Login, Result, Value, json};
 
 pub(crate) const DEVICE: &str = "device";
@@ -15,7 +15,6 @@ pub(crate) const API_KEY: &str = "api-key";
 pub(crate) const BUILDER_ID: &str = "https://view.awsapps.com/start";
 const SCOPES: [&str; 3] =
     ["codewhisperer:completions", "codewhisperer:analysis", "codewhisperer:conversations"];
-const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 /// Kiro's service knows its clients by name.
 const SOCIAL_CLIENT: &str = "kiro-cli";
 /// What a social token lives where nobody says: 8 hours.

@@ -2,13 +2,12 @@
 //!
 //! Source: github.com/QwenLM/qwen-code, packages/core/src/qwen/qwenOAuth2.ts.
 use crate::options;
-use lip_plugin::login::{self, Pace, Show, poll_device};
+use lip_plugin::login::{self, DEVICE_GRANT, Pace, Show, poll_device};
 use lip_plugin::{Account, Create, Ctx, Error, HttpRequest, Login, Result, Value};
 
 /// Public: it stands in every Qwen Code, and has no secret.
 const CLIENT_ID: &str = "f0304373b74a44d2b584a3fb70ca9e56";
 const SCOPE: &str = "openid profile email model.completion";
-const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 const INTERVAL_MS: f64 = 2_000.0;
 const INTERVAL_MS_MAX: f64 = 60_000.0;
 const CODE_MS: u64 = 900_000;
