@@ -4,10 +4,9 @@ use std::{fmt, time::Duration};
 use serde_json::{Map, Value as Json};
 
 use crate::{
-    choices::Isolation,
     numbers::{Bool, Seconds},
     problem::{Problem, Source},
-    row::{Status, settings},
+    row::settings,
     schema,
     secrets::{ApiKey, Key, Keys},
     texts::{Opt, Text, Texts, Url},
@@ -56,10 +55,6 @@ settings! {
     user_agent: Opt<Text> as Option<&str> = None,
         { key: "identity.user_agent", aliases: &["identity.user_agent.override_value"], example: "\"my-team/1.0\"",
           default_words: "the global `identity.user_agent`" }
-
-    /// Where the connector runs: `inproc`, or `child` for a supervised process of its own.
-    isolation: Isolation as Isolation = Isolation::Inproc,
-        { key: "isolation", status: Status::Later("W7") }
 }
 
 /// A configured backend. `Debug` prints the names of the extra fields only.

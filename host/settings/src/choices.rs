@@ -95,12 +95,25 @@ choice! {
 }
 
 choice! {
-    /// Where a connector runs.
+    /// Where libraries run.
     Isolation:
+    /// In the host's process; in multi-user mode, those that did not come with the program in processes of their own.
+    Auto = "auto",
     /// In the host's process.
     Inproc = "inproc",
     /// In a supervised process of its own.
     Child = "child",
+}
+
+choice! {
+    /// Whether libraries must be those that the lock file knows.
+    PluginLock:
+    /// In single-user mode new ones are added and changed ones refused; in multi-user mode both are refused.
+    Auto = "auto",
+    /// New and changed ones are refused.
+    Require = "require",
+    /// The lock file is neither read nor written.
+    Off = "off",
 }
 
 choice! {

@@ -7,6 +7,7 @@ use crate::{
     backends::Backend,
     env::Env,
     instances,
+    libraries::{self, Library},
     problem::{Problems, Severity, Source},
     python,
     read::{Raw, Reader, quote},
@@ -70,15 +71,22 @@ impl Walk<'_> {
     }
 }
 
-/// Applies a file to `values` and gives its backends in the order of the file. `for_connectors` gets what stands under
-/// `backends` for them.
+/// The tables of a file that have names of their user's choice.
+#[derive(Default)]
+pub(crate) struct Named {
+    /// In the order of the file.
+    pub(crate) backends: Vec<Backend>,
+    pub(crate) libraries: Vec<Library>,
+}
+
+/// Applies a file to `values` and gives its named tables. `for_connectors` gets what stands under `backends` for them.
 pub(crate) fn apply(
     file: &File<'_>,
     values: &mut Values,
     env: &Env,
     problems: &mut Problems,
     for_connectors: &mut Map<String, Json>,
-) -> Vec<Backend> {
+) -> Named {
     // A hundred times the largest configuration that anyone writes by hand.
     const TEXT_BYTES_MAX: usize = 4 << 20;
     let mut walk = Walk { file: Arc::from(file.name), env, problems, for_connectors };
@@ -86,7 +94,7 @@ pub(crate) fn apply(
     let text = file.text.strip_prefix('\u{feff}').unwrap_or(file.text);
     if text.len() > TEXT_BYTES_MAX {
         walk.error(top, "", "the file is larger than 4 MiB", None);
-        return Vec::new();
+        return Named::default();
     }
     let parsed = match file.format {
         Format::Toml => crate::toml_tree::parse(text),
@@ -98,29 +106,32 @@ pub(crate) fn apply(
             for (at, message) in errors {
                 walk.error(at, "", &message, None);
             }
-            return Vec::new();
+            return Named::default();
         }
     };
     match root.value {
-        Value::Null => Vec::new(),
+        Value::Null => Named::default(),
         Value::Map(entries) => {
             let foreign = python::KNOWN.iter().map(|(known, _)| *known).collect();
             let mut section =
                 Section { table: TABLE, foreign, values, base: String::new(), seen: BTreeMap::new() };
-            let mut backends = Vec::new();
+            let mut named = Named::default();
             for entry in &entries {
                 if entry.key == "backends" {
-                    backends = instances::read(entry, &mut section, &mut walk);
+                    named.backends = instances::read(entry, &mut section, &mut walk);
                 } else {
-                    let unknown = section.entry(&entry.key, entry, &mut walk);
+                    let mut unknown = section.entry(&entry.key, entry, &mut walk);
+                    for (_, entry) in unknown.extract_if(.., |(path, _)| path == libraries::BASE) {
+                        named.libraries.append(&mut libraries::read(entry, &mut walk));
+                    }
                     report_unknown(&unknown, &mut walk);
                 }
             }
-            backends
+            named
         }
         Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Text(_) | Value::List(_) => {
             walk.error(root.at, "", "the file is not a table of settings", None);
-            Vec::new()
+            Named::default()
         }
     }
 }
@@ -223,7 +234,7 @@ pub(crate) fn report_unknown(unknown: &[(String, &Entry)], walk: &mut Walk<'_>) 
             }
             None => {
                 let known = TABLE.iter().filter(|row| row.setting.in_file).map(|row| row.setting.key);
-                let hint = suggestion(path, known.chain(["backends"]));
+                let hint = suggestion(path, known.chain(["backends", libraries::BASE]));
                 let hint = hint.map(|key| format!("did you mean {key}?"));
                 let hint = hint.or_else(|| Some("lip config show lists every setting".to_owned()));
                 walk.error(entry.at, "", &format!("unknown setting {}", quote(path)), hint);

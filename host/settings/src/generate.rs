@@ -9,6 +9,7 @@ pub use reference::reference;
 
 use crate::{
     backends::{BACKEND_TABLE, BackendValues},
+    libraries::{LIBRARY_TABLE, LibraryValues},
     row::{Setting, Shape},
     table::{TABLE, Values},
 };
@@ -83,6 +84,11 @@ impl Line {
 fn lines() -> Vec<Line> {
     let defaults = Values::default();
     TABLE.iter().map(|row| Line { setting: &row.setting, default: (row.show)(&defaults).0 }).collect()
+}
+
+fn library_lines() -> Vec<Line> {
+    let defaults = LibraryValues::default();
+    LIBRARY_TABLE.iter().map(|row| Line { setting: &row.setting, default: (row.show)(&defaults).0 }).collect()
 }
 
 fn backend_lines() -> Vec<Line> {

@@ -126,6 +126,12 @@ fn free_field(base: &str, path: &str, field: &Entry, walk: &mut Walk<'_>, extra:
         walk.warn(field.at, &format!("{base}.{path}"), message, None);
         return;
     }
+    if path == "isolation" {
+        let message = "is a setting of libraries, not of backends; it is ignored";
+        let hint = "set plugins.isolation, or plugins.library.<name>.isolation".to_owned();
+        walk.warn(field.at, &format!("{base}.{path}"), message, Some(hint));
+        return;
+    }
     if path == "extra" {
         for inner in entries_of(&field.node, &format!("{base}.extra"), walk).unwrap_or_default() {
             put(base, &inner.key, inner, walk, extra);

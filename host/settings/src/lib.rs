@@ -18,7 +18,9 @@ mod cli;
 mod env;
 mod file;
 pub mod generate;
+mod hosts;
 mod instances;
+mod libraries;
 mod numbers;
 mod problem;
 mod python;
@@ -36,10 +38,11 @@ mod tree;
 mod yaml_tree;
 
 pub use backends::{Backend, BackendValues};
-pub use choices::{AccessMode, AgentPermissions, Isolation, LogFormat, LogLevel};
+pub use choices::{AccessMode, AgentPermissions, Isolation, LogFormat, LogLevel, PluginLock};
 pub use cli::{CliOverrides, clap_args, overrides};
 pub use env::{Env, api_keys_from_env};
 pub use file::{File, Format};
+pub use libraries::{Library, LibraryValues, plain_name};
 pub use problem::{Problem, Refused, Severity, Source};
 pub use resolve::{Resolved, Row, config_path, resolve};
 pub use routes::{FailoverRoute, ModelAlias};
@@ -57,4 +60,9 @@ pub fn all() -> impl Iterator<Item = &'static Setting> {
 /// Every known field of a backend, with keys below `backends.<name>`.
 pub fn all_of_backend() -> impl Iterator<Item = &'static Setting> {
     backends::BACKEND_TABLE.iter().map(|row| &row.setting)
+}
+
+/// Every field of a library's table, with keys below `plugins.library.<name>`.
+pub fn all_of_library() -> impl Iterator<Item = &'static Setting> {
+    libraries::LIBRARY_TABLE.iter().map(|row| &row.setting)
 }

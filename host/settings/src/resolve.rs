@@ -10,7 +10,8 @@ use crate::{
     choices::AccessMode,
     cli::CliOverrides,
     env::Env,
-    file::{File, warn_if_later},
+    file::{File, Named, warn_if_later},
+    libraries::{LIBRARY_TABLE, Library, LibraryValues},
     problem::{Problem, Problems, Refused, Severity, Source},
     read::{Raw, Reader},
     secrets::ApiKey,
@@ -23,6 +24,7 @@ use crate::{
 pub struct Resolved {
     values: Values,
     backends: Vec<Backend>,
+    libraries: Vec<Library>,
     for_connectors: Map<String, Json>,
     warnings: Vec<Problem>,
 }
@@ -52,6 +54,17 @@ impl Resolved {
         &self.backends
     }
 
+    /// What is set for single libraries, in the order of the file.
+    pub fn libraries(&self) -> &[Library] {
+        &self.libraries
+    }
+
+    /// What is set for the library `file_name`, such as `liblip_acme.so`; the defaults where nothing is.
+    pub fn library(&self, file_name: &str) -> LibraryValues {
+        let found = self.libraries.iter().find(|library| library.is_of(file_name));
+        found.map(|library| library.values.clone()).unwrap_or_default()
+    }
+
     /// Fields that the file keeps directly under `backends`, for the connectors whose manifest names them.
     pub const fn for_connectors(&self) -> &Map<String, Json> {
         &self.for_connectors
@@ -79,12 +92,21 @@ impl Resolved {
         TABLE.iter().find(|row| row.setting.key == key).map(|row| (row.show)(&self.values).1)
     }
 
-    /// Every setting with value and source, then the fields of each backend that are set.
+    /// Every setting with value and source, then the fields of each library and backend that are set.
     pub fn explain(&self) -> Vec<Row> {
         let mut rows: Vec<Row> = Vec::new();
         for row in TABLE {
             let (value, source) = (row.show)(&self.values);
             rows.push(Row { key: row.setting.key.to_owned(), value, source: source.clone() });
+        }
+        for library in &self.libraries {
+            for row in LIBRARY_TABLE {
+                let (value, source) = (row.show)(&library.values);
+                if *source != Source::Default {
+                    let key = format!("plugins.library.{}.{}", library.name, row.setting.key);
+                    rows.push(Row { key, value, source: source.clone() });
+                }
+            }
         }
         for backend in &self.backends {
             let key = |field: &str| format!("backends.{}.{field}", backend.name);
@@ -129,14 +151,14 @@ pub fn resolve(file: Option<&File<'_>>, env: &Env, cli: &CliOverrides) -> Result
     let mut values = Values::default();
     let mut for_connectors = Map::new();
     let apply = |file| crate::file::apply(file, &mut values, env, &mut problems, &mut for_connectors);
-    let backends = file.map(apply).unwrap_or_default();
+    let Named { backends, libraries } = file.map(apply).unwrap_or_default();
     apply_env(&mut values, env, &mut problems);
     apply_cli(&mut values, env, cli, &mut problems);
     check_access(&values, &mut problems);
     check_tls(&values, &mut problems);
     check_env_names(env, &mut problems);
     let warnings = problems.verdict()?;
-    Ok(Resolved { values, backends, for_connectors, warnings })
+    Ok(Resolved { values, backends, libraries, for_connectors, warnings })
 }
 
 fn apply_env(values: &mut Values, env: &Env, problems: &mut Problems) {

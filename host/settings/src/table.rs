@@ -5,7 +5,7 @@ use std::{
 };
 
 use crate::{
-    choices::{AccessMode, AgentPermissions, LogFormat, LogLevel, Mode},
+    choices::{AccessMode, AgentPermissions, Isolation, LogFormat, LogLevel, Mode, PluginLock},
     numbers::{Bool, Bytes, Port, Seconds, Whole},
     routes::{Aliases, FailoverRoute, ModelAlias, Routes},
     row::{
@@ -14,7 +14,7 @@ use crate::{
         settings,
     },
     secrets::{ApiKey, Keys},
-    texts::{Host, OnePath, Opt, Paths, Prefix, Text},
+    texts::{Host, OnePath, Opt, Paths, Prefix, Text, Texts},
 };
 
 const GIB: f64 = 1_073_741_824.0;
@@ -261,4 +261,33 @@ settings! {
     /// How long a turn waits for its agent while another turn has it, or while as many run as may.
     agent_queue_timeout: Seconds as Duration = Duration::from_secs(300),
         { key: "timeouts.agent_queue", unit: "seconds", range: Some((0.001, DAY_S)) }
+
+    /// Where libraries run: `inproc` in the host's process, `child` in supervised processes of their own, `auto` in the
+    /// host's process, but in multi-user mode each that did not come with the program in a process of its own.
+    plugins_isolation: Isolation as Isolation = Isolation::Auto,
+        { key: "plugins.isolation", flags: &[Flag::new("plugin-isolation", Value)], env: &["LIP_PLUGIN_ISOLATION"] }
+
+    /// Whether libraries must be those of the lock file: `require` refuses new and changed ones, `off` knows no lock file,
+    /// `auto` adds new ones and refuses changed ones, and in multi-user mode is `require`. Libraries that came with the
+    /// program are trusted by their place, but with `require`.
+    plugins_lock: PluginLock as PluginLock = PluginLock::Auto,
+        { key: "plugins.lock", flags: &[Flag::new("plugin-lock", Value)], env: &["LIP_PLUGIN_LOCK"] }
+
+    /// The file with the SHA-256 of every library that is trusted. `lip plugin lock` writes it.
+    plugins_lock_file: Opt<OnePath> as Option<&Path> = None,
+        { key: "plugins.lock_file", example: "\"plugins.lock\"",
+          default_words: "`lip/plugins.lock` in the user's configuration directory" }
+
+    /// Whether each library needs a signature beside it (`FILE.minisig`) by one of `plugins.trusted_keys`. Libraries that
+    /// came with the program need none.
+    plugins_require_signature: Bool as bool = false,
+        { key: "plugins.require_signature" }
+
+    /// The minisign public keys whose signatures count: each the key itself, or the path of a `.pub` file.
+    plugins_trusted_keys: Texts as &[String] = Vec::new(),
+        { key: "plugins.trusted_keys", example: "[\"acme.pub\"]" }
+
+    /// Whether the folders of libraries are looked at every two seconds, and what changed is loaded while the host runs.
+    plugins_watch: Bool as bool = false,
+        { key: "plugins.watch", flags: &[Flag::new("plugin-watch", MaybeBool)], env: &["LIP_PLUGIN_WATCH"] }
 }

@@ -1,7 +1,7 @@
 //! The `backends` table: order, names, nesting, keys, and what goes to the connector.
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic, also in its helpers")]
 
-use settings::{Backend, CliOverrides, Env, File, Format, Isolation, Resolved, resolve};
+use settings::{Backend, CliOverrides, Env, File, Format, Resolved, resolve};
 
 fn load(name: &str, text: &str, env: &[(&str, &str)]) -> Result<Resolved, String> {
     let file = File { name, format: Format::of(name), text };
@@ -84,10 +84,7 @@ fn every_field_is_typed() {
         (values.models(), values.plugin()),
         (&["m1".to_owned(), "m2".to_owned()][..], Some("liblip_x.so"))
     );
-    assert_eq!(
-        (values.enabled(), values.user_agent(), values.isolation()),
-        (false, Some("me/1"), Isolation::Inproc)
-    );
+    assert_eq!((values.enabled(), values.user_agent()), (false, Some("me/1")));
     assert_eq!(
         serde_json::to_value(backend.extra()).unwrap(),
         serde_json::json!({ "protocol": "openai", "num_ctx": 4096, "routing_cost": 2.5, "list": [1, null] })

@@ -1,5 +1,5 @@
 //! The configuration file with every key commented.
-use super::{Line, backend_lines, doc, lines, sections, split_key};
+use super::{Line, backend_lines, doc, library_lines, lines, sections, split_key};
 use crate::row::Status;
 
 const WIDTH: usize = 100;
@@ -9,6 +9,11 @@ const HEAD: &str = "\
 # `lip config show` tells every value and where it came from.
 # Command line > environment > this file > default, for each setting.
 # Generated from the table of settings; do not edit this copy.
+";
+const LIBRARIES: &str = "
+# Single libraries, by the name of their file, with or without `lib` and suffix:
+#   [plugins.library.\"liblip_acme.so\"]
+#[plugins.library.lip_acme]
 ";
 const BACKENDS: &str = "
 # Backends, in the order of preference. The name is the backend id, or the id, a dot and a name of yours:
@@ -32,12 +37,14 @@ pub fn config_toml() -> String {
             out.push_str(&format!("#{} = {}\n", split_key(line.setting.key).1, line.toml()));
         }
     }
-    out.push_str(BACKENDS);
-    for line in backend_lines() {
-        out.push('\n');
-        comment(&mut out, &doc(line.setting));
-        comment(&mut out, &facts(&line, false));
-        out.push_str(&format!("#{} = {}\n", line.setting.key, line.toml()));
+    for (head, members) in [(LIBRARIES, library_lines()), (BACKENDS, backend_lines())] {
+        out.push_str(head);
+        for line in members {
+            out.push('\n');
+            comment(&mut out, &doc(line.setting));
+            comment(&mut out, &facts(&line, false));
+            out.push_str(&format!("#{} = {}\n", line.setting.key, line.toml()));
+        }
     }
     out
 }

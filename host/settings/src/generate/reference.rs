@@ -1,5 +1,5 @@
 //! The reference page of all settings.
-use super::{Line, backend_lines, doc, lines, sections};
+use super::{Line, backend_lines, doc, library_lines, lines, sections};
 use crate::row::{Status, Takes};
 
 const HEAD: &str = "\
@@ -15,6 +15,12 @@ tells everything that is wrong, with its place and a remedy.
 - Every setting has a variable `LIP_…` made from its key; more names are listed. An empty variable counts as not set.
 - A secret is written literally or as `env:NAME`, which reads the variable `NAME`. No command prints secrets.
 - Seconds may have decimals. Bytes are a whole number, or a text such as `\"100MiB\"`.
+";
+const LIBRARIES: &str = "
+## `plugins.library.<name>`
+
+A table for a single library. The name is that of its file, as it stands (`[plugins.library.\"liblip_acme.so\"]`) or
+without `lib` and suffix (`[plugins.library.lip_acme]`).
 ";
 const BACKENDS: &str = "
 ## `backends.<name>`
@@ -33,6 +39,8 @@ pub fn reference() -> String {
         out.push_str(&format!("\n## {title}\n"));
         members.iter().for_each(|line| block(&mut out, line, true));
     }
+    out.push_str(LIBRARIES);
+    library_lines().iter().for_each(|line| block(&mut out, line, false));
     out.push_str(BACKENDS);
     backend_lines().iter().for_each(|line| block(&mut out, line, false));
     out
