@@ -65,6 +65,12 @@ fn as_json(outcome: &Outcome) -> Value {
             "connectors": ids(plugin),
             "warnings": plugin.warnings().iter().map(ToString::to_string).collect::<Vec<_>>(),
         }),
+        Outcome::Kept(kept) => json!({
+            "state": "kept",
+            "path": kept.refused.path,
+            "code": kept.refused.reason.code(),
+            "sentence": kept.to_string(),
+        }),
         Outcome::Refused(refused) => json!({
             "state": "refused",
             "path": refused.path,

@@ -1,18 +1,20 @@
 //! Turns plugin directories into loaded and refused files. Fails open: no file spoils another, no error ends the host.
+use crate::generations::{Generations, Next, warning};
 use crate::object::{self, Platform};
+use crate::outcome::{Discovery, Note};
 use crate::plugin::Plugin;
-use crate::refusal::{Refusal, Refused, Warning};
+use crate::refusal::{Refusal, Warning};
 use crate::store::{Store, sha256};
 use crate::sys::LIBRARY_SUFFIX;
 use crate::{Prober, file, library, stamp};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::{fmt, fs, io, thread};
+use std::{fs, io, thread};
 
 /// Files that are looked at per directory.
-const FILES_MAX: usize = 1024;
+pub(crate) const FILES_MAX: usize = 1024;
 /// Probe processes at one time.
 const PROBES_MAX: usize = 8;
 
@@ -36,82 +38,6 @@ pub struct Options {
     pub prober: Prober,
 }
 
-/// What became of one file.
-#[derive(Clone, Debug)]
-pub enum Outcome {
-    /// It is in use.
-    Loaded(Arc<Plugin>),
-    /// It is not, and this is why.
-    Refused(Refused),
-}
-
-impl Outcome {
-    /// The file as it was found.
-    pub fn path(&self) -> &Path {
-        match self {
-            Self::Loaded(plugin) => plugin.path(),
-            Self::Refused(refused) => &refused.path,
-        }
-    }
-}
-
-/// Something about a directory that its user should know. `Display` is one sentence.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Note {
-    /// There is no such directory.
-    Missing(PathBuf),
-    /// It cannot be listed.
-    Unlistable(PathBuf, String),
-    /// Only its first 1,024 libraries were looked at.
-    Crowded(PathBuf),
-}
-
-impl fmt::Display for Note {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Missing(dir) => write!(f, "plugin directory {} does not exist", dir.display()),
-            Self::Unlistable(dir, why) => {
-                write!(f, "plugin directory {} cannot be listed: {why}", dir.display())
-            }
-            Self::Crowded(dir) => {
-                write!(
-                    f,
-                    "plugin directory {} holds more than {FILES_MAX} libraries; the rest is ignored",
-                    dir.display()
-                )
-            }
-        }
-    }
-}
-
-/// Everything that was found, files in the order of directories and names.
-#[derive(Debug, Default)]
-pub struct Discovery {
-    /// One per file.
-    pub outcomes: Vec<Outcome>,
-    /// About directories.
-    pub notes: Vec<Note>,
-}
-
-impl Discovery {
-    /// The libraries in use.
-    pub fn plugins(&self) -> impl Iterator<Item = &Arc<Plugin>> {
-        self.outcomes.iter().filter_map(|outcome| match outcome {
-            Outcome::Loaded(plugin) => Some(plugin),
-            Outcome::Refused(_) => None,
-        })
-    }
-
-    /// The files that are not in use.
-    pub fn refused(&self) -> impl Iterator<Item = &Refused> {
-        self.outcomes.iter().filter_map(|outcome| match outcome {
-            Outcome::Loaded(_) => None,
-            Outcome::Refused(refused) => Some(refused),
-        })
-    }
-}
-
 /// A file whose bytes are sound and whose private copy is made.
 struct Candidate {
     path: PathBuf,
@@ -120,37 +46,65 @@ struct Candidate {
     warnings: Vec<Warning>,
 }
 
-/// Looks into `dirs`, in this order and not below them, for files with this platform's suffix of libraries, and loads what
-/// can be loaded. Blocks for as long as probe processes take; call it at start, not on a runtime's thread.
+/// As [`Generations::discover`], for a process that has loaded nothing yet.
 pub fn discover(dirs: &[PathBuf], with: &Options) -> Discovery {
-    let mut found = Discovery::default();
-    let mut paths = Vec::new();
-    let mut seen = Vec::new();
-    for dir in dirs {
-        // A directory that is named twice is one.
-        let canonical = dir.canonicalize().unwrap_or_else(|_| dir.clone());
-        if !seen.contains(&canonical) {
-            seen.push(canonical);
-            list(dir, &mut paths, &mut found.notes);
+    Generations::default().discover(dirs, with)
+}
+
+impl Generations {
+    /// Looks into `dirs`, in this order and not below them, for files with this platform's suffix of libraries, and loads what
+    /// can be loaded. What is loaded already is kept; a new content is loaded beside the old one, which stays in use where the
+    /// new one is refused. Blocks for as long as probe processes take: not for a runtime's thread.
+    pub fn discover(&mut self, dirs: &[PathBuf], with: &Options) -> Discovery {
+        let mut found = Discovery::default();
+        let mut paths = Vec::new();
+        let mut seen = Vec::new();
+        for dir in dirs {
+            // A directory that is named twice is one.
+            let canonical = dir.canonicalize().unwrap_or_else(|_| dir.clone());
+            if !seen.contains(&canonical) {
+                seen.push(canonical);
+                self.list(dir, &mut paths, &mut found.notes);
+            }
+        }
+        self.keep_only(&paths);
+        if paths.is_empty() {
+            return found;
+        }
+        let store = Store::open(&with.state_dir);
+        let examined: Vec<_> = paths.iter().map(|path| examine(path, with, &store)).collect();
+        if let Ok(store) = &store {
+            let verdicts = probe_all(&self.fresh(&examined), store, &with.prober);
+            store.prune();
+            let mut loading = Loading { known: self, store, verdicts, first_of: HashMap::new() };
+            loading.claim(&paths, &examined);
+            for (path, candidate) in paths.iter().zip(examined) {
+                let loaded = candidate.and_then(|candidate| loading.load(path, candidate));
+                found.outcomes.push(loading.known.settle(path, loaded));
+            }
+        } else {
+            let refused = paths.iter().zip(examined).filter_map(|(path, e)| Some((path, e.err()?)));
+            found.outcomes.extend(refused.map(|(path, reason)| self.settle(path, Err(reason))));
+        }
+        found
+    }
+
+    /// The libraries of `dir`. If it cannot be listed, those that are in use: nobody has taken them away.
+    fn list(&self, dir: &Path, paths: &mut Vec<PathBuf>, notes: &mut Vec<Note>) {
+        list(dir, paths, notes);
+        if let Some(Note::Unlistable(unlistable, _)) = notes.last()
+            && unlistable == dir
+        {
+            paths.extend(self.of_dir(dir).cloned());
         }
     }
-    if paths.is_empty() {
-        return found;
+
+    /// The contents that this process has not loaded, each once.
+    fn fresh(&self, examined: &[Result<Candidate, Refusal>]) -> Vec<String> {
+        let all = examined.iter().flatten().map(|candidate| &candidate.sha256);
+        let fresh = all.filter(|sha256| self.anywhere(sha256).is_none());
+        fresh.collect::<BTreeSet<_>>().into_iter().cloned().collect()
     }
-    let store = Store::open(&with.state_dir);
-    let examined: Vec<_> = paths.iter().map(|path| examine(path, with, &store)).collect();
-    if let Ok(store) = &store {
-        let verdicts = probe_all(&examined, store, &with.prober);
-        store.prune();
-        let mut first_of = HashMap::new();
-        for (path, candidate) in paths.iter().zip(examined) {
-            found.outcomes.push(load(path, candidate, store, &verdicts, &mut first_of));
-        }
-    } else {
-        let refused = paths.iter().zip(examined).filter_map(|(path, e)| Some(Refused::new(path, e.err()?)));
-        found.outcomes.extend(refused.map(Outcome::Refused));
-    }
-    found
 }
 
 fn list(dir: &Path, paths: &mut Vec<PathBuf>, notes: &mut Vec<Note>) {
@@ -185,19 +139,11 @@ fn examine(path: &Path, with: &Options, store: &Result<Store, Refusal>) -> Resul
     Ok(Candidate { path: path.to_owned(), sha256, stamp, warnings: content.warnings })
 }
 
-/// Probes each content that has no lasting verdict yet, several at a time.
-fn probe_all(
-    examined: &[Result<Candidate, Refusal>],
-    store: &Store,
-    prober: &Prober,
-) -> HashMap<String, Option<Refusal>> {
+/// Probes each of these contents that has no lasting verdict yet, several at a time.
+fn probe_all(contents: &[String], store: &Store, prober: &Prober) -> HashMap<String, Option<Refusal>> {
     let mut verdicts = HashMap::new();
     let mut open = Vec::new();
-    for candidate in examined.iter().flatten() {
-        let sha256 = &candidate.sha256;
-        if verdicts.contains_key(sha256) || open.contains(sha256) {
-            continue;
-        }
+    for sha256 in contents {
         match store.verdict(sha256) {
             Some(report) => drop(verdicts.insert(sha256.clone(), report.refusal)),
             None => open.push(sha256.clone()),
@@ -223,40 +169,75 @@ fn probe_all(
     verdicts
 }
 
-fn load(
-    path: &Path,
-    candidate: Result<Candidate, Refusal>,
-    store: &Store,
-    verdicts: &HashMap<String, Option<Refusal>>,
-    first_of: &mut HashMap<String, Outcome>,
-) -> Outcome {
-    let candidate = match candidate {
-        Ok(candidate) => candidate,
-        Err(reason) => return Outcome::Refused(Refused::new(path, reason)),
-    };
-    if let Some(first) = first_of.get(&candidate.sha256) {
-        let reason = match first {
-            Outcome::Loaded(plugin) => Refusal::Duplicate { first: plugin.path().to_owned() },
-            Outcome::Refused(refused) => refused.reason.clone(),
-        };
-        return Outcome::Refused(Refused::new(path, reason));
-    }
-    let sha256 = candidate.sha256.clone();
-    let verdict = verdicts.get(&sha256).cloned();
-    let verdict = verdict.unwrap_or_else(|| Some(Refusal::NotProbed { why: "no verdict".to_owned() }));
-    let loaded = match verdict {
-        None => library::load(&store.copy_of(&sha256)),
-        Some(reason) => Err(reason),
-    };
-    let outcome = match loaded {
-        Ok(loaded) => {
-            let Candidate { path, sha256, stamp, warnings } = candidate;
-            Outcome::Loaded(Arc::new(Plugin::new(path, sha256, stamp, warnings, loaded)))
+/// One discovery, once its files are read and its new contents are probed.
+struct Loading<'a> {
+    known: &'a mut Generations,
+    store: &'a Store,
+    verdicts: HashMap<String, Option<Refusal>>,
+    /// The file that has a content, or why nobody has it.
+    first_of: HashMap<String, Result<PathBuf, Refusal>>,
+}
+
+impl Loading<'_> {
+    /// Files that are as they were come before others of the same content.
+    fn claim(&mut self, paths: &[PathBuf], examined: &[Result<Candidate, Refusal>]) {
+        for (path, candidate) in paths.iter().zip(examined) {
+            if let (Ok(candidate), Some(plugin)) = (candidate, self.known.in_use(path))
+                && candidate.sha256 == plugin.sha256()
+            {
+                self.first_of.insert(candidate.sha256.clone(), Ok(path.clone()));
+            }
         }
-        Err(reason) => Outcome::Refused(Refused::new(path, reason)),
-    };
-    first_of.insert(sha256, outcome.clone());
-    outcome
+    }
+
+    fn load(&mut self, path: &Path, candidate: Candidate) -> Result<Arc<Plugin>, Refusal> {
+        let sha256 = candidate.sha256.clone();
+        match self.first_of.get(&sha256) {
+            Some(Ok(first)) if first != path => return Err(Refusal::Duplicate { first: first.clone() }),
+            Some(Err(reason)) => return Err(reason.clone()),
+            Some(Ok(_)) | None => {}
+        }
+        let (number, retired) = match self.known.next(path, &sha256) {
+            // Another file of the same content may have room for it.
+            Next::Refuse(reason) => return Err(reason),
+            Next::Here(plugin) => {
+                self.first_of.insert(sha256, Ok(path.to_owned()));
+                return Ok(plugin);
+            }
+            Next::Load { number, retired } => (number, retired),
+        };
+        let loaded = self.plugin(candidate, number, retired);
+        let first = loaded.as_ref().map(|_| path.to_owned()).map_err(Clone::clone);
+        self.first_of.insert(sha256, first);
+        loaded
+    }
+
+    /// The content as the generation `number` of its file.
+    fn plugin(
+        &mut self,
+        candidate: Candidate,
+        number: usize,
+        retired: usize,
+    ) -> Result<Arc<Plugin>, Refusal> {
+        let Candidate { path, sha256, stamp, warnings } = candidate;
+        if let Some(plugin) = self.known.anywhere(&sha256) {
+            let plugin = Arc::new(plugin.at(path.clone(), warnings).numbered(number, None));
+            self.known.borrowed(&path, &sha256, &plugin);
+            return Ok(plugin);
+        }
+        match self.verdicts.get(&sha256) {
+            Some(None) => {}
+            Some(Some(reason)) => return Err(reason.clone()),
+            None => return Err(Refusal::NotProbed { why: "no verdict".to_owned() }),
+        }
+        let loaded = library::load(&self.store.copy_of(&sha256));
+        let plugin = loaded.map(|loaded| {
+            let plugin = Plugin::new(path.clone(), sha256.clone(), stamp, warnings, loaded);
+            Arc::new(plugin.numbered(number, warning(retired)))
+        });
+        self.known.mapped(&path, &sha256, plugin.as_ref().ok());
+        plugin
+    }
 }
 
 #[cfg(test)]

@@ -2,15 +2,17 @@
 //!
 //! The way of a file: [`discover`] lists it, [`file`] reads it once, [`object`] and [`stamp`] judge its bytes, [`store`]
 //! keeps a private copy, [`probe`] loads that copy in a child process, [`library`] maps it here, [`manifest`] reads what it
-//! offers. [`registry`] then says which library owns which connector, and [`plugin`] makes instances.
+//! offers; [`generations`] remembers all that was loaded. [`registry`] then says which library owns which connector, and [`plugin`] makes instances.
 pub mod discover;
 mod error_in_200;
 mod file;
+mod generations;
 mod host_fns;
 pub mod layout;
 mod library;
 pub mod manifest;
 mod object;
+mod outcome;
 mod passages;
 pub mod plugin;
 pub mod probe;
@@ -21,9 +23,11 @@ mod stamp;
 mod store;
 mod sys;
 
-pub use discover::{Discovery, Note, Options, Outcome, Writable, discover};
+pub use discover::{Options, Writable, discover};
 pub use error_in_200::{ErrorIn200, FoundError};
+pub use generations::{Generations, RETIRED_MAX, RETIRED_WARNED};
 pub use manifest::{Auth, ConnectorManifest, Manifest, ModelHint};
+pub use outcome::{Discovery, Kept, Note, Outcome};
 pub use passages::Passage;
 pub use plugin::{Instance, Plugin};
 pub use probe::Prober;

@@ -14,6 +14,7 @@ use std::sync::Arc;
 /// A library in use. It stays mapped until the process ends.
 pub struct Plugin {
     path: PathBuf,
+    generation: usize,
     sha256: String,
     stamp: String,
     warnings: Vec<Warning>,
@@ -36,12 +37,31 @@ impl Plugin {
         loaded: Loaded,
     ) -> Self {
         let Loaded { module, manifest } = loaded;
-        Self { path, sha256, stamp, warnings, manifest, module }
+        Self { path, generation: 1, sha256, stamp, warnings, manifest, module }
+    }
+
+    /// The same as the generation `number` of its file.
+    pub(crate) fn numbered(mut self, number: usize, warning: Option<Warning>) -> Self {
+        self.generation = number;
+        self.warnings.extend(warning);
+        self
+    }
+
+    /// The same code for another file of the same content.
+    pub(crate) fn at(&self, path: PathBuf, warnings: Vec<Warning>) -> Self {
+        let (sha256, stamp) = (self.sha256.clone(), self.stamp.clone());
+        let (manifest, module) = (self.manifest.clone(), self.module);
+        Self { path, generation: 1, sha256, stamp, warnings, manifest, module }
     }
 
     /// The file as it was found. What is mapped is a private copy.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Which content of its file it is, counted from 1 on since this process began.
+    pub const fn generation(&self) -> usize {
+        self.generation
     }
 
     /// SHA-256 of the file, 64 hexadecimal digits.

@@ -1,4 +1,5 @@
 //! Why a file is no plugin: each reason has a stable code, one sentence and a remedy.
+use crate::generations::RETIRED_MAX;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -105,6 +106,12 @@ pub enum Refusal {
         /// The file that was loaded.
         first: PathBuf,
     },
+    /// More of its contents than may stay in one process.
+    #[error("{n} contents of it are in this process already, which can give none of them back")]
+    TooManyGenerations {
+        /// How many.
+        n: usize,
+    },
     /// The private copy cannot be made.
     #[error("no private copy could be made in {}: {why}", .dir.display())]
     NotCopied {
@@ -193,6 +200,7 @@ impl Refusal {
             Self::OtherAbi { .. } => "take a newer build of it, or rebuild it with the current lip-plugin",
             Self::PanicAbort => "rebuild it with panic = \"unwind\"",
             Self::Duplicate { .. } => "remove one of the two",
+            Self::TooManyGenerations { .. } => "restart LIP, or run it with isolation = \"child\"",
             Self::NotCopied { .. } => {
                 "make the state directory private, writable and executable, or name another"
             }
@@ -228,6 +236,7 @@ impl Refusal {
             Self::OtherAbi { .. } => "other-abi",
             Self::PanicAbort => "panic-abort",
             Self::Duplicate { .. } => "duplicate",
+            Self::TooManyGenerations { .. } => "too-many-generations",
             Self::NotCopied { .. } => "not-copied",
             Self::Deadly { .. } => "deadly",
             Self::Endless { .. } => "endless",
@@ -279,13 +288,29 @@ pub enum Warning {
         /// Permission bits.
         mode: u32,
     },
+    /// Many of its older contents stay in this process.
+    ManyGenerations {
+        /// How many.
+        retired: usize,
+    },
 }
 
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::WorldWritable { what, mode } = self;
-        let reason = Refusal::WorldWritable { what: what.clone(), mode: *mode };
-        write!(f, "{reason}; take the right away (chmod o-w)")
+        match self {
+            Self::WorldWritable { what, mode } => {
+                let reason = Refusal::WorldWritable { what: what.clone(), mode: *mode };
+                write!(f, "{reason}; take the right away (chmod o-w)")
+            }
+            Self::ManyGenerations { retired } => {
+                write!(
+                    f,
+                    "{retired} older generations of it stay in this process, which can give none of them back; "
+                )?;
+                write!(f, "at {RETIRED_MAX} it is replaced no more: ")?;
+                f.write_str(Refusal::TooManyGenerations { n: *retired }.remedy())
+            }
+        }
     }
 }
 
