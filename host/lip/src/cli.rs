@@ -1,5 +1,5 @@
 //! The command line.
-use crate::{accounts, config, conform, inspect, list, model_lists, out, plugins, serve, test_plugin};
+use crate::{accounts, config, conform, list, model_lists, out, plugin, serve};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use clap_complete::Shell;
 
@@ -10,23 +10,7 @@ pub(crate) fn command() -> Command {
         .version(env!("CARGO_PKG_VERSION"))
         .after_help("Without a subcommand LIP serves. Every setting: lip config show")
         .subcommand(Command::new("serve").about("Serve clients (the default)"))
-        .subcommand(
-            Command::new("plugin")
-                .about("Connector libraries")
-                .subcommand_required(true)
-                .arg_required_else_help(true)
-                .subcommand(Command::new("list").about("List loaded and refused libraries").arg(json_flag()))
-                .subcommand(test_plugin::command())
-                .subcommand(
-                    Command::new("inspect")
-                        .about("Show what connectors say of themselves")
-                        .arg(json_flag())
-                        .arg(
-                            Arg::new("which")
-                                .help("A backend id, or a library's file name or path; all if left out"),
-                        ),
-                ),
-        )
+        .subcommand(plugin::command())
         .subcommand(Command::new("backends").about("List backends and what they lack").arg(json_flag()))
         .subcommand(
             Command::new("models")
@@ -65,7 +49,7 @@ fn refresh_flag() -> Arg {
         .help("Ask every backend, also those that were asked a moment ago")
 }
 
-fn json_flag() -> Arg {
+pub(crate) fn json_flag() -> Arg {
     Arg::new("json").long("json").action(ArgAction::SetTrue).help("Print JSON")
 }
 
@@ -84,12 +68,7 @@ pub(crate) fn run(matches: ArgMatches) -> Result<(), String> {
         Some(("logout", own)) => accounts::logout(own),
         Some(("acp", own)) => crate::acp::run(own),
         Some(("agents", own)) => crate::agents::run(own),
-        Some(("plugin", own)) => match own.subcommand() {
-            Some(("list", own)) => plugins::list(own),
-            Some(("inspect", own)) => inspect::run(own),
-            Some(("test", own)) => test_plugin::run(own),
-            _ => Err("unknown subcommand of plugin".to_owned()),
-        },
+        Some(("plugin", own)) => plugin::run(own),
         Some(("route", own)) => match own.subcommand() {
             Some(("explain", own)) => crate::route::explain(own),
             _ => Err("unknown subcommand of route".to_owned()),

@@ -9,20 +9,18 @@ mod config;
 mod conform;
 mod desk;
 mod dirs;
-mod inspect;
 mod list;
 mod log;
 mod model_lists;
 mod operate;
 mod out;
-mod plugins;
+mod plugin;
 mod profiles;
 mod route;
 mod rules;
 mod serve;
 mod setup;
 mod summary;
-mod test_plugin;
 
 use std::process::ExitCode;
 

@@ -45,7 +45,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), String> {
         None => setup::setup(matches)?,
     };
     let is_meant =
-        |plugin: &&Arc<Plugin>| which.is_none_or(|which| crate::inspect::is_library(plugin, which));
+        |plugin: &&Arc<Plugin>| which.is_none_or(|which| super::inspect::is_library(plugin, which));
     let chosen: Vec<&Arc<Plugin>> = found.discovery.plugins().filter(is_meant).collect();
     if let (true, Some(which)) = (chosen.is_empty(), which) {
         let refused = found.discovery.refused().find(|refused| refused.path == Path::new(which));

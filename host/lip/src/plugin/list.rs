@@ -1,14 +1,19 @@
 //! `lip plugin list`.
-use crate::{out, setup};
-use clap::ArgMatches;
+use crate::{cli, out, setup};
+use clap::{ArgMatches, Command};
 use loader::{Outcome, Plugin};
 use serde_json::{Value, json};
+
+/// The subcommand's arguments.
+pub(crate) fn command() -> Command {
+    Command::new("list").about("List loaded and refused libraries").arg(cli::json_flag())
+}
 
 /// Lists loaded and refused libraries, and ids that more than one claims.
 ///
 /// # Errors
 /// An error of the configuration.
-pub(crate) fn list(matches: &ArgMatches) -> Result<(), String> {
+pub(crate) fn run(matches: &ArgMatches) -> Result<(), String> {
     let found = setup::setup(matches)?;
     if matches.get_flag("json") {
         let plugins: Vec<Value> = found.discovery.outcomes.iter().map(as_json).collect();

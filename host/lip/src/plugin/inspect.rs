@@ -1,9 +1,17 @@
 //! `lip plugin inspect`: what connectors say of themselves.
-use crate::{out, setup};
-use clap::ArgMatches;
+use crate::{cli, out, setup};
+use clap::{Arg, ArgMatches, Command};
 use loader::{Auth, ConnectorManifest, Plugin};
 use serde_json::{Value, json};
 use std::path::Path;
+
+/// The subcommand's arguments.
+pub(crate) fn command() -> Command {
+    Command::new("inspect")
+        .about("Show what connectors say of themselves")
+        .arg(cli::json_flag())
+        .arg(Arg::new("which").help("A backend id, or a library's file name or path; all if left out"))
+}
 
 /// Shows the manifests of every connector, of one, or of one library.
 ///

@@ -1,0 +1,31 @@
+//! `lip plugin`: the table of its subcommands. Each is a file of its own with a `command` and a `run`.
+mod inspect;
+mod list;
+mod test;
+
+use clap::{ArgMatches, Command};
+
+/// A subcommand: its arguments, and what it does with them.
+type Verb = (fn() -> Command, fn(&ArgMatches) -> Result<(), String>);
+
+const VERBS: &[Verb] =
+    &[(list::command, list::run), (inspect::command, inspect::run), (test::command, test::run)];
+
+/// The subcommand's arguments.
+pub(crate) fn command() -> Command {
+    let verbs = VERBS.iter().map(|(command, _)| command());
+    let plugin = Command::new("plugin").about("Connector libraries").subcommands(verbs);
+    plugin.subcommand_required(true).arg_required_else_help(true)
+}
+
+/// Runs the chosen one.
+///
+/// # Errors
+/// A message for people.
+pub(crate) fn run(matches: &ArgMatches) -> Result<(), String> {
+    let chosen = matches.subcommand().and_then(|(name, own)| {
+        let verb = VERBS.iter().find(|(command, _)| command().get_name() == name);
+        verb.map(|(_, run)| run(own))
+    });
+    chosen.unwrap_or_else(|| Err("unknown subcommand of plugin".to_owned()))
+}
