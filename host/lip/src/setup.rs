@@ -70,7 +70,9 @@ fn found(settings: Resolved, env: Env, folders: &[PathBuf]) -> Result<Setup, Str
     };
     let prober =
         Prober::this_program().map_err(|e| format!("this program's own file cannot be found: {e}"))?;
-    let discovery = loader::discover(folders, &Options { state_dir: dirs::state(&env), writable, prober });
+    let cages = crate::cages::of(&settings, bundled.clone())?;
+    let options = Options { state_dir: dirs::state(&env), writable, prober, cages };
+    let discovery = loader::discover(folders, &options);
     let overrides = backends::library_overrides(&settings);
     let registry = Registry::build(discovery.plugins(), bundled.as_deref(), &overrides);
     let profiles = Profiles::read(&settings, &registry, &env);

@@ -11,7 +11,7 @@ use engine::{BackendSpec, Backends, Dialect, Edges, Engine, Manner, RequestOptio
 use frontends::{App, ClientKeys, Door, Limits, Sockets};
 use http::HeaderValue;
 use hyper_util::rt::TokioIo;
-use loader::{Discovery, Options, Plugin, Prober, Writable, discover};
+use loader::{Cages, Discovery, Options, Plugin, Prober, Writable, discover};
 use routing::policy::Budgets;
 use serde_json::json;
 use stage::{Answer, Call, Connection, Network, OpenAnswer, plugins_of, staged};
@@ -114,7 +114,12 @@ fn library() -> Arc<Plugin> {
     let found = FOUND.get_or_init(|| {
         let (folder, state) = (plugins_of(&["openai"]), tempfile::tempdir().expect("a folder"));
         let prober = Prober::new(staged().join("lip"), ["--probe-plugin".into()]);
-        let options = Options { state_dir: state.path().to_owned(), writable: Writable::Warn, prober };
+        let options = Options {
+            state_dir: state.path().to_owned(),
+            writable: Writable::Warn,
+            prober,
+            cages: loader::Cages::inproc(),
+        };
         discover(&[folder.path().to_owned()], &options)
     });
     Arc::clone(found.plugins().next().unwrap_or_else(|| panic!("no library: {:?}", found.outcomes)))

@@ -29,7 +29,12 @@ impl Folder {
 
     fn look(&mut self) -> Discovery {
         let state_dir = self.bench.root.path().join("state");
-        let options = Options { state_dir, writable: Writable::Warn, prober: self.bench.prober.clone() };
+        let options = Options {
+            state_dir,
+            writable: Writable::Warn,
+            prober: self.bench.prober.clone(),
+            cages: loader::Cages::inproc(),
+        };
         self.known.discover(std::slice::from_ref(&self.dir), &options)
     }
 

@@ -10,7 +10,7 @@ mod versions;
 mod workshop;
 
 use loader::probe::{FLAG, child_main};
-use loader::{Discovery, Options, Outcome, Plugin, Prober, Writable, discover};
+use loader::{Cages, Discovery, Options, Outcome, Plugin, Prober, Writable, discover};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -62,7 +62,7 @@ impl Bench {
 
     fn discover(&self, dirs: &[PathBuf], writable: Writable) -> Discovery {
         let state_dir = self.root.path().join("state");
-        discover(dirs, &Options { state_dir, writable, prober: self.prober.clone() })
+        discover(dirs, &Options { state_dir, writable, prober: self.prober.clone(), cages: Cages::inproc() })
     }
 
     /// Loads the only file of a fresh directory.
