@@ -18,6 +18,12 @@ pub(crate) fn user_profiles(env: &Env) -> Option<PathBuf> {
     base(env, "XDG_CONFIG_HOME", ".config").map(|dir| dir.join("lip/profiles"))
 }
 
+/// The contents of libraries that are trusted.
+pub(crate) fn plugins_lock(env: &Env) -> PathBuf {
+    let chosen = base(env, "XDG_CONFIG_HOME", ".config").map(|dir| dir.join("lip/plugins.lock"));
+    chosen.unwrap_or_else(|| state(env).join("plugins.lock"))
+}
+
 /// Private state: copies of libraries, verdicts.
 pub(crate) fn state(env: &Env) -> PathBuf {
     let chosen = base(env, "XDG_STATE_HOME", ".local/state").map(|dir| dir.join("lip"));

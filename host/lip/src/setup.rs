@@ -1,12 +1,13 @@
 //! From the command line to everything a subcommand needs: settings, libraries, backends.
 use crate::profiles::Profiles;
-use crate::{agents, backends, dirs, rules};
+use crate::{agents, backends, dirs, rules, trust};
 use ::agents::{Agents, native::Native};
 use clap::ArgMatches;
 use engine::{Backends, Edges, Engine};
 use http::HeaderValue;
-use loader::{Discovery, Options, Prober, Registry, Writable};
-use settings::{AccessMode, Env, File, Format, Resolved};
+use loader::trust::Policy;
+use loader::{Discovery, Options, Registry};
+use settings::{Env, File, Format, Resolved};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use vault::{SystemClock, Vault};
@@ -48,31 +49,25 @@ pub(crate) fn setup(matches: &ArgMatches) -> Result<Setup, String> {
         [] => dirs::bundled_plugins().into_iter().chain(dirs::user_plugins(&env)).collect(),
         chosen => chosen.to_vec(),
     };
-    found(settings, env, &folders)
+    let options = trust::options(&settings, &env)?;
+    found(settings, env, &folders, &options)
 }
 
-/// The same with the libraries of the folder that `file` lies in, and no others.
+/// The same with the libraries of the folder that `file` lies in, and no others. Whoever names a file trusts it.
 ///
 /// # Errors
 /// As for [`setup`].
 pub(crate) fn beside(matches: &ArgMatches, file: &Path) -> Result<Setup, String> {
     let (settings, env) = settings(matches)?;
     let folder = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    found(settings, env, &[folder.to_owned()])
+    let options = Options { trust: Policy::default(), ..trust::options(&settings, &env)? };
+    found(settings, env, &[folder.to_owned()], &options)
 }
 
-fn found(settings: Resolved, env: Env, folders: &[PathBuf]) -> Result<Setup, String> {
+fn found(settings: Resolved, env: Env, folders: &[PathBuf], options: &Options) -> Result<Setup, String> {
     crate::log::start(&settings);
     let bundled = dirs::bundled_plugins();
-    let writable = match settings.access_mode() {
-        AccessMode::SingleUser => Writable::Warn,
-        AccessMode::MultiUser => Writable::Refuse,
-    };
-    let prober =
-        Prober::this_program().map_err(|e| format!("this program's own file cannot be found: {e}"))?;
-    let cages = crate::cages::of(&settings, bundled.clone())?;
-    let options = Options { state_dir: dirs::state(&env), writable, prober, cages };
-    let discovery = loader::discover(folders, &options);
+    let discovery = loader::discover(folders, options);
     let overrides = backends::library_overrides(&settings);
     let registry = Registry::build(discovery.plugins(), bundled.as_deref(), &overrides);
     let profiles = Profiles::read(&settings, &registry, &env);

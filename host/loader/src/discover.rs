@@ -3,11 +3,11 @@ use crate::generations::{Generations, Next, warning};
 use crate::object::{self, Platform};
 use crate::outcome::{Discovery, Note};
 use crate::plugin::Plugin;
-use crate::probe::Report;
 use crate::refusal::{Refusal, Warning};
 use crate::store::{Store, sha256};
 use crate::sys::LIBRARY_SUFFIX;
-use crate::{Cages, Isolation, Prober, cages, file, stamp};
+use crate::trust::{Facts, Judge, Policy, Standing, TrustedBy};
+use crate::{Prober, file, library, stamp};
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -37,8 +37,8 @@ pub struct Options {
     pub writable: Writable,
     /// How to start a probe process.
     pub prober: Prober,
-    /// Where each library runs.
-    pub cages: Cages,
+    /// What makes a library trusted.
+    pub trust: Policy,
 }
 
 /// A file whose bytes are sound and whose private copy is made.
@@ -46,6 +46,8 @@ struct Candidate {
     path: PathBuf,
     sha256: String,
     stamp: String,
+    facts: Facts,
+    standing: Standing,
     warnings: Vec<Warning>,
 }
 
@@ -75,17 +77,22 @@ impl Generations {
             return found;
         }
         let store = Store::open(&with.state_dir);
-        let examined: Vec<_> = paths.iter().map(|path| examine(path, with, &store)).collect();
+        let judge = Judge::new(&with.trust);
+        let examined: Vec<_> = paths.iter().map(|path| examine(path, with, &judge, &store)).collect();
         if let Ok(store) = &store {
             let verdicts = probe_all(&self.fresh(&examined), store, &with.prober);
             store.prune();
-            let mut loading =
-                Loading { known: self, store, cages: &with.cages, verdicts, first_of: HashMap::new() };
+            let mut loading = Loading { known: self, store, verdicts, first_of: HashMap::new() };
             loading.claim(&paths, &examined);
+            let mut new = Vec::new();
             for (path, candidate) in paths.iter().zip(examined) {
+                let facts = candidate.as_ref().ok().filter(|c| c.standing.by == TrustedBy::FirstUse);
+                let facts = facts.map(|candidate| candidate.facts.clone());
                 let loaded = candidate.and_then(|candidate| loading.load(path, candidate));
+                new.extend(facts.filter(|_| loaded.is_ok()));
                 found.outcomes.push(loading.known.settle(path, loaded));
             }
+            judge.add(&new);
         } else {
             let refused = paths.iter().zip(examined).filter_map(|(path, e)| Some((path, e.err()?)));
             found.outcomes.extend(refused.map(|(path, reason)| self.settle(path, Err(reason))));
@@ -132,24 +139,42 @@ fn list(dir: &Path, paths: &mut Vec<PathBuf>, notes: &mut Vec<Note>) {
     }
 }
 
-fn examine(path: &Path, with: &Options, store: &Result<Store, Refusal>) -> Result<Candidate, Refusal> {
-    let content = file::read(path, with.writable)?;
+fn examine(
+    path: &Path,
+    with: &Options,
+    judge: &Judge<'_>,
+    store: &Result<Store, Refusal>,
+) -> Result<Candidate, Refusal> {
+    let (content, stamp, facts) = look(path, with.writable, judge)?;
+    let standing = judge.judge(&facts, &content.place)?;
+    let sha256 = facts.sha256.clone();
+    store.as_ref().map_err(Clone::clone)?.keep(&sha256, &content.bytes)?;
+    Ok(Candidate { path: path.to_owned(), sha256, stamp, facts, standing, warnings: content.warnings })
+}
+
+/// Everything that can be said of a file without its code being mapped.
+fn look(
+    path: &Path,
+    writable: Writable,
+    judge: &Judge<'_>,
+) -> Result<(file::Content, String, Facts), Refusal> {
+    let content = file::read(path, writable)?;
     if let Some(platform) = Platform::this() {
         object::check(&content.bytes, platform)?;
     }
-    let stamp = stamp::check(&content.bytes)?.text();
-    let sha256 = sha256(&content.bytes);
-    store.as_ref().map_err(Clone::clone)?.keep(&sha256, &content.bytes)?;
-    Ok(Candidate { path: path.to_owned(), sha256, stamp, warnings: content.warnings })
+    let stamp = stamp::check(&content.bytes)?;
+    let signer = judge.signer(path, &content.place, &content.bytes)?;
+    let facts = Facts::new(path, sha256(&content.bytes), &stamp, signer);
+    Ok((content, stamp.text(), facts))
 }
 
 /// Probes each of these contents that has no lasting verdict yet, several at a time.
-fn probe_all(contents: &[String], store: &Store, prober: &Prober) -> HashMap<String, Report> {
+fn probe_all(contents: &[String], store: &Store, prober: &Prober) -> HashMap<String, Option<Refusal>> {
     let mut verdicts = HashMap::new();
     let mut open = Vec::new();
     for sha256 in contents {
         match store.verdict(sha256) {
-            Some(report) => drop(verdicts.insert(sha256.clone(), report)),
+            Some(report) => drop(verdicts.insert(sha256.clone(), report.refusal)),
             None => open.push(sha256.clone()),
         }
     }
@@ -161,7 +186,7 @@ fn probe_all(contents: &[String], store: &Store, prober: &Prober) -> HashMap<Str
             if report.lasts() {
                 store.remember(sha256, &report);
             }
-            done.push((sha256.clone(), report));
+            done.push((sha256.clone(), report.refusal));
         }
         done
     };
@@ -177,8 +202,7 @@ fn probe_all(contents: &[String], store: &Store, prober: &Prober) -> HashMap<Str
 struct Loading<'a> {
     known: &'a mut Generations,
     store: &'a Store,
-    cages: &'a Cages,
-    verdicts: HashMap<String, Report>,
+    verdicts: HashMap<String, Option<Refusal>>,
     /// The file that has a content, or why nobody has it.
     first_of: HashMap<String, Result<PathBuf, Refusal>>,
 }
@@ -224,31 +248,24 @@ impl Loading<'_> {
         number: usize,
         retired: usize,
     ) -> Result<Arc<Plugin>, Refusal> {
-        let Candidate { path, sha256, stamp, warnings } = candidate;
-        let (isolation, _) = self.cages.of(&path);
-        let known = self.known.anywhere(&sha256).filter(|plugin| plugin.isolation() == isolation);
-        if let Some(plugin) = known {
-            let plugin = Arc::new(plugin.at(path.clone(), warnings).numbered(number, None));
+        let Candidate { path, sha256, stamp, standing, warnings, .. } = candidate;
+        if let Some(plugin) = self.known.anywhere(&sha256) {
+            let plugin =
+                Arc::new(plugin.at(path.clone(), warnings).numbered(number, None).standing(standing));
             self.known.borrowed(&path, &sha256, &plugin);
             return Ok(plugin);
         }
-        let unknown = || Report::new(Some(Refusal::NotProbed { why: "no verdict".to_owned() }));
-        let verdict = self.verdicts.get(&sha256).cloned().unwrap_or_else(unknown);
-        if let Some(reason) = verdict.refusal {
-            return Err(reason);
+        match self.verdicts.get(&sha256) {
+            Some(None) => {}
+            Some(Some(reason)) => return Err(reason.clone()),
+            None => return Err(Refusal::NotProbed { why: "no verdict".to_owned() }),
         }
-        let copy = self.store.copy_of(&sha256);
-        let caged = cages::enter(self.cages, &path, &copy, verdict.manifest.as_deref());
-        let plugin = caged.map(|caged| {
-            let plugin = Plugin::new(path.clone(), sha256.clone(), stamp, warnings, caged);
-            let warning = warning(retired).filter(|_| isolation == Isolation::Inproc);
-            Arc::new(plugin.numbered(number, warning))
+        let loaded = library::load(&self.store.copy_of(&sha256));
+        let plugin = loaded.map(|loaded| {
+            let plugin = Plugin::new(path.clone(), sha256.clone(), stamp, warnings, loaded);
+            Arc::new(plugin.numbered(number, warning(retired)).standing(standing))
         });
-        match (isolation, &plugin) {
-            (Isolation::Inproc, _) => self.known.mapped(&path, &sha256, plugin.as_ref().ok()),
-            (Isolation::Child, Ok(plugin)) => self.known.borrowed(&path, &sha256, plugin),
-            (Isolation::Child, Err(_)) => {}
-        }
+        self.known.mapped(&path, &sha256, plugin.as_ref().ok());
         plugin
     }
 }

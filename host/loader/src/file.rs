@@ -2,15 +2,18 @@
 use crate::discover::Writable;
 use crate::refusal::{FILE_BYTES_MAX, Refusal, Warning, tidy};
 use crate::sys;
+use crate::trust::Distrust;
 use std::fs::{self, Metadata};
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A file's bytes and what to tell about where it lies.
 #[derive(Debug)]
 pub(crate) struct Content {
     pub(crate) bytes: Vec<u8>,
     pub(crate) warnings: Vec<Warning>,
+    /// Where it lies, all links followed.
+    pub(crate) place: PathBuf,
 }
 
 /// Reads the regular file at `path`, through symbolic links.
@@ -21,12 +24,21 @@ pub(crate) fn read(path: &Path, writable: Writable) -> Result<Content, Refusal> 
     let file = sys::open_for_reading(path).map_err(|e| unreadable(path, &e))?;
     let meta = file.metadata().map_err(|e| unreadable(path, &e))?;
     regular(&meta)?;
+    let failed = |e| unreadable(path, &e);
+    let place = path.canonicalize().map_err(failed)?;
+    // What is said of the place below holds for what was opened.
+    if sys::identity(&fs::metadata(&place).map_err(failed)?) != sys::identity(&meta) {
+        return Err(Distrust::Replaced.into());
+    }
     let mut warnings = Vec::new();
-    for (what, mode) in replaceable(path, &meta).map_err(|e| unreadable(path, &e))? {
+    for (what, mode) in replaceable(path, &meta).map_err(failed)? {
         match writable {
             Writable::Refuse => return Err(Refusal::WorldWritable { what, mode }),
             Writable::Warn => warnings.push(Warning::WorldWritable { what, mode }),
         }
+    }
+    if writable == Writable::Refuse {
+        shared(&place, &meta).map_err(failed)?.map_or(Ok(()), Err)?;
     }
     match meta.len() {
         0 => return Err(Refusal::Empty),
@@ -38,7 +50,7 @@ pub(crate) fn read(path: &Path, writable: Writable) -> Result<Content, Refusal> 
     if bytes.len() as u64 > FILE_BYTES_MAX {
         return Err(Refusal::TooLarge { bytes: bytes.len() as u64 });
     }
-    Ok(Content { bytes, warnings })
+    Ok(Content { bytes, warnings, place })
 }
 
 fn regular(meta: &Metadata) -> Result<(), Refusal> {
@@ -59,6 +71,22 @@ fn unreadable(path: &Path, error: &io::Error) -> Refusal {
     } else {
         Refusal::Unreadable { why: tidy(&error.to_string(), 200) }
     }
+}
+
+/// Who else than this user and root could change the file, in a place that is not all the system's.
+fn shared(place: &Path, file: &Metadata) -> io::Result<Option<Distrust>> {
+    let dir = place.parent().unwrap_or(place);
+    let found = [
+        ("the file".to_owned(), file.clone()),
+        (format!("its directory {}", dir.display()), fs::metadata(dir)?),
+    ];
+    Ok(found.into_iter().find_map(|(what, meta)| {
+        match (sys::other_owner(&meta), sys::group_writable(&meta)) {
+            (Some(uid), _) => Some(Distrust::OtherOwner { what, uid }),
+            (None, Some(mode)) => Some(Distrust::GroupWritable { what, mode }),
+            (None, None) => None,
+        }
+    }))
 }
 
 /// Each place through which every user of the machine could put another file here.

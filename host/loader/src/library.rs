@@ -2,49 +2,18 @@
 use crate::manifest::{self, Manifest};
 use crate::refusal::{Refusal, tidy};
 use crate::{layout, sys};
+use lip_abi::PluginMod_Ref;
 use lip_abi::abi_stable::StableAbi;
 use lip_abi::abi_stable::library::{
     AbiHeaderRef, LibHeader, LibraryError, ROOT_MODULE_LOADER_NAME_WITH_NUL, RootModuleError,
 };
-use lip_abi::{AbiError, Buf, ConnectorBox, HostFns_Ref, PluginMod_Ref};
 use std::error::Error;
 use std::mem::ManuallyDrop;
 use std::path::Path;
 
-/// What a mapped library exports.
-#[derive(Clone, Copy)]
-pub(crate) enum Module {
-    /// The root module of a library in Rust.
-    Rust(PluginMod_Ref),
-}
-
-impl Module {
-    /// What it says of itself, as JSON.
-    pub(crate) fn manifest_text(&self) -> String {
-        match self {
-            Self::Rust(module) => (module.manifest())().as_str().to_owned(),
-        }
-    }
-
-    /// Makes an instance of `connector`, named `instance`, of a JSON object.
-    pub(crate) fn create(
-        &self,
-        host: HostFns_Ref,
-        connector: &str,
-        instance: &str,
-        config: Buf,
-    ) -> Result<ConnectorBox, AbiError> {
-        match self {
-            Self::Rust(module) => {
-                (module.create())(host, connector.into(), instance.into(), config).into_result()
-            }
-        }
-    }
-}
-
 /// A library in this process.
 pub(crate) struct Loaded {
-    pub(crate) module: Module,
+    pub(crate) module: PluginMod_Ref,
     pub(crate) manifest: Manifest,
 }
 
@@ -67,8 +36,7 @@ pub(crate) fn load(path: &Path) -> Result<Loaded, Refusal> {
     // one side lacks are reached through accessors that know it.
     let module = unsafe { header.init_root_module_with_unchecked_layout::<PluginMod_Ref>() };
     let module = module.map_err(refusal)?;
-    let module = Module::Rust(module);
-    let manifest = manifest::parse(module.manifest_text().as_bytes())?;
+    let manifest = manifest::parse((module.manifest())().as_rslice().as_slice())?;
     Ok(Loaded { module, manifest })
 }
 

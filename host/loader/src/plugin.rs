@@ -1,32 +1,27 @@
 //! A loaded library and the connector instances made from it.
-#[cfg(target_os = "linux")]
-use crate::cage::{Beginning, RemoteInstance, RemoteTask};
-use crate::cage::{Factory, Limits};
-use crate::cages::{Caged, Code, Isolation};
 use crate::host_fns;
+use crate::library::Loaded;
 use crate::manifest::{ConnectorManifest, Manifest};
 use crate::refusal::Warning;
-use crate::run::{self, Work};
-use crate::stats::{Snapshot, Stats};
+use crate::run;
+use crate::trust::Standing;
 use base::{Fault, Kind};
-use lip_abi::{AbiError, Buf, ConnectorBox};
+use lip_abi::{AbiError, Buf, ConnectorBox, PluginMod_Ref, TaskBox};
 use serde_json::Value;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A library in use. What is mapped in this process stays so until it ends.
+/// A library in use. It stays mapped until the process ends.
 pub struct Plugin {
     path: PathBuf,
     generation: usize,
     sha256: String,
     stamp: String,
     warnings: Vec<Warning>,
+    standing: Standing,
     manifest: Manifest,
-    text: Arc<str>,
-    code: Code,
-    stats: Arc<Stats>,
-    limits: Limits,
+    module: PluginMod_Ref,
 }
 
 impl fmt::Debug for Plugin {
@@ -41,11 +36,10 @@ impl Plugin {
         sha256: String,
         stamp: String,
         warnings: Vec<Warning>,
-        caged: Caged,
+        loaded: Loaded,
     ) -> Self {
-        let Caged { code, manifest, text, stats, limits } = caged;
-        let text = text.into();
-        Self { path, generation: 1, sha256, stamp, warnings, manifest, text, code, stats, limits }
+        let Loaded { module, manifest } = loaded;
+        Self { path, generation: 1, sha256, stamp, warnings, standing: Standing::default(), manifest, module }
     }
 
     /// The same as the generation `number` of its file.
@@ -57,10 +51,20 @@ impl Plugin {
 
     /// The same code for another file of the same content.
     pub(crate) fn at(&self, path: PathBuf, warnings: Vec<Warning>) -> Self {
-        let Self { sha256, stamp, manifest, text, code, stats, limits, .. } = self;
-        let (sha256, stamp, manifest) = (sha256.clone(), stamp.clone(), manifest.clone());
-        let (text, code, stats) = (Arc::clone(text), code.clone(), Arc::clone(stats));
-        Self { path, generation: 1, sha256, stamp, warnings, manifest, text, code, stats, limits: *limits }
+        let (sha256, stamp) = (self.sha256.clone(), self.stamp.clone());
+        let (manifest, module) = (self.manifest.clone(), self.module);
+        let standing = Standing::default();
+        Self { path, generation: 1, sha256, stamp, warnings, standing, manifest, module }
+    }
+
+    pub(crate) fn standing(mut self, standing: Standing) -> Self {
+        self.standing = standing;
+        self
+    }
+
+    /// Why it was let in.
+    pub fn trust(&self) -> &Standing {
+        &self.standing
     }
 
     /// The file as it was found. What is mapped is a private copy.
@@ -88,66 +92,18 @@ impl Plugin {
         &self.warnings
     }
 
+    /// Its root module, for a kit that drives it in place of the host.
+    pub const fn module(&self) -> PluginMod_Ref {
+        self.module
+    }
+
     /// What it offers.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
     }
 
-    /// What it says of itself, as JSON.
-    pub fn manifest_text(&self) -> &str {
-        &self.text
-    }
-
-    /// Where it runs.
-    pub const fn isolation(&self) -> Isolation {
-        match self.code {
-            Code::Here(_) => Isolation::Inproc,
-            #[cfg(target_os = "linux")]
-            Code::There(_) => Isolation::Child,
-        }
-    }
-
-    /// The process of its worker, while there is one.
-    pub fn worker(&self) -> Option<u32> {
-        match &self.code {
-            Code::Here(_) => None,
-            #[cfg(target_os = "linux")]
-            Code::There(cage) => cage.pid(),
-        }
-    }
-
-    /// What it has done and cost.
-    pub fn stats(&self) -> Snapshot {
-        self.stats.now()
-    }
-
-    /// Makes instances for callers that wait, such as a kit that drives it in place of the host.
-    pub fn factory(&self) -> Factory {
-        match &self.code {
-            Code::Here(module) => Factory::here(*module),
-            #[cfg(target_os = "linux")]
-            Code::There(cage) => Factory::there(Arc::clone(cage)),
-        }
-    }
-
-    /// Tries whether an instance can be made, and lets go of it. Blocks for as long as a worker takes to start.
-    ///
-    /// # Errors
-    /// As for [`Plugin::create`].
-    pub fn try_create(&self, connector: &str, instance: &str, config: &Value) -> Result<(), Fault> {
-        self.connector(connector)?;
-        let config = Buf::from(config.to_string());
-        let made = self.factory().create(host_fns::table(), connector, instance, config);
-        made.map(drop).map_err(|error| run::fault(&error))
-    }
-
-    fn connector(&self, id: &str) -> Result<&Arc<ConnectorManifest>, Fault> {
-        let missing = || Fault::host(Kind::NotFound, format!("{} has no connector \"{id}\"", self.stamp));
-        self.manifest.connector(id).ok_or_else(missing)
-    }
-
     /// Makes an instance of `connector`, which the manifest lists, named `instance` in the config. `config`: a JSON object.
-    /// Runs the author's `create`, which performs no IO; in a worker that is done before the first task.
+    /// Runs the author's `create`, which performs no IO.
     ///
     /// # Errors
     /// The library's own fault, among them a caught panic; [`Kind::NotFound`] when the manifest lists no such connector.
@@ -157,66 +113,21 @@ impl Plugin {
         instance: &str,
         config: &Value,
     ) -> Result<Instance, Fault> {
-        let manifest = Arc::clone(self.connector(connector)?);
-        let config = config.to_string();
-        let object = match &self.code {
-            Code::Here(module) => {
-                let made = module.create(host_fns::table(), connector, instance, Buf::from(config));
-                Object::Here(made.map_err(|error| run::fault(&error))?)
-            }
-            #[cfg(target_os = "linux")]
-            Code::There(cage) => Object::There(Arc::new(cage.instance(connector, instance, config))),
-        };
+        let missing =
+            || Fault::host(Kind::NotFound, format!("{} has no connector \"{connector}\"", self.stamp));
+        let manifest = Arc::clone(self.manifest.connector(connector).ok_or_else(missing)?);
+        let config = Buf::from(config.to_string());
+        let made = (self.module.create())(host_fns::table(), connector.into(), instance.into(), config);
+        let object = made.into_result().map_err(|error| run::fault(&error))?;
         Ok(Instance { name: instance.to_owned(), manifest, object, plugin: Arc::clone(self) })
     }
-
-    pub(crate) fn count(&self) -> Result<Turn, Fault> {
-        if self.stats.seats().is_stuck() {
-            let sentence =
-                format!("{} is stuck: a step of it takes longer than {:?}", self.stamp, self.limits.step);
-            let fault = Fault::plugin(Kind::Unavailable, sentence).code("plugin_stuck");
-            return Err(fault.retry(base::Retry::Elsewhere));
-        }
-        let open = self.stats.started();
-        let turn = Turn(Arc::clone(&self.stats));
-        if self.isolation() == Isolation::Child && open > self.limits.open_turns as u64 {
-            let sentence = format!("as many turns as {} may have are open", self.stamp);
-            let fault = Fault::host(Kind::Unavailable, sentence).code("plugin_busy");
-            return Err(fault
-                .retry(base::Retry::Elsewhere)
-                .hint("plugins.library.<name>.open_turns says how many may be"));
-        }
-        Ok(turn)
-    }
-}
-
-/// One task of a library, counted while it is open.
-#[derive(Debug)]
-pub(crate) struct Turn(Arc<Stats>);
-
-impl Turn {
-    pub(crate) fn stats(&self) -> &Stats {
-        &self.0
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        self.0.ended();
-    }
-}
-
-enum Object {
-    Here(ConnectorBox),
-    #[cfg(target_os = "linux")]
-    There(Arc<RemoteInstance>),
 }
 
 /// One configured instance of a connector. Share it in an [`Arc`]; it may be dropped while its tasks run.
 pub struct Instance {
     name: String,
     manifest: Arc<ConnectorManifest>,
-    object: Object,
+    object: ConnectorBox,
     plugin: Arc<Plugin>,
 }
 
@@ -249,24 +160,13 @@ impl Instance {
     /// its dialect.
     ///
     /// # Errors
-    /// The library's own error when it refuses to start, among them a caught panic. One in a worker refuses later.
-    pub(crate) fn start(&self, key: u64, what: &str, meta: Buf, body: Buf) -> Result<Work, AbiError> {
-        match &self.object {
-            Object::Here(object) => object.start(key, what.into(), meta, body).into_result().map(Work::Here),
-            #[cfg(target_os = "linux")]
-            Object::There(instance) => {
-                let beginning = Beginning { key, what: what.to_owned(), meta, body };
-                Ok(Work::There(RemoteTask::new(instance, beginning)))
-            }
-        }
+    /// The library's own error when it refuses to start, among them a caught panic.
+    pub fn start(&self, key: u64, what: &str, meta: Buf, body: Buf) -> Result<TaskBox, AbiError> {
+        self.object.start(key, what.into(), meta, body).into_result()
     }
 
     /// Tells the library that no new task will be started. Running ones go on.
     pub fn shutdown(&self) {
-        match &self.object {
-            Object::Here(object) => object.shutdown(),
-            #[cfg(target_os = "linux")]
-            Object::There(instance) => instance.shutdown(),
-        }
+        self.object.shutdown();
     }
 }

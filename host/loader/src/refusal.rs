@@ -1,6 +1,8 @@
 //! Why a file is no plugin: each reason has a stable code, one sentence and a remedy.
 use crate::generations::RETIRED_MAX;
+use crate::trust::Distrust;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -132,9 +134,6 @@ pub enum Refusal {
         /// The limit, in seconds.
         limit_s: u64,
     },
-    /// It should run in a process of its own, which this system does not offer.
-    #[error("this system has no child cage")]
-    NoCage,
     /// The probe process could not be used.
     #[error("it could not be tried in a process of its own: {why}")]
     NotProbed {
@@ -168,12 +167,21 @@ pub enum Refusal {
         /// What it said.
         why: String,
     },
+    /// It could be loaded, but nobody vouches for it.
+    #[error("{0}")]
+    Untrusted(Distrust),
     /// The manifest cannot be used.
     #[error("its manifest cannot be used: {why}")]
     BadManifest {
         /// The first thing that is wrong.
         why: String,
     },
+}
+
+impl From<Distrust> for Refusal {
+    fn from(distrust: Distrust) -> Self {
+        Self::Untrusted(distrust)
+    }
 }
 
 fn version(numbers: &[u16; 3]) -> String {
@@ -183,8 +191,9 @@ fn version(numbers: &[u16; 3]) -> String {
 
 impl Refusal {
     /// What to do about it.
-    pub fn remedy(&self) -> &'static str {
-        match self {
+    pub fn remedy(&self) -> Cow<'static, str> {
+        let remedy = match self {
+            Self::Untrusted(distrust) => return distrust.remedy(),
             Self::Unreadable { .. } => "check its permissions",
             Self::LinkLoop | Self::DanglingLink => "remove the link, or point it at a library",
             Self::Directory => "put libraries straight into the plugin directory",
@@ -210,13 +219,13 @@ impl Refusal {
             Self::Deadly { .. } | Self::Endless { .. } => {
                 "take start-up code (static constructors) out of the library"
             }
-            Self::NoCage => "set its isolation to \"inproc\" if you trust it",
             Self::NotProbed { .. } => "check that this system lets LIP start itself",
             Self::NotMapped { .. } => "install what it needs, or rebuild it on this system",
             Self::OtherLayout { .. } => "rebuild it with the lip-plugin of this release, unchanged",
             Self::NotInitialised { .. } => "ask its author for a fixed build",
             Self::BadManifest { .. } => "correct the MANIFEST of its connector",
-        }
+        };
+        remedy.into()
     }
 
     /// A stable code for machines, such as `other-abi`.
@@ -244,13 +253,13 @@ impl Refusal {
             Self::NotCopied { .. } => "not-copied",
             Self::Deadly { .. } => "deadly",
             Self::Endless { .. } => "endless",
-            Self::NoCage => "no-cage",
             Self::NotProbed { .. } => "not-probed",
             Self::NotMapped { .. } => "not-mapped",
             Self::NoRootModule => "no-root-module",
             Self::ForeignRoot { .. } => "foreign-root",
             Self::OtherLayout { .. } => "other-layout",
             Self::NotInitialised { .. } => "not-initialised",
+            Self::Untrusted(distrust) => distrust.code(),
             Self::BadManifest { .. } => "bad-manifest",
         }
     }
@@ -313,7 +322,7 @@ impl fmt::Display for Warning {
                     "{retired} older generations of it stay in this process, which can give none of them back; "
                 )?;
                 write!(f, "at {RETIRED_MAX} it is replaced no more: ")?;
-                f.write_str(Refusal::TooManyGenerations { n: *retired }.remedy())
+                f.write_str(&Refusal::TooManyGenerations { n: *retired }.remedy())
             }
         }
     }

@@ -7,8 +7,8 @@ mod this;
 mod this;
 
 pub(crate) use this::{
-    allow_only_owner, bound_child, death, enter_private_dir, is_link_loop, map_library, open_for_reading,
-    world_writable,
+    allow_only_owner, bound_child, create_private, death, enter_private_dir, group_writable, identity,
+    is_link_loop, map_library, open_for_reading, other_owner, world_writable,
 };
 
 /// How the names of libraries end here.

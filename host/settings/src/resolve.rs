@@ -156,6 +156,7 @@ pub fn resolve(file: Option<&File<'_>>, env: &Env, cli: &CliOverrides) -> Result
     apply_cli(&mut values, env, cli, &mut problems);
     check_access(&values, &mut problems);
     check_tls(&values, &mut problems);
+    check_signatures(&values, &mut problems);
     check_env_names(env, &mut problems);
     let warnings = problems.verdict()?;
     Ok(Resolved { values, backends, libraries, for_connectors, warnings })
@@ -241,6 +242,15 @@ fn check_tls(values: &Values, problems: &mut Problems) {
         (Some(_), Some(_)) | (None, None) => return,
     };
     problems.push(Severity::Error, source, given, format!("needs {missing}"), Some(format!("set {missing}")));
+}
+
+fn check_signatures(values: &Values, problems: &mut Problems) {
+    if values.plugins_require_signature() && values.plugins_trusted_keys().is_empty() {
+        let hint = "set plugins.trusted_keys to the public keys of those whose libraries you use".to_owned();
+        let source = &values.plugins_require_signature.source;
+        let message = "needs at least one trusted key";
+        problems.push(Severity::Error, source, "plugins.require_signature", message, Some(hint));
+    }
 }
 
 /// A misspelled variable is silently without effect, so close misses are told.

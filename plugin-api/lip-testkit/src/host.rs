@@ -1,13 +1,13 @@
 //! The functions that a host hands to a library: wake, log and a clock that only tests move.
 use lip_abi::abi_stable::prefix_type::PrefixTypeTrait;
-use lip_abi::abi_stable::std_types::RStr;
-use lip_abi::{AbiError, Buf, ConnectorBox, HostFns, HostFns_Ref};
+use lip_abi::abi_stable::std_types::{RResult, RStr};
+use lip_abi::{AbiError, Buf, ConnectorBox, HostFns, HostFns_Ref, PluginMod_Ref};
 use lip_plugin::glue::{self, Entry};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError};
+use std::sync::{Mutex, Once, OnceLock, PoisonError};
 
 /// A line that a connector logged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,17 +64,13 @@ pub(crate) fn take_log() -> Vec<Line> {
     LOG.take()
 }
 
-/// Makes an instance of a connector: the host's functions, the connector, the instance's name, its configuration as JSON.
-pub(crate) type Factory =
-    dyn Fn(HostFns_Ref, &str, &str, Buf) -> Result<ConnectorBox, AbiError> + Send + Sync;
-
 /// Where connectors come from.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 pub(crate) enum Source {
     /// A type of this program.
     Built(Entry),
-    /// A library, wherever it runs.
-    Loaded(Arc<Factory>),
+    /// A library that was mapped.
+    Loaded(PluginMod_Ref),
 }
 
 impl fmt::Debug for Source {
@@ -88,17 +84,21 @@ impl fmt::Debug for Source {
 
 /// Makes an instance as a host does.
 pub(crate) fn create(
-    source: &Source,
+    source: Source,
     connector: &str,
     instance: &str,
     config: Buf,
 ) -> Result<ConnectorBox, AbiError> {
-    match source {
+    let made = match source {
         Source::Built(entry) => {
             keep_panic_hook();
-            glue::create(&[*entry], functions(), connector.into(), instance.into(), config).into_result()
+            glue::create(&[entry], functions(), connector.into(), instance.into(), config)
         }
-        Source::Loaded(factory) => factory(functions(), connector, instance, config),
+        Source::Loaded(module) => (module.create())(functions(), connector.into(), instance.into(), config),
+    };
+    match made {
+        RResult::ROk(connector) => Ok(connector),
+        RResult::RErr(error) => Err(error),
     }
 }
 

@@ -54,11 +54,9 @@ impl Provider for Keeper {
     }
 
     fn read<'a>(&'a self, format: &'a str, bytes: Bytes) -> BoxFuture<'a, Result<Account, String>> {
-        let read = async move {
-            let told = read_file(&self.backend, format, bytes).await.map_err(|fault| fault.public())?;
-            Ok(told.account(&self.backend.spec().connector, now_ms()))
-        };
-        read.boxed()
+        let told = read_file(&self.backend, format, bytes);
+        let account = told.map(|told| told.account(&self.backend.spec().connector, now_ms()));
+        std::future::ready(account.map_err(|fault| fault.public())).boxed()
     }
 
     fn write<'a>(
@@ -67,19 +65,18 @@ impl Provider for Keeper {
         bytes: Bytes,
         renewed: Account,
     ) -> BoxFuture<'a, Result<Bytes, String>> {
-        let write = async move {
+        let write = || {
             let meta = json!({"format": format, "account": Told::of(&renewed)}).to_string().into_bytes();
-            let instance = self.backend.instance().map_err(|fault| fault.public())?;
-            instance.ask("account_write", meta, bytes).await.map_err(|fault| fault.public())
+            self.backend.instance()?.at_once("account_write", meta, bytes)
         };
-        write.boxed()
+        std::future::ready(write().map_err(|fault: Fault| fault.public())).boxed()
     }
 }
 
 /// The account in a file of another program, as the connector reads it.
-pub(super) async fn read_file(backend: &Backend, format: &str, file: Bytes) -> Result<Told, Fault> {
+pub(super) fn read_file(backend: &Backend, format: &str, file: Bytes) -> Result<Told, Fault> {
     let meta = json!({"format": format}).to_string().into_bytes();
-    Told::read(&backend.instance()?.ask("account_read", meta, file).await?)
+    Told::read(&backend.instance()?.at_once("account_read", meta, file)?)
 }
 
 /// The whole answer of a task.

@@ -68,16 +68,8 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), String> {
     report(matches, &tried)
 }
 
-/// What drives the library, wherever it runs.
-fn kit(plugin: &Plugin) -> Kit {
-    let factory = plugin.factory();
-    Kit::loaded(plugin.manifest_text(), move |host, connector, instance, config| {
-        factory.create(host, connector, instance, config)
-    })
-}
-
 fn checks(plugin: &Plugin) -> impl Iterator<Item = Tried> {
-    let kit = kit(plugin);
+    let kit = Kit::loaded(plugin.module());
     let library = plugin.manifest().plugin.clone();
     CHECKS.iter().map(move |(name, check)| Tried {
         library: library.clone(),
@@ -87,7 +79,7 @@ fn checks(plugin: &Plugin) -> impl Iterator<Item = Tried> {
 }
 
 fn replay(plugin: &Plugin, name: &str, cassette: &Cassette) -> Vec<Tried> {
-    let kit = kit(plugin);
+    let kit = Kit::loaded(plugin.module());
     let one = |(take, outcome): (&str, Result<(), String>)| Tried {
         library: plugin.manifest().plugin.clone(),
         what: format!("{name}: {take}"),

@@ -17,6 +17,32 @@ pub(crate) fn world_writable(of: &Metadata) -> Option<u32> {
     (mode & 0o002 != 0).then_some(mode)
 }
 
+/// The permission bits, if every member of its group may write.
+pub(crate) fn group_writable(of: &Metadata) -> Option<u32> {
+    let mode = of.permissions().mode() & 0o7777;
+    (mode & 0o020 != 0).then_some(mode)
+}
+
+/// Its owner, if that is neither this process's user nor root.
+pub(crate) fn other_owner(of: &Metadata) -> Option<u32> {
+    (of.uid() != 0 && of.uid() != effective_user()).then_some(of.uid())
+}
+
+/// What tells this file from every other of the machine.
+pub(crate) fn identity(of: &Metadata) -> (u64, u64) {
+    (of.dev(), of.ino())
+}
+
+/// Makes a new file that its owner alone may read and write.
+pub(crate) fn create_private(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
+fn effective_user() -> u32 {
+    // SAFETY: geteuid has no preconditions and cannot fail.
+    unsafe { libc::geteuid() }
+}
+
 pub(crate) fn is_link_loop(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::ELOOP)
 }
@@ -34,9 +60,7 @@ pub(crate) fn enter_private_dir(dir: &Path) -> io::Result<()> {
     if !meta.is_dir() {
         return Err(io::Error::new(io::ErrorKind::NotADirectory, "it is no directory"));
     }
-    // SAFETY: geteuid has no preconditions and cannot fail.
-    let me = unsafe { libc::geteuid() };
-    if meta.uid() != me {
+    if meta.uid() != effective_user() {
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it belongs to another user"));
     }
     if meta.permissions().mode() & 0o077 != 0 {

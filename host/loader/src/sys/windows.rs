@@ -14,6 +14,26 @@ pub(crate) fn world_writable(_of: &Metadata) -> Option<u32> {
     None
 }
 
+/// There are no permission bits to look at.
+pub(crate) fn group_writable(_of: &Metadata) -> Option<u32> {
+    None
+}
+
+/// Owners are not looked at.
+pub(crate) fn other_owner(_of: &Metadata) -> Option<u32> {
+    None
+}
+
+/// Nothing that is stable tells files apart; all are the same.
+pub(crate) fn identity(_of: &Metadata) -> (u64, u64) {
+    (0, 0)
+}
+
+/// Makes a new file.
+pub(crate) fn create_private(path: &Path) -> io::Result<File> {
+    File::options().write(true).create_new(true).open(path)
+}
+
 pub(crate) fn is_link_loop(error: &io::Error) -> bool {
     const ERROR_CANT_RESOLVE_FILENAME: i32 = 1921;
     error.raw_os_error() == Some(ERROR_CANT_RESOLVE_FILENAME)

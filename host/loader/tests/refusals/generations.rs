@@ -33,7 +33,7 @@ impl Folder {
             state_dir,
             writable: Writable::Warn,
             prober: self.bench.prober.clone(),
-            cages: loader::Cages::inproc(),
+            trust: Default::default(),
         };
         self.known.discover(std::slice::from_ref(&self.dir), &options)
     }

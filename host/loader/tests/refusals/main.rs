@@ -5,12 +5,14 @@
 mod generations;
 mod matrix;
 mod permissions;
+mod trust;
 mod use_it;
 mod versions;
 mod workshop;
 
 use loader::probe::{FLAG, child_main};
-use loader::{Cages, Discovery, Options, Outcome, Plugin, Prober, Writable, discover};
+use loader::trust::Policy;
+use loader::{Discovery, Options, Outcome, Plugin, Prober, Writable, discover};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -45,12 +47,13 @@ fn probe_process_reports_a_refusal() {
 struct Bench {
     root: tempfile::TempDir,
     prober: Prober,
+    trust: Policy,
 }
 
 impl Bench {
     fn new() -> Self {
         let prober = Prober::new(env::current_exe().unwrap(), ["--exact".into(), ENTRY.into()]);
-        Self { root: tempfile::tempdir().unwrap(), prober }
+        Self { root: tempfile::tempdir().unwrap(), prober, trust: Policy::default() }
     }
 
     /// The plugin directory `name`, made if needed.
@@ -62,7 +65,10 @@ impl Bench {
 
     fn discover(&self, dirs: &[PathBuf], writable: Writable) -> Discovery {
         let state_dir = self.root.path().join("state");
-        discover(dirs, &Options { state_dir, writable, prober: self.prober.clone(), cages: Cages::inproc() })
+        discover(
+            dirs,
+            &Options { state_dir, writable, prober: self.prober.clone(), trust: self.trust.clone() },
+        )
     }
 
     /// Loads the only file of a fresh directory.

@@ -1,11 +1,10 @@
 //! What a check works on: one connector of a manifest, with requests and answers of its dialects.
 use crate::host::Source;
 use crate::{Outcome, Reply, Stage, manifest};
-use lip_abi::{AbiError, Buf, ConnectorBox, HostFns_Ref};
+use lip_abi::{Buf, PluginMod_Ref};
 use lip_plugin::glue::Entry;
 use lip_plugin::{Connector, Value};
 use std::fmt;
-use std::sync::Arc;
 
 /// A failed check: what is wrong and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,20 +85,18 @@ impl Kit {
         Self { source: Source::Built(Entry::of::<C>()), manifests: manifest::all(C::MANIFEST), sample }
     }
 
-    /// The connectors of a library that was loaded and found compatible. `manifest`: what it says of itself, as JSON.
-    pub fn loaded(
-        manifest: &str,
-        factory: impl Fn(HostFns_Ref, &str, &str, Buf) -> Result<ConnectorBox, AbiError> + Send + Sync + 'static,
-    ) -> Self {
-        let whole: Value = serde_json::from_str(manifest).unwrap_or_default();
+    /// The connectors of a library that was loaded and found compatible.
+    pub fn loaded(module: PluginMod_Ref) -> Self {
+        let text = (module.manifest())();
+        let whole: Value = serde_json::from_str(text.as_str()).unwrap_or_default();
         let manifests = whole.get("connectors").and_then(Value::as_array).cloned().unwrap_or_default();
-        Self { source: Source::Loaded(Arc::new(factory)), manifests, sample: Sample::default() }
+        Self { source: Source::Loaded(module), manifests, sample: Sample::default() }
     }
 
     /// A stage for one of its connectors; none when there is no such connector.
     pub fn stage(&self, connector: &str) -> Option<Stage> {
         let found = self.manifests.iter().find(|m| manifest::id(m) == connector);
-        found.map(|manifest| Stage::new(self.source.clone(), manifest))
+        found.map(|manifest| Stage::new(self.source, manifest))
     }
 
     pub(crate) fn manifests(&self) -> &[Value] {
@@ -122,7 +119,7 @@ impl Kit {
                 answer: self.sample.answer.unwrap_or(answer.as_bytes()),
                 model: self.sample.model.unwrap_or("model-a"),
                 fields: self.sample.fields.unwrap_or("{}"),
-                source: self.source.clone(),
+                source: self.source,
             }
         };
         let of_one = |manifest: &Value| {
@@ -182,7 +179,7 @@ pub(crate) struct Subject {
 
 impl Subject {
     pub(crate) fn stage(&self) -> Stage {
-        let stage = Stage::new(self.source.clone(), &self.manifest).dialect(self.dialect).model(self.model);
+        let stage = Stage::new(self.source, &self.manifest).dialect(self.dialect).model(self.model);
         stage.usual_fields(self.fields)
     }
 

@@ -51,7 +51,8 @@ pub(super) fn read(staged: &Path) -> Result<Vec<Told>, String> {
     let (program, bundles) = (staged.join("lip"), staged.join("bundles"));
     let kept = ["PATH", "HOME", "TMPDIR", "SYSTEMROOT"];
     let output = Command::new(&program)
-        .args(["plugin", "inspect", "--json", "--plugins-dir"])
+        // What was built a moment ago is nothing to remember.
+        .args(["plugin", "inspect", "--json", "--plugin-lock", "off", "--plugins-dir"])
         .arg(staged.join("plugins"))
         .args(bundles.is_dir().then_some("--plugins-dir"))
         .args(bundles.is_dir().then_some(&bundles))

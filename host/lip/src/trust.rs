@@ -1,0 +1,48 @@
+//! What the settings say about whom to trust, in the loader's words.
+use crate::dirs;
+use loader::trust::{Keys, Locking, Policy};
+use loader::{Options, Prober, Writable};
+use settings::{AccessMode, Env, PluginLock, Resolved};
+use std::path::{Path, PathBuf};
+
+/// How to look for libraries.
+///
+/// # Errors
+/// As for [`policy`]; or this program's own file cannot be found.
+pub(crate) fn options(settings: &Resolved, env: &Env) -> Result<Options, String> {
+    let writable = match settings.access_mode() {
+        AccessMode::SingleUser => Writable::Warn,
+        AccessMode::MultiUser => Writable::Refuse,
+    };
+    let prober =
+        Prober::this_program().map_err(|e| format!("this program's own file cannot be found: {e}"))?;
+    Ok(Options { state_dir: dirs::state(env), writable, prober, trust: policy(settings, env)? })
+}
+
+/// The policy of this configuration.
+///
+/// # Errors
+/// A key that is none.
+pub(crate) fn policy(settings: &Resolved, env: &Env) -> Result<Policy, String> {
+    Ok(Policy {
+        locking: locking(settings.plugins_lock(), settings.access_mode()),
+        lock_file: lock_file(settings, env),
+        bundled_dir: dirs::bundled_plugins(),
+        signature_required: settings.plugins_require_signature(),
+        keys: Keys::read(settings.plugins_trusted_keys())?,
+    })
+}
+
+/// Where the lock file is.
+pub(crate) fn lock_file(settings: &Resolved, env: &Env) -> PathBuf {
+    settings.plugins_lock_file().map_or_else(|| dirs::plugins_lock(env), Path::to_owned)
+}
+
+const fn locking(lock: PluginLock, mode: AccessMode) -> Locking {
+    match (lock, mode) {
+        (PluginLock::Off, _) => Locking::Off,
+        (PluginLock::Require, _) => Locking::RequireAll,
+        (PluginLock::Auto, AccessMode::SingleUser) => Locking::AddNew,
+        (PluginLock::Auto, AccessMode::MultiUser) => Locking::Require,
+    }
+}
