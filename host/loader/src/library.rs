@@ -1,5 +1,6 @@
 //! Maps a checked copy of a library and takes its root module. Libraries are never unmapped.
 use crate::manifest::{self, Manifest};
+use crate::module::Module;
 use crate::refusal::{Refusal, tidy};
 use crate::{layout, sys};
 use lip_abi::PluginMod_Ref;
@@ -13,7 +14,7 @@ use std::path::Path;
 
 /// A library in this process.
 pub(crate) struct Loaded {
-    pub(crate) module: PluginMod_Ref,
+    pub(crate) module: Module,
     pub(crate) manifest: Manifest,
 }
 
@@ -35,8 +36,8 @@ pub(crate) fn load(path: &Path) -> Result<Loaded, Refusal> {
     // SAFETY: the layouts agree in one of the two directions, so every field that both sides know is the same; fields that
     // one side lacks are reached through accessors that know it.
     let module = unsafe { header.init_root_module_with_unchecked_layout::<PluginMod_Ref>() };
-    let module = module.map_err(refusal)?;
-    let manifest = manifest::parse((module.manifest())().as_rslice().as_slice())?;
+    let module = Module::Rust(module.map_err(refusal)?);
+    let manifest = manifest::parse(module.manifest_text().as_bytes())?;
     Ok(Loaded { module, manifest })
 }
 

@@ -2,15 +2,19 @@
 use crate::host_fns;
 use crate::library::Loaded;
 use crate::manifest::{ConnectorManifest, Manifest};
+use crate::module::Module;
 use crate::refusal::Warning;
 use crate::run;
 use crate::trust::Standing;
 use base::{Fault, Kind};
-use lip_abi::{AbiError, Buf, ConnectorBox, PluginMod_Ref, TaskBox};
+use lip_abi::{AbiError, Buf, ConnectorBox, HostFns_Ref, TaskBox};
 use serde_json::Value;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// Makes an instance: the host's functions, the connector's id, the instance's name, its config as JSON.
+pub type Factory = Box<dyn Fn(HostFns_Ref, &str, &str, Buf) -> Result<ConnectorBox, AbiError> + Send + Sync>;
 
 /// A library in use. It stays mapped until the process ends.
 pub struct Plugin {
@@ -21,7 +25,7 @@ pub struct Plugin {
     warnings: Vec<Warning>,
     standing: Standing,
     manifest: Manifest,
-    module: PluginMod_Ref,
+    module: Module,
 }
 
 impl fmt::Debug for Plugin {
@@ -92,9 +96,17 @@ impl Plugin {
         &self.warnings
     }
 
-    /// Its root module, for a kit that drives it in place of the host.
-    pub const fn module(&self) -> PluginMod_Ref {
-        self.module
+    /// Its manifest as it stands in the library.
+    pub fn manifest_text(&self) -> String {
+        self.module.manifest_text()
+    }
+
+    /// Makes its instances for a kit that drives them in place of the host.
+    pub fn factory(self: &Arc<Self>) -> Factory {
+        let plugin = Arc::clone(self);
+        Box::new(move |host, connector, instance, config| {
+            plugin.module.create(host, connector, instance, config)
+        })
     }
 
     /// What it offers.
@@ -117,8 +129,8 @@ impl Plugin {
             || Fault::host(Kind::NotFound, format!("{} has no connector \"{connector}\"", self.stamp));
         let manifest = Arc::clone(self.manifest.connector(connector).ok_or_else(missing)?);
         let config = Buf::from(config.to_string());
-        let made = (self.module.create())(host_fns::table(), connector.into(), instance.into(), config);
-        let object = made.into_result().map_err(|error| run::fault(&error))?;
+        let made = self.module.create(host_fns::table(), connector, instance, config);
+        let object = made.map_err(|error| run::fault(&error))?;
         Ok(Instance { name: instance.to_owned(), manifest, object, plugin: Arc::clone(self) })
     }
 }

@@ -1,13 +1,13 @@
 //! The functions that a host hands to a library: wake, log and a clock that only tests move.
 use lip_abi::abi_stable::prefix_type::PrefixTypeTrait;
-use lip_abi::abi_stable::std_types::{RResult, RStr};
-use lip_abi::{AbiError, Buf, ConnectorBox, HostFns, HostFns_Ref, PluginMod_Ref};
+use lip_abi::abi_stable::std_types::RStr;
+use lip_abi::{AbiError, Buf, ConnectorBox, HostFns, HostFns_Ref};
 use lip_plugin::glue::{self, Entry};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, Once, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError};
 
 /// A line that a connector logged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,13 +64,16 @@ pub(crate) fn take_log() -> Vec<Line> {
     LOG.take()
 }
 
+/// Makes an instance: the host's functions, the connector's id, the instance's name, its config as JSON.
+pub(crate) type Make = dyn Fn(HostFns_Ref, &str, &str, Buf) -> Result<ConnectorBox, AbiError> + Send + Sync;
+
 /// Where connectors come from.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) enum Source {
     /// A type of this program.
     Built(Entry),
-    /// A library that was mapped.
-    Loaded(PluginMod_Ref),
+    /// A library that was loaded, in this process or in another.
+    Loaded(Arc<Make>),
 }
 
 impl fmt::Debug for Source {
@@ -84,21 +87,17 @@ impl fmt::Debug for Source {
 
 /// Makes an instance as a host does.
 pub(crate) fn create(
-    source: Source,
+    source: &Source,
     connector: &str,
     instance: &str,
     config: Buf,
 ) -> Result<ConnectorBox, AbiError> {
-    let made = match source {
+    match source {
         Source::Built(entry) => {
             keep_panic_hook();
-            glue::create(&[entry], functions(), connector.into(), instance.into(), config)
+            glue::create(&[*entry], functions(), connector.into(), instance.into(), config).into_result()
         }
-        Source::Loaded(module) => (module.create())(functions(), connector.into(), instance.into(), config),
-    };
-    match made {
-        RResult::ROk(connector) => Ok(connector),
-        RResult::RErr(error) => Err(error),
+        Source::Loaded(make) => make(functions(), connector, instance, config),
     }
 }
 

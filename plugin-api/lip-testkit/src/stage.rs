@@ -221,7 +221,7 @@ impl Stage {
 
     /// Makes the instance only: its error, if it has one.
     pub fn create(self) -> Option<Failed> {
-        host::create(self.source, &self.connector, &self.connector, self.config).err().map(Failed::from)
+        host::create(&self.source, &self.connector, &self.connector, self.config).err().map(Failed::from)
     }
 
     /// Runs the task to its end.
@@ -233,7 +233,7 @@ impl Stage {
         }
         host::take_log();
         host::set_clock(self.world.now_unix_ms);
-        match host::create(self.source, &self.connector, &self.connector, self.config) {
+        match host::create(&self.source, &self.connector, &self.connector, self.config) {
             Err(error) => seen.error = Some(error.into()),
             Ok(instance) => {
                 let key = host::new_key();

@@ -68,8 +68,8 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), String> {
     report(matches, &tried)
 }
 
-fn checks(plugin: &Plugin) -> impl Iterator<Item = Tried> {
-    let kit = Kit::loaded(plugin.module());
+fn checks(plugin: &Arc<Plugin>) -> impl Iterator<Item = Tried> {
+    let kit = Kit::loaded(&plugin.manifest_text(), plugin.factory());
     let library = plugin.manifest().plugin.clone();
     CHECKS.iter().map(move |(name, check)| Tried {
         library: library.clone(),
@@ -78,8 +78,8 @@ fn checks(plugin: &Plugin) -> impl Iterator<Item = Tried> {
     })
 }
 
-fn replay(plugin: &Plugin, name: &str, cassette: &Cassette) -> Vec<Tried> {
-    let kit = Kit::loaded(plugin.module());
+fn replay(plugin: &Arc<Plugin>, name: &str, cassette: &Cassette) -> Vec<Tried> {
+    let kit = Kit::loaded(&plugin.manifest_text(), plugin.factory());
     let one = |(take, outcome): (&str, Result<(), String>)| Tried {
         library: plugin.manifest().plugin.clone(),
         what: format!("{name}: {take}"),

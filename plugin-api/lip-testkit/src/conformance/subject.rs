@@ -1,10 +1,11 @@
 //! What a check works on: one connector of a manifest, with requests and answers of its dialects.
 use crate::host::Source;
 use crate::{Outcome, Reply, Stage, manifest};
-use lip_abi::{Buf, PluginMod_Ref};
+use lip_abi::{AbiError, Buf, ConnectorBox, HostFns_Ref};
 use lip_plugin::glue::Entry;
 use lip_plugin::{Connector, Value};
 use std::fmt;
+use std::sync::Arc;
 
 /// A failed check: what is wrong and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,18 +86,21 @@ impl Kit {
         Self { source: Source::Built(Entry::of::<C>()), manifests: manifest::all(C::MANIFEST), sample }
     }
 
-    /// The connectors of a library that was loaded and found compatible.
-    pub fn loaded(module: PluginMod_Ref) -> Self {
-        let text = (module.manifest())();
-        let whole: Value = serde_json::from_str(text.as_str()).unwrap_or_default();
+    /// The connectors of a library that was loaded: its manifest as it stands in it, and what makes an instance from the
+    /// host's functions, the connector's id, the instance's name and its config.
+    pub fn loaded(
+        manifest: &str,
+        make: impl Fn(HostFns_Ref, &str, &str, Buf) -> Result<ConnectorBox, AbiError> + Send + Sync + 'static,
+    ) -> Self {
+        let whole: Value = serde_json::from_str(manifest).unwrap_or_default();
         let manifests = whole.get("connectors").and_then(Value::as_array).cloned().unwrap_or_default();
-        Self { source: Source::Loaded(module), manifests, sample: Sample::default() }
+        Self { source: Source::Loaded(Arc::new(make)), manifests, sample: Sample::default() }
     }
 
     /// A stage for one of its connectors; none when there is no such connector.
     pub fn stage(&self, connector: &str) -> Option<Stage> {
         let found = self.manifests.iter().find(|m| manifest::id(m) == connector);
-        found.map(|manifest| Stage::new(self.source, manifest))
+        found.map(|manifest| Stage::new(self.source.clone(), manifest))
     }
 
     pub(crate) fn manifests(&self) -> &[Value] {
@@ -119,7 +123,7 @@ impl Kit {
                 answer: self.sample.answer.unwrap_or(answer.as_bytes()),
                 model: self.sample.model.unwrap_or("model-a"),
                 fields: self.sample.fields.unwrap_or("{}"),
-                source: self.source,
+                source: self.source.clone(),
             }
         };
         let of_one = |manifest: &Value| {
@@ -179,7 +183,7 @@ pub(crate) struct Subject {
 
 impl Subject {
     pub(crate) fn stage(&self) -> Stage {
-        let stage = Stage::new(self.source, &self.manifest).dialect(self.dialect).model(self.model);
+        let stage = Stage::new(self.source.clone(), &self.manifest).dialect(self.dialect).model(self.model);
         stage.usual_fields(self.fields)
     }
 
