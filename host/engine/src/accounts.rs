@@ -51,15 +51,16 @@ impl Accounts {
     ///
     /// # Errors
     /// Why the connector cannot say what they are.
-    pub(crate) fn pool(&self, means: &Arc<Means>, backend: &Arc<Backend>) -> Result<Arc<Pool>, Fault> {
-        Ok(self.planned(means, backend)?.0)
+    pub(crate) async fn pool(&self, means: &Arc<Means>, backend: &Arc<Backend>) -> Result<Arc<Pool>, Fault> {
+        Ok(self.planned(means, backend).await?.0)
     }
 
-    fn planned(&self, means: &Arc<Means>, backend: &Arc<Backend>) -> Result<Planned, Fault> {
+    async fn planned(&self, means: &Arc<Means>, backend: &Arc<Backend>) -> Result<Planned, Fault> {
         if let Some(known) = self.pools.lock().get(backend.name()) {
             return Ok(known.clone());
         }
-        let plan = Arc::new(plan_of(&backend.instance()?)?);
+        let told = backend.instance()?.ask("accounts", Vec::new(), bytes::Bytes::new()).await?;
+        let plan = Arc::new(Plan::read(&told)?);
         let spec = plan.spec(&backend.spec().connector, self.home.as_deref());
         let keeper = Arc::new(self.keeper(means, backend));
         let made = (self.vault.pool(spec, keeper), plan);
@@ -73,17 +74,12 @@ impl Accounts {
     }
 }
 
-/// What the connector of `instance` says of its accounts.
-fn plan_of(instance: &Arc<Instance>) -> Result<Plan, Fault> {
-    Plan::read(&instance.at_once("accounts", Vec::new(), bytes::Bytes::new())?)
-}
-
 /// The files of other programs that the connector of `instance` uses where they stand, as far as they are there.
 ///
 /// # Errors
-/// Why the connector cannot say which.
+/// Why the connector cannot say which. Waits for its worker, where it has one: not for a runtime's threads.
 pub fn account_files(instance: &Arc<Instance>, home: Option<&Path>) -> Result<Vec<PathBuf>, Fault> {
-    let plan = plan_of(instance)?;
+    let plan = Plan::read(&instance.ask_and_wait("accounts", Vec::new(), bytes::Bytes::new())?)?;
     let paths = plan.files.iter().filter_map(|file| file.path(home));
     Ok(paths.filter(|path| path.is_file()).collect())
 }
@@ -124,7 +120,7 @@ impl Engine {
             if !is_wanted || !backend.keeps_accounts() || backend.spec().plugin.is_none() {
                 continue;
             }
-            let standings = match self.means().accounts.pool(self.means(), backend) {
+            let standings = match self.means().accounts.pool(self.means(), backend).await {
                 Ok(pool) => Ok(pool.standings().await.into_iter().filter(is_there).collect()),
                 Err(fault) => Err(fault),
             };
@@ -138,18 +134,18 @@ impl Engine {
     /// # Errors
     /// Why it cannot be forgotten.
     pub async fn forget_account(&self, backend: &str, account: &str) -> Result<(), Fault> {
-        let (_, (pool, _)) = self.account_backend(backend)?;
+        let (_, (pool, _)) = self.account_backend(backend).await?;
         pool.remove(account).await.map_err(|error| Fault::host(Kind::Unavailable, error.to_string()))
     }
 
-    fn account_backend(&self, name: &str) -> Result<(Arc<Backend>, Planned), Fault> {
+    async fn account_backend(&self, name: &str) -> Result<(Arc<Backend>, Planned), Fault> {
         let backend = self.backend(name)?;
         if !backend.keeps_accounts() {
             let fault =
                 Fault::host(Kind::BadRequest, format!("backend \"{name}\" has no accounts to log in to"));
             return Err(fault.hint("lip backends lists what each backend needs").retry(Retry::Never));
         }
-        let planned = self.means().accounts.planned(self.means(), &backend)?;
+        let planned = self.means().accounts.planned(self.means(), &backend).await?;
         Ok((backend, planned))
     }
 }

@@ -71,7 +71,13 @@ impl Attempt<'_> {
         let dialect = self.backend.dialect_for(turn.dialect, model).ok_or_else(|| {
             Fault::plugin(Kind::Unsupported, format!("backend \"{name}\" declares no dialect"))
         })?;
-        let passage = self.backend.passage(dialect)?.filter(|_| turn.what == What::Generate);
+        let passages = match self.backend.known_passages() {
+            Some(known) => known,
+            // Boxed: only the first turn of a backend asks.
+            None => Box::pin(self.backend.passages()).await?,
+        };
+        let of_turn = passages.iter().find(|passage| passage.dialect == dialect);
+        let passage = of_turn.filter(|_| turn.what == What::Generate);
         let is_native = dialect == turn.dialect;
         let passes = is_native && !self.holds_refusable(dialect);
         let (body, request) = if passes {

@@ -198,16 +198,20 @@ impl Backend {
         Ok(())
     }
 
-    /// The turns in `dialect` that the connector leaves to the host, once it has been created.
-    pub(crate) fn passage(&self, dialect: Dialect) -> Result<Option<&Passage>, Fault> {
-        let all = match self.passages.get() {
-            Some(all) => all,
-            None => {
-                let instance = self.instance()?;
-                self.passages.get_or_init(|| passage::of(self, &instance))
-            }
-        };
-        Ok(all.iter().find(|passage| passage.dialect == dialect))
+    /// The turns that the connector leaves to the host, where they are known already.
+    pub(crate) fn known_passages(&self) -> Option<&[Passage]> {
+        self.passages.get().map(Vec::as_slice)
+    }
+
+    /// The turns that the connector leaves to the host; asks it where that has not been done.
+    pub(crate) async fn passages(&self) -> Result<&[Passage], Fault> {
+        if let Some(known) = self.known_passages() {
+            return Ok(known);
+        }
+        let instance = self.instance()?;
+        // Two that ask at the same time hear the same.
+        let told = passage::of(self, &instance).await?;
+        Ok(self.passages.get_or_init(|| told))
     }
 
     /// The name that the provider knows `model` by.

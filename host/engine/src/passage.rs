@@ -1,6 +1,7 @@
 //! Turns that a connector leaves to the host, made ready: all that is the same for every turn is there already.
 use crate::backend::Backend;
 use crate::turn::Turn;
+use base::Fault;
 use egress::Target;
 use http::Method;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -26,11 +27,20 @@ pub(crate) struct Passage {
 }
 
 /// The turns that `instance` leaves to the host. One that cannot be made ready is the connector's own to carry out, and to tell of.
-pub(crate) fn of(backend: &Backend, instance: &Arc<Instance>) -> Vec<Passage> {
-    let told = instance.passages().unwrap_or_else(|fault| {
-        tracing::warn!(backend = backend.name(), %fault, "its connector carries out every turn itself");
-        Vec::new()
-    });
+///
+/// # Errors
+/// The end of its worker, after which nothing is known.
+pub(crate) async fn of(backend: &Backend, instance: &Arc<Instance>) -> Result<Vec<Passage>, Fault> {
+    let told = match instance.passages().await {
+        Ok(told) => told,
+        Err(fault) if fault.code.as_deref().is_some_and(|code| code.starts_with("plugin_")) => {
+            return Err(fault);
+        }
+        Err(fault) => {
+            tracing::warn!(backend = backend.name(), %fault, "its connector carries out every turn itself");
+            Vec::new()
+        }
+    };
     let ready = |passage| match Passage::new(backend, passage) {
         Ok(passage) => passage,
         Err(reason) => {
@@ -38,7 +48,7 @@ pub(crate) fn of(backend: &Backend, instance: &Arc<Instance>) -> Vec<Passage> {
             None
         }
     };
-    told.into_iter().filter_map(ready).collect()
+    Ok(told.into_iter().filter_map(ready).collect())
 }
 
 impl Passage {

@@ -55,7 +55,7 @@ fn mistakes(found: &Setup, specs: &[BackendSpec]) -> Vec<String> {
         let is_named = backend.is_some() || is_profile;
         if is_named
             && wrong.len() == n_before
-            && let Err(fault) = plugin.create(&spec.connector, &spec.name, &spec.config)
+            && let Err(fault) = plugin.try_create(&spec.connector, &spec.name, &spec.config)
         {
             let place = backend.map_or_else(String::new, |backend| format!("{}: ", backend.source()));
             wrong.push(format!("{place}backends.{}: {}", spec.name, fault.public()));

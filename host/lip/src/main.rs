@@ -4,6 +4,7 @@ mod acp;
 mod agents;
 mod backends;
 mod bundles;
+mod cages;
 mod cli;
 mod config;
 mod conform;
@@ -38,6 +39,10 @@ fn main() -> ExitCode {
     }
     // A child that only tries a library, so that a bad one cannot take the host down.
     if let Some(code) = loader::probe::intercept(std::env::args_os().skip(1)) {
+        return code;
+    }
+    // A child that holds one library for a host.
+    if let Some(code) = loader::cage::intercept(std::env::args_os().skip(1)) {
         return code;
     }
     match cli::run(cli::command().get_matches()) {

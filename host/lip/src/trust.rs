@@ -16,7 +16,8 @@ pub(crate) fn options(settings: &Resolved, env: &Env) -> Result<Options, String>
     };
     let prober =
         Prober::this_program().map_err(|e| format!("this program's own file cannot be found: {e}"))?;
-    Ok(Options { state_dir: dirs::state(env), writable, prober, trust: policy(settings, env)? })
+    let cages = crate::cages::of(settings, dirs::bundled_plugins())?;
+    Ok(Options { state_dir: dirs::state(env), writable, prober, trust: policy(settings, env)?, cages })
 }
 
 /// The policy of this configuration.

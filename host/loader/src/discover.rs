@@ -3,11 +3,12 @@ use crate::generations::{Generations, Next, warning};
 use crate::object::{self, Platform};
 use crate::outcome::{Discovery, Note};
 use crate::plugin::Plugin;
+use crate::probe::Report;
 use crate::refusal::{Refusal, Warning};
 use crate::store::{Store, sha256};
 use crate::sys::LIBRARY_SUFFIX;
 use crate::trust::{Facts, Judge, Policy, Standing, TrustedBy};
-use crate::{Prober, file, library, stamp};
+use crate::{Cages, Isolation, Prober, cages, file, stamp};
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -39,6 +40,8 @@ pub struct Options {
     pub prober: Prober,
     /// What makes a library trusted.
     pub trust: Policy,
+    /// Where each library runs.
+    pub cages: Cages,
 }
 
 /// A file whose bytes are sound and whose private copy is made.
@@ -82,7 +85,8 @@ impl Generations {
         if let Ok(store) = &store {
             let verdicts = probe_all(&self.fresh(&examined), store, &with.prober);
             store.prune();
-            let mut loading = Loading { known: self, store, verdicts, first_of: HashMap::new() };
+            let mut loading =
+                Loading { known: self, store, cages: &with.cages, verdicts, first_of: HashMap::new() };
             loading.claim(&paths, &examined);
             let mut new = Vec::new();
             for (path, candidate) in paths.iter().zip(examined) {
@@ -169,12 +173,12 @@ fn look(
 }
 
 /// Probes each of these contents that has no lasting verdict yet, several at a time.
-fn probe_all(contents: &[String], store: &Store, prober: &Prober) -> HashMap<String, Option<Refusal>> {
+fn probe_all(contents: &[String], store: &Store, prober: &Prober) -> HashMap<String, Report> {
     let mut verdicts = HashMap::new();
     let mut open = Vec::new();
     for sha256 in contents {
         match store.verdict(sha256) {
-            Some(report) => drop(verdicts.insert(sha256.clone(), report.refusal)),
+            Some(report) => drop(verdicts.insert(sha256.clone(), report)),
             None => open.push(sha256.clone()),
         }
     }
@@ -186,7 +190,7 @@ fn probe_all(contents: &[String], store: &Store, prober: &Prober) -> HashMap<Str
             if report.lasts() {
                 store.remember(sha256, &report);
             }
-            done.push((sha256.clone(), report.refusal));
+            done.push((sha256.clone(), report));
         }
         done
     };
@@ -202,7 +206,8 @@ fn probe_all(contents: &[String], store: &Store, prober: &Prober) -> HashMap<Str
 struct Loading<'a> {
     known: &'a mut Generations,
     store: &'a Store,
-    verdicts: HashMap<String, Option<Refusal>>,
+    cages: &'a Cages,
+    verdicts: HashMap<String, Report>,
     /// The file that has a content, or why nobody has it.
     first_of: HashMap<String, Result<PathBuf, Refusal>>,
 }
@@ -249,23 +254,31 @@ impl Loading<'_> {
         retired: usize,
     ) -> Result<Arc<Plugin>, Refusal> {
         let Candidate { path, sha256, stamp, standing, warnings, .. } = candidate;
-        if let Some(plugin) = self.known.anywhere(&sha256) {
-            let plugin =
-                Arc::new(plugin.at(path.clone(), warnings).numbered(number, None).standing(standing));
+        let (isolation, _) = self.cages.of(&path);
+        let known = self.known.anywhere(&sha256).filter(|plugin| plugin.isolation() == isolation);
+        if let Some(plugin) = known {
+            let plugin = plugin.at(path.clone(), warnings).numbered(number, None).standing(standing);
+            let plugin = Arc::new(plugin);
             self.known.borrowed(&path, &sha256, &plugin);
             return Ok(plugin);
         }
-        match self.verdicts.get(&sha256) {
-            Some(None) => {}
-            Some(Some(reason)) => return Err(reason.clone()),
-            None => return Err(Refusal::NotProbed { why: "no verdict".to_owned() }),
+        let unknown = || Report::new(Some(Refusal::NotProbed { why: "no verdict".to_owned() }));
+        let verdict = self.verdicts.get(&sha256).cloned().unwrap_or_else(unknown);
+        if let Some(reason) = verdict.refusal {
+            return Err(reason);
         }
-        let loaded = library::load(&self.store.copy_of(&sha256));
-        let plugin = loaded.map(|loaded| {
-            let plugin = Plugin::new(path.clone(), sha256.clone(), stamp, warnings, loaded);
-            Arc::new(plugin.numbered(number, warning(retired)).standing(standing))
+        let copy = self.store.copy_of(&sha256);
+        let caged = cages::enter(self.cages, &path, &copy, verdict.manifest.as_deref());
+        let plugin = caged.map(|caged| {
+            let plugin = Plugin::new(path.clone(), sha256.clone(), stamp, warnings, caged);
+            let warning = warning(retired).filter(|_| isolation == Isolation::Inproc);
+            Arc::new(plugin.numbered(number, warning).standing(standing))
         });
-        self.known.mapped(&path, &sha256, plugin.as_ref().ok());
+        match (isolation, &plugin) {
+            (Isolation::Inproc, _) => self.known.mapped(&path, &sha256, plugin.as_ref().ok()),
+            (Isolation::Child, Ok(plugin)) => self.known.borrowed(&path, &sha256, plugin),
+            (Isolation::Child, Err(_)) => {}
+        }
         plugin
     }
 }

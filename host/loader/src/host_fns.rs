@@ -8,8 +8,8 @@ use std::sync::LazyLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tracing::Level;
 
-const MESSAGE_BYTES_MAX: usize = 8 * 1024;
-const TARGET_BYTES_MAX: usize = 64;
+pub(crate) const MESSAGE_BYTES_MAX: usize = 8 * 1024;
+pub(crate) const TARGET_BYTES_MAX: usize = 64;
 
 /// A log line at a level that tracing knows at compile time; nothing is formatted for a level that is off.
 macro_rules! log_line {
@@ -22,9 +22,17 @@ macro_rules! log_line {
 }
 /// The table that every library gets.
 pub(crate) fn table() -> HostFns_Ref {
-    static TABLE: LazyLock<HostFns_Ref> =
-        LazyLock::new(|| HostFns { wake, log, now_unix_ms }.leak_into_prefix());
+    static TABLE: LazyLock<HostFns_Ref> = LazyLock::new(|| table_of(wake, log, now_unix_ms));
     *TABLE
+}
+
+/// A table of these functions. It is never freed: make it once.
+pub(crate) fn table_of(
+    wake: extern "C" fn(u64),
+    log: extern "C" fn(u32, RStr<'_>, RStr<'_>),
+    now_unix_ms: extern "C" fn() -> u64,
+) -> HostFns_Ref {
+    HostFns { wake, log, now_unix_ms }.leak_into_prefix()
 }
 
 extern "C" fn wake(key: u64) {
@@ -34,13 +42,18 @@ extern "C" fn wake(key: u64) {
 
 extern "C" fn log(level: u32, target: RStr<'_>, message: RStr<'_>) {
     let (target, message) = (target.as_rslice().as_slice(), message.as_rslice().as_slice());
-    let _ = catch_unwind(AssertUnwindSafe(|| match level {
+    let _ = catch_unwind(AssertUnwindSafe(|| line(level, target, message)));
+}
+
+/// Writes a line of a library's.
+pub(crate) fn line(level: u32, target: &[u8], message: &[u8]) {
+    match level {
         0 | 1 => log_line!(ERROR, target, message),
         2 => log_line!(WARN, target, message),
         3 => log_line!(INFO, target, message),
         4 => log_line!(DEBUG, target, message),
         _ => log_line!(TRACE, target, message),
-    }));
+    }
 }
 
 extern "C" fn now_unix_ms() -> u64 {

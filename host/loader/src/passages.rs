@@ -1,4 +1,5 @@
 //! Turns that an instance leaves to the host: one request each, described once.
+use crate::cages::Isolation;
 use crate::plugin::Instance;
 use crate::run::{Effect, EffectFuture, Effects, HttpCall, Outcome, Refusal, RunEvent, described, header};
 use base::{Fault, Kind};
@@ -6,9 +7,12 @@ use http::{HeaderName, HeaderValue};
 use serde::Deserialize;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 /// The task's name.
 const TASK: &str = "passages";
+/// How long a worker may take for it.
+const ANSWER_TIME: Duration = Duration::from_secs(10);
 /// Passages that one instance may have: more than there are dialects.
 const PASSAGES_MAX: usize = 64;
 
@@ -35,33 +39,56 @@ impl Instance {
     ///
     /// # Errors
     /// The library's fault when its answer cannot be read.
-    pub fn passages(self: &Arc<Self>) -> Result<Vec<Passage>, Fault> {
-        match self.at_once(TASK, Vec::new(), bytes::Bytes::new()) {
+    pub async fn passages(self: &Arc<Self>) -> Result<Vec<Passage>, Fault> {
+        match self.ask(TASK, Vec::new(), bytes::Bytes::new()).await {
             Ok(bytes) => read(&bytes),
             Err(fault) if fault.kind == Kind::Unsupported => Ok(Vec::new()),
             Err(fault) => Err(fault),
         }
     }
 
-    /// The answer of a task that performs no IO: it is there at once, or never.
+    /// The answer of a task that performs no IO: in process it is there with the first step, or never.
     ///
     /// # Errors
     /// The library's fault, also when it has no such task.
-    pub fn at_once(
+    pub async fn ask(
         self: &Arc<Self>,
         what: &str,
         meta: Vec<u8>,
         body: bytes::Bytes,
     ) -> Result<bytes::Bytes, Fault> {
         let mut run = self.run(Arc::new(NoEffects), what, meta, body)?;
-        match run.poll_next(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Some(Ok(RunEvent::Full { bytes, .. }))) => Ok(bytes),
-            Poll::Ready(Some(Err(fault))) => Err(fault),
-            Poll::Ready(None | Some(Ok(_))) | Poll::Pending => {
+        let first = match self.plugin().isolation() {
+            // What does not answer at once never does: nothing would resume it.
+            Isolation::Inproc => match run.poll_next(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(event) => event,
+                Poll::Pending => None,
+            },
+            Isolation::Child => tokio::time::timeout(ANSWER_TIME, run.next()).await.unwrap_or(None),
+        };
+        match first {
+            Some(Ok(RunEvent::Full { bytes, .. })) => Ok(bytes),
+            Some(Err(fault)) => Err(fault),
+            None | Some(Ok(_)) => {
                 let sentence = format!("the connector did not answer the task \"{what}\" at once");
                 Err(Fault::plugin(Kind::BadGateway, sentence))
             }
         }
+    }
+
+    /// As [`Instance::ask`], for callers outside of a runtime that may wait.
+    ///
+    /// # Errors
+    /// As for [`Instance::ask`].
+    pub fn ask_and_wait(
+        self: &Arc<Self>,
+        what: &str,
+        meta: Vec<u8>,
+        body: bytes::Bytes,
+    ) -> Result<bytes::Bytes, Fault> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|e| Fault::host(Kind::Internal, "no runtime").source(e))?;
+        runtime.block_on(self.ask(what, meta, body))
     }
 }
 
@@ -106,7 +133,7 @@ mod tests {
         assert_eq!(one.call.headers.get("x-a").map(HeaderValue::as_bytes), Some(&b"1"[..]));
         assert_eq!(one.call.secret_headers[0].secret, "api_key");
         assert_eq!(one.default_headers[0].1, "2");
-        assert_eq!(one.call.timeout, Some(std::time::Duration::from_millis(7)));
+        assert_eq!(one.call.timeout, Some(Duration::from_millis(7)));
     }
 
     #[test]

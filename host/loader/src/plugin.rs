@@ -1,13 +1,16 @@
 //! A loaded library and the connector instances made from it.
+use crate::cage::{self, Limits};
+#[cfg(target_os = "linux")]
+use crate::cage::{Beginning, RemoteInstance, RemoteTask};
+use crate::cages::{Caged, Code, Isolation};
 use crate::host_fns;
-use crate::library::Loaded;
 use crate::manifest::{ConnectorManifest, Manifest};
-use crate::module::Module;
 use crate::refusal::Warning;
-use crate::run;
+use crate::run::{self, Work};
+use crate::stats::{Snapshot, Stats};
 use crate::trust::Standing;
 use base::{Fault, Kind};
-use lip_abi::{AbiError, Buf, ConnectorBox, HostFns_Ref, TaskBox};
+use lip_abi::{AbiError, Buf, ConnectorBox, HostFns_Ref};
 use serde_json::Value;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -16,7 +19,7 @@ use std::sync::Arc;
 /// Makes an instance: the host's functions, the connector's id, the instance's name, its config as JSON.
 pub type Factory = Box<dyn Fn(HostFns_Ref, &str, &str, Buf) -> Result<ConnectorBox, AbiError> + Send + Sync>;
 
-/// A library in use. It stays mapped until the process ends.
+/// A library in use. What is mapped in this process stays so until it ends.
 pub struct Plugin {
     path: PathBuf,
     generation: usize,
@@ -25,7 +28,10 @@ pub struct Plugin {
     warnings: Vec<Warning>,
     standing: Standing,
     manifest: Manifest,
-    module: Module,
+    text: Arc<str>,
+    code: Code,
+    stats: Arc<Stats>,
+    limits: Limits,
 }
 
 impl fmt::Debug for Plugin {
@@ -40,10 +46,11 @@ impl Plugin {
         sha256: String,
         stamp: String,
         warnings: Vec<Warning>,
-        loaded: Loaded,
+        caged: Caged,
     ) -> Self {
-        let Loaded { module, manifest } = loaded;
-        Self { path, generation: 1, sha256, stamp, warnings, standing: Standing::default(), manifest, module }
+        let Caged { code, manifest, text, stats, limits } = caged;
+        let (text, standing) = (text.into(), Standing::default());
+        Self { path, generation: 1, sha256, stamp, warnings, standing, manifest, text, code, stats, limits }
     }
 
     /// The same as the generation `number` of its file.
@@ -55,10 +62,11 @@ impl Plugin {
 
     /// The same code for another file of the same content.
     pub(crate) fn at(&self, path: PathBuf, warnings: Vec<Warning>) -> Self {
-        let (sha256, stamp) = (self.sha256.clone(), self.stamp.clone());
-        let (manifest, module) = (self.manifest.clone(), self.module);
+        let Self { sha256, stamp, manifest, text, code, stats, limits, .. } = self;
+        let (sha256, stamp, manifest) = (sha256.clone(), stamp.clone(), manifest.clone());
+        let (text, code, stats, limits) = (Arc::clone(text), code.clone(), Arc::clone(stats), *limits);
         let standing = Standing::default();
-        Self { path, generation: 1, sha256, stamp, warnings, standing, manifest, module }
+        Self { path, generation: 1, sha256, stamp, warnings, standing, manifest, text, code, stats, limits }
     }
 
     pub(crate) fn standing(mut self, standing: Standing) -> Self {
@@ -96,26 +104,71 @@ impl Plugin {
         &self.warnings
     }
 
-    /// Its manifest as it stands in the library.
-    pub fn manifest_text(&self) -> String {
-        self.module.manifest_text()
-    }
-
-    /// Makes its instances for a kit that drives them in place of the host.
-    pub fn factory(self: &Arc<Self>) -> Factory {
-        let plugin = Arc::clone(self);
-        Box::new(move |host, connector, instance, config| {
-            plugin.module.create(host, connector, instance, config)
-        })
-    }
-
     /// What it offers.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
     }
 
+    /// What it says of itself, as JSON.
+    pub fn manifest_text(&self) -> &str {
+        &self.text
+    }
+
+    /// Where it runs.
+    pub const fn isolation(&self) -> Isolation {
+        match self.code {
+            Code::Here(_) => Isolation::Inproc,
+            #[cfg(target_os = "linux")]
+            Code::There(_) => Isolation::Child,
+        }
+    }
+
+    /// The process of its worker, while there is one.
+    pub fn worker(&self) -> Option<u32> {
+        match &self.code {
+            Code::Here(_) => None,
+            #[cfg(target_os = "linux")]
+            Code::There(cage) => cage.pid(),
+        }
+    }
+
+    /// What it has done and cost.
+    pub fn stats(&self) -> Snapshot {
+        self.stats.now()
+    }
+
+    /// Makes its instances for callers that wait, such as a kit that drives them in place of the host.
+    pub fn factory(&self) -> Factory {
+        let factory = self.own_factory();
+        Box::new(move |host, connector, instance, config| factory.create(host, connector, instance, config))
+    }
+
+    fn own_factory(&self) -> cage::Factory {
+        match &self.code {
+            Code::Here(module) => cage::Factory::here(*module),
+            #[cfg(target_os = "linux")]
+            Code::There(cage) => cage::Factory::there(Arc::clone(cage)),
+        }
+    }
+
+    /// Tries whether an instance can be made, and lets go of it. Blocks for as long as a worker takes to start.
+    ///
+    /// # Errors
+    /// As for [`Plugin::create`].
+    pub fn try_create(&self, connector: &str, instance: &str, config: &Value) -> Result<(), Fault> {
+        self.connector(connector)?;
+        let config = Buf::from(config.to_string());
+        let made = self.own_factory().create(host_fns::table(), connector, instance, config);
+        made.map(drop).map_err(|error| run::fault(&error))
+    }
+
+    fn connector(&self, id: &str) -> Result<&Arc<ConnectorManifest>, Fault> {
+        let missing = || Fault::host(Kind::NotFound, format!("{} has no connector \"{id}\"", self.stamp));
+        self.manifest.connector(id).ok_or_else(missing)
+    }
+
     /// Makes an instance of `connector`, which the manifest lists, named `instance` in the config. `config`: a JSON object.
-    /// Runs the author's `create`, which performs no IO.
+    /// Runs the author's `create`, which performs no IO; in a worker that is done before the first task.
     ///
     /// # Errors
     /// The library's own fault, among them a caught panic; [`Kind::NotFound`] when the manifest lists no such connector.
@@ -125,21 +178,66 @@ impl Plugin {
         instance: &str,
         config: &Value,
     ) -> Result<Instance, Fault> {
-        let missing =
-            || Fault::host(Kind::NotFound, format!("{} has no connector \"{connector}\"", self.stamp));
-        let manifest = Arc::clone(self.manifest.connector(connector).ok_or_else(missing)?);
-        let config = Buf::from(config.to_string());
-        let made = self.module.create(host_fns::table(), connector, instance, config);
-        let object = made.map_err(|error| run::fault(&error))?;
+        let manifest = Arc::clone(self.connector(connector)?);
+        let config = config.to_string();
+        let object = match &self.code {
+            Code::Here(module) => {
+                let made = module.create(host_fns::table(), connector, instance, Buf::from(config));
+                Object::Here(made.map_err(|error| run::fault(&error))?)
+            }
+            #[cfg(target_os = "linux")]
+            Code::There(cage) => Object::There(Arc::new(cage.instance(connector, instance, config))),
+        };
         Ok(Instance { name: instance.to_owned(), manifest, object, plugin: Arc::clone(self) })
     }
+
+    pub(crate) fn count(&self) -> Result<Turn, Fault> {
+        if self.stats.seats().is_stuck() {
+            let sentence =
+                format!("{} is stuck: a step of it takes longer than {:?}", self.stamp, self.limits.step);
+            let fault = Fault::plugin(Kind::Unavailable, sentence).code("plugin_stuck");
+            return Err(fault.retry(base::Retry::Elsewhere));
+        }
+        let open = self.stats.started();
+        let turn = Turn(Arc::clone(&self.stats));
+        if self.isolation() == Isolation::Child && open > self.limits.open_turns as u64 {
+            let sentence = format!("as many turns as {} may have are open", self.stamp);
+            let fault = Fault::host(Kind::Unavailable, sentence).code("plugin_busy");
+            return Err(fault
+                .retry(base::Retry::Elsewhere)
+                .hint("plugins.library.<name>.open_turns says how many may be"));
+        }
+        Ok(turn)
+    }
+}
+
+/// One task of a library, counted while it is open.
+#[derive(Debug)]
+pub(crate) struct Turn(Arc<Stats>);
+
+impl Turn {
+    pub(crate) fn stats(&self) -> &Stats {
+        &self.0
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.0.ended();
+    }
+}
+
+enum Object {
+    Here(ConnectorBox),
+    #[cfg(target_os = "linux")]
+    There(Arc<RemoteInstance>),
 }
 
 /// One configured instance of a connector. Share it in an [`Arc`]; it may be dropped while its tasks run.
 pub struct Instance {
     name: String,
     manifest: Arc<ConnectorManifest>,
-    object: ConnectorBox,
+    object: Object,
     plugin: Arc<Plugin>,
 }
 
@@ -172,13 +270,24 @@ impl Instance {
     /// its dialect.
     ///
     /// # Errors
-    /// The library's own error when it refuses to start, among them a caught panic.
-    pub fn start(&self, key: u64, what: &str, meta: Buf, body: Buf) -> Result<TaskBox, AbiError> {
-        self.object.start(key, what.into(), meta, body).into_result()
+    /// The library's own error when it refuses to start, among them a caught panic. One in a worker refuses later.
+    pub(crate) fn start(&self, key: u64, what: &str, meta: Buf, body: Buf) -> Result<Work, AbiError> {
+        match &self.object {
+            Object::Here(object) => object.start(key, what.into(), meta, body).into_result().map(Work::Here),
+            #[cfg(target_os = "linux")]
+            Object::There(instance) => {
+                let beginning = Beginning { key, what: what.to_owned(), meta, body };
+                Ok(Work::There(RemoteTask::new(instance, beginning)))
+            }
+        }
     }
 
     /// Tells the library that no new task will be started. Running ones go on.
     pub fn shutdown(&self) {
-        self.object.shutdown();
+        match &self.object {
+            Object::Here(object) => object.shutdown(),
+            #[cfg(target_os = "linux")]
+            Object::There(instance) => instance.shutdown(),
+        }
     }
 }

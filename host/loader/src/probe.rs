@@ -16,7 +16,8 @@ pub const FLAG: &str = "--probe-plugin";
 const LIMIT: Duration = Duration::from_secs(10);
 /// What the system's own loader reads. All other variables are kept from the probe.
 const VARIABLES: [&str; 4] = ["LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PATH", "SystemRoot"];
-const REPORT_BYTES_MAX: usize = 64 * 1024;
+/// More than a manifest and a sentence take.
+const REPORT_BYTES_MAX: usize = 16 << 20;
 
 /// Does the work of a probe process if the arguments (without the program's name) ask for it.
 pub fn intercept(args: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
@@ -33,7 +34,10 @@ pub fn intercept(args: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
 /// Loads `library` and writes to the file `report` how it went. Never call it in a process that has other work.
 pub fn child_main(library: &Path, report: &Path) -> ExitCode {
     sys::bound_child(u32::try_from(LIMIT.as_secs()).unwrap_or(10) + 2);
-    let found = Report::new(library::load(library).err());
+    let found = match library::load(library) {
+        Ok(loaded) => Report::good(loaded.module.manifest_text()),
+        Err(refusal) => Report::new(Some(refusal)),
+    };
     match found.write(report) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::from(UNREPORTED),
@@ -48,11 +52,19 @@ const UNREPORTED: u8 = 75;
 pub(crate) struct Report {
     abi: [u16; 3],
     pub(crate) refusal: Option<Refusal>,
+    /// What the library says of itself.
+    #[serde(default)]
+    pub(crate) manifest: Option<String>,
 }
 
 impl Report {
     pub(crate) fn new(refusal: Option<Refusal>) -> Self {
-        Self { abi: lip_abi::abi_version(), refusal }
+        Self { abi: lip_abi::abi_version(), refusal, manifest: None }
+    }
+
+    /// Of a library that is fine.
+    pub(crate) fn good(manifest: String) -> Self {
+        Self { manifest: Some(manifest), ..Self::new(None) }
     }
 
     /// Writes a whole report or none.
@@ -73,8 +85,21 @@ impl Report {
 
     /// The library itself is fine or deadly, whatever machine and moment it is.
     pub(crate) fn lasts(&self) -> bool {
-        matches!(self.refusal, None | Some(Refusal::Deadly { .. }))
+        match &self.refusal {
+            None => self.manifest.is_some(),
+            Some(refusal) => matches!(refusal, Refusal::Deadly { .. }),
+        }
     }
+}
+
+/// This very program's file.
+///
+/// # Errors
+/// The system does not say where it is.
+pub fn this_program() -> io::Result<PathBuf> {
+    // On Linux this name stays right when the file was replaced by an upgrade.
+    let itself = Path::new("/proc/self/exe");
+    if cfg!(target_os = "linux") && itself.exists() { Ok(itself.to_owned()) } else { std::env::current_exe() }
 }
 
 /// How to start a probe process.
@@ -91,14 +116,7 @@ impl Prober {
     /// # Errors
     /// The system does not say where the program is.
     pub fn this_program() -> io::Result<Self> {
-        // On Linux this name stays right when the file was replaced by an upgrade.
-        let itself = Path::new("/proc/self/exe");
-        let program = if cfg!(target_os = "linux") && itself.exists() {
-            itself.to_owned()
-        } else {
-            std::env::current_exe()?
-        };
-        Ok(Self::new(program, [FLAG.into()]))
+        Ok(Self::new(this_program()?, [FLAG.into()]))
     }
 
     /// By starting `program` with `args`, then the paths of the library and of the report.
@@ -202,10 +220,10 @@ mod tests {
     #[cfg(unix)]
     fn report_counts_whatever_the_exit() {
         let [major, minor, patch] = lip_abi::abi_version();
-        let json = format!(r#"{{"abi":[{major},{minor},{patch}],"refusal":null}}"#);
+        let json = format!(r#"{{"abi":[{major},{minor},{patch}],"refusal":null,"manifest":"{{}}"}}"#);
         let report = probe(&format!("echo '{json}' > \"$2\"; kill -SEGV $$"));
-        assert_eq!(report, Report::new(None));
-        assert!(report.lasts());
+        assert_eq!(report, Report::good("{}".to_owned()));
+        assert!(report.lasts() && !Report::new(None).lasts());
     }
 
     #[test]

@@ -134,6 +134,9 @@ pub enum Refusal {
         /// The limit, in seconds.
         limit_s: u64,
     },
+    /// It should run in a process of its own, which this system does not offer.
+    #[error("this system has no child cage")]
+    NoCage,
     /// The probe process could not be used.
     #[error("it could not be tried in a process of its own: {why}")]
     NotProbed {
@@ -219,6 +222,7 @@ impl Refusal {
             Self::Deadly { .. } | Self::Endless { .. } => {
                 "take start-up code (static constructors) out of the library"
             }
+            Self::NoCage => "set its isolation to \"inproc\" if you trust it",
             Self::NotProbed { .. } => "check that this system lets LIP start itself",
             Self::NotMapped { .. } => "install what it needs, or rebuild it on this system",
             Self::OtherLayout { .. } => "rebuild it with the lip-plugin of this release, unchanged",
@@ -253,6 +257,7 @@ impl Refusal {
             Self::NotCopied { .. } => "not-copied",
             Self::Deadly { .. } => "deadly",
             Self::Endless { .. } => "endless",
+            Self::NoCage => "no-cage",
             Self::NotProbed { .. } => "not-probed",
             Self::NotMapped { .. } => "not-mapped",
             Self::NoRootModule => "no-root-module",

@@ -1,32 +1,36 @@
 //! Runs one task of a connector: resumes it with completions, has its effects carried out, yields its events.
 mod bytes;
+mod complete;
 mod decode;
 mod effect;
 mod prefixed;
 mod wake;
+mod work;
 
 pub(crate) use decode::{described, fault, header};
 pub use effect::{Body, Effect, EffectFuture, Effects, HttpCall, Outcome, Refusal, SecretHeader, Upstream};
 pub use prefixed::behind;
 pub use wake::wake;
+pub(crate) use work::Work;
 
-use crate::plugin::Instance;
+use crate::cage::{EVENTS_MAX, OPS_MAX};
+use crate::plugin::{Instance, Turn};
 use ::bytes::Bytes;
 use base::{Fault, Kind};
-use bytes::{to_buf, to_bytes};
+pub(crate) use bytes::{to_buf, to_bytes};
+use complete::{failed, headers_json, ok, status_of};
 use http::HeaderMap;
 use http_body::Body as _;
 use lip_abi::abi_stable::std_types::RVec;
-use lip_abi::{AbiError, Buf, Completion, Event, Op, Step, StepOut, TaskBox, event, op, status};
+use lip_abi::{AbiError, Buf, Completion, Event, Op, Step, StepOut, event, op, status};
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
 
 /// Effects that one task may have under way.
 const INFLIGHT_MAX: usize = 256;
-/// Events that one step may produce.
-const EVENTS_MAX: usize = 16_384;
 /// Steps without an event or a wait before other tasks of this thread get their turn.
 const STEPS_PER_POLL: usize = 32;
 
@@ -73,7 +77,7 @@ struct Open {
 /// One running task. Dropping it cancels the task, then everything that it had opened.
 pub struct Run {
     // Field order is drop order: the library's state first, then the effects it had asked for.
-    task: Option<TaskBox>,
+    task: Option<Work>,
     inflight: Vec<(u64, Pending)>,
     open: Vec<Open>,
     events: VecDeque<Event>,
@@ -84,6 +88,7 @@ pub struct Run {
     last_handle: u64,
     fresh: bool,
     failed: Option<Fault>,
+    turn: Option<Turn>,
     // Last: a task may borrow nothing of its instance, but the instance's code must outlive it.
     instance: Option<Arc<Instance>>,
 }
@@ -102,10 +107,10 @@ impl Run {
     ///
     /// # Errors
     /// The library's own error when it refuses to start.
-    pub fn start(
+    pub(crate) fn start(
         effects: Arc<dyn Effects>,
         body: Bytes,
-        start: impl FnOnce(u64, Buf) -> Result<TaskBox, AbiError>,
+        start: impl FnOnce(u64, Buf) -> Result<Work, AbiError>,
     ) -> Result<Self, Fault> {
         let registration = wake::Registration::new();
         let task = start(registration.key, to_buf(body)).map_err(|error| decode::fault(&error))?;
@@ -121,6 +126,7 @@ impl Run {
             last_handle: 0,
             fresh: true,
             failed: None,
+            turn: None,
             instance: None,
         })
     }
@@ -145,12 +151,16 @@ impl Run {
                 return Poll::Ready(None);
             }
             self.registration.register(cx);
+            if self.task.as_ref().is_some_and(Work::is_busy) {
+                ready!(self.poll_step(cx));
+                continue;
+            }
             self.poll_inflight(cx);
             let woken = self.registration.take();
             if self.done.is_empty() && !woken && !std::mem::take(&mut self.fresh) {
                 return Poll::Pending;
             }
-            self.step();
+            self.begin_step();
         }
         cx.waker().wake_by_ref();
         Poll::Pending
@@ -234,28 +244,69 @@ impl Run {
         Completion { handle, arg, ..ok(id) }
     }
 
-    fn step(&mut self) {
-        let Some(task) = self.task.as_mut() else { return };
-        let step = task.resume(&mut self.done, &mut self.out);
-        self.done.clear();
-        let mut out = std::mem::take(&mut self.out);
+    fn begin_step(&mut self) {
+        match self.task.as_mut() {
+            None => {}
+            Some(Work::Here(task)) => {
+                let began = Instant::now();
+                if let Some(turn) = &self.turn {
+                    turn.stats().seats().begin(began);
+                }
+                let step = task.resume(&mut self.done, &mut self.out);
+                self.done.clear();
+                if let Some(turn) = &self.turn {
+                    turn.stats().seats().end();
+                    turn.stats().step_ended(began.elapsed());
+                    if let Step::Failed(error) = &step {
+                        turn.stats().failed(error);
+                    }
+                }
+                let out = std::mem::take(&mut self.out);
+                self.out = self.stepped(step, out); // keeps its allocations
+            }
+            #[cfg(target_os = "linux")]
+            Some(Work::There(task)) => task.resume(std::mem::take(&mut self.done)),
+        }
+    }
+
+    /// Waits for the step that is under way in a worker.
+    #[cfg(target_os = "linux")]
+    fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(Work::There(task)) = self.task.as_mut() else { return Poll::Ready(()) };
+        match ready!(task.poll(cx)) {
+            Ok(reply) => {
+                self.fresh = false;
+                self.stepped(reply.step, reply.out);
+            }
+            Err(fault) => self.fail(fault),
+        }
+        Poll::Ready(())
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    const fn poll_step(&mut self, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
+
+    /// Takes in what a step brought.
+    fn stepped(&mut self, step: Step, mut out: StepOut) -> StepOut {
         for cancelled in out.cancels.drain(..) {
             self.inflight.retain(|(id, _)| *id != cancelled);
+        }
+        if out.ops.len() > OPS_MAX || out.events.len() > EVENTS_MAX {
+            self.fail(Fault::plugin(Kind::Internal, "the connector asked for too much in one step"));
+            return StepOut::default();
         }
         for op in out.ops.drain(..) {
             self.begin(op);
         }
-        if out.events.len() > EVENTS_MAX {
-            self.fail(Fault::plugin(Kind::Internal, "the connector produced too many events in one step"));
-        } else {
-            self.events.extend(out.events.drain(..));
-        }
-        self.out = out; // keeps its allocations
+        self.events.extend(out.events.drain(..));
         match step {
             Step::Pending => {}
             Step::Done => self.task = None,
             Step::Failed(error) => self.fail(decode::fault(&error)),
         }
+        out
     }
 
     fn fail(&mut self, fault: Fault) {
@@ -331,33 +382,9 @@ impl Instance {
         meta: Vec<u8>,
         body: Bytes,
     ) -> Result<Run, Fault> {
+        let turn = self.plugin().count()?;
         let mut run = Run::start(effects, body, |key, body| self.start(key, what, meta.into(), body))?;
-        run.instance = Some(Arc::clone(self));
+        (run.instance, run.turn) = (Some(Arc::clone(self)), Some(turn));
         Ok(run)
     }
-}
-
-fn ok(id: u64) -> Completion {
-    Completion { id, status: status::OK, flags: 0, handle: 0, arg: 0, meta: Buf::empty(), body: Buf::empty() }
-}
-
-fn failed(id: u64, status: u32, sentence: impl Into<String>) -> Completion {
-    Completion { status, meta: sentence.into().into(), ..ok(id) }
-}
-
-const fn status_of(refusal: Refusal) -> u32 {
-    match refusal {
-        Refusal::Io => status::IO,
-        Refusal::Timeout => status::TIMEOUT,
-        Refusal::Denied => status::DENIED,
-        Refusal::Unsupported => status::UNSUPPORTED,
-    }
-}
-
-fn headers_json(headers: &HeaderMap) -> Buf {
-    let pairs: Vec<(&str, std::borrow::Cow<'_, str>)> = headers
-        .iter()
-        .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes())))
-        .collect();
-    serde_json::to_vec(&pairs).unwrap_or_default().into()
 }

@@ -11,7 +11,7 @@ use engine::{BackendSpec, Backends, Dialect, Edges, Engine, Manner, RequestOptio
 use frontends::{App, ClientKeys, Door, Limits, Sockets};
 use http::HeaderValue;
 use hyper_util::rt::TokioIo;
-use loader::{Discovery, Options, Plugin, Prober, Writable, discover};
+use loader::{Cages, Discovery, Options, Plugin, Prober, Writable, discover};
 use routing::policy::Budgets;
 use serde_json::json;
 use stage::{Answer, Call, Connection, Network, OpenAnswer, plugins_of, staged};
@@ -119,6 +119,7 @@ fn library() -> Arc<Plugin> {
             writable: Writable::Warn,
             prober,
             trust: loader::trust::Policy::default(),
+            cages: loader::Cages::inproc(),
         };
         discover(&[folder.path().to_owned()], &options)
     });

@@ -54,9 +54,11 @@ impl Provider for Keeper {
     }
 
     fn read<'a>(&'a self, format: &'a str, bytes: Bytes) -> BoxFuture<'a, Result<Account, String>> {
-        let told = read_file(&self.backend, format, bytes);
-        let account = told.map(|told| told.account(&self.backend.spec().connector, now_ms()));
-        std::future::ready(account.map_err(|fault| fault.public())).boxed()
+        let read = async move {
+            let told = read_file(&self.backend, format, bytes).await.map_err(|fault| fault.public())?;
+            Ok(told.account(&self.backend.spec().connector, now_ms()))
+        };
+        read.boxed()
     }
 
     fn write<'a>(
@@ -65,18 +67,19 @@ impl Provider for Keeper {
         bytes: Bytes,
         renewed: Account,
     ) -> BoxFuture<'a, Result<Bytes, String>> {
-        let write = || {
+        let write = async move {
             let meta = json!({"format": format, "account": Told::of(&renewed)}).to_string().into_bytes();
-            self.backend.instance()?.at_once("account_write", meta, bytes)
+            let instance = self.backend.instance().map_err(|fault| fault.public())?;
+            instance.ask("account_write", meta, bytes).await.map_err(|fault| fault.public())
         };
-        std::future::ready(write().map_err(|fault: Fault| fault.public())).boxed()
+        write.boxed()
     }
 }
 
 /// The account in a file of another program, as the connector reads it.
-pub(super) fn read_file(backend: &Backend, format: &str, file: Bytes) -> Result<Told, Fault> {
+pub(super) async fn read_file(backend: &Backend, format: &str, file: Bytes) -> Result<Told, Fault> {
     let meta = json!({"format": format}).to_string().into_bytes();
-    Told::read(&backend.instance()?.at_once("account_read", meta, file)?)
+    Told::read(&backend.instance()?.ask("account_read", meta, file).await?)
 }
 
 /// The whole answer of a task.

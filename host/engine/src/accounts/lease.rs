@@ -75,7 +75,7 @@ pub(crate) fn token(scope: &Scope, meta: Bytes) -> EffectFuture {
     let leases = Arc::clone(&scope.leases);
     let session = scope.parent.as_ref().map(|Parent { job, .. }| job.session.to_string()).unwrap_or_default();
     Box::pin(async move {
-        let pool = match means.accounts.pool(&means, &backend) {
+        let pool = match means.accounts.pool(&means, &backend).await {
             Ok(pool) => pool,
             Err(fault) => return denied(fault.public()),
         };

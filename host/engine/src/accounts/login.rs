@@ -76,7 +76,7 @@ impl Engine {
     /// # Errors
     /// Why there is no account, with the remedy.
     pub async fn login(&self, ask: LoginAsk, desk: Arc<dyn Desk>) -> Result<LoggedIn, Fault> {
-        let (backend, (_, plan)) = self.account_backend(&ask.backend)?;
+        let (backend, (_, plan)) = self.account_backend(&ask.backend).await?;
         let Some(first) = plan.logins.first() else {
             let fault =
                 Fault::host(Kind::BadRequest, format!("backend \"{}\" has no login of its own", ask.backend));
@@ -115,7 +115,7 @@ impl Engine {
         ask: LoginAsk,
         file: Option<&std::path::Path>,
     ) -> Result<LoggedIn, Fault> {
-        let (backend, (_, plan)) = self.account_backend(&ask.backend)?;
+        let (backend, (_, plan)) = self.account_backend(&ask.backend).await?;
         check_name(&ask.account)?;
         let home = self.means().accounts.home.as_deref();
         let known = plan.imports.iter().chain(&plan.files);
@@ -134,7 +134,7 @@ impl Engine {
                     continue;
                 }
             };
-            match keeper::read_file(&backend, format, bytes) {
+            match keeper::read_file(&backend, format, bytes).await {
                 Ok(told) => return self.keep(&ask.backend, &ask.account, told, plan.ended.clone()).await,
                 Err(fault) => {
                     problem = fault;
@@ -157,7 +157,7 @@ impl Engine {
         told: Told,
         ended: Option<String>,
     ) -> Result<LoggedIn, Fault> {
-        let (backend, (pool, _)) = self.account_backend(backend)?;
+        let (backend, (pool, _)) = self.account_backend(backend).await?;
         let mut account = told.account(&backend.spec().connector, now_ms());
         if account.access_token.is_none() && account.refresh_token.is_none() {
             return Err(Fault::plugin(Kind::BadGateway, "the login brought no token"));

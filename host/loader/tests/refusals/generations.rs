@@ -34,6 +34,7 @@ impl Folder {
             writable: Writable::Warn,
             prober: self.bench.prober.clone(),
             trust: Default::default(),
+            cages: loader::Cages::inproc(),
         };
         self.known.discover(std::slice::from_ref(&self.dir), &options)
     }

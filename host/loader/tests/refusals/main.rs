@@ -12,7 +12,7 @@ mod workshop;
 
 use loader::probe::{FLAG, child_main};
 use loader::trust::Policy;
-use loader::{Discovery, Options, Outcome, Plugin, Prober, Writable, discover};
+use loader::{Cages, Discovery, Options, Outcome, Plugin, Prober, Writable, discover};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -65,10 +65,8 @@ impl Bench {
 
     fn discover(&self, dirs: &[PathBuf], writable: Writable) -> Discovery {
         let state_dir = self.root.path().join("state");
-        discover(
-            dirs,
-            &Options { state_dir, writable, prober: self.prober.clone(), trust: self.trust.clone() },
-        )
+        let (prober, trust, cages) = (self.prober.clone(), self.trust.clone(), Cages::inproc());
+        discover(dirs, &Options { state_dir, writable, prober, trust, cages })
     }
 
     /// Loads the only file of a fresh directory.

@@ -28,7 +28,7 @@ impl Scene {
         let (prober, trust) = (self.bench.prober.clone(), self.bench.trust.clone());
         self.known.discover(
             std::slice::from_ref(&self.dir),
-            &Options { state_dir, writable: Writable::Warn, prober, trust },
+            &Options { state_dir, writable: Writable::Warn, prober, trust, cages: loader::Cages::inproc() },
         )
     }
 
@@ -151,7 +151,13 @@ fn file_that_is_swapped_all_the_time_is_loaded_as_locked_or_not_at_all() {
         for _ in 0..400 {
             let state_dir = scene.bench.root.path().join("state");
             let (prober, trust) = (scene.bench.prober.clone(), scene.bench.trust.clone());
-            let options = Options { state_dir, writable: Writable::Warn, prober, trust };
+            let options = Options {
+                state_dir,
+                writable: Writable::Warn,
+                prober,
+                trust,
+                cages: loader::Cages::inproc(),
+            };
             let found = scene.known.discover(std::slice::from_ref(&scene.dir), &options);
             for outcome in &found.outcomes {
                 match outcome {

@@ -1,8 +1,6 @@
 //! What the host does with a loaded plugin: instances, turns, panics, owners.
 use crate::{Bench, workshop};
 use base::{Kind, Side};
-use lip_abi::abi_stable::std_types::RVec;
-use lip_abi::{Buf, Step, StepOut, event};
 use loader::{Auth, Plugin, Registry, Writable};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -11,12 +9,9 @@ use std::sync::Arc;
 
 /// Runs one turn of a connector that answers with the turn's own body.
 pub(crate) fn answers_with_its_body(plugin: &Arc<Plugin>) {
-    let instance = plugin.create("good", "good.work", &json!({"base_url": "http://x"})).unwrap();
-    let mut task = instance.start(7, "turn", r#"{"model":"m"}"#.into(), Buf::from_static(b"hello")).unwrap();
-    let (mut done, mut out) = (RVec::new(), StepOut::default());
-    assert!(matches!(task.resume(&mut done, &mut out), Step::Done));
-    assert_eq!((out.events.len(), out.ops.len()), (1, 0));
-    assert_eq!((out.events[0].kind, out.events[0].data.as_slice()), (event::FULL, &b"hello"[..]));
+    let instance = Arc::new(plugin.create("good", "good.work", &json!({"base_url": "http://x"})).unwrap());
+    let answer = instance.ask_and_wait("turn", br#"{"model":"m"}"#.to_vec(), "hello".into()).unwrap();
+    assert_eq!(answer, "hello");
     instance.shutdown();
 }
 
