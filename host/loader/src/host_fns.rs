@@ -1,7 +1,8 @@
-//! The functions that the host offers to libraries: wake, log, clock. They never block and never unwind into a library.
+//! The functions that the host offers to libraries: wake, log, clock, and what this host is. They never block and never unwind into a library.
 use lip_abi::abi_stable::prefix_type::PrefixTypeTrait;
 use lip_abi::abi_stable::std_types::RStr;
 use lip_abi::{HostFns, HostFns_Ref};
+use serde_json::json;
 use std::fmt::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::LazyLock;
@@ -22,7 +23,7 @@ macro_rules! log_line {
 }
 /// The table that every library gets.
 pub(crate) fn table() -> HostFns_Ref {
-    static TABLE: LazyLock<HostFns_Ref> = LazyLock::new(|| table_of(wake, log, now_unix_ms));
+    static TABLE: LazyLock<HostFns_Ref> = LazyLock::new(|| table_of(wake, log, now_unix_ms, host_info));
     *TABLE
 }
 
@@ -31,8 +32,9 @@ pub(crate) fn table_of(
     wake: extern "C" fn(u64),
     log: extern "C" fn(u32, RStr<'_>, RStr<'_>),
     now_unix_ms: extern "C" fn() -> u64,
+    host_info: extern "C" fn() -> RStr<'static>,
 ) -> HostFns_Ref {
-    HostFns { wake, log, now_unix_ms }.leak_into_prefix()
+    HostFns { wake, log, now_unix_ms, host_info }.leak_into_prefix()
 }
 
 extern "C" fn wake(key: u64) {
@@ -59,6 +61,19 @@ pub(crate) fn line(level: u32, target: &[u8], message: &[u8]) {
 extern "C" fn now_unix_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+extern "C" fn host_info() -> RStr<'static> {
+    static TEXT: LazyLock<String> = LazyLock::new(|| info("inproc"));
+    RStr::from(TEXT.as_str())
+}
+
+/// What this host is, for a library that runs in `cage`.
+pub(crate) fn info(cage: &str) -> String {
+    let [major, minor, patch] = lip_abi::abi_version();
+    let host = concat!("lip ", env!("CARGO_PKG_VERSION"));
+    let abi = format!("{major}.{minor}.{patch}");
+    json!({"abi": abi, "host": host, "operations": crate::run::OPERATIONS, "cage": cage}).to_string()
 }
 
 /// At most `bytes_max` bytes as one line: control characters are escaped, so that a library can fake no other line.

@@ -7,7 +7,7 @@ mod prefixed;
 mod wake;
 mod work;
 
-pub(crate) use decode::{described, fault, header};
+pub(crate) use decode::{OPERATIONS, described, fault, header};
 pub use effect::{Body, Effect, EffectFuture, Effects, HttpCall, Outcome, Refusal, SecretHeader, Upstream};
 pub use prefixed::behind;
 pub use wake::wake;

@@ -21,6 +21,10 @@ pub struct HostFns {
     /// Milliseconds since 1970-01-01T00:00:00Z by the host's clock.
     #[sabi(last_prefix_field)]
     pub now_unix_ms: extern "C" fn() -> u64,
+    /// Since 1.1. What this host is: JSON `{abi, host, operations: [number, …], cage}`, the same for as long as it runs. `abi`: its version of
+    /// this interface; `host`: its name and version; `operations`: the [`crate::op`] that it carries out for connectors that may ask for
+    /// them; `cage`: where the library runs, `inproc` or `child`.
+    pub host_info: extern "C" fn() -> RStr<'static>,
 }
 
 /// What a library exports.

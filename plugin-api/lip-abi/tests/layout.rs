@@ -1,6 +1,6 @@
-//! The layout of every record, as released with ABI 1.0. A line here never changes; new types add lines.
+//! The layout of every record and table, as released with each minor version: one file per version, added and never edited.
 #![allow(missing_docs, reason = "a test")]
-use lip_abi::{AbiError, Buf, BufVt, Completion, Event, Op, Stamp, Step, StepOut};
+use lip_abi::{AbiError, Buf, BufVt, Completion, Event, HostFns, Op, PluginMod, Stamp, Step, StepOut};
 use std::mem::{align_of, offset_of, size_of};
 
 macro_rules! layout {
@@ -25,6 +25,29 @@ fn layout_is_the_released_one() {
     layout!(seen, Step);
     layout!(seen, Stamp, magic, abi, unwind, ptr_bits, text);
     assert_eq!(seen, include_str!("layout-1.0.txt"));
+}
+
+/// A table grows at its end only: what an older version said is the beginning of what is so now.
+macro_rules! table {
+    ($out:ident, $type:ident $(, $field:ident)*) => {
+        $out.push_str(stringify!($type));
+        $($out.push_str(&format!(" {}@{}", stringify!($field), offset_of!($type, $field)));)*
+        $out.push('\n');
+    };
+}
+
+#[test]
+#[cfg(target_pointer_width = "64")]
+fn tables_begin_as_they_were_released() {
+    let mut seen = String::new();
+    table!(seen, HostFns, wake, log, now_unix_ms, host_info);
+    table!(seen, PluginMod, manifest, create);
+    for released in [include_str!("layout-1.1.txt")] {
+        assert_eq!(seen.lines().count(), released.lines().count(), "{seen}");
+        for (now, then) in seen.lines().zip(released.lines()) {
+            assert!(now.starts_with(then), "released: {then}\nnow: {now}");
+        }
+    }
 }
 
 #[test]

@@ -51,6 +51,7 @@ mod error;
 mod exec;
 #[doc(hidden)]
 pub mod glue;
+mod host;
 mod http;
 #[cfg(feature = "accounts")]
 pub mod login;
@@ -71,6 +72,7 @@ pub use create::Create;
 pub use ctx::{Ctx, Level};
 pub use error::{Error, Result};
 pub use exec::OpFuture;
+pub use host::HostInfo;
 pub use http::{HttpRequest, HttpResponse};
 pub use lip_abi::{self, Buf};
 #[cfg(feature = "wire")]

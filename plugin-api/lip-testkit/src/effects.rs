@@ -81,6 +81,26 @@ fn failed(status: u32, sentence: impl Into<String>) -> Done {
     Done { status, meta: sentence.into().into(), ..ok(Buf::empty()) }
 }
 
+/// The operations that a stage carries out.
+pub(crate) const OPERATIONS: [u32; 16] = [
+    op::HTTP,
+    op::BODY_READ,
+    op::SLEEP,
+    op::SECRET_GET,
+    op::CLOSE,
+    op::KV_GET,
+    op::KV_PUT,
+    op::LISTEN_ONCE,
+    op::HEADERS,
+    op::AGENT_TURN,
+    op::DISPATCH,
+    op::TOKEN,
+    op::AGENT_MODELS,
+    op::AGENT_COMMAND,
+    op::ACCOUNT,
+    op::SHOW,
+];
+
 impl World {
     /// Starts `op`. `None`: it completes when the clock moves.
     pub(crate) fn start(&mut self, op: Op) -> Option<Completion> {

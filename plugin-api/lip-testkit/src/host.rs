@@ -1,8 +1,10 @@
 //! The functions that a host hands to a library: wake, log and a clock that only tests move.
+use crate::effects::OPERATIONS;
 use lip_abi::abi_stable::prefix_type::PrefixTypeTrait;
 use lip_abi::abi_stable::std_types::RStr;
 use lip_abi::{AbiError, Buf, ConnectorBox, HostFns, HostFns_Ref};
 use lip_plugin::glue::{self, Entry};
+use lip_plugin::serde_json::json;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -41,9 +43,19 @@ extern "C" fn now_unix_ms() -> u64 {
     NOW_UNIX_MS.get()
 }
 
+extern "C" fn host_info() -> RStr<'static> {
+    static TEXT: OnceLock<String> = OnceLock::new();
+    let text = || {
+        let [major, minor, patch] = lip_abi::abi_version();
+        json!({"abi": format!("{major}.{minor}.{patch}"), "host": "testkit", "operations": OPERATIONS, "cage": "inproc"})
+            .to_string()
+    };
+    RStr::from(TEXT.get_or_init(text).as_str())
+}
+
 fn functions() -> HostFns_Ref {
     static FUNCTIONS: OnceLock<HostFns_Ref> = OnceLock::new();
-    *FUNCTIONS.get_or_init(|| HostFns { wake, log, now_unix_ms }.leak_into_prefix())
+    *FUNCTIONS.get_or_init(|| HostFns { wake, log, now_unix_ms, host_info }.leak_into_prefix())
 }
 
 /// A task key that no other test uses.

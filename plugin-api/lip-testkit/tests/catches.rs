@@ -204,3 +204,14 @@ fn replies_are_served_in_order_and_by_route() {
     assert_eq!(seen.text(), r#"2 4 [("content-type", "text/plain")]"#);
     assert_eq!(Stage::of::<Asks>().turn("{}").run().code(), "io", "no reply is scripted");
 }
+
+#[test]
+fn host_says_what_it_is() {
+    connector!(Curious, turn(_me, cx, _turn) {
+        let host = cx.host_info().unwrap_or_default();
+        let does = (host.does(lip_plugin::lip_abi::op::HTTP), host.does(lip_plugin::lip_abi::op::LOCK));
+        cx.answer(format!("{} {} {does:?}", host.host, host.cage));
+        return Ok(());
+    });
+    assert_eq!(Stage::of::<Curious>().turn("{}").run().text(), "testkit inproc (true, false)");
+}

@@ -30,6 +30,26 @@ struct ValueMeta {
     ttl_ms: Option<u64>,
 }
 
+/// The operations that a run carries out, for connectors that may ask for them.
+pub(crate) const OPERATIONS: [u32; 16] = [
+    op::HTTP,
+    op::BODY_READ,
+    op::SLEEP,
+    op::SECRET_GET,
+    op::CLOSE,
+    op::KV_GET,
+    op::KV_PUT,
+    op::LISTEN_ONCE,
+    op::HEADERS,
+    op::AGENT_TURN,
+    op::DISPATCH,
+    op::TOKEN,
+    op::AGENT_MODELS,
+    op::AGENT_COMMAND,
+    op::ACCOUNT,
+    op::SHOW,
+];
+
 /// The effect that `op` asks for; `Ok(None)` for a kind that this host does not know.
 pub(super) fn effect(op: Op) -> Result<Option<Effect>, String> {
     let effect = match op.kind {
@@ -179,6 +199,17 @@ mod tests {
         let Ok(Some(Effect::Http(call))) = http(meta) else { panic!("{:?}", http(meta)) };
         assert_eq!(call.headers["a"], "b c");
         assert_eq!(call.secret_headers[0].secret, "api_key");
+    }
+
+    #[test]
+    fn operations_that_are_promised_are_done() {
+        let is_known = |kind| {
+            let empty = Buf::empty;
+            let op = Op { id: 1, kind, flags: 0, handle: 0, arg: 0, meta: empty(), body: empty() };
+            !matches!(effect(op), Ok(None)) || [op::BODY_READ, op::CLOSE, op::HEADERS].contains(&kind)
+        };
+        let known: Vec<u32> = (0..100).filter(|kind| is_known(*kind)).collect();
+        assert_eq!(known, OPERATIONS);
     }
 
     #[test]

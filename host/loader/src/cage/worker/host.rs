@@ -31,7 +31,7 @@ pub(super) fn at<T>(key: u64, now_ms: u64, code: impl FnOnce() -> T) -> (T, bool
 /// The table that the library gets.
 pub(super) fn table() -> HostFns_Ref {
     static TABLE: std::sync::LazyLock<HostFns_Ref> =
-        std::sync::LazyLock::new(|| host_fns::table_of(wake, log, now_unix_ms));
+        std::sync::LazyLock::new(|| host_fns::table_of(wake, log, now_unix_ms, host_info));
     *TABLE
 }
 
@@ -64,4 +64,9 @@ extern "C" fn log(level: u32, target: RStr<'_>, message: RStr<'_>) {
 extern "C" fn now_unix_ms() -> u64 {
     let step = STEP.get();
     if step.key.is_some() { step.now_ms } else { now_ms() }
+}
+
+extern "C" fn host_info() -> RStr<'static> {
+    static TEXT: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| host_fns::info("child"));
+    RStr::from(TEXT.as_str())
 }
