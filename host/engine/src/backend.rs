@@ -148,7 +148,9 @@ impl Backend {
         self.spec.egress.iter().any(|allowed| match allowed.strip_prefix("*.") {
             _ if allowed == "*" => true,
             Some(suffix) => {
-                host.strip_suffix(suffix).is_some_and(|rest| rest.ends_with('.') && rest.len() > 1)
+                let at = host.len().saturating_sub(suffix.len());
+                let (rest, end) = host.split_at_checked(at).unwrap_or_default();
+                end.eq_ignore_ascii_case(suffix) && rest.ends_with('.') && rest.len() > 1
             }
             None => host.eq_ignore_ascii_case(allowed) || whole.eq_ignore_ascii_case(allowed),
         })
@@ -164,8 +166,11 @@ impl Backend {
         let url: Uri = text.parse().map_err(|_| none())?;
         if !self.may_reach(&url) {
             let host = url.host().unwrap_or("nowhere");
+            let library = self.spec.plugin.as_ref().and_then(|plugin| plugin.path().file_name());
+            let library = library.map_or("<name>".into(), |name| name.to_string_lossy());
             return Err(format!(
-                "backend \"{name}\" may not reach {host}: it is neither in its manifest nor its base_url"
+                "backend \"{name}\" may not reach {host}: it is neither in its manifest nor its base_url; \
+                 if it should, add it to plugins.library.\"{library}\".egress"
             ));
         }
         Target::of(url, self.spec.manner.http1_only).ok_or_else(none)

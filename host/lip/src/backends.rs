@@ -1,6 +1,6 @@
 //! From settings, libraries and environment to the backends that turns can be sent to.
 use crate::setup::Setup;
-use crate::{bundles, dirs};
+use crate::{bundles, dirs, trust};
 use base::Secret;
 use engine::{BackendSpec, ChatReasoning, Dialect, Manner, MaxTokensField, RequestOptions};
 use http::{HeaderValue, Uri};
@@ -76,6 +76,7 @@ fn spec(name: &str, connector: &str, configured: Option<&Backend>, from: &Setup)
     let places = config.get(BASE_URLS).and_then(Value::as_object).into_iter().flat_map(Map::values);
     egress.extend(config.get(BASE_URL).into_iter().chain(places).filter_map(|url| place(url.as_str()?)));
     egress.extend(further_places(manifest, &config));
+    egress.extend(found.iter().flat_map(|(plugin, _)| trust::further_hosts(settings, plugin)));
     let narrowed = narrowed(manifest, &config);
     let own_models = configured.map(|b| b.values().models()).unwrap_or_default();
     let hints =

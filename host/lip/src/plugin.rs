@@ -1,6 +1,7 @@
 //! `lip plugin`: the table of its subcommands. Each is a file of its own with a `command` and a `run`.
 mod inspect;
 mod list;
+mod lock;
 mod test;
 
 use clap::{ArgMatches, Command};
@@ -8,8 +9,12 @@ use clap::{ArgMatches, Command};
 /// A subcommand: its arguments, and what it does with them.
 type Verb = (fn() -> Command, fn(&ArgMatches) -> Result<(), String>);
 
-const VERBS: &[Verb] =
-    &[(list::command, list::run), (inspect::command, inspect::run), (test::command, test::run)];
+const VERBS: &[Verb] = &[
+    (list::command, list::run),
+    (inspect::command, inspect::run),
+    (test::command, test::run),
+    (lock::command, lock::run),
+];
 
 /// The subcommand's arguments.
 pub(crate) fn command() -> Command {

@@ -45,10 +45,7 @@ pub(crate) fn settings(matches: &ArgMatches) -> Result<(Resolved, Env), String> 
 /// As for [`settings`]; a bad library is no error.
 pub(crate) fn setup(matches: &ArgMatches) -> Result<Setup, String> {
     let (settings, env) = settings(matches)?;
-    let folders: Vec<PathBuf> = match settings.plugins_dir() {
-        [] => dirs::bundled_plugins().into_iter().chain(dirs::user_plugins(&env)).collect(),
-        chosen => chosen.to_vec(),
-    };
+    let folders = trust::folders(&settings, &env);
     let options = trust::options(&settings, &env)?;
     found(settings, env, &folders, &options)
 }

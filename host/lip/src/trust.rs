@@ -1,7 +1,7 @@
 //! What the settings say about whom to trust, in the loader's words.
 use crate::dirs;
-use loader::trust::{Keys, Locking, Policy};
-use loader::{Options, Prober, Writable};
+use loader::trust::{Keys, Locking, Policy, TrustedBy};
+use loader::{Options, Plugin, Prober, Writable};
 use settings::{AccessMode, Env, PluginLock, Resolved};
 use std::path::{Path, PathBuf};
 
@@ -45,5 +45,39 @@ const fn locking(lock: PluginLock, mode: AccessMode) -> Locking {
         (PluginLock::Require, _) => Locking::RequireAll,
         (PluginLock::Auto, AccessMode::SingleUser) => Locking::AddNew,
         (PluginLock::Auto, AccessMode::MultiUser) => Locking::Require,
+    }
+}
+
+/// The hosts that the settings allow to a library beside those of its manifest.
+pub(crate) fn further_hosts(settings: &Resolved, plugin: &Plugin) -> Vec<String> {
+    let file = plugin.path().file_name().unwrap_or_default().to_string_lossy();
+    settings.library(&file).egress().to_vec()
+}
+
+/// Why a library was let in, in words.
+pub(crate) const fn words(by: TrustedBy) -> &'static str {
+    match by {
+        TrustedBy::Nobody => "not locked: locking is off",
+        TrustedBy::Place => "came with the program",
+        TrustedBy::Lock => "locked",
+        TrustedBy::FirstUse => "new",
+    }
+}
+
+/// The same for machines.
+pub(crate) const fn code(by: TrustedBy) -> &'static str {
+    match by {
+        TrustedBy::Nobody => "unlocked",
+        TrustedBy::Place => "bundled",
+        TrustedBy::Lock => "locked",
+        TrustedBy::FirstUse => "new",
+    }
+}
+
+/// The folders that are looked into.
+pub(crate) fn folders(settings: &Resolved, env: &Env) -> Vec<PathBuf> {
+    match settings.plugins_dir() {
+        [] => dirs::bundled_plugins().into_iter().chain(dirs::user_plugins(env)).collect(),
+        chosen => chosen.to_vec(),
     }
 }

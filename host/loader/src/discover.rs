@@ -1,14 +1,14 @@
 //! Turns plugin directories into loaded and refused files. Fails open: no file spoils another, no error ends the host.
 use crate::generations::{Generations, Next, warning};
-use crate::object::{self, Platform};
 use crate::outcome::{Discovery, Note};
 use crate::plugin::Plugin;
 use crate::probe::Report;
 use crate::refusal::{Refusal, Warning};
-use crate::store::{Store, sha256};
+use crate::store::Store;
+use crate::survey::look;
 use crate::sys::LIBRARY_SUFFIX;
 use crate::trust::{Facts, Judge, Policy, Standing, TrustedBy};
-use crate::{Cages, Isolation, Prober, cages, file, stamp};
+use crate::{Cages, Isolation, Prober, cages};
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -66,14 +66,8 @@ impl Generations {
     pub fn discover(&mut self, dirs: &[PathBuf], with: &Options) -> Discovery {
         let mut found = Discovery::default();
         let mut paths = Vec::new();
-        let mut seen = Vec::new();
-        for dir in dirs {
-            // A directory that is named twice is one.
-            let canonical = dir.canonicalize().unwrap_or_else(|_| dir.clone());
-            if !seen.contains(&canonical) {
-                seen.push(canonical);
-                self.list(dir, &mut paths, &mut found.notes);
-            }
+        for dir in each_once(dirs) {
+            self.list(dir, &mut paths, &mut found.notes);
         }
         self.keep_only(&paths);
         if paths.is_empty() {
@@ -122,7 +116,13 @@ impl Generations {
     }
 }
 
-fn list(dir: &Path, paths: &mut Vec<PathBuf>, notes: &mut Vec<Note>) {
+/// A directory that is named twice is one.
+pub(crate) fn each_once(dirs: &[PathBuf]) -> Vec<&PathBuf> {
+    let mut seen = BTreeSet::new();
+    dirs.iter().filter(|dir| seen.insert(dir.canonicalize().unwrap_or_else(|_| (*dir).clone()))).collect()
+}
+
+pub(crate) fn list(dir: &Path, paths: &mut Vec<PathBuf>, notes: &mut Vec<Note>) {
     let names = fs::read_dir(dir).and_then(|entries| {
         let names = entries.map(|entry| entry.map(|e| PathBuf::from(e.file_name())));
         let ours = |name: &io::Result<PathBuf>| {
@@ -154,22 +154,6 @@ fn examine(
     let sha256 = facts.sha256.clone();
     store.as_ref().map_err(Clone::clone)?.keep(&sha256, &content.bytes)?;
     Ok(Candidate { path: path.to_owned(), sha256, stamp, facts, standing, warnings: content.warnings })
-}
-
-/// Everything that can be said of a file without its code being mapped.
-fn look(
-    path: &Path,
-    writable: Writable,
-    judge: &Judge<'_>,
-) -> Result<(file::Content, String, Facts), Refusal> {
-    let content = file::read(path, writable)?;
-    if let Some(platform) = Platform::this() {
-        object::check(&content.bytes, platform)?;
-    }
-    let stamp = stamp::check(&content.bytes)?;
-    let signer = judge.signer(path, &content.place, &content.bytes)?;
-    let facts = Facts::new(path, sha256(&content.bytes), &stamp, signer);
-    Ok((content, stamp.text(), facts))
 }
 
 /// Probes each of these contents that has no lasting verdict yet, several at a time.

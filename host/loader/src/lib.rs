@@ -30,6 +30,7 @@ pub mod run;
 mod stamp;
 pub mod stats;
 mod store;
+pub mod survey;
 mod sys;
 pub mod trust;
 mod watchdog;

@@ -33,6 +33,23 @@ impl Platform {
     }
 }
 
+/// The platform that a library is built for, such as `linux-x86_64`, in the words of `std::env::consts`.
+pub(crate) fn target(bytes: &[u8]) -> Result<String, Refusal> {
+    FileKind::parse(bytes).map_err(|_| Refusal::NotALibrary)?;
+    let file = object::File::parse(bytes).map_err(damaged)?;
+    let system = match file.format() {
+        BinaryFormat::Elf => "linux",
+        BinaryFormat::MachO => "macos",
+        BinaryFormat::Pe => "windows",
+        _ => return Err(Refusal::NotALibrary),
+    };
+    let processor = match file.architecture() {
+        Architecture::X86_64 => "x86_64".to_owned(),
+        other => format!("{other:?}").to_lowercase(),
+    };
+    Ok(format!("{system}-{processor}"))
+}
+
 /// Is it a whole shared library for `platform`?
 pub(crate) fn check(bytes: &[u8], platform: Platform) -> Result<(), Refusal> {
     let kind = FileKind::parse(bytes).map_err(|_| Refusal::NotALibrary)?;

@@ -22,7 +22,7 @@ pub(crate) struct Store {
 }
 
 /// SHA-256 as 64 hexadecimal digits.
-pub(crate) fn sha256(bytes: &[u8]) -> String {
+pub fn sha256(bytes: &[u8]) -> String {
     base::hex(&Sha256::digest(bytes))
 }
 

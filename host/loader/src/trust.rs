@@ -10,6 +10,8 @@ pub use distrust::Distrust;
 pub use lock::{Entry, Lock};
 pub use signature::{Keys, Signer};
 
+pub use crate::store::sha256;
+
 use crate::refusal::Refusal;
 use lip_abi::Stamp;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,6 @@
 //! `lip plugin inspect`: what connectors say of themselves.
-use crate::{cli, out, setup};
+use super::list;
+use crate::{cli, out, setup, trust};
 use clap::{Arg, ArgMatches, Command};
 use loader::{Auth, ConnectorManifest, Plugin};
 use serde_json::{Value, json};
@@ -57,12 +58,15 @@ fn as_json(plugin: &Plugin, connector: &ConnectorManifest) -> Value {
         "path": plugin.path(),
         "plugin": plugin.manifest().plugin,
         "version": plugin.manifest().version,
+        "trust": trust::code(plugin.trust().by),
+        "signed_by": plugin.trust().signer.as_ref().map(|signer| &signer.key),
         "connector": connector,
     })
 }
 
 fn block(plugin: &Plugin, connector: &ConnectorManifest) -> String {
     let manifest = plugin.manifest();
+    let signer = plugin.trust().signer.as_ref();
     let dialects: Vec<_> = connector.dialects.iter().map(|dialect| dialect.id()).collect();
     let models: Vec<_> = connector.models.iter().map(|model| model.id.as_str()).collect();
     let mut rows = vec![
@@ -73,6 +77,8 @@ fn block(plugin: &Plugin, connector: &ConnectorManifest) -> String {
             "library".to_owned(),
             format!("{} {} ({})", manifest.plugin, manifest.version, plugin.path().display()),
         ),
+        ("trust".to_owned(), list::trust_words(plugin)),
+        ("signer says".to_owned(), signer.map(|signer| signer.comment.clone()).unwrap_or_default()),
         ("authentication".to_owned(), auth_words(connector.auth).to_owned()),
         ("dialects".to_owned(), dialects.join(", ")),
         ("base URL".to_owned(), connector.base_url.clone().unwrap_or_default()),

@@ -1,5 +1,5 @@
 //! `lip plugin list`.
-use crate::{cli, out, setup};
+use crate::{cli, out, setup, trust};
 use clap::{ArgMatches, Command};
 use loader::{Outcome, Plugin};
 use serde_json::{Value, json};
@@ -47,6 +47,16 @@ fn ids(plugin: &Plugin) -> Vec<&str> {
     plugin.manifest().connectors.iter().map(|connector| connector.id.as_str()).collect()
 }
 
+/// Why it is trusted, and who signed it.
+pub(crate) fn trust_words(plugin: &Plugin) -> String {
+    let standing = plugin.trust();
+    let words = trust::words(standing.by).to_owned();
+    match &standing.signer {
+        Some(signer) => format!("{words}, signed by {}", signer.key),
+        None => words,
+    }
+}
+
 fn row(plugin: &Plugin) -> Vec<String> {
     let manifest = plugin.manifest();
     let library = format!("{} {}", manifest.plugin, manifest.version);
@@ -54,6 +64,7 @@ fn row(plugin: &Plugin) -> Vec<String> {
         library,
         ids(plugin).join(", "),
         format!("abi {}", manifest.abi),
+        trust_words(plugin),
         plugin.path().display().to_string(),
     ]
 }
@@ -68,6 +79,8 @@ fn as_json(outcome: &Outcome) -> Value {
             "version": plugin.manifest().version,
             "abi": plugin.manifest().abi,
             "connectors": ids(plugin),
+            "trust": trust::code(plugin.trust().by),
+            "signed_by": plugin.trust().signer.as_ref().map(|signer| &signer.key),
             "warnings": plugin.warnings().iter().map(ToString::to_string).collect::<Vec<_>>(),
         }),
         Outcome::Kept(kept) => json!({
