@@ -191,14 +191,12 @@ impl<'a> Judge<'a> {
                 lock.entries.entry(facts.file.clone()).or_insert_with(|| facts.entry());
             }
         });
-        for Facts { file, plugin, version, sha256, .. } in new {
-            match &added {
-                Ok(()) => {
-                    tracing::info!(%file, %plugin, %version, %sha256, "a library is trusted from its first use on")
-                }
-                Err(error) => {
-                    tracing::warn!(%file, %error, "a new library could not be added to the lock file")
-                }
+        let names: Vec<&str> = new.iter().map(|facts| facts.file.as_str()).collect();
+        let (libraries, lock) = (names.join(", "), path.display());
+        match added {
+            Ok(()) => tracing::info!(%libraries, %lock, "new libraries are trusted from their first use on"),
+            Err(error) => {
+                tracing::warn!(%libraries, %error, "new libraries could not be added to the lock file")
             }
         }
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 /// The same two connectors whatever else is bundled.
 fn with_two_connectors() -> (tempfile::TempDir, LipBuilder) {
     let plugins = plugins_of(&["echo", "openai"]);
-    let builder = Lip::builder().plugins_dir(plugins.path());
+    let builder = Lip::builder().plugins_dir(plugins.path()).env("LIP_PLUGIN_LOCK", "off");
     (plugins, builder)
 }
 
