@@ -175,7 +175,16 @@ impl Cage {
             Err(why) => return Err(bury(child, why).await),
         };
         let life = self.lives.fetch_add(1, Ordering::Relaxed) + 1;
-        tracing::info!(plugin = self.name, pid, life, sandbox, "a plugin runs in a worker");
+        if sandbox == sandbox::WHOLE {
+            tracing::debug!(plugin = self.name, pid, life, sandbox, "a plugin runs in a worker");
+        } else {
+            tracing::warn!(
+                plugin = self.name,
+                pid,
+                sandbox,
+                "a plugin runs in a worker that lacks a part of its cage"
+            );
+        }
         let pumping = Arc::clone(&link);
         let name = self.name.clone();
         tokio::spawn(async move {

@@ -126,6 +126,10 @@ impl LipBuilder {
         {
             command.env(name, home);
         }
+        // All stories can be told again with every library in a worker.
+        if let Ok(isolation) = std::env::var("LIP_STAGE_ISOLATION") {
+            command.env("LIP_PLUGIN_ISOLATION", isolation);
+        }
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         command

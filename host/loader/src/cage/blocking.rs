@@ -13,6 +13,7 @@ use lip_abi::{
 };
 use parking_lot::Mutex;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags};
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::Child;
@@ -170,9 +171,16 @@ impl Worker {
     fn hear(&mut self, time: Duration) -> Result<Option<Tell>, String> {
         let (tv_sec, tv_nsec) =
             (i64::try_from(time.as_secs()).unwrap_or(i64::MAX), i64::from(time.subsec_nanos()));
-        let mut ready = [PollFd::new(&self.socket, PollFlags::IN)];
-        if poll(&mut ready, Some(&Timespec { tv_sec, tv_nsec })).map_err(|e| e.to_string())? == 0 {
-            return Ok(None);
+        let limit = Timespec { tv_sec, tv_nsec };
+        loop {
+            let mut ready = [PollFd::new(&self.socket, PollFlags::IN)];
+            match poll(&mut ready, Some(&limit)) {
+                Ok(0) => return Ok(None),
+                Ok(_) => break,
+                // A child of the host's ended.
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.to_string()),
+            }
         }
         let tell = match socket::receive(self.socket.as_fd(), &mut self.room, RecvFlags::empty()) {
             Ok(Came::Message(message)) => {

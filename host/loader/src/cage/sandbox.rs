@@ -24,6 +24,9 @@ const EXPENDABLE: &str = "500";
 /// The newest kernel interface that is asked for; older kernels do what they can.
 const LANDLOCK: ABI = ABI::V6;
 
+/// What a worker says whose cage lacks nothing.
+pub(super) const WHOLE: &str = "landlock, seccomp";
+
 /// Ends the process at once: no code of the library runs at its end.
 pub(super) fn exit() -> ! {
     // SAFETY: `_exit` has no preconditions.
