@@ -4,6 +4,7 @@
 //! keeps a private copy, [`probe`] loads that copy in a child process, [`cages`] says where it runs, [`library`] maps it here,
 //! [`cage`] in a worker, [`manifest`] reads what it offers; [`generations`] remembers all that was loaded. [`registry`] then says
 //! which library owns which connector, and [`plugin`] makes instances.
+mod c_module;
 #[cfg(target_os = "linux")]
 pub mod cage;
 #[cfg(not(target_os = "linux"))]

@@ -1,13 +1,15 @@
 //! Maps a checked copy of a library and takes its root module. Libraries are never unmapped.
+use crate::c_module::CModule;
 use crate::manifest::{self, Manifest};
 use crate::module::Module;
 use crate::refusal::{Refusal, tidy};
 use crate::{layout, sys};
-use lip_abi::PluginMod_Ref;
+
 use lip_abi::abi_stable::StableAbi;
 use lip_abi::abi_stable::library::{
     AbiHeaderRef, LibHeader, LibraryError, ROOT_MODULE_LOADER_NAME_WITH_NUL, RootModuleError,
 };
+use lip_abi::{PluginMod_Ref, c};
 use std::error::Error;
 use std::mem::ManuallyDrop;
 use std::path::Path;
@@ -28,7 +30,16 @@ pub(crate) fn load(path: &Path) -> Result<Loaded, Refusal> {
     let library = library.map_err(|e| Refusal::NotMapped { why: chain(&e) })?;
     // Never dropped, so what is taken from it below is valid until the process ends.
     let library = ManuallyDrop::new(library);
-    let header = root_header(&library)?;
+    let module = match root_header(&library) {
+        Err(Refusal::NoRootModule) => Module::C(c_table(&library)?),
+        Err(refused) => return Err(refused),
+        Ok(header) => Module::Rust(root_module(header)?),
+    };
+    let manifest = manifest::parse(module.manifest_text().as_bytes())?;
+    Ok(Loaded { module, manifest })
+}
+
+fn root_module(header: &'static LibHeader) -> Result<PluginMod_Ref, Refusal> {
     let theirs = header
         .layout()
         .ok_or_else(|| Refusal::ForeignRoot { why: "it was exported without its types".to_owned() })?;
@@ -36,9 +47,15 @@ pub(crate) fn load(path: &Path) -> Result<Loaded, Refusal> {
     // SAFETY: the layouts agree in one of the two directions, so every field that both sides know is the same; fields that
     // one side lacks are reached through accessors that know it.
     let module = unsafe { header.init_root_module_with_unchecked_layout::<PluginMod_Ref>() };
-    let module = Module::Rust(module.map_err(refusal)?);
-    let manifest = manifest::parse(module.manifest_text().as_bytes())?;
-    Ok(Loaded { module, manifest })
+    module.map_err(refusal)
+}
+
+fn c_table(library: &ManuallyDrop<libloading::Library>) -> Result<CModule, Refusal> {
+    // SAFETY: only the symbol's address is taken, as a pointer.
+    let symbol = unsafe { library.get::<*const c::Plugin>(c::ENTRY_WITH_NUL) };
+    let table: *const c::Plugin = *symbol.map_err(|_| Refusal::NoRootModule)?;
+    // SAFETY: the library is never unmapped; this is the probe process, or one has survived the same bytes.
+    unsafe { CModule::read(table) }
 }
 
 fn root_header(library: &ManuallyDrop<libloading::Library>) -> Result<&'static LibHeader, Refusal> {

@@ -1,4 +1,5 @@
 //! The entry of a mapped library, whichever way it was written.
+use crate::c_module::CModule;
 use lip_abi::{AbiError, Buf, ConnectorBox, HostFns_Ref, PluginMod_Ref};
 
 /// What a library exports. Copies are as good as the first: the library is never unmapped.
@@ -6,6 +7,8 @@ use lip_abi::{AbiError, Buf, ConnectorBox, HostFns_Ref, PluginMod_Ref};
 pub(crate) enum Module {
     /// The root module of a library that was written with `lip-plugin`.
     Rust(PluginMod_Ref),
+    /// The table of a library that was written with `lip_plugin.h`.
+    C(CModule),
 }
 
 impl Module {
@@ -16,6 +19,7 @@ impl Module {
             Self::Rust(module) => {
                 String::from_utf8_lossy((module.manifest())().as_rslice().as_slice()).into_owned()
             }
+            Self::C(module) => module.manifest_text(),
         }
     }
 
@@ -34,6 +38,7 @@ impl Module {
             Self::Rust(module) => {
                 (module.create())(host, connector.into(), instance.into(), config).into_result()
             }
+            Self::C(module) => module.create(host, connector, instance, &config),
         }
     }
 }

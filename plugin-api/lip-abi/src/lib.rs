@@ -7,8 +7,10 @@
 //! * the records ([`Op`], [`Completion`], [`Event`], [`StepOut`], [`Step`], [`AbiError`], [`Buf`]) never change within a major version;
 //! * the kinds in [`op`], [`status`] and [`event`] are open sets of numbers that are never reused;
 //! * [`HostFns`] and [`PluginMod`] are prefix types and grow only at their end;
-//! * the traits grow only by methods with a default body.
+//! * the traits grow only by methods with a default body;
+//! * the tables of [`c`], the same boundary for other languages, say their size and grow only at their end.
 mod buf;
+pub mod c;
 mod module;
 mod numbers;
 mod records;

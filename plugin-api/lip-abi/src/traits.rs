@@ -24,6 +24,10 @@ pub trait ConnectorObj: Send + Sync {
     /// No new task will be started. Running ones go on.
     #[sabi(last_prefix_field)]
     fn shutdown(&self);
+    /// Since 1.2. How the instance is: a JSON object, for people who look at it; empty when there is nothing to say. Performs no IO.
+    fn status(&self) -> Buf {
+        Buf::empty()
+    }
 }
 
 /// An owned connector instance.

@@ -149,6 +149,12 @@ pub trait Connector: Sized + Send + Sync + 'static {
         async { Err(Error::unsupported("this connector knows no login")) }
     }
 
+    /// How the instance is, for people who look at it: a JSON object, or null for nothing. Asked at any time; performs no IO and holds no
+    /// secret.
+    fn status(&self) -> Value {
+        Value::Null
+    }
+
     /// Any other task by name, for hosts newer than this crate.
     fn other(&self, _cx: Ctx, what: String, _turn: Turn) -> impl Future<Output = Result<()>> + Send {
         async move { Err(Error::unsupported(format!("this connector knows no task \"{what}\""))) }

@@ -144,6 +144,14 @@ impl<C: Connector> ConnectorObj for Adapter<C> {
     }
 
     fn shutdown(&self) {}
+
+    fn status(&self) -> Buf {
+        let Some(connector) = &self.connector else { return Buf::empty() };
+        match caught(|| connector.status()) {
+            Ok(status) if status.is_object() => status.to_string().into(),
+            _ => Buf::empty(),
+        }
+    }
 }
 
 impl<C> Drop for Adapter<C> {

@@ -224,6 +224,16 @@ impl Stage {
         host::create(&self.source, &self.connector, &self.connector, self.config).err().map(Failed::from)
     }
 
+    /// Makes the instance and asks how it is; null when it says nothing.
+    ///
+    /// # Errors
+    /// Its error, if it cannot be made.
+    pub fn status(self) -> Result<Value, Failed> {
+        let made = host::create(&self.source, &self.connector, &self.connector, self.config);
+        let instance = made.map_err(Failed::from)?;
+        Ok(lip_plugin::serde_json::from_slice(&instance.status()).unwrap_or_default())
+    }
+
     /// Runs the task to its end.
     pub fn run(mut self) -> Outcome {
         let mut seen = Outcome::default();

@@ -18,7 +18,7 @@ fn get(base: &str) -> HttpRequest {
 /// A connector that is good but for the parts given.
 macro_rules! connector {
     ($name:ident $(, manifest: $manifest:expr)? $(, create($with:ident) $create:block)? $(, turn($me:ident, $cx:ident, $turn:ident) $body:block)?
-        $(, models($mcx:ident) $models:block)? $(, other($ocx:ident) $other:block)?) => {
+        $(, models($mcx:ident) $models:block)? $(, other($ocx:ident) $other:block)? $(, status: $status:expr)?) => {
         struct $name(String);
         impl Connector for $name {
             const MANIFEST: &'static str = connector!(@or MANIFEST $(, $manifest)?);
@@ -37,6 +37,9 @@ macro_rules! connector {
                 $(let $mcx = &cx; $models)?
                 Model::from_openai_list(&cx.http(get(&self.0)).await?.bytes().await?)
             }
+            $(fn status(&self) -> Value {
+                $status
+            })?
             $(async fn other(&self, cx: Ctx, _: String, _: Turn) -> Result<()> {
                 let $ocx = &cx;
                 $other
@@ -214,4 +217,14 @@ fn host_says_what_it_is() {
         return Ok(());
     });
     assert_eq!(Stage::of::<Curious>().turn("{}").run().text(), "testkit inproc (true, false)");
+}
+
+#[test]
+fn instances_say_how_they_are() {
+    connector!(Talks, status: lip_plugin::json!({"keys": 2}));
+    connector!(Bursts, status: panic!("oh"));
+    connector!(Mute);
+    assert_eq!(Stage::of::<Talks>().status().map(|s| s["keys"].clone()), Ok(2.into()));
+    assert_eq!(Stage::of::<Bursts>().status(), Ok(Value::Null));
+    assert_eq!(Stage::of::<Mute>().status(), Ok(Value::Null));
 }

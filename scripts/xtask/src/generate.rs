@@ -5,6 +5,7 @@
 mod backend_page;
 mod backends;
 mod bundles;
+mod c_header;
 mod command_line;
 mod manifests;
 
@@ -44,6 +45,7 @@ pub(crate) fn run(options: &[String]) -> Result<String, String> {
     let root = workspace.workspace_root.clone();
     let staged = staged()?;
     let mut pages = settings_pages();
+    pages.push(c_header::page(&root)?);
     pages.push(command_line::page(&staged)?);
     let told = manifests::read(&staged)?;
     pages.push(bundles::page(&told, &workspace.bundles()));

@@ -15,23 +15,23 @@ pub(crate) struct Variant {
     changes: &'static [(&'static str, &'static str, &'static str)],
 }
 
-const VERSION: &str = "\nversion = \"1.0.0\"";
+const VERSION: &str = "\nversion = \"1.2.0\"";
 const RECORDS: &str = "lip-abi/src/records.rs";
 
 pub(crate) const VARIANTS: &[Variant] = &[
     Variant {
         name: "newer",
         changes: &[
-            ("lip-abi/Cargo.toml", VERSION, "\nversion = \"1.1.0\""),
+            ("lip-abi/Cargo.toml", VERSION, "\nversion = \"1.3.0\""),
             (
                 "lip-abi/src/module.rs",
-                "    pub now_unix_ms: extern \"C\" fn() -> u64,\n",
-                "    pub now_unix_ms: extern \"C\" fn() -> u64,\n    /// New.\n    pub metric: extern \"C\" fn(value: f64),\n",
+                "    pub host_info: extern \"C\" fn() -> RStr<'static>,\n",
+                "    pub host_info: extern \"C\" fn() -> RStr<'static>,\n    /// New.\n    pub metric: extern \"C\" fn(value: f64),\n",
             ),
             (
                 "lip-abi/src/traits.rs",
-                "    fn shutdown(&self);\n",
-                "    fn shutdown(&self);\n    /// New.\n    fn snapshot(&self) -> Buf {\n        Buf::empty()\n    }\n",
+                "        Buf::empty()\n    }\n",
+                "        Buf::empty()\n    }\n    /// New.\n    fn snapshot(&self) -> Buf {\n        Buf::empty()\n    }\n",
             ),
             // The plugin uses the new function where the host has it.
             (
@@ -45,7 +45,7 @@ pub(crate) const VARIANTS: &[Variant] = &[
         name: "major",
         changes: &[
             ("lip-abi/Cargo.toml", VERSION, "\nversion = \"2.0.0\""),
-            ("../Cargo.toml", "lip-abi\", version = \"1.0.0\"", "lip-abi\", version = \"2.0.0\""),
+            ("../Cargo.toml", "lip-abi\", version = \"1.2.0\"", "lip-abi\", version = \"2.0.0\""),
         ],
     },
     Variant { name: "retyped", changes: &[(RECORDS, "    pub index: u32,", "    pub index: i32,")] },
@@ -134,11 +134,11 @@ fn put(path: &Path, text: &str) {
 #[test]
 fn newer_minor_version_runs() {
     let plugin = Bench::new().load(&workshop::open().variant("newer"));
-    assert_eq!(plugin.manifest().abi, "1.1.0");
+    assert_eq!(plugin.manifest().abi, "1.3.0");
     crate::use_it::answers_with_its_body(&plugin);
 }
 
-/// A host of 1.1 and a plugin of 1.0, by the types that both were compiled with.
+/// A host of the next minor version and a plugin of this one, by the types that both were compiled with.
 #[test]
 fn older_minor_version_agrees() {
     let (older, newer) = (types_of(&workshop::open().good()), types_of(&workshop::open().variant("newer")));
