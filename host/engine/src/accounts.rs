@@ -18,7 +18,7 @@ use loader::Instance;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 use vault::{Health, Pool, Standing, Vault};
 
@@ -30,11 +30,13 @@ pub(crate) struct Accounts {
     vault: Vault,
     home: Option<PathBuf>,
     host_id: HeaderValue,
-    pools: Mutex<HashMap<String, Planned>>,
+    pools: Mutex<Pools>,
 }
 
 /// The accounts of a backend, and what its connector says of them.
 type Planned = (Arc<Pool>, Arc<Plan>);
+/// Backend's name → the backend that they were made for, and they.
+type Pools = HashMap<String, (Weak<Backend>, Planned)>;
 
 impl std::fmt::Debug for Accounts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -56,16 +58,33 @@ impl Accounts {
     }
 
     async fn planned(&self, means: &Arc<Means>, backend: &Arc<Backend>) -> Result<Planned, Fault> {
-        if let Some(known) = self.pools.lock().get(backend.name()) {
-            return Ok(known.clone());
+        let known = |pools: &Pools| {
+            let (of, planned) = pools.get(backend.name())?;
+            // A turn that is still on an old backend may use what the new one has: the accounts are the same.
+            (backend.is_retired() || of.as_ptr() == Arc::as_ptr(backend)).then(|| planned.clone())
+        };
+        if let Some(known) = known(&self.pools.lock()) {
+            return Ok(known);
         }
         let told = backend.instance()?.ask("accounts", Vec::new(), bytes::Bytes::new()).await?;
         let plan = Arc::new(Plan::read(&told)?);
         let spec = plan.spec(&backend.spec().connector, self.home.as_deref());
         let keeper = Arc::new(self.keeper(means, backend));
         let made = (self.vault.pool(spec, keeper), plan);
+        let mut pools = self.pools.lock();
         // Who was quicker has the pool that turns wait in.
-        Ok(self.pools.lock().entry(backend.name().to_owned()).or_insert(made).clone())
+        if let Some(known) = known(&pools) {
+            return Ok(known);
+        }
+        if !backend.is_retired() {
+            pools.insert(backend.name().to_owned(), (Arc::downgrade(backend), made.clone()));
+        }
+        Ok(made)
+    }
+
+    /// `backend` has retired: whoever comes next has accounts of his own, which are the same files.
+    pub(crate) fn leave(&self, backend: &Arc<Backend>) {
+        self.pools.lock().retain(|_, (of, _)| of.as_ptr() != Arc::as_ptr(backend));
     }
 
     fn keeper(&self, means: &Arc<Means>, backend: &Arc<Backend>) -> Keeper {
@@ -103,7 +122,7 @@ impl Engine {
     pub async fn shutdown(&self) {
         self.agents().shutdown().await;
         let pools: Vec<Arc<Pool>> =
-            self.means().accounts.pools.lock().values().map(|(pool, _)| Arc::clone(pool)).collect();
+            self.means().accounts.pools.lock().values().map(|(_, (pool, _))| Arc::clone(pool)).collect();
         for pool in pools {
             // A renewal whose server does not answer is kept in mind by the vault: it goes on in the next host.
             if tokio::time::timeout(SETTLE_TIME, pool.settle()).await.is_err() {

@@ -56,6 +56,47 @@ pub struct BackendSpec {
     pub configured: bool,
 }
 
+impl BackendSpec {
+    /// Does `other` describe the same backend, of the same library? Whether somebody was logged in when either was written
+    /// down does not count: that is known better by now.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        // Each by its name, so that a new one has to be thought of.
+        let Self {
+            name,
+            connector,
+            manifest,
+            plugin,
+            config,
+            secrets,
+            keys,
+            missing,
+            logged_out: _,
+            egress,
+            dialects,
+            dialects_are_set,
+            models,
+            translation,
+            strip_prefixes,
+            takes_loop_guard,
+            manner,
+            user_agent,
+            configured,
+        } = self;
+        let is_same_library = match (plugin, &other.plugin) {
+            (Some(own), Some(theirs)) => Arc::ptr_eq(own, theirs),
+            (own, theirs) => own.is_none() && theirs.is_none(),
+        };
+        is_same_library
+            && (name, connector, manifest) == (&other.name, &other.connector, &other.manifest)
+            && (config, secrets, keys) == (&other.config, &other.secrets, &other.keys)
+            && (missing, egress, models) == (&other.missing, &other.egress, &other.models)
+            && (dialects, dialects_are_set) == (&other.dialects, &other.dialects_are_set)
+            && (translation, strip_prefixes) == (&other.translation, &other.strip_prefixes)
+            && (takes_loop_guard, manner) == (&other.takes_loop_guard, &other.manner)
+            && (user_agent, configured) == (&other.user_agent, &other.configured)
+    }
+}
+
 /// A backend that turns can be sent to.
 #[derive(Debug)]
 pub struct Backend {
@@ -64,13 +105,30 @@ pub struct Backend {
     passages: OnceLock<Vec<Passage>>,
     /// Has an account served since the host started?
     logged_in: AtomicBool,
+    /// Has another one taken its place?
+    retired: AtomicBool,
+}
+
+impl Drop for Backend {
+    /// Nobody can start a task of its connector any more.
+    fn drop(&mut self) {
+        if let Some(instance) = self.instance.get_mut() {
+            instance.shutdown();
+        }
+    }
 }
 
 impl Backend {
     /// A backend of this description. Its connector is created when it is first needed.
     pub const fn new(spec: BackendSpec) -> Self {
         let logged_in = AtomicBool::new(spec.logged_out.is_none());
-        Self { spec, instance: Mutex::new(None), passages: OnceLock::new(), logged_in }
+        Self {
+            spec,
+            instance: Mutex::new(None),
+            passages: OnceLock::new(),
+            logged_in,
+            retired: AtomicBool::new(false),
+        }
     }
 
     /// The instance's name.
@@ -97,6 +155,16 @@ impl Backend {
     /// An account serves.
     pub(crate) fn is_logged_in(&self) {
         self.logged_in.store(true, Ordering::Relaxed);
+    }
+
+    /// Another one takes its place, or none. Open turns go on.
+    pub(crate) fn retire(&self) {
+        self.retired.store(true, Ordering::Relaxed);
+    }
+
+    /// Has another one taken its place?
+    pub(crate) fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::Relaxed)
     }
 
     /// The connector, created on first use.
@@ -248,52 +316,11 @@ impl Backend {
     }
 }
 
-/// All backends of a configuration, in its order.
-#[derive(Debug, Default)]
-pub struct Backends {
-    list: Vec<Arc<Backend>>,
-    default: Option<usize>,
-}
-
-impl Backends {
-    /// These backends, in this order; `default` by name.
-    ///
-    /// # Errors
-    /// A fault that lists the names when `default` is none of them.
-    pub fn new(specs: Vec<BackendSpec>, default: Option<&str>) -> Result<Self, Fault> {
-        let list: Vec<_> = specs.into_iter().map(|spec| Arc::new(Backend::new(spec))).collect();
-        let default = match default {
-            None => None,
-            Some(name) => Some(list.iter().position(|b| b.name() == name).ok_or_else(|| {
-                let known: Vec<_> = list.iter().map(|b| b.name()).collect();
-                let fault = Fault::host(Kind::NotFound, format!("there is no backend \"{name}\""));
-                fault.hint(format!("Known backends: {}", known.join(", ")))
-            })?),
-        };
-        Ok(Self { list, default })
-    }
-
-    /// All of them.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<Backend>> {
-        self.list.iter()
-    }
-
-    /// The one named `name`.
-    pub fn get(&self, name: &str) -> Option<&Arc<Backend>> {
-        self.list.iter().find(|b| b.name() == name)
-    }
-
-    /// Where a turn goes that names no backend.
-    pub fn default(&self) -> Option<&Arc<Backend>> {
-        self.list.get(self.default?)
-    }
-}
-
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn spec(name: &str, egress: &[&str]) -> BackendSpec {
+    pub(crate) fn spec(name: &str, egress: &[&str]) -> BackendSpec {
         BackendSpec {
             name: name.to_owned(),
             connector: name.to_owned(),
@@ -345,13 +372,6 @@ mod tests {
                 && !may("https://api.example.com@evil.test/")
                 && !may("/relative")
         );
-    }
-
-    #[test]
-    fn default_must_be_a_backend() {
-        let backends = Backends::new(vec![spec("a", &[])], Some("a")).expect("known");
-        assert_eq!(backends.default().map(|b| b.name()), Some("a"));
-        assert!(Backends::new(vec![], Some("zzz")).is_err());
     }
 
     #[test]

@@ -23,12 +23,12 @@ impl Engine {
 
     /// Asks one backend for its models, with one of its keys.
     async fn ask_after(&self, name: &str, key: usize) {
-        let Some(backend) = self.backends().get(name) else { return };
-        let scope = self.scope(Arc::clone(backend), key, self.host_id());
+        let Ok(backend) = self.backend(name) else { return };
+        let scope = self.scope(Arc::clone(&backend), key, self.host_id());
         let watch = Arc::new(Watch { scope, seen: Arc::default() });
         let seen = Arc::clone(&watch.seen);
         // Whether the list itself can be read says nothing of the upstream.
-        let in_time = tokio::time::timeout(LIST_DEADLINE, models::ask(backend, watch)).await.is_ok();
+        let in_time = tokio::time::timeout(LIST_DEADLINE, models::ask(&backend, watch)).await.is_ok();
         let report = match *seen.lock() {
             _ if !in_time => Report::Ill,
             Some(report) => report,

@@ -206,7 +206,7 @@ impl Drive {
         let job = &self.job;
         let internal = || Fault::host(Kind::Internal, "internal error");
         let leg = job.planned.plan.legs.get(start.leg.0).ok_or_else(internal)?;
-        let backend = job.engine.backend(&leg.backend)?;
+        let backend = job.planned.backend(start.leg.0)?;
         let mut scope = job.engine.scope(backend, start.key, &job.loop_guard);
         let Start { first_output_by, end_by, .. } = *start;
         scope.parent = Some(Parent { job: Arc::clone(job), first_output_by, end_by });

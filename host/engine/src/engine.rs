@@ -1,13 +1,14 @@
 //! The engine: all that turns need, and the steps of a turn in their order.
 use crate::accounts::Accounts;
-use crate::backend::{Backend, Backends};
+use crate::backend::Backend;
+use crate::backends::Backends;
 use crate::conversation::{Conversation, Prepared, ask, prepare};
 use crate::drive::{Drive, Job};
 use crate::gate::Gates;
 use crate::ids::Ids;
 use crate::loop_guard::next_hop;
 use crate::models::{Freshness, Model, ModelLists};
-use crate::planner::{Planned, Planner};
+use crate::planner::{Planned, Planner, no_backend};
 use crate::scope::{Means, Scope};
 use crate::store::Values;
 use crate::trace::Traces;
@@ -28,7 +29,7 @@ use routing::policy::Budgets;
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use vault::Vault;
@@ -118,9 +119,12 @@ pub struct Edges {
 /// Serves turns. Shared by all frontends.
 #[derive(Debug)]
 pub struct Engine {
-    backends: Backends,
     pub(crate) rules: Rules,
+    /// The backends, and what plans are made from. A turn looks once.
     pub(crate) planner: ArcSwap<Planner>,
+    /// Held by whoever makes another planner from the one that is there.
+    pub(crate) swapping: Mutex<()>,
+    pub(crate) has_default: AtomicBool,
     pub(crate) health: Arc<Mutex<Health>>,
     /// Of turns that have only one place to go.
     no_health: Arc<Mutex<Health>>,
@@ -129,7 +133,7 @@ pub struct Engine {
     pub(crate) traces: Traces,
     means: Arc<Means>,
     host_id: HeaderValue,
-    models: ModelLists,
+    pub(crate) models: ModelLists,
     rotation: AtomicU64,
     open_turns: Arc<Semaphore>,
 }
@@ -143,11 +147,13 @@ impl Engine {
         for backend in backends.iter() {
             health.declare(backend.name(), backend.spec().keys.len().max(1), Rotation::default());
         }
-        let planner = ArcSwap::from_pointee(Planner::new(table::of(&backends, &rules, &HashMap::new())));
+        let table = table::of(&backends, &rules, &HashMap::new());
+        let has_default = AtomicBool::new(backends.default().is_some());
         let gates = Gates::new(rules.gate_bytes);
         Self {
-            backends,
-            planner,
+            planner: ArcSwap::from_pointee(Planner::new(table, Arc::new(backends))),
+            swapping: Mutex::default(),
+            has_default,
             health: Arc::new(Mutex::new(health)),
             no_health: Arc::new(Mutex::new(Health::forgetful())),
             sessions: sessions::Memory::new(rules.sessions),
@@ -167,9 +173,9 @@ impl Engine {
         &self.means.agents
     }
 
-    /// The backends.
-    pub const fn backends(&self) -> &Backends {
-        &self.backends
+    /// The backends of the next turn.
+    pub fn backends(&self) -> Arc<Backends> {
+        Arc::clone(&self.planner.load().backends)
     }
 
     /// Where a request for `model` would go in a session that has had so many `turns`.
@@ -182,11 +188,11 @@ impl Engine {
     }
 
     pub(crate) fn dressed(&self, plan: Arc<Plan>) -> Planned {
-        Planned::new(plan, &self.backends)
+        Planned::new(plan, &self.planner.load().backends)
     }
 
     pub(crate) fn planned(&self, ask: &Ask<'_>) -> Result<Planned, Fault> {
-        self.planner.load().plan(ask, &self.backends)
+        self.planner.load().plan(ask)
     }
 
     /// Answers one turn.
@@ -228,12 +234,6 @@ impl Engine {
             rotation: self.next_rotation(),
             ..ask(conversation.session(), conversation.settings(), &turn.model)
         };
-        if self.backends.iter().next().is_none() {
-            let fault = Fault::host(Kind::Unavailable, "this host has no backend").code("no_backend");
-            return Err(fault.hint(
-                "Put a connector library into a plugins directory; lip plugin list says what is there",
-            ));
-        }
         let planned = self.planned(&ask)?;
         let may_commit = turn.may_commit();
         let budgets = Budgets {
@@ -275,14 +275,15 @@ impl Engine {
 
     /// A bare model name needs the backends' lists to find its place, where no default says where it goes.
     fn must_discover(&self, model: &str) -> bool {
-        self.backends.default().is_none()
+        !self.has_default.load(Ordering::Relaxed)
             && !model.contains(':')
             && self.planner.load().table.lists(None, model).is_none()
     }
 
     /// The models of every backend that is ready, asked at the same time.
     pub async fn offers(&self, refresh: bool) -> Vec<Offer> {
-        let ready = self.backends.iter().filter(|backend| backend.is_ready());
+        let backends = self.backends();
+        let ready = backends.iter().filter(|backend| backend.is_ready());
         let offers = join_all(ready.map(|backend| self.offer(backend, refresh))).await;
         for offer in &offers {
             if let Freshness::Fallback(fault) = &offer.freshness {
@@ -297,9 +298,11 @@ impl Engine {
         let backend = Arc::clone(backend);
         let scope = self.scope(Arc::clone(&backend), 0, &self.host_id);
         let (models, freshness) = self.models.get(scope, refresh).await;
-        if let Some(known) = self.models.news() {
-            let table = table::of(&self.backends, &self.rules, &known);
-            self.planner.store(Arc::new(Planner::new(table)));
+        if self.models.has_news() {
+            let _one = self.swapping.lock();
+            let backends = self.backends();
+            let table = table::of(&backends, &self.rules, &self.models.known());
+            self.planner.store(Arc::new(Planner::new(table, backends)));
         }
         Offer { backend, models, freshness }
     }
@@ -313,9 +316,7 @@ impl Engine {
     }
 
     pub(crate) fn backend(&self, name: &str) -> Result<Arc<Backend>, Fault> {
-        let missing =
-            || Fault::host(Kind::NotFound, format!("there is no backend \"{name}\"")).retry(Retry::Elsewhere);
-        self.backends.get(name).map(Arc::clone).ok_or_else(missing)
+        self.planner.load().backends.get(name).map(Arc::clone).ok_or_else(|| no_backend(name))
     }
 
     pub(crate) fn scope(&self, backend: Arc<Backend>, key: usize, loop_guard: &HeaderValue) -> Scope {

@@ -6,7 +6,7 @@ use lip_wire::fault::WireFault;
 use loader::{ConnectorManifest, ErrorIn200};
 
 /// The ways of one upstream.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Manner {
     error_in_200: Option<ErrorIn200>,
     /// HTTP/2 is not to be used.

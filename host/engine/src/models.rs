@@ -58,15 +58,28 @@ pub(crate) struct ModelLists {
 }
 
 impl ModelLists {
-    /// Every list that is known, if any has changed since this was asked last.
-    pub(crate) fn news(&self) -> Option<HashMap<String, Vec<Model>>> {
-        self.changed.swap(false, Ordering::AcqRel).then(|| self.known.lock().clone())
+    /// Has any list changed since this was asked last?
+    pub(crate) fn has_news(&self) -> bool {
+        self.changed.swap(false, Ordering::AcqRel)
     }
 
-    fn learn(&self, backend: &str, models: &[Model]) {
+    /// Every list that is known.
+    pub(crate) fn known(&self) -> HashMap<String, Vec<Model>> {
+        self.known.lock().clone()
+    }
+
+    /// Forgets the lists of backends that `keep` does not name.
+    pub(crate) fn retain(&self, keep: impl Fn(&str) -> bool) {
+        let (mut lists, mut known) = (self.lists.lock(), self.known.lock());
+        lists.retain(|name, _| keep(name));
+        known.retain(|name, _| keep(name));
+    }
+
+    /// Keeps what `backend` lists, unless another one has taken its place since it was asked.
+    fn learn(&self, backend: &Backend, models: &[Model]) {
         let mut known = self.known.lock();
-        if known.get(backend).is_none_or(|before| before != models) {
-            known.insert(backend.to_owned(), models.to_vec());
+        if !backend.is_retired() && known.get(backend.name()).is_none_or(|before| before != models) {
+            known.insert(backend.name().to_owned(), models.to_vec());
             self.changed.store(true, Ordering::Release);
         }
     }
@@ -87,7 +100,7 @@ impl ModelLists {
         });
         match asked {
             Ok(models) => {
-                self.learn(backend.name(), &models);
+                self.learn(&backend, &models);
                 *entry = Entry { models: models.clone(), asked: Some(Instant::now()) };
                 (models, Freshness::Live)
             }

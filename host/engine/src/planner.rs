@@ -1,6 +1,7 @@
 //! Plans of turns. One that follows from the request's words alone is made once and kept as long as its table.
-use crate::backend::Backends;
-use base::Fault;
+use crate::backend::Backend;
+use crate::backends::Backends;
+use base::{Fault, Kind, Retry};
 use http::HeaderValue;
 use parking_lot::RwLock;
 use routing::plan::{Ask, Plan, Table};
@@ -18,8 +19,16 @@ pub(crate) struct Planned {
     pub(crate) plan: Arc<Plan>,
     /// One leg with one key: resting it after a fault would only keep the client from its only backend.
     pub(crate) is_alone: bool,
-    /// What `x-lip-route` says of each leg.
-    labels: Arc<[Option<HeaderValue>]>,
+    legs: Arc<[Leg]>,
+}
+
+/// What follows from one leg of a plan.
+#[derive(Debug)]
+struct Leg {
+    /// What `x-lip-route` says of it.
+    label: Option<HeaderValue>,
+    /// As it was when the turn began: a turn ends where it began.
+    backend: Option<Arc<Backend>>,
 }
 
 impl Planned {
@@ -28,32 +37,60 @@ impl Planned {
             [leg] => backends.get(&leg.backend).is_none_or(|backend| backend.spec().keys.len() < 2),
             _ => false,
         };
-        let labels = plan.legs.iter().map(|leg| HeaderValue::try_from(leg.to_string()).ok()).collect();
-        Self { plan, is_alone, labels }
+        let leg = |leg: &routing::plan::Leg| Leg {
+            label: HeaderValue::try_from(leg.to_string()).ok(),
+            backend: backends.get(&leg.backend).cloned(),
+        };
+        let legs = plan.legs.iter().map(leg).collect();
+        Self { plan, is_alone, legs }
     }
 
     pub(crate) fn label(&self, leg: usize) -> Option<&HeaderValue> {
-        self.labels.get(leg)?.as_ref()
+        self.legs.get(leg)?.label.as_ref()
+    }
+
+    /// The backend of a leg.
+    ///
+    /// # Errors
+    /// There is none of its name.
+    pub(crate) fn backend(&self, leg: usize) -> Result<Arc<Backend>, Fault> {
+        let backend = self.legs.get(leg).and_then(|leg| leg.backend.as_ref());
+        backend.map(Arc::clone).ok_or_else(|| {
+            let name = self.plan.legs.get(leg).map(|leg| leg.backend.as_str()).unwrap_or_default();
+            no_backend(name)
+        })
     }
 }
 
-/// The table that plans are made from, and those that last.
+/// The fault of a turn that names a backend which is not there.
+pub(crate) fn no_backend(name: &str) -> Fault {
+    Fault::host(Kind::NotFound, format!("there is no backend \"{name}\"")).retry(Retry::Elsewhere)
+}
+
+/// The backends, the table that plans are made from, and those plans that last.
 #[derive(Debug)]
 pub(crate) struct Planner {
+    pub(crate) backends: Arc<Backends>,
     pub(crate) table: Table,
     kept: RwLock<HashMap<String, Planned>>,
 }
 
 impl Planner {
-    pub(crate) fn new(table: Table) -> Self {
-        Self { table, kept: RwLock::default() }
+    pub(crate) fn new(table: Table, backends: Arc<Backends>) -> Self {
+        Self { backends, table, kept: RwLock::default() }
     }
 
     /// As [`Table::plan`].
     ///
     /// # Errors
     /// As [`Table::plan`].
-    pub(crate) fn plan(&self, ask: &Ask<'_>, backends: &Backends) -> Result<Planned, Fault> {
+    pub(crate) fn plan(&self, ask: &Ask<'_>) -> Result<Planned, Fault> {
+        if self.backends.is_empty() {
+            let fault = Fault::host(Kind::Unavailable, "this host has no backend").code("no_backend");
+            return Err(fault.hint(
+                "Put a connector library into a plugins directory and run lip plugin reload; lip plugin list says what is there",
+            ));
+        }
         let is_own = ask.header.is_none() && !ask.is_nested;
         let is_plain = is_own && ask.overrides.is_empty() && ask.sampling.is_empty();
         if is_plain && let Some(planned) = self.kept.read().get(ask.model) {
@@ -61,7 +98,7 @@ impl Planner {
         }
         let plan = self.table.plan(ask)?;
         let keeps = is_plain && plan.lasts && ask.model.len() <= NAME_BYTES_MAX;
-        let planned = Planned::new(Arc::new(plan), backends);
+        let planned = Planned::new(Arc::new(plan), &self.backends);
         if keeps {
             let mut kept = self.kept.write();
             if kept.len() < KEPT_MAX {
@@ -75,13 +112,17 @@ impl Planner {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::tests::spec;
     use base::{RouteOverrides, Sampling};
     use routing::plan;
 
     fn planner() -> Planner {
-        let backends = ["a", "a.1", "b"].map(|name| plan::Backend::new(name, name));
+        let names = ["a", "a.1", "b"];
+        let rows = names.map(|name| plan::Backend::new(name, name));
         let default_backend = Some("b".to_owned());
-        Planner::new(Table { default_backend, backends: backends.into(), ..Table::default() })
+        let table = Table { default_backend, backends: rows.into(), ..Table::default() };
+        let backends = Backends::new(names.map(|name| spec(name, &[])).into(), None).expect("backends");
+        Planner::new(table, Arc::new(backends))
     }
 
     #[test]
@@ -91,7 +132,7 @@ mod tests {
         let (none, sampling) = (RouteOverrides::default(), Sampling::default());
         let plan = |model: &str, overrides: &RouteOverrides, rotation| {
             let ask = Ask { rotation, ..Ask::new(model, overrides, &sampling) };
-            planner.plan(&ask, &<Backends as Default>::default()).expect("a plan")
+            planner.plan(&ask).expect("a plan")
         };
         let first = plan("m", &none, 0);
         assert!(Arc::ptr_eq(&first.plan, &plan("m", &none, 1).plan));

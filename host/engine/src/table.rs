@@ -1,5 +1,5 @@
 //! What the planner knows: the configured backends, and the models that discovery found so far.
-use crate::backend::Backends;
+use crate::backends::Backends;
 use crate::engine::Rules;
 use crate::models::Model;
 use routing::plan::{self, Readiness, Table};

@@ -105,7 +105,8 @@ pub(crate) fn login(matches: &ArgMatches) -> Result<(), String> {
 
 /// Is there such a backend, with its library?
 fn check(engine: &Engine, name: &str) -> Result<(), String> {
-    let known = engine.backends().get(name);
+    let backends = engine.backends();
+    let known = backends.get(name);
     if known.is_some_and(|backend| backend.spec().plugin.is_some()) {
         return Ok(());
     }

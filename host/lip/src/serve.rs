@@ -45,7 +45,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), String> {
         };
         let second_bound =
             anthropic.as_ref().map(TcpListener::local_addr).transpose().map_err(|e| e.to_string())?;
-        out::line(summary::text(&found, engine.backends(), bound, second_bound));
+        out::line(summary::text(&found, &engine.backends(), bound, second_bound));
         let second = async {
             if let Some(listener) = anthropic {
                 let door = Door::new(app(Dialect::AnthropicMessages));

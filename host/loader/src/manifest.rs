@@ -48,7 +48,7 @@ pub enum Auth {
 }
 
 /// What one connector is.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ConnectorManifest {
     /// Backend id: `[a-z0-9][a-z0-9._-]*`, at most 64 bytes.
     pub id: String,
@@ -111,7 +111,7 @@ impl ConnectorManifest {
 }
 
 /// What is known of a model, or of all whose names fit a pattern.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ModelHint {
     /// A name, or a pattern with one `*`.
     pub id: String,

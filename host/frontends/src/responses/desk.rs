@@ -127,7 +127,8 @@ impl Desk {
     /// The backend of a route, if it speaks this dialect itself.
     fn native(&self, route: &str) -> Option<String> {
         let name = route.split_once(':').map_or(route, |(name, _)| name);
-        let backend = self.app.engine.backends().get(name)?;
+        let backends = self.app.engine.backends();
+        let backend = backends.get(name)?;
         backend.spec().dialects.contains(&DIALECT).then(|| name.to_owned())
     }
 }
