@@ -1,5 +1,6 @@
 //! What every request handler shares, and the routes of all dialects.
 use crate::auth::ClientKeys;
+use crate::diagnostics::plugins::Libraries;
 use crate::sockets::Sockets;
 use crate::{anthropic, diagnostics, intake, models, openai_chat, respond, responses};
 use axum::Router;
@@ -44,6 +45,8 @@ pub struct App {
     pub home: Dialect,
     /// Its open WebSockets.
     pub sockets: Sockets,
+    /// The host's libraries, where they may change.
+    pub libraries: Option<Arc<dyn Libraries>>,
 }
 
 pub(crate) type Shared = Arc<App>;

@@ -8,12 +8,14 @@ use axum::extract::{Path, State};
 use axum::routing::{get, post};
 use base::{Fault, Kind};
 use engine::{Dialect, Standing};
+use http::header::{HeaderMap, HeaderValue, ORIGIN};
 use http::request::Parts;
 use http::{Request, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 mod agents;
+pub(crate) mod plugins;
 
 pub(crate) const PREFIX: &str = "/v1/diagnostics";
 
@@ -27,16 +29,28 @@ pub(crate) fn routes() -> Router<Shared> {
         .route(&format!("{PREFIX}/route"), post(route))
         .route(&format!("{PREFIX}/backends/{{name}}/reactivate"), post(reactivate))
         .merge(agents::routes())
+        .merge(plugins::routes())
 }
 
-/// Lets in who has a key and sits at this machine.
+/// Lets in who has a key and sits at this machine, and is no web page that this machine's browser shows.
 fn admit(app: &App, parts: &Parts) -> Result<(), Fault> {
+    if is_of_a_page(&parts.headers) {
+        let fault = Fault::client(Kind::Forbidden, "diagnostics are not for web pages");
+        return Err(fault.hint("Call it with a program, such as lip or curl"));
+    }
     app.keys.admit(parts)?;
     if parts.extensions.get::<Local>().is_none() {
         let fault = Fault::client(Kind::Forbidden, "diagnostics are for callers on this host's own machine");
         return Err(fault.hint("Call it by 127.0.0.1 or ::1"));
     }
     Ok(())
+}
+
+/// Browsers say where a page's request comes from (Fetch Standard, "Origin" header; Fetch Metadata, "Sec-Fetch-Site"). What a user
+/// typed into the address bar comes from no page.
+fn is_of_a_page(headers: &HeaderMap) -> bool {
+    let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
+    headers.contains_key(ORIGIN) || site.is_some_and(|site| !matches!(site, b"none" | b"same-origin"))
 }
 
 fn answered(result: Result<Value, Fault>) -> Response<Body> {
@@ -115,4 +129,29 @@ async fn route(State(app): State<Shared>, request: Request<Body>) -> Response<Bo
         }
         Ok(told)
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_of_web_pages_are_told_apart() {
+        let is_of_a_page = |name: &'static str, value: &'static str| {
+            let header = (http::HeaderName::from_static(name), HeaderValue::from_static(value));
+            is_of_a_page(&HeaderMap::from_iter([header]))
+        };
+        for (name, value, wanted) in [
+            ("origin", "https://evil.test", true),
+            ("origin", "null", true),
+            ("origin", "http://127.0.0.1:8000", true),
+            ("sec-fetch-site", "cross-site", true),
+            ("sec-fetch-site", "same-site", true),
+            ("sec-fetch-site", "same-origin", false),
+            ("sec-fetch-site", "none", false),
+            ("user-agent", "curl/8", false),
+        ] {
+            assert_eq!(is_of_a_page(name, value), wanted, "{name}: {value}");
+        }
+    }
 }

@@ -16,6 +16,7 @@ mod turns;
 
 pub use app::{App, Limits, router};
 pub use auth::ClientKeys;
+pub use diagnostics::plugins::{Libraries, Reloading};
 pub use door::Door;
 pub use serve::serve;
 pub use sockets::Sockets;

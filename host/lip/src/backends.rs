@@ -42,6 +42,11 @@ pub(crate) fn specs(found: &Setup) -> Vec<BackendSpec> {
     named.chain(further.into_iter().map(|id| of(id, id, None))).collect()
 }
 
+/// The backend `name`, which is there no longer: it says so to whoever comes.
+pub(crate) fn departed(name: &str, found: &Setup) -> BackendSpec {
+    spec(name, name, None, found)
+}
+
 /// The name of the default backend: as set, else the first configured one that is ready, else the embedded one.
 pub(crate) fn default(settings: &Resolved, specs: &[BackendSpec]) -> Option<String> {
     let set = settings.default_backend().map(str::to_owned);
@@ -279,12 +284,12 @@ fn missing(
     let Some(manifest) = manifest else {
         if let Some(library) = bundles::library_of(connector) {
             return Some(format!(
-                "the library {library} is not installed; put it into a plugins directory and start again"
+                "the library {library} is not installed; put it into a plugins directory and run lip plugin reload"
             ));
         }
         let known: Vec<_> = registry.iter().map(|(_, connector)| connector.id.as_str()).collect();
         return Some(format!(
-            "no loaded library has the connector \"{connector}\" (there are: {}); put its library into a plugins directory",
+            "no loaded library has the connector \"{connector}\" (there are: {}); put its library into a plugins directory and run lip plugin reload",
             known.join(", ")
         ));
     };

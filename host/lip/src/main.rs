@@ -17,6 +17,7 @@ mod operate;
 mod out;
 mod plugin;
 mod profiles;
+mod reload;
 mod route;
 mod rules;
 mod serve;

@@ -37,7 +37,12 @@ pub(crate) fn ask(settings: &Resolved, what: &str, question: Option<&Value>) -> 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|e| e.to_string())?.block_on(async {
         let head = Egress::new(Deadlines::default()).send(call, None).await;
-        let head = head.map_err(|fault| format!("{}; is lip running?", fault.public()))?;
+        let head = head.map_err(|fault| {
+            format!(
+                "no host answers: {}; is lip running there? --host and --port name another place",
+                fault.message
+            )
+        })?;
         let body = Limited::new(head.body, ANSWER_BYTES_MAX).collect().await.map_err(|e| e.to_string())?;
         let answer: Value =
             serde_json::from_slice(&body.to_bytes()).map_err(|e| format!("the host's answer: {e}"))?;

@@ -2,6 +2,8 @@
 mod inspect;
 mod list;
 mod lock;
+mod reload;
+mod status;
 mod test;
 
 use clap::{ArgMatches, Command};
@@ -14,6 +16,8 @@ const VERBS: &[Verb] = &[
     (inspect::command, inspect::run),
     (test::command, test::run),
     (lock::command, lock::run),
+    (reload::command, reload::run),
+    (status::command, status::run),
 ];
 
 /// The subcommand's arguments.

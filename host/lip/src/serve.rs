@@ -1,4 +1,5 @@
 //! `lip serve`: everything is read, found and bound before the first client is let in.
+use crate::reload::Reloader;
 use crate::{out, setup, summary};
 use clap::ArgMatches;
 use engine::Dialect;
@@ -6,14 +7,16 @@ use frontends::{App, ClientKeys, Door, Limits, Sockets, serve};
 use settings::Resolved;
 use std::sync::Arc;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 /// Serves until SIGTERM or SIGINT.
 ///
 /// # Errors
 /// A configuration or an address that cannot be used.
 pub(crate) fn run(matches: &ArgMatches) -> Result<(), String> {
-    let found = setup::setup(matches)?;
+    let found = Arc::new(setup::setup(matches)?);
     let engine = Arc::new(found.engine()?);
+    let reloader = Reloader::new(Arc::clone(&found), Arc::clone(&engine));
     let limits = Limits {
         body_bytes: usize::try_from(found.settings.request_body_bytes()).unwrap_or(usize::MAX),
         head_bytes: usize::try_from(found.settings.request_header_bytes()).unwrap_or(usize::MAX),
@@ -27,6 +30,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), String> {
             limits,
             home,
             sockets: Sockets::default(),
+            libraries: Some(Arc::new(reloader.clone())),
         })
     };
     let runtime =
@@ -38,7 +42,8 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), String> {
             Some(port) => Some(listen(&found.settings, port).await?),
             None => None,
         };
-        let (told, second_shutdown) = (shutdown_signal()?, shutdown_signal()?);
+        let (hung_up, gone) = watch::channel(false);
+        let (told, second_shutdown) = (shutdown(gone.clone())?, shutdown(gone)?);
         let shutdown = async {
             told.await;
             tracing::info!("shutting down: open turns may end, new ones are refused");
@@ -57,6 +62,8 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), String> {
         tokio::select! {
             _ = async { tokio::join!(first, second) } => {}
             () = engine.check_up(every), if !every.is_zero() => {}
+            never = reloader.hear_hangups(hung_up) => match never {},
+            () = reloader.watch(), if found.settings.plugins_watch() => {}
         }
         engine.shutdown().await;
         Ok(())
@@ -67,6 +74,20 @@ async fn listen(settings: &Resolved, port: u16) -> Result<TcpListener, String> {
     let host = settings.host();
     TcpListener::bind((host, port)).await.map_err(|error| {
         format!("{host}:{port} cannot be listened on: {error}; choose another with --host and --port")
+    })
+}
+
+/// Resolves when the process is asked to end, or its terminal has gone.
+///
+/// # Errors
+/// Signals cannot be heard.
+fn shutdown(mut gone: watch::Receiver<bool>) -> Result<impl Future<Output = ()>, String> {
+    let told = shutdown_signal()?;
+    Ok(async move {
+        tokio::select! {
+            () = told => {}
+            Ok(_) = gone.wait_for(|gone| *gone) => {}
+        }
     })
 }
 

@@ -3,10 +3,11 @@ use crate::profiles::Profiles;
 use crate::{agents, backends, dirs, rules, trust};
 use ::agents::{Agents, native::Native};
 use clap::ArgMatches;
-use engine::{Backends, Edges, Engine};
+use engine::{BackendSpec, Backends, Edges, Engine};
 use http::HeaderValue;
 use loader::trust::Policy;
-use loader::{Discovery, Options, Registry};
+use loader::{Discovery, Generations, Look, Options, Registry};
+use parking_lot::Mutex;
 use settings::{Env, File, Format, Resolved};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,11 +15,28 @@ use vault::{SystemClock, Vault};
 
 /// Everything that has been read and found.
 pub(crate) struct Setup {
-    pub(crate) settings: Resolved,
-    pub(crate) env: Env,
+    pub(crate) settings: Arc<Resolved>,
+    pub(crate) env: Arc<Env>,
+    pub(crate) shelf: Arc<Shelf>,
+    /// How the libraries looked from outside before they were found.
+    pub(crate) look: Look,
     pub(crate) discovery: Discovery,
     pub(crate) registry: Registry,
     pub(crate) profiles: Profiles,
+}
+
+/// Where libraries come from; the same for as long as the process lives.
+pub(crate) struct Shelf {
+    pub(crate) folders: Vec<PathBuf>,
+    options: Options,
+    /// All that this process has loaded.
+    generations: Mutex<Generations>,
+}
+
+impl Shelf {
+    fn new(folders: Vec<PathBuf>, options: Options) -> Arc<Self> {
+        Arc::new(Self { folders, options, generations: Mutex::default() })
+    }
 }
 
 /// The settings alone.
@@ -47,7 +65,7 @@ pub(crate) fn setup(matches: &ArgMatches) -> Result<Setup, String> {
     let (settings, env) = settings(matches)?;
     let folders = trust::folders(&settings, &env);
     let options = trust::options(&settings, &env)?;
-    found(settings, env, &folders, &options)
+    Ok(Setup::found(Arc::new(settings), Arc::new(env), Shelf::new(folders, options)))
 }
 
 /// The same with the libraries of the folder that `file` lies in, and no others. Whoever names a file trusts it.
@@ -58,23 +76,36 @@ pub(crate) fn beside(matches: &ArgMatches, file: &Path) -> Result<Setup, String>
     let (settings, env) = settings(matches)?;
     let folder = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let options = Options { trust: Policy::default(), ..trust::options(&settings, &env)? };
-    found(settings, env, &[folder.to_owned()], &options)
-}
-
-fn found(settings: Resolved, env: Env, folders: &[PathBuf], options: &Options) -> Result<Setup, String> {
-    crate::log::start(&settings);
-    let bundled = dirs::bundled_plugins();
-    let discovery = loader::discover(folders, options);
-    let overrides = backends::library_overrides(&settings);
-    let registry = Registry::build(discovery.plugins(), bundled.as_deref(), &overrides);
-    let profiles = Profiles::read(&settings, &registry, &env);
-    for problem in &profiles.problems {
-        tracing::warn!(%problem, "a profile is left out");
-    }
-    Ok(Setup { settings, env, discovery, registry, profiles })
+    Ok(Setup::found(Arc::new(settings), Arc::new(env), Shelf::new(vec![folder.to_owned()], options)))
 }
 
 impl Setup {
+    fn found(settings: Arc<Resolved>, env: Arc<Env>, shelf: Arc<Shelf>) -> Self {
+        crate::log::start(&settings);
+        let look = Look::at(&shelf.folders);
+        let bundled = dirs::bundled_plugins();
+        let discovery = shelf.generations.lock().discover(&shelf.folders, &shelf.options);
+        let overrides = backends::library_overrides(&settings);
+        let registry = Registry::build(discovery.plugins(), bundled.as_deref(), &overrides);
+        let profiles = Profiles::read(&settings, &registry, &env);
+        for problem in &profiles.problems {
+            tracing::warn!(%problem, "a profile is left out");
+        }
+        Self { settings, env, shelf, look, discovery, registry, profiles }
+    }
+
+    /// Everything once more with the settings of the start: what has changed in the folders since then.
+    pub(crate) fn again(&self) -> Self {
+        Self::found(Arc::clone(&self.settings), Arc::clone(&self.env), Arc::clone(&self.shelf))
+    }
+
+    /// The backends, and the default one's name.
+    pub(crate) fn backends(&self) -> (Vec<BackendSpec>, Option<String>) {
+        let specs = backends::specs(self);
+        let default = backends::default(&self.settings, &specs);
+        (specs, default)
+    }
+
     /// Where accounts are kept.
     pub(crate) fn vault(&self) -> Vault {
         let folder = self.settings.accounts_dir().map_or_else(|| dirs::accounts(&self.env), Path::to_owned);
@@ -86,8 +117,7 @@ impl Setup {
     /// # Errors
     /// A default backend that does not exist.
     pub(crate) fn engine(&self) -> Result<Engine, String> {
-        let specs = backends::specs(self);
-        let default = backends::default(&self.settings, &specs);
+        let (specs, default) = self.backends();
         let backends = Backends::new(specs, default.as_deref()).map_err(|fault| fault.public())?;
         let user_agent = HeaderValue::from_str(self.settings.user_agent())
             .map_err(|_| "identity.user_agent holds characters that no header may hold".to_owned())?;

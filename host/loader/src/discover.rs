@@ -95,6 +95,8 @@ impl Generations {
             let refused = paths.iter().zip(examined).filter_map(|(path, e)| Some((path, e.err()?)));
             found.outcomes.extend(refused.map(|(path, reason)| self.settle(path, Err(reason))));
         }
+        let retired = paths.iter().map(|path| (path.clone(), self.retired(path)));
+        found.retired = retired.filter(|(_, retired)| *retired > 0).collect();
         found
     }
 

@@ -2,6 +2,7 @@
 use crate::discover::FILES_MAX;
 use crate::plugin::Plugin;
 use crate::refusal::Refused;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -98,6 +99,8 @@ pub struct Discovery {
     pub outcomes: Vec<Outcome>,
     /// About directories.
     pub notes: Vec<Note>,
+    /// How many contents of each file stay in this process although they are out of use; files that have none are not there.
+    pub retired: BTreeMap<PathBuf, usize>,
 }
 
 impl Discovery {

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 /// What the bundle brings, as the documentation lists it.
-const EIGHT: [&str; 8] = [
+pub(crate) const EIGHT: [&str; 8] = [
     "antigravity-oauth",
     "cline",
     "gemini-oauth-auto",

@@ -30,6 +30,8 @@ mod processes;
 mod profiles;
 mod races;
 mod ready;
+#[cfg(target_os = "linux")]
+mod reload;
 mod responses;
 mod routes;
 mod secrets;

@@ -11,7 +11,7 @@ use engine::{BackendSpec, Backends, Dialect, Edges, Engine, Manner, RequestOptio
 use frontends::{App, ClientKeys, Door, Limits, Sockets};
 use http::HeaderValue;
 use hyper_util::rt::TokioIo;
-use loader::{Cages, Discovery, Options, Plugin, Prober, Writable, discover};
+use loader::{Discovery, Options, Plugin, Prober, Writable, discover};
 use routing::policy::Budgets;
 use serde_json::json;
 use stage::{Answer, Call, Connection, Network, OpenAnswer, plugins_of, staged};
@@ -71,6 +71,7 @@ impl World {
             limits: Limits::default(),
             home: Dialect::OpenAiChat,
             sockets: Sockets::default(),
+            libraries: None,
         };
         Self { network, app: Arc::new(app), began: Instant::now() }
     }

@@ -336,10 +336,15 @@ impl Lip {
         (status, Output { success: status.success(), stdout: self.stdout(), stderr: self.stderr() })
     }
 
-    async fn end(&mut self) -> ExitStatus {
+    /// Sends it a signal, such as `HUP`.
+    pub async fn signal(&self, name: &str) {
         let pid = self.child.id().expect("a running host");
-        let kill = Command::new("/bin/sh").args(["-c", &format!("kill -TERM {pid}")]).status().await;
+        let kill = Command::new("/bin/sh").args(["-c", &format!("kill -{name} {pid}")]).status().await;
         assert!(kill.expect("a shell").success());
+    }
+
+    async fn end(&mut self) -> ExitStatus {
+        self.signal("TERM").await;
         let status = within("lip to end after SIGTERM", self.child.wait()).await.expect("an exit status");
         for pipe in [&mut self.stdout, &mut self.stderr] {
             let _ = within("the end of its output", pipe.wait_for(|text| text.ended)).await;

@@ -69,7 +69,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), String> {
 }
 
 fn checks(plugin: &Arc<Plugin>) -> impl Iterator<Item = Tried> {
-    let kit = Kit::loaded(&plugin.manifest_text(), plugin.factory());
+    let kit = Kit::loaded(plugin.manifest_text(), plugin.factory());
     let library = plugin.manifest().plugin.clone();
     CHECKS.iter().map(move |(name, check)| Tried {
         library: library.clone(),
@@ -79,7 +79,7 @@ fn checks(plugin: &Arc<Plugin>) -> impl Iterator<Item = Tried> {
 }
 
 fn replay(plugin: &Arc<Plugin>, name: &str, cassette: &Cassette) -> Vec<Tried> {
-    let kit = Kit::loaded(&plugin.manifest_text(), plugin.factory());
+    let kit = Kit::loaded(plugin.manifest_text(), plugin.factory());
     let one = |(take, outcome): (&str, Result<(), String>)| Tried {
         library: plugin.manifest().plugin.clone(),
         what: format!("{name}: {take}"),

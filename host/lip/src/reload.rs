@@ -1,0 +1,133 @@
+//! Looks for libraries again while the host serves: on request, by SIGHUP, or when a folder has changed. With the settings of the
+//! start; a look that finds nothing new changes nothing.
+mod due;
+mod report;
+
+use crate::backends;
+use crate::setup::Setup;
+use base::{Fault, Kind};
+use due::Watch;
+use engine::Engine;
+use frontends::{Libraries, Reloading};
+use loader::Look;
+use parking_lot::Mutex;
+use serde_json::Value;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Time between two looks at the folders.
+const EVERY: Duration = Duration::from_secs(2);
+
+/// Brings what lies in the folders into use.
+#[derive(Clone, Debug)]
+pub(crate) struct Reloader(Arc<Inner>);
+
+struct Inner {
+    engine: Arc<Engine>,
+    /// As of the last look.
+    now: Mutex<Arc<Setup>>,
+    /// Held for the time of a look.
+    one: Mutex<()>,
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inner").finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    /// Blocks: files are read, and tried in processes of their own.
+    fn reload(&self) -> Result<Value, String> {
+        let _one = self.one.lock();
+        let old = Arc::clone(&self.now.lock());
+        let new = Arc::new(old.again());
+        let (mut specs, default) = new.backends();
+        // The folder may have lost the default backend, but not the right to say so.
+        if let Some(name) = default.as_deref().filter(|name| specs.iter().all(|spec| spec.name != *name)) {
+            specs.push(backends::departed(name, &new));
+        }
+        let swapped = self.engine.swap(specs, default.as_deref()).map_err(|fault| fault.public())?;
+        *self.now.lock() = Arc::clone(&new);
+        let report = report::changes(&old, &new, &swapped);
+        report.log();
+        Ok(report.as_json())
+    }
+}
+
+impl Reloader {
+    /// For the host that `found` describes and `engine` serves.
+    pub(crate) fn new(found: Arc<Setup>, engine: Arc<Engine>) -> Self {
+        Self(Arc::new(Inner { engine, now: Mutex::new(found), one: Mutex::default() }))
+    }
+
+    /// One look, after those that are under way. Goes on if nobody waits for its end.
+    async fn look(&self) -> Result<Value, Fault> {
+        let inner = Arc::clone(&self.0);
+        let done = tokio::task::spawn_blocking(move || inner.reload()).await;
+        let done = done.unwrap_or_else(|_| Err("looking for libraries failed".to_owned()));
+        done.map_err(|why| Fault::host(Kind::Unavailable, why))
+    }
+
+    async fn look_and_log(&self) {
+        if let Err(fault) = self.look().await {
+            tracing::error!(%fault, "the libraries could not be looked for");
+        }
+    }
+
+    /// Looks again whenever the folders have changed and nobody is writing any more. Never ends.
+    pub(crate) async fn watch(&self) {
+        let shelf = Arc::clone(&self.0.now.lock().shelf);
+        let mut watch = Watch::default();
+        loop {
+            tokio::time::sleep(EVERY).await;
+            let shelf = Arc::clone(&shelf);
+            let Ok(look) = tokio::task::spawn_blocking(move || Look::at(&shelf.folders)).await else {
+                continue;
+            };
+            let taken = self.0.now.lock().look.clone();
+            if watch.is_due(look, &taken) {
+                self.look_and_log().await;
+            }
+        }
+    }
+
+    /// Looks again at every SIGHUP; one that comes because the terminal has gone is told to `hung_up`.
+    #[cfg(unix)]
+    pub(crate) async fn hear_hangups(&self, hung_up: watch::Sender<bool>) -> Infallible {
+        use std::io::IsTerminal;
+        use tokio::signal::unix::{SignalKind, signal};
+        let is_shown = || std::io::stdin().is_terminal() || std::io::stderr().is_terminal();
+        let had_terminal = is_shown();
+        if let Ok(mut hangup) = signal(SignalKind::hangup()) {
+            while hangup.recv().await.is_some() {
+                if had_terminal && !is_shown() {
+                    hung_up.send_replace(true);
+                } else {
+                    self.look_and_log().await;
+                }
+            }
+        }
+        std::future::pending().await
+    }
+
+    /// There is no such signal here.
+    #[cfg(not(unix))]
+    pub(crate) async fn hear_hangups(&self, _hung_up: watch::Sender<bool>) -> Infallible {
+        std::future::pending().await
+    }
+}
+
+impl Libraries for Reloader {
+    fn status(&self) -> Value {
+        let now = Arc::clone(&self.0.now.lock());
+        report::status(&now)
+    }
+
+    fn reload(&self) -> Reloading {
+        let own = self.clone();
+        Box::pin(async move { own.look().await })
+    }
+}
