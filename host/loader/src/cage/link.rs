@@ -10,6 +10,7 @@ use super::frame::{self, Ask, Tell};
 use super::lent::Lender;
 use super::limits::Limits;
 use super::socket::{self, Came};
+use crate::refusal::tidy;
 use crate::stats::Stats;
 use crate::{host_fns, run};
 use base::{Fault, Kind, Retry};
@@ -32,6 +33,8 @@ use watch::{LOOK_EVERY, Watch};
 const MESSAGES_PER_TURN: usize = 64;
 /// Messages about nothing that is under way which are borne between two looks.
 const STRAYS_MAX: u64 = 4096;
+/// What a worker may say of its beginning.
+const WORDS_BYTES_MAX: usize = 300;
 /// Lines of the library's that are written between two looks.
 const LINES_MAX: u64 = 256;
 
@@ -55,7 +58,8 @@ pub(super) struct Link {
     began: Instant,
     strays: AtomicU64,
     lines: AtomicU64,
-    steps: AtomicU64,
+    /// Time that steps took since the last look, each from its start to its end.
+    stepped_us: AtomicU64,
 }
 
 impl std::fmt::Debug for Link {
@@ -92,7 +96,7 @@ impl Link {
             began: Instant::now(),
             strays: AtomicU64::new(0),
             lines: AtomicU64::new(0),
-            steps: AtomicU64::new(0),
+            stepped_us: AtomicU64::new(0),
         })
     }
 
@@ -144,7 +148,6 @@ impl Link {
     pub(super) fn step(&self, slot: &Slot, ask: &Ask) {
         slot.cpu.store(0, Ordering::Relaxed);
         slot.since.store(self.now_us(), Ordering::Release);
-        self.steps.fetch_add(1, Ordering::Relaxed);
         self.say(ask);
     }
 
@@ -214,8 +217,9 @@ impl Link {
             let Ok(mut ready) = self.socket.readable().await else { return Err(String::new()) };
             match socket::receive(self.socket.as_fd(), &mut room, RecvFlags::DONTWAIT) {
                 Ok(Came::Message(message)) => match frame::read_tell(message, &self.lender) {
-                    Ok(Tell::Ready { sandbox }) => return Ok(sandbox),
-                    Ok(Tell::Refused { why }) => return Err(why),
+                    // Code of the library may have spoken first.
+                    Ok(Tell::Ready { sandbox }) => return Ok(tidy(&sandbox, WORDS_BYTES_MAX)),
+                    Ok(Tell::Refused { why }) => return Err(tidy(&why, WORDS_BYTES_MAX)),
                     // What constructors of the library write.
                     Ok(tell) => self.hear(tell),
                     Err(wrong) => return Err(format!("it broke the rules of the cage: {}", wrong.0)),
@@ -321,7 +325,9 @@ impl Link {
 
     fn count(&self, slot: &Slot, step: &Step) {
         let began = slot.since.load(Ordering::Acquire);
-        self.stats.step_ended(Duration::from_micros(self.now_us().saturating_sub(began)));
+        let took = self.now_us().saturating_sub(began);
+        self.stepped_us.fetch_add(took, Ordering::Relaxed);
+        self.stats.step_ended(Duration::from_micros(took));
         if let Step::Failed(error) = step {
             self.stats.failed(error);
         }

@@ -151,6 +151,16 @@ enum Closing {
     Deny(Rules),
 }
 
+/// Only where argument number `arg`, an `int`, is one of these.
+fn only_for(arg: u8, values: &[i32]) -> Result<Vec<SeccompRule>, String> {
+    let rule = |value: &i32| {
+        let (len, value) = (SeccompCmpArgLen::Dword, u64::from(value.cast_unsigned()));
+        let condition = SeccompCondition::new(arg, len, SeccompCmpOp::Eq, value);
+        SeccompRule::new(vec![condition.map_err(|e| e.to_string())?]).map_err(|e| e.to_string())
+    };
+    values.iter().map(rule).collect()
+}
+
 fn only_if(arg: u8, op: SeccompCmpOp, value: u64) -> Result<Vec<SeccompRule>, String> {
     let condition =
         SeccompCondition::new(arg, SeccompCmpArgLen::Qword, op, value).map_err(|e| e.to_string())?;
@@ -166,6 +176,10 @@ fn allowed() -> impl Fn() -> Result<Closing, String> {
         rules.insert(libc::SYS_clone, only_if(0, SeccompCmpOp::MaskedEq(thread), thread)?);
         // How a program aborts: a signal to itself.
         rules.insert(libc::SYS_tgkill, only_if(0, SeccompCmpOp::Eq, u64::from(std::process::id()))?);
+        // Its own limits, while the library is loaded; those of no other process.
+        rules.insert(libc::SYS_prlimit64, only_for(0, &[0])?);
+        // A file's owner is signalled by the kernel: nobody else's process may be made that.
+        rules.insert(libc::SYS_fcntl, only_for(1, FCNTL)?);
         // Refused below by its own filter, so that it is not refused here.
         rules.insert(libc::SYS_clone3, Vec::new());
         Ok(Closing::Allow(rules))
@@ -175,6 +189,18 @@ fn allowed() -> impl Fn() -> Result<Closing, String> {
 fn without_files() -> impl Fn() -> Result<Closing, String> {
     || Ok(Closing::Deny(FILES.iter().chain(OLD_FILES).map(|call| (*call, Vec::new())).collect()))
 }
+
+/// What may be asked of an open file.
+const FCNTL: &[i32] = &[
+    libc::F_DUPFD,
+    libc::F_DUPFD_CLOEXEC,
+    libc::F_GETFD,
+    libc::F_SETFD,
+    libc::F_GETFL,
+    libc::F_SETFL,
+    libc::F_ADD_SEALS,
+    libc::F_GET_SEALS,
+];
 
 const ALLOWED: &[i64] = &[
     libc::SYS_brk,
@@ -191,7 +217,6 @@ const ALLOWED: &[i64] = &[
     libc::SYS_eventfd2,
     libc::SYS_exit,
     libc::SYS_exit_group,
-    libc::SYS_fcntl,
     libc::SYS_fstat,
     libc::SYS_ftruncate,
     libc::SYS_futex,

@@ -6,6 +6,10 @@ use std::time::Duration;
 
 /// How often the limits are looked after.
 pub(super) const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// Threads that a worker may have: far more than its own and a library's runtime.
+const THREADS_MAX: u64 = 256;
+/// Processor time between two looks that is not told from what the worker itself needs.
+const OWN_CPU_MS: u64 = 50;
 
 #[derive(Default)]
 pub(super) struct Watch {
@@ -34,8 +38,11 @@ impl Link {
         if usage.resident_bytes > self.limits.memory.saturating_add(usage.own_bytes) {
             return self.condemn(format!("it took more than {} MiB of memory", self.limits.memory >> 20));
         }
+        if usage.threads > THREADS_MAX {
+            return self.condemn(format!("it started more than {THREADS_MAX} threads"));
+        }
         let now_us = self.now_us();
-        let n_steps = self.steps.swap(0, Ordering::Relaxed);
+        let stepped_ms = self.stepped_us.swap(0, Ordering::Relaxed) / 1000;
         let mut is_stepping = false;
         for slot in self.tasks.lock().values() {
             let since = slot.since.load(Ordering::Acquire);
@@ -58,7 +65,10 @@ impl Link {
         // What runs between steps are threads that the library started.
         let burnt = usage.cpu_ms.saturating_sub(watch.cpu_ms.unwrap_or(usage.cpu_ms));
         watch.cpu_ms = Some(usage.cpu_ms);
-        watch.idle_ms = if is_stepping || n_steps > 0 { 0 } else { watch.idle_ms + burnt };
+        let beside = burnt.saturating_sub(stepped_ms);
+        if !is_stepping {
+            watch.idle_ms = if beside > OWN_CPU_MS { watch.idle_ms + beside } else { 0 };
+        }
         if watch.idle_ms > ms(self.limits.cpu) {
             self.condemn(format!(
                 "its threads took more than {:?} of processor time outside of any step",
