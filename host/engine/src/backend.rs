@@ -185,13 +185,12 @@ impl Backend {
                 format!("backend \"{}\" has no library", self.name()),
             ));
         };
-        let mut slot = self.instance.lock();
-        if let Some(instance) = slot.as_ref() {
+        if let Some(instance) = self.instance.lock().as_ref() {
             return Ok(Arc::clone(instance));
         }
-        let instance = Arc::new(plugin.create(&self.spec.connector, &self.spec.name, &self.spec.config)?);
-        *slot = Some(Arc::clone(&instance));
-        Ok(instance)
+        // Without the lock, since the connector's code may never come back. Of two that make one, the first is kept.
+        let made = plugin.create(&self.spec.connector, &self.spec.name, &self.spec.config)?;
+        Ok(Arc::clone(self.instance.lock().get_or_insert_with(|| Arc::new(made))))
     }
 
     /// A secret of this backend; `key` is the position of the API key in use.

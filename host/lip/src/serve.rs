@@ -6,6 +6,7 @@ use engine::Dialect;
 use frontends::{App, ClientKeys, Door, Limits, Sockets, serve};
 use settings::Resolved;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -33,9 +34,10 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), String> {
             libraries: Some(Arc::new(reloader.clone())),
         })
     };
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| e.to_string())?;
-    runtime.block_on(async {
+    let threads = std::thread::available_parallelism().map_or(2, |n| n.get().max(2));
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
+    let runtime = runtime.map_err(|e| e.to_string())?;
+    let served = runtime.block_on(async {
         let listener = listen(&found.settings, found.settings.port()).await?;
         let bound = listener.local_addr().map_err(|e| e.to_string())?;
         let anthropic = match found.settings.anthropic_port() {
@@ -67,8 +69,14 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), String> {
         }
         engine.shutdown().await;
         Ok(())
-    })
+    });
+    // A step of a plugin that never ends holds its thread, which must not hold the host.
+    runtime.shutdown_timeout(END_TIME);
+    served
 }
+
+/// How long threads have to end what they are at when the host ends.
+const END_TIME: Duration = Duration::from_secs(1);
 
 async fn listen(settings: &Resolved, port: u16) -> Result<TcpListener, String> {
     let host = settings.host();

@@ -15,6 +15,7 @@ pub mod discover;
 mod error_in_200;
 mod file;
 mod generations;
+mod guest;
 mod host_fns;
 pub mod layout;
 mod library;

@@ -3,6 +3,7 @@ use crate::cage::{self, Limits};
 #[cfg(target_os = "linux")]
 use crate::cage::{Beginning, RemoteInstance, RemoteTask};
 use crate::cages::{Caged, Code, Isolation};
+use crate::guest::visit;
 use crate::host_fns;
 use crate::manifest::{ConnectorManifest, Manifest};
 use crate::refusal::Warning;
@@ -182,7 +183,9 @@ impl Plugin {
         let config = config.to_string();
         let object = match &self.code {
             Code::Here(module) => {
-                let made = module.create(host_fns::table(), connector, instance, Buf::from(config));
+                self.is_free()?;
+                let create = || module.create(host_fns::table(), connector, instance, Buf::from(config));
+                let made = visit(self.stats.seats(), create);
                 Object::Here(made.map_err(|error| run::fault(&error))?)
             }
             #[cfg(target_os = "linux")]
@@ -191,13 +194,19 @@ impl Plugin {
         Ok(Instance { name: instance.to_owned(), manifest, object, plugin: Arc::clone(self) })
     }
 
-    pub(crate) fn count(&self) -> Result<Turn, Fault> {
-        if self.stats.seats().is_stuck() {
-            let sentence =
-                format!("{} is stuck: a step of it takes longer than {:?}", self.stamp, self.limits.step);
-            let fault = Fault::plugin(Kind::Unavailable, sentence).code("plugin_stuck");
-            return Err(fault.retry(base::Retry::Elsewhere));
+    /// Is none of its steps stuck?
+    fn is_free(&self) -> Result<(), Fault> {
+        if !self.stats.seats().is_stuck() {
+            return Ok(());
         }
+        let sentence =
+            format!("{} is stuck: a step of it takes longer than {:?}", self.stamp, self.limits.step);
+        let fault = Fault::plugin(Kind::Unavailable, sentence).code("plugin_stuck");
+        Err(fault.retry(base::Retry::Elsewhere))
+    }
+
+    pub(crate) fn count(&self) -> Result<Turn, Fault> {
+        self.is_free()?;
         let open = self.stats.started();
         let turn = Turn(Arc::clone(&self.stats));
         if self.isolation() == Isolation::Child && open > self.limits.open_turns as u64 {
@@ -273,7 +282,10 @@ impl Instance {
     /// The library's own error when it refuses to start, among them a caught panic. One in a worker refuses later.
     pub(crate) fn start(&self, key: u64, what: &str, meta: Buf, body: Buf) -> Result<Work, AbiError> {
         match &self.object {
-            Object::Here(object) => object.start(key, what.into(), meta, body).into_result().map(Work::Here),
+            Object::Here(object) => {
+                let start = || object.start(key, what.into(), meta, body);
+                visit(self.plugin.stats.seats(), start).into_result().map(Work::Here)
+            }
             #[cfg(target_os = "linux")]
             Object::There(instance) => {
                 let beginning = Beginning { key, what: what.to_owned(), meta, body };
@@ -285,7 +297,7 @@ impl Instance {
     /// Tells the library that no new task will be started. Running ones go on.
     pub fn shutdown(&self) {
         match &self.object {
-            Object::Here(object) => object.shutdown(),
+            Object::Here(object) => visit(self.plugin.stats.seats(), || object.shutdown()),
             #[cfg(target_os = "linux")]
             Object::There(instance) => instance.shutdown(),
         }

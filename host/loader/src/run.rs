@@ -27,7 +27,6 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
 
 /// Effects that one task may have under way.
 const INFLIGHT_MAX: usize = 256;
@@ -91,6 +90,12 @@ pub struct Run {
     turn: Option<Turn>,
     // Last: a task may borrow nothing of its instance, but the instance's code must outlive it.
     instance: Option<Arc<Instance>>,
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        self.end_task();
+    }
 }
 
 impl std::fmt::Debug for Run {
@@ -248,19 +253,8 @@ impl Run {
         match self.task.as_mut() {
             None => {}
             Some(Work::Here(task)) => {
-                let began = Instant::now();
-                if let Some(turn) = &self.turn {
-                    turn.stats().seats().begin(began);
-                }
-                let step = task.resume(&mut self.done, &mut self.out);
+                let step = work::step(task, self.turn.as_ref(), &mut self.done, &mut self.out);
                 self.done.clear();
-                if let Some(turn) = &self.turn {
-                    turn.stats().seats().end();
-                    turn.stats().step_ended(began.elapsed());
-                    if let Step::Failed(error) = &step {
-                        turn.stats().failed(error);
-                    }
-                }
                 let out = std::mem::take(&mut self.out);
                 self.out = self.stepped(step, out); // keeps its allocations
             }
@@ -303,14 +297,21 @@ impl Run {
         self.events.extend(out.events.drain(..));
         match step {
             Step::Pending => {}
-            Step::Done => self.task = None,
+            Step::Done => self.end_task(),
             Step::Failed(error) => self.fail(decode::fault(&error)),
         }
         out
     }
 
+    /// Lets go of the task, in whose destructors code of the library runs.
+    fn end_task(&mut self) {
+        if let Some(task) = self.task.take() {
+            task.let_go(self.turn.as_ref());
+        }
+    }
+
     fn fail(&mut self, fault: Fault) {
-        self.task = None;
+        self.end_task();
         self.inflight.clear();
         self.failed.get_or_insert(fault);
     }

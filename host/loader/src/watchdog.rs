@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 /// How often it looks.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Threads of the host that are told apart; further ones share a place, and the later step counts.
-const SEATS: usize = 64;
+const SEATS: usize = 512;
 
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 static WATCHED: Mutex<Vec<Watched>> = Mutex::new(Vec::new());

@@ -1,7 +1,11 @@
 //! A task, where its library runs.
 #[cfg(target_os = "linux")]
 use crate::cage::RemoteTask;
-use lip_abi::TaskBox;
+use crate::guest::visit;
+use crate::plugin::Turn;
+use lip_abi::abi_stable::std_types::RVec;
+use lip_abi::{Completion, Step, StepOut, TaskBox};
+use std::time::Instant;
 
 /// A task.
 pub(crate) enum Work {
@@ -21,4 +25,29 @@ impl Work {
             Self::There(task) => task.is_busy(),
         }
     }
+
+    /// Drops it: destructors of the library's are its code as well.
+    pub(super) fn let_go(self, turn: Option<&Turn>) {
+        match (self, turn) {
+            (Self::Here(task), Some(turn)) => visit(turn.stats().seats(), || drop(task)),
+            (task, _) => drop(task),
+        }
+    }
+}
+
+/// One step in this process, watched and counted for `turn`.
+pub(super) fn step(
+    task: &mut TaskBox,
+    turn: Option<&Turn>,
+    done: &mut RVec<Completion>,
+    out: &mut StepOut,
+) -> Step {
+    let Some(turn) = turn else { return task.resume(done, out) };
+    let began = Instant::now();
+    let step = visit(turn.stats().seats(), || task.resume(done, out));
+    turn.stats().step_ended(began.elapsed());
+    if let Step::Failed(error) = &step {
+        turn.stats().failed(error);
+    }
+    step
 }
