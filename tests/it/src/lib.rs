@@ -42,5 +42,7 @@ mod streams;
 mod talk;
 mod team;
 mod thinking;
+#[cfg(target_os = "linux")]
+mod torture;
 mod upstream_errors;
 mod waits;

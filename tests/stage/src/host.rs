@@ -289,8 +289,13 @@ impl Lip {
         std::fs::read_dir(self.proc("fd")).expect("/proc").count()
     }
 
+    /// The number of its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id().expect("a running host")
+    }
+
     fn proc(&self, file: &str) -> String {
-        format!("/proc/{}/{file}", self.child.id().expect("a running host"))
+        format!("/proc/{}/{file}", self.pid())
     }
 
     /// Runs a subcommand in the same home, with the same settings, to its end.
@@ -336,9 +341,14 @@ impl Lip {
         (status, Output { success: status.success(), stdout: self.stdout(), stderr: self.stderr() })
     }
 
+    /// Waits until it ends by itself, and says how.
+    pub async fn ended(mut self) -> ExitStatus {
+        within("lip to end by itself", self.child.wait()).await.expect("an exit status")
+    }
+
     /// Sends it a signal, such as `HUP`.
     pub async fn signal(&self, name: &str) {
-        let pid = self.child.id().expect("a running host");
+        let pid = self.pid();
         let kill = Command::new("/bin/sh").args(["-c", &format!("kill -{name} {pid}")]).status().await;
         assert!(kill.expect("a shell").success());
     }

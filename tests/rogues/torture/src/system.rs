@@ -1,6 +1,6 @@
 //! What safe Rust can ask of the system behind the host's back.
 use crate::said;
-use lip_plugin::{Ctx, Result, json};
+use lip_plugin::{Ctx, Result};
 use std::fs::File;
 use std::hint::black_box;
 use std::io::Write;
@@ -62,11 +62,11 @@ pub(crate) async fn changes_folder(cx: Ctx) -> Result<()> {
     said(&cx, &format!("moved: {moved}"))
 }
 
-/// Says what it can see: the environment, and the files in its text, one a line.
+/// Says how much it can see of the environment, and of the files in its text, one a line.
 pub(crate) async fn looks_around(cx: Ctx, files: String) -> Result<()> {
-    let variables: Vec<(String, String)> = std::env::vars().collect();
-    let seen: Vec<(&str, bool)> = files.lines().map(|file| (file, std::fs::read(file).is_ok())).collect();
-    said(&cx, &json!({"variables": variables, "seen": seen}).to_string())
+    let n_variables = std::env::vars_os().count();
+    let n_files = files.lines().filter(|file| std::fs::read(file).is_ok()).count();
+    said(&cx, &format!("saw {n_variables} variables and {n_files} files"))
 }
 
 /// Opens a connection of its own to the address in its text.

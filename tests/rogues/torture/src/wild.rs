@@ -27,6 +27,13 @@ pub(crate) fn rogue(cx: Ctx, turn: Turn) -> Work {
         "changes-mask" => Box::pin(changes_mask(cx)),
         "filters-itself" => Box::pin(filters_itself(cx)),
         "raises-limits" => Box::pin(raises_limits(cx)),
+        "hides-memory" => Box::pin(hides_memory(cx)),
+        "limits-others" => Box::pin(limits_others(cx, text(&turn))),
+        "signals-by-file" => Box::pin(signals_by_file(cx, text(&turn))),
+        "stops-itself" => Box::pin(async { stop_itself() }),
+        "forges-frames" => Box::pin(forges_frames(cx)),
+        "floods-frames" => Box::pin(floods_frames(cx)),
+        "crowds" => Box::pin(crowds(cx)),
         "opens-sockets" => Box::pin(opens_sockets(cx)),
         other => {
             let error = unknown(other);
@@ -113,9 +120,7 @@ async fn scribbles(cx: Ctx) -> Result<()> {
     let garbage = [0xa5u8; 512];
     for file in 3..1024 {
         for n_bytes in [0, 1, 7, 64, 512] {
-            unsafe {
-                libc::send(file, garbage.as_ptr().cast(), n_bytes, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL)
-            };
+            unsafe { libc::write(file, garbage.as_ptr().cast(), n_bytes) };
         }
     }
     cx.sleep_ms(0).await?;
@@ -165,6 +170,8 @@ async fn kills(cx: Ctx, number: String) -> Result<()> {
 
 fn kill_itself() -> Result<()> {
     unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
+    // Where only threads of its own may be signalled.
+    unsafe { libc::raise(libc::SIGKILL) };
     Ok(())
 }
 
@@ -200,4 +207,98 @@ async fn opens_sockets(cx: Ctx) -> Result<()> {
     let families = [libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK, libc::AF_PACKET];
     let open = families.map(|family| unsafe { libc::socket(family, libc::SOCK_DGRAM, 0) } >= 0);
     said(&cx, &format!("opened: {open:?}"))
+}
+
+/// Fills files that have no name, and maps none of them: memory that is not seen among a process's own.
+async fn hides_memory(cx: Ctx) -> Result<()> {
+    let block = vec![1u8; 16 << 20];
+    let mut n_bytes = 0;
+    for _ in 0..24 {
+        let file = unsafe { libc::memfd_create(c"hidden".as_ptr(), 0) };
+        for _ in 0..4 {
+            n_bytes += unsafe { libc::write(file, block.as_ptr().cast(), block.len()) }.max(0);
+            cx.sleep_ms(0).await?;
+        }
+    }
+    for _ in 0..20 {
+        cx.sleep_ms(100).await?;
+    }
+    said(&cx, &format!("hid {} MiB", n_bytes >> 20))
+}
+
+/// Takes the right to open files from the process whose number is its text.
+async fn limits_others(cx: Ctx, number: String) -> Result<()> {
+    let Some(number) = number.parse().ok().filter(|number: &i32| *number > 1) else {
+        return Err(unknown(&number));
+    };
+    let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    let limited = unsafe { libc::prlimit(number, libc::RLIMIT_NOFILE, &none, ptr::null_mut()) };
+    said(&cx, &format!("limited: {}", limited == 0))
+}
+
+/// Has the system signal the process whose number is its text whenever something can be read.
+async fn signals_by_file(cx: Ctx, number: String) -> Result<()> {
+    let Some(number) = number.parse().ok().filter(|number: &i32| *number > 1) else {
+        return Err(unknown(&number));
+    };
+    let mut is_set = false;
+    for file in 0..16 {
+        let owned = unsafe { libc::fcntl(file, libc::F_SETOWN, number) } == 0;
+        // F_SETSIG: 10.
+        let signal = unsafe { libc::fcntl(file, 10, libc::SIGKILL) } == 0;
+        let told = unsafe { libc::fcntl(file, libc::F_SETFL, libc::O_ASYNC | libc::O_RDWR) } == 0;
+        is_set |= owned && signal && told;
+    }
+    cx.sleep_ms(10).await?;
+    cx.sleep_ms(10).await?;
+    said(&cx, &format!("set: {is_set}"))
+}
+
+fn stop_itself() -> Result<()> {
+    unsafe { libc::raise(libc::SIGSTOP) };
+    Ok(())
+}
+
+/// The worker's socket.
+const SOCKET: i32 = 3;
+
+fn send(frame: &[u8]) {
+    unsafe { libc::write(SOCKET, frame.as_ptr().cast(), frame.len()) };
+}
+
+/// Speaks to the host itself: a wake and the end of a step of every task that there may be.
+async fn forges_frames(cx: Ctx) -> Result<()> {
+    for key in 0..1_000u64 {
+        send(&[&[69], &key.to_le_bytes()[..]].concat());
+        send(&[&[68], &key.to_le_bytes()[..], &[0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]].concat());
+    }
+    cx.sleep_ms(0).await?;
+    said(&cx, "forged")
+}
+
+/// Speaks to the host itself, without end and from a thread of its own: lines of log.
+async fn floods_frames(cx: Ctx) -> Result<()> {
+    let line = [&[70u8, 1, 0, 0, 0, 1, 0, 0, 0, b'x', 0, 32, 0, 0], &vec![b'x'; 8192][..]].concat();
+    std::thread::spawn(move || {
+        loop {
+            send(&line);
+        }
+    });
+    said(&cx, "flooding")
+}
+
+/// Starts threads with next to no stack until there are no more.
+async fn crowds(cx: Ctx) -> Result<()> {
+    let mut n_threads = 0;
+    while n_threads < 4_000 {
+        let small = std::thread::Builder::new().stack_size(16 * 1024);
+        match small.spawn(|| std::thread::sleep(std::time::Duration::from_secs(3_600))) {
+            Ok(_) => n_threads += 1,
+            Err(_) => break,
+        }
+    }
+    for _ in 0..20 {
+        cx.sleep_ms(100).await?;
+    }
+    said(&cx, &format!("{n_threads} threads"))
 }
