@@ -20,7 +20,9 @@ pub use client::{Answer, Call, Connection, End, OpenAnswer, connect, connect_to,
 pub use deadline::within;
 pub use editor::Editor;
 pub use host::{Lip, LipBuilder, Output};
-pub use libraries::{bundle, bundle_of_another_clone, library, n_bundled, plugins_of, plugins_with};
+pub use libraries::{
+    bundle, bundle_of_another_clone, foreign_library, library, museum, n_bundled, plugins_of, plugins_with,
+};
 pub use network::{Far, Network};
 pub use relay::Relay;
 pub use reply::{Gate, Reply};

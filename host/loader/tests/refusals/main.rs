@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 mod generations;
 mod matrix;
+#[cfg(target_arch = "x86_64")]
+mod museum;
 mod permissions;
 mod trust;
 mod use_it;
