@@ -16,14 +16,15 @@ use tokio::sync::watch;
 /// A configuration or an address that cannot be used.
 pub(crate) fn run(matches: &ArgMatches) -> Result<(), String> {
     let found = Arc::new(setup::setup(matches)?);
+    let settings = Arc::clone(&found.settings);
     let engine = Arc::new(found.engine()?);
     let reloader = Reloader::new(Arc::clone(&found), Arc::clone(&engine));
     let limits = Limits {
-        body_bytes: usize::try_from(found.settings.request_body_bytes()).unwrap_or(usize::MAX),
-        head_bytes: usize::try_from(found.settings.request_header_bytes()).unwrap_or(usize::MAX),
+        body_bytes: usize::try_from(settings.request_body_bytes()).unwrap_or(usize::MAX),
+        head_bytes: usize::try_from(settings.request_header_bytes()).unwrap_or(usize::MAX),
         ..Limits::default()
     };
-    let keys = ClientKeys::new(&found.settings.client_keys());
+    let keys = ClientKeys::new(&settings.client_keys());
     let app = |home| {
         Arc::new(App {
             engine: Arc::clone(&engine),
@@ -38,10 +39,10 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
     let runtime = runtime.map_err(|e| e.to_string())?;
     let served = runtime.block_on(async {
-        let listener = listen(&found.settings, found.settings.port()).await?;
+        let listener = listen(&settings, settings.port()).await?;
         let bound = listener.local_addr().map_err(|e| e.to_string())?;
-        let anthropic = match found.settings.anthropic_port() {
-            Some(port) => Some(listen(&found.settings, port).await?),
+        let anthropic = match settings.anthropic_port() {
+            Some(port) => Some(listen(&settings, port).await?),
             None => None,
         };
         let (hung_up, gone) = watch::channel(false);
@@ -53,6 +54,8 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), String> {
         let second_bound =
             anthropic.as_ref().map(TcpListener::local_addr).transpose().map_err(|e| e.to_string())?;
         out::line(summary::text(&found, &engine.backends(), bound, second_bound));
+        // The reloader keeps what is in use; this would keep what was.
+        drop(found);
         let second = async {
             if let Some(listener) = anthropic {
                 let door = Door::new(app(Dialect::AnthropicMessages));
@@ -60,12 +63,12 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), String> {
             }
         };
         let first = serve(listener, Door::new(app(Dialect::OpenAiChat)), limits.head_bytes, shutdown);
-        let every = found.settings.health_probe_every();
+        let every = settings.health_probe_every();
         tokio::select! {
             _ = async { tokio::join!(first, second) } => {}
             () = engine.check_up(every), if !every.is_zero() => {}
             never = reloader.hear_hangups(hung_up) => match never {},
-            () = reloader.watch(), if found.settings.plugins_watch() => {}
+            () = reloader.watch(), if settings.plugins_watch() => {}
         }
         engine.shutdown().await;
         Ok(())

@@ -289,6 +289,21 @@ impl Lip {
         std::fs::read_dir(self.proc("fd")).expect("/proc").count()
     }
 
+    /// Waits until so many processes are its children: nothing but a look at them tells.
+    pub async fn n_children_become(&self, n: usize) {
+        let children = || {
+            let tasks = std::fs::read_dir(self.proc("task")).expect("/proc").flatten();
+            let of = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("children"));
+            tasks.flat_map(of).map(|pids| pids.split_whitespace().count()).sum::<usize>()
+        };
+        let become_so = async {
+            while children() != n {
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+        };
+        within(&format!("{n} children"), become_so).await;
+    }
+
     /// The number of its process.
     pub fn pid(&self) -> u32 {
         self.child.id().expect("a running host")

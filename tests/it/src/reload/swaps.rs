@@ -54,3 +54,51 @@ async fn thirty_swaps_in_process_fail_no_turn() {
     scene.gate.open();
     end(streams).await;
 }
+
+/// How often the library in a worker is replaced: the promise is about 500, which takes minutes, `LIP_SWAPS=500`.
+const SWAPS: usize = 20;
+/// Until everything has been allocated that stays.
+const WARM: usize = 10;
+const STREAMS: usize = 200;
+const GROWTH_BYTES_MAX: u64 = 5 << 20;
+
+#[tokio::test]
+async fn swaps_in_workers_fail_no_turn_and_leave_nothing() {
+    let n = std::env::var("LIP_SWAPS").map_or(SWAPS, |n| n.parse().expect("a number"));
+    let scene = Scene::with(|builder| builder.args("--plugin-isolation child --log-level warn")).await;
+    let mut streams = Vec::new();
+    let mut before = 0;
+    for swap in 0..WARM + n {
+        if swap == WARM {
+            before = scene.lip.memory_bytes();
+        }
+        let version = swap + 1;
+        if swap > 0 {
+            scene.put(version);
+            let report = scene.reload().await;
+            assert_eq!(report["replaced"][0]["generation"], version, "{report}");
+            assert_eq!(report["replaced"][0]["warnings"].as_array().map(Vec::len), Some(0), "{report}");
+        }
+        // While it warms up, streams are opened on each version.
+        for _ in 0..if swap < WARM { STREAMS / WARM } else { 0 } {
+            streams.push((version, scene.stream().await));
+        }
+        for _ in 0..4 {
+            assert_eq!(scene.serving().await, version);
+        }
+    }
+    let grown = scene.lip.memory_bytes().saturating_sub(before);
+    // Shown by --no-capture.
+    eprintln!("{n} swaps under {} open streams: {grown} bytes more", streams.len());
+    assert!(grown <= GROWTH_BYTES_MAX, "{grown} bytes more after {n} swaps");
+    let status = scene.status().await;
+    assert_eq!(
+        (&status["plugins"][0]["retired"], &status["plugins"][0]["isolation"]),
+        (&0.into(), &"child".into())
+    );
+    // Those that still have a turn, and the one in use.
+    scene.lip.n_children_become(WARM + 1).await;
+    scene.gate.open();
+    end(streams).await;
+    scene.lip.n_children_become(1).await;
+}
