@@ -366,11 +366,34 @@ pub(crate) mod tests {
         assert!(
             !may("https://acme.test/") && !may("https://evilacme.test/") && !may("http://127.0.0.1:10/x")
         );
-        assert!(
-            !may("https://api.example.com.evil.test/")
-                && !may("https://api.example.com@evil.test/")
-                && !may("/relative")
-        );
+        for url in [
+            "https://api.example.com.evil.test/",
+            "https://api.example.com@evil.test/",
+            "https://api.example.com:443@evil.test:80/",
+            "https://evil.test/@api.example.com",
+            "https://evil.test#api.example.com",
+            "https://evil.test?api.example.com",
+            "https://xapi.example.com/",
+            "https://api.example.com./",
+            "https://api-example.com/",
+            "https://api.example.co/",
+            // The letter a of another script, as every URL has to write it.
+            "https://xn--pi-7kc.example.com/",
+            "https://.acme.test/",
+            "https://acme.test.evil.test/",
+            "https://eu.acme.test.evil.test/",
+            "http://127.0.0.1/",
+            "http://127.0.0.1:99/",
+            "http://127.1:9/",
+            "http://2130706433:9/",
+            "http://0x7f000001:9/",
+            "http://[::1]:9/",
+            "http://[::ffff:127.0.0.1]:9/",
+            "/relative",
+        ] {
+            assert!(!url.parse().is_ok_and(|url| backend.may_reach(&url)), "{url}");
+        }
+        assert!(may("https://EU.Acme.Test/"), "names have no case");
     }
 
     #[test]

@@ -77,7 +77,14 @@ impl Store {
 
     /// What an earlier probe by a host of this ABI found.
     pub(crate) fn verdict(&self, sha256: &str) -> Option<Report> {
-        Report::read(&self.verdict_path(sha256))
+        let path = self.verdict_path(sha256);
+        // From a time when the folder was open to others.
+        let strange =
+            |meta: fs::Metadata| sys::other_owner(&meta).is_some() || sys::world_writable(&meta).is_some();
+        if fs::symlink_metadata(&path).is_ok_and(|meta| !meta.is_file() || strange(meta)) {
+            return None;
+        }
+        Report::read(&path)
     }
 
     /// Keeps a verdict. Without it, the next start probes again.
@@ -176,6 +183,32 @@ mod tests {
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
         assert_eq!(mode(&folder), 0o700);
         assert_eq!(mode(&store.copy_of(&sha256(b"x"))), 0o500);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn what_others_could_have_put_there_does_not_count() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let (dir, store) = store();
+        let name = sha256(b"x");
+        store.remember(&name, &Report::new(None));
+        assert!(store.verdict(&name).is_some());
+        fs::set_permissions(store.verdict_path(&name), fs::Permissions::from_mode(0o666)).unwrap();
+        assert!(store.verdict(&name).is_none(), "everybody could have written it");
+        store.remember(&name, &Report::new(None));
+        fs::rename(store.verdict_path(&name), dir.path().join("elsewhere")).unwrap();
+        symlink(dir.path().join("elsewhere"), store.verdict_path(&name)).unwrap();
+        assert!(store.verdict(&name).is_none(), "a link");
+        // A copy is read before it is used, and made anew if it is another content.
+        store.keep(&name, b"x").unwrap();
+        let copy = store.copy_of(&name);
+        fs::remove_file(&copy).unwrap();
+        fs::write(dir.path().join("evil"), "evil").unwrap();
+        symlink(dir.path().join("evil"), &copy).unwrap();
+        store.keep(&name, b"x").unwrap();
+        assert_eq!(fs::read(&copy).unwrap(), b"x");
+        assert!(!fs::symlink_metadata(&copy).unwrap().is_symlink());
+        assert_eq!(fs::read(dir.path().join("evil")).unwrap(), b"evil");
     }
 
     #[test]

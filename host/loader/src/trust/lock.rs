@@ -116,7 +116,10 @@ impl Lock {
     }
 
     /// Whether `facts` are locked; `false` for a name that is new.
-    pub(crate) fn judge(&self, facts: &Facts) -> Result<bool, Distrust> {
+    ///
+    /// # Errors
+    /// Another content is locked under this name, or a later version of the plugin.
+    pub fn judge(&self, facts: &Facts) -> Result<bool, Distrust> {
         let known = self.entries.get(&facts.file);
         if known.is_some_and(|entry| entry.sha256 == facts.sha256) {
             return Ok(true);
