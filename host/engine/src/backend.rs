@@ -1,6 +1,7 @@
 //! A configured backend: which connector answers for it, with which secrets, and whether it can.
 use crate::manner::Manner;
 use crate::passage::{self, Passage};
+use crate::reach;
 use base::{Fault, Kind, Retry, Secret};
 use egress::Target;
 use http::{HeaderMap, HeaderValue, Uri};
@@ -208,19 +209,7 @@ impl Backend {
 
     /// May this backend send a request to `url`?
     pub fn may_reach(&self, url: &Uri) -> bool {
-        let Some(authority) = url.authority() else {
-            return false;
-        };
-        let (host, whole) = (authority.host(), authority.as_str());
-        self.spec.egress.iter().any(|allowed| match allowed.strip_prefix("*.") {
-            _ if allowed == "*" => true,
-            Some(suffix) => {
-                let at = host.len().saturating_sub(suffix.len());
-                let (rest, end) = host.split_at_checked(at).unwrap_or_default();
-                end.eq_ignore_ascii_case(suffix) && rest.ends_with('.') && rest.len() > 1
-            }
-            None => host.eq_ignore_ascii_case(allowed) || whole.eq_ignore_ascii_case(allowed),
-        })
+        reach::may(&self.spec.egress, url)
     }
 
     /// Where a request goes, if this backend may send requests there.
@@ -355,45 +344,6 @@ pub(crate) mod tests {
         ] {
             assert_eq!(backend.model_on_wire(model), want);
         }
-    }
-
-    #[test]
-    fn egress_list_matches_hosts_exactly() {
-        let backend = Backend::new(spec("a", &["api.example.com", "*.acme.test", "127.0.0.1:9"]));
-        let may = |url: &str| backend.may_reach(&url.parse().expect("a URL"));
-        assert!(may("https://api.example.com/v1") && may("https://API.example.com:8443/"));
-        assert!(may("https://eu.acme.test/") && may("http://127.0.0.1:9/x"));
-        assert!(
-            !may("https://acme.test/") && !may("https://evilacme.test/") && !may("http://127.0.0.1:10/x")
-        );
-        for url in [
-            "https://api.example.com.evil.test/",
-            "https://api.example.com@evil.test/",
-            "https://api.example.com:443@evil.test:80/",
-            "https://evil.test/@api.example.com",
-            "https://evil.test#api.example.com",
-            "https://evil.test?api.example.com",
-            "https://xapi.example.com/",
-            "https://api.example.com./",
-            "https://api-example.com/",
-            "https://api.example.co/",
-            // The letter a of another script, as every URL has to write it.
-            "https://xn--pi-7kc.example.com/",
-            "https://.acme.test/",
-            "https://acme.test.evil.test/",
-            "https://eu.acme.test.evil.test/",
-            "http://127.0.0.1/",
-            "http://127.0.0.1:99/",
-            "http://127.1:9/",
-            "http://2130706433:9/",
-            "http://0x7f000001:9/",
-            "http://[::1]:9/",
-            "http://[::ffff:127.0.0.1]:9/",
-            "/relative",
-        ] {
-            assert!(!url.parse().is_ok_and(|url| backend.may_reach(&url)), "{url}");
-        }
-        assert!(may("https://EU.Acme.Test/"), "names have no case");
     }
 
     #[test]

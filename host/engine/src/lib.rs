@@ -24,6 +24,7 @@ mod manner;
 mod models;
 mod passage;
 mod planner;
+mod reach;
 mod redact;
 mod request;
 mod scope;

@@ -1,10 +1,16 @@
 //! `lip plugin`: the table of its subcommands. Each is a file of its own with a `command` and a `run`.
+mod archive;
 mod inspect;
+mod install;
 mod list;
 mod lock;
+mod offer;
+mod pack;
 mod reload;
+mod remove;
 mod status;
 mod test;
+mod verify;
 
 use clap::{ArgMatches, Command};
 
@@ -18,6 +24,10 @@ const VERBS: &[Verb] = &[
     (lock::command, lock::run),
     (reload::command, reload::run),
     (status::command, status::run),
+    (pack::command, pack::run),
+    (verify::command, verify::run),
+    (install::command, install::run),
+    (remove::command, remove::run),
 ];
 
 /// The subcommand's arguments.

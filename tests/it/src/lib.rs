@@ -27,6 +27,8 @@ mod keys;
 mod limits;
 mod manners;
 mod pass_through;
+#[cfg(target_os = "linux")]
+mod plugin_attacks;
 mod plugins;
 mod processes;
 mod profiles;
@@ -38,6 +40,8 @@ mod responses;
 mod routes;
 mod secrets;
 mod sessions;
+#[cfg(target_os = "linux")]
+mod signing;
 mod silence;
 mod simulated;
 mod streams;

@@ -4,6 +4,7 @@ use crate::{cli, out, setup, trust};
 use clap::{Arg, ArgMatches, Command};
 use loader::{Auth, ConnectorManifest, Plugin};
 use serde_json::{Value, json};
+use settings::Resolved;
 use std::path::Path;
 
 /// The subcommand's arguments.
@@ -34,7 +35,8 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), String> {
         out::line(Value::from(chosen.iter().map(|(p, c)| as_json(p, c)).collect::<Vec<_>>()));
         return Ok(());
     }
-    let blocks: Vec<_> = chosen.iter().map(|(plugin, connector)| block(plugin, connector)).collect();
+    let blocks: Vec<_> =
+        chosen.iter().map(|(plugin, connector)| block(plugin, connector, &found.settings)).collect();
     out::line(blocks.join("\n").trim_end());
     Ok(())
 }
@@ -64,7 +66,7 @@ fn as_json(plugin: &Plugin, connector: &ConnectorManifest) -> Value {
     })
 }
 
-fn block(plugin: &Plugin, connector: &ConnectorManifest) -> String {
+fn block(plugin: &Plugin, connector: &ConnectorManifest, settings: &Resolved) -> String {
     let manifest = plugin.manifest();
     let signer = plugin.trust().signer.as_ref();
     let dialects: Vec<_> = connector.dialects.iter().map(|dialect| dialect.id()).collect();
@@ -83,6 +85,7 @@ fn block(plugin: &Plugin, connector: &ConnectorManifest) -> String {
         ("dialects".to_owned(), dialects.join(", ")),
         ("base URL".to_owned(), connector.base_url.clone().unwrap_or_default()),
         ("may reach".to_owned(), connector.egress.join(", ")),
+        ("may also reach".to_owned(), trust::further_hosts(settings, plugin).join(", ")),
         ("models".to_owned(), models.join(", ")),
         ("docs".to_owned(), connector.docs.clone().unwrap_or_default()),
     ];

@@ -67,3 +67,24 @@ fn links_are_followed_to_a_regular_file() {
     let found = bench.discover(&[dir, bench.root.path().join("again")], Writable::Refuse);
     assert_eq!((loaded(&found), sentences(&found)), (vec!["good.so".to_owned()], vec![]));
 }
+
+#[test]
+fn file_of_another_user_or_a_group_is_refused_where_many_are_served() {
+    let bench = Bench::new();
+    let (shared, theirs) = (bench.dir("shared"), bench.dir("theirs"));
+    for dir in [&shared, &theirs] {
+        fs::copy(workshop::open().good(), dir.join("x.so")).unwrap();
+    }
+    chmod(&shared, 0o775);
+    let found = bench.discover(std::slice::from_ref(&shared), Writable::Refuse);
+    let [(_, sentence)] = &sentences(&found)[..] else { panic!("{found:?}") };
+    assert!(sentence.contains("is writable by every member of its group (mode 775); "), "{sentence}");
+    assert_eq!(loaded(&bench.discover(std::slice::from_ref(&shared), Writable::Warn)), ["x.so"]);
+    // Only root can give files away; for anybody else the attack cannot be made.
+    if std::os::unix::fs::chown(theirs.join("x.so"), Some(54_321), None).is_ok() {
+        let found = bench.discover(&[theirs], Writable::Refuse);
+        let sentence = "the file belongs to another user (id 54321); \
+                        make it root's or that of the user who runs the host (chown), or run in single-user mode";
+        assert_eq!(sentences(&found), [("x.so".to_owned(), sentence.to_owned())]);
+    }
+}
