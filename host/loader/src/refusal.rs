@@ -150,10 +150,10 @@ pub enum Refusal {
         why: String,
     },
     /// No root symbol.
-    #[error("it holds a plugin stamp, but exports no root module")]
+    #[error("it holds a plugin stamp, but exports neither a root module nor a table for C")]
     NoRootModule,
     /// The root symbol is something else, or of another abi_stable.
-    #[error("its root module is of another kind or version: {why}")]
+    #[error("its entry is of another kind or version: {why}")]
     ForeignRoot {
         /// What differs.
         why: String,
@@ -209,7 +209,7 @@ impl Refusal {
                 "take the build for this platform"
             }
             Self::NotAPlugin | Self::NoRootModule | Self::ForeignRoot { .. } => {
-                "export a connector with lip-plugin's export_connector!"
+                "export a connector with lip-plugin's export_connector!, or the table of lip_plugin.h"
             }
             Self::OtherAbi { plugin, host } if plugin > host => "update LIP, or take an older build of it",
             Self::OtherAbi { .. } => "take a newer build of it, or rebuild it with the current lip-plugin",

@@ -2,6 +2,7 @@
 //! beside it loaded.
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+mod c_tables;
 mod generations;
 mod matrix;
 #[cfg(target_arch = "x86_64")]

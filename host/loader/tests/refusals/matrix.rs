@@ -26,7 +26,7 @@ fn patch_stamp(bytes: &mut [u8], offset: usize, value: u8) {
     bytes[at + offset] = value;
 }
 
-const EXPORT: &str = "export a connector with lip-plugin's export_connector!";
+const EXPORT: &str = "export a connector with lip-plugin's export_connector!, or the table of lip_plugin.h";
 const NO_LIBRARY: &str = "build the plugin with crate-type = [\"cdylib\"]";
 
 /// Name, how the file is made, sentence (`*` stands for numbers), remedy.
@@ -50,12 +50,12 @@ const CASES: &[(&str, Make, &str, &str)] = &[
     ("program", |shop, at| copy(&shop.program(), at), "it is a program, not a shared library", NO_LIBRARY),
     ("plain", |shop, at| copy(&shop.rogue("plain"), at), "it is a library, but not a plugin of LIP: it holds no plugin stamp", EXPORT),
     ("c", c_library, "it is a library, but not a plugin of LIP: it holds no plugin stamp", EXPORT),
-    ("no_root", |shop, at| copy(&shop.rogue("no_root"), at), "it holds a plugin stamp, but exports no root module", EXPORT),
+    ("no_root", |shop, at| copy(&shop.rogue("no_root"), at), "it holds a plugin stamp, but exports neither a root module nor a table for C", EXPORT),
     ("foreign_root", |shop, at| copy(&shop.rogue("foreign_root"), at),
-        "its root module is of another kind or version: its header has another magic number", EXPORT),
-    ("old_major", |shop, at| bytes(|b| patch_stamp(b, 16, 0), shop, at), "it was built for plugin ABI 0.0.0, this host has *",
+        "its entry is of another kind or version: its header has another magic number", EXPORT),
+    ("old_major", |shop, at| bytes(|b| patch_stamp(b, 16, 0), shop, at), "it was built for plugin ABI 0.*",
         "take a newer build of it, or rebuild it with the current lip-plugin"),
-    ("new_major", |shop, at| bytes(|b| patch_stamp(b, 16, 7), shop, at), "it was built for plugin ABI 7.0.0, this host has *",
+    ("new_major", |shop, at| bytes(|b| patch_stamp(b, 16, 7), shop, at), "it was built for plugin ABI 7.*",
         "update LIP, or take an older build of it"),
     ("panic_abort", |shop, at| copy(&shop.rogue("panic_abort"), at),
         "it was built with panic = \"abort\", so one bug in it would end the host", "rebuild it with panic = \"unwind\""),
