@@ -80,6 +80,7 @@ fn spec(name: &str, connector: &str, configured: Option<&Backend>, from: &Setup)
     let mut egress = manifest.map(|m| m.egress.clone()).unwrap_or_default();
     let places = config.get(BASE_URLS).and_then(Value::as_object).into_iter().flat_map(Map::values);
     egress.extend(config.get(BASE_URL).into_iter().chain(places).filter_map(|url| place(url.as_str()?)));
+    egress.extend(manifest.and_then(|m| place(m.base_url.as_deref()?)));
     egress.extend(further_places(manifest, &config));
     egress.extend(found.iter().flat_map(|(plugin, _)| trust::further_hosts(settings, plugin)));
     let narrowed = narrowed(manifest, &config);

@@ -12,10 +12,20 @@ pub struct Create<'a> {
     pub instance: &'a str,
     /// The instance's config: a JSON object. `base_url` is always a string when present.
     pub config: Value,
+    /// The `base_url` of the manifest.
+    pub(crate) home: Option<String>,
 }
 
 impl Create<'_> {
-    /// The base URL without a trailing slash: the config's, else the manifest's (the host puts it into the config), else `default`.
+    /// The base URL without a trailing slash: the config's, else the manifest's.
+    ///
+    /// # Errors
+    /// `bad_config` when it is no `http` or `https` URL, or there is none.
+    pub fn home(&self) -> Result<String> {
+        self.base_url(self.home.as_deref().unwrap_or_default())
+    }
+
+    /// The base URL without a trailing slash: the config's, else `default`.
     ///
     /// # Errors
     /// `bad_config` when it is no `http` or `https` URL.

@@ -228,16 +228,14 @@ pub fn create(
             serde_json::from_slice(&config)?
         };
         let connector = connector.as_str();
-        let named = |entry: &&Entry| {
-            entry
-                .connectors()
-                .iter()
-                .any(|c| c.get("id").or_else(|| c.get("family")).and_then(Value::as_str) == Some(connector))
-        };
-        let entry = entries.iter().find(named);
-        let entry = entry.ok_or_else(|| {
+        let is_named =
+            |c: &Value| c.get("id").or_else(|| c.get("family")).and_then(Value::as_str) == Some(connector);
+        let found =
+            entries.iter().find_map(|entry| Some((entry, entry.connectors().into_iter().find(is_named)?)));
+        let (entry, manifest) = found.ok_or_else(|| {
             Error::new("not_found", format!("no connector \"{connector}\" in this library"))
         })?;
-        (entry.create)(host, Create { connector, instance: instance.as_str(), config })
+        let home = manifest.get("base_url").and_then(Value::as_str).map(str::to_owned);
+        (entry.create)(host, Create { connector, instance: instance.as_str(), config, home })
     }))
 }

@@ -71,7 +71,11 @@ impl Refusal {
             "/Message",
         ];
         let said = places.iter().map(|path| self.at(path)).find(|text| !text.is_empty());
-        said.unwrap_or_else(|| self.text.trim()).chars().take(EXCERPT_CHARS).collect()
+        let said = said.unwrap_or_else(|| self.text.trim());
+        if said.is_empty() {
+            return format!("the upstream answered with status {} and no words", self.status);
+        }
+        said.chars().take(EXCERPT_CHARS).collect()
     }
 
     /// Does the body hold `words`, whatever the case?
@@ -160,6 +164,7 @@ mod tests {
             (r#"{"error":"Unauthorized"}"#, "Unauthorized"),
             (r#"{"detail":"no such model"}"#, "no such model"),
             ("<html>", "<html>"),
+            (" ", "the upstream answered with status 429 and no words"),
         ] {
             assert_eq!(refusal(&[], body).message(), message);
         }
