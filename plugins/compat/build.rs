@@ -91,6 +91,10 @@ fn connector(profile: &Profile, raw: &Value) -> Value {
     if !narrow.is_empty() {
         entry["narrow"] = Value::Array(narrow);
     }
+    let routes = raw.get("routes").and_then(Value::as_array).into_iter().flatten();
+    if routes.map(|route| route.pointer("/quirks/allow")).any(|allow| allow.is_some()) {
+        entry["drops_fields"] = json!(true);
+    }
     let optional = [
         "docs",
         "strip_prefixes",

@@ -2,7 +2,7 @@
 //!
 //! Replaying one proves that the connector still asks for the very same. A cassette holds no secret: `{api_key}` stands in a
 //! header where the host fills in the key, and `*` where a value differs from time to time.
-use crate::conformance::Kit;
+use crate::conformance::{Kit, Recorded};
 use crate::stage::SECRET;
 use crate::{Outcome, Reply, Seen};
 use serde::Deserialize;
@@ -18,7 +18,11 @@ pub struct Cassette {
     /// The instance's config.
     #[serde(default)]
     pub config: Value,
+    /// What a good answer of the upstream looks like, for the conformance checks: where no take shows it.
+    #[serde(default)]
+    pub sample: Recorded,
     /// The exchanges.
+    #[serde(default)]
     pub takes: Vec<Take>,
 }
 
@@ -100,6 +104,22 @@ impl Cassette {
     /// Replays every exchange, and says of each what differs.
     pub fn replay(&self, kit: &Kit) -> Vec<(&str, Result<(), String>)> {
         self.takes.iter().map(|take| (take.name.as_str(), self.take(kit, take))).collect()
+    }
+
+    /// What of it shows a good answer of the upstream.
+    pub(crate) fn good(&self) -> Recorded {
+        let mut good = self.takes.iter().filter(|take| take.answer.status == 200 && !take.stream);
+        let turn = good.clone().find(|take| take.task == "turn");
+        let Recorded { answer, models, model, command, fields, .. } = self.sample.clone();
+        Recorded {
+            command,
+            fields,
+            config: Some(self.config.clone()).filter(Value::is_object),
+            answer: answer.or_else(|| turn.map(|take| take.answer.body.clone())),
+            model: model.or_else(|| turn.map(|take| take.model.clone())),
+            models: models
+                .or_else(|| good.find(|take| take.task == "models").map(|take| take.answer.body.clone())),
+        }
     }
 
     fn take(&self, kit: &Kit, take: &Take) -> Result<(), String> {

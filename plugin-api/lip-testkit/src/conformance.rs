@@ -1,39 +1,31 @@
 //! The checks that every connector has to pass. Each is a function of its own and fails with a hint.
-mod contract;
+mod create;
+mod effects;
+mod life;
 mod manifest;
 mod passages;
+mod samples;
+mod secrets;
 mod subject;
+mod table;
+mod tasks;
+mod turn;
 mod upstream;
 
-pub use contract::*;
+pub use create::*;
+pub use effects::*;
+pub use life::*;
 pub use manifest::*;
 pub use passages::*;
-pub use subject::{Kit, Sample, Verdict, Wrong};
+pub use samples::{Recorded, Sample};
+pub use secrets::*;
+pub use subject::{Kit, Verdict, Wrong};
+pub use table::{CHECKS, Check, Finding, GUIDE, Group};
+pub use tasks::*;
+pub use turn::*;
 pub use upstream::*;
 
-/// A check and its name.
-pub type Check = (&'static str, fn(&Kit) -> Verdict);
-
-/// Every check, in the order of a report.
-pub const CHECKS: &[Check] = &[
-    ("manifest_is_valid", manifest_is_valid),
-    ("empty_config_creates", empty_config_creates),
-    ("odd_config_is_no_panic", odd_config_is_no_panic),
-    ("configured_base_url_is_used", configured_base_url_is_used),
-    ("answer_reaches_the_client", answer_reaches_the_client),
-    ("upstream_errors_reach_the_client", upstream_errors_reach_the_client),
-    ("dead_upstream_is_an_error", dead_upstream_is_an_error),
-    ("cut_answer_is_not_whole", cut_answer_is_not_whole),
-    ("missing_secret_is_an_error", missing_secret_is_an_error),
-    ("models_are_listed", models_are_listed),
-    ("garbage_is_survived", garbage_is_survived),
-    ("unknown_task_is_unsupported", unknown_task_is_unsupported),
-    ("cancelling_lets_go", cancelling_lets_go),
-    ("secrets_stay_hidden", secrets_stay_hidden),
-    ("passages_do_what_turns_do", passages_do_what_turns_do),
-];
-
-/// One test per check: `lip_testkit::conformance!(Acme);` inside `#[cfg(test)] mod tests`.
+/// One test per group of checks: `lip_testkit::conformance!(Acme);` inside `#[cfg(test)] mod tests`.
 ///
 /// A connector whose upstream speaks no dialect of LIP says what a good answer looks like:
 /// `lip_testkit::conformance!(Odd, lip_testkit::conformance::Sample::new(r#"{"result": "hi"}"#, r#"["m"]"#));`
@@ -47,28 +39,23 @@ macro_rules! conformance {
             #[allow(unused_imports, reason = "the type may be named by its path")]
             use super::*;
             $crate::conformance!(@tests $connector, $sample,
-                manifest_is_valid
-                empty_config_creates
-                odd_config_is_no_panic
-                configured_base_url_is_used
-                answer_reaches_the_client
-                upstream_errors_reach_the_client
-                dead_upstream_is_an_error
-                cut_answer_is_not_whole
-                missing_secret_is_an_error
-                models_are_listed
-                garbage_is_survived
-                unknown_task_is_unsupported
-                cancelling_lets_go
-                secrets_stay_hidden
-                passages_do_what_turns_do
+                manifest Manifest
+                create Create
+                turn Turn
+                upstream Upstream
+                secrets Secrets
+                effects Effects
+                life Life
+                tasks Tasks
+                passages Passages
             );
         }
     };
-    (@tests $connector:ty, $sample:expr, $($check:ident)+) => {$(
+    (@tests $connector:ty, $sample:expr, $($name:ident $group:ident)+) => {$(
         #[test]
-        fn $check() {
-            if let Err(wrong) = $crate::conformance::$check(&$crate::conformance::Kit::of::<$connector>($sample)) {
+        fn $name() {
+            let kit = $crate::conformance::Kit::of::<$connector>($sample);
+            if let Err(wrong) = $crate::conformance::Group::$group.hold(&kit) {
                 panic!("{wrong}");
             }
         }

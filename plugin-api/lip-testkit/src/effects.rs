@@ -54,6 +54,14 @@ pub(crate) struct World {
     /// Further URLs of the config that requests may go to: those under the manifest's `url_keys`.
     pub(crate) urls: Vec<String>,
     pub(crate) replies: VecDeque<Reply>,
+    /// What every request gets for which no reply is scripted.
+    pub(crate) always: Option<Reply>,
+    /// The same for turns on other backends that want a stream.
+    pub(crate) always_streamed: Option<Reply>,
+    /// What commands of an agent come to.
+    pub(crate) command_output: Option<Reply>,
+    /// Requests to hosts that are not allowed, each as its sentence.
+    pub(crate) denied: Vec<String>,
     pub(crate) secrets: BTreeMap<String, String>,
     pub(crate) values: BTreeMap<(String, String), (Buf, Option<u64>)>,
     pub(crate) bodies: BTreeMap<u64, Body>,
@@ -162,6 +170,7 @@ impl World {
         let text = |key: &str| meta.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         let (method, url) = (text("method"), text("url"));
         if let Err(sentence) = self.may_call(&url) {
+            self.denied.push(sentence.clone());
             return failed(status::DENIED, sentence);
         }
         let mut headers: Vec<(String, String)> = list(&meta, "headers");
@@ -215,7 +224,14 @@ impl World {
 
     fn answer(&mut self, seen: Seen) -> Done {
         let reply = self.replies.iter().position(|reply| reply.fits(&seen.method, &seen.url));
-        let reply = reply.and_then(|at| self.replies.remove(at));
+        let is_streamed = seen.method == "DISPATCH" && seen.header("stream") == Some("true");
+        let always = match seen.method.as_str() {
+            "AGENT_COMMAND" => self.command_output.as_ref(),
+            _ if is_streamed => self.always_streamed.as_ref(),
+            _ => None,
+        };
+        let always = always.or(self.always.as_ref());
+        let reply = reply.and_then(|at| self.replies.remove(at)).or_else(|| always.cloned());
         let missing = format!("no reply is scripted for {} {}", seen.method, seen.url);
         self.requests.push(seen);
         match reply.map(|reply| (reply.head, reply)) {
@@ -263,7 +279,7 @@ impl World {
             manifest::authority(url).ok_or_else(|| format!("\"{url}\" is no absolute http URL"))?;
         let is_own =
             self.base_url.iter().chain(&self.urls).any(|url| manifest::authority(url) == Some(authority));
-        let egress = manifest::strings(&self.manifest, "egress");
+        let egress = manifest::allowed(&self.manifest);
         if is_own || egress.iter().any(|host| manifest::covers(host, authority)) {
             return Ok(());
         }

@@ -36,6 +36,16 @@ mod manifest;
 mod outcome;
 mod reply;
 mod stage;
+mod trouble;
+
+/// The code of the guide compiles.
+#[cfg(doctest)]
+mod guide {
+    #![doc = include_str!("../../../docs/plugin-author/README.md")]
+    #![doc = include_str!("../../../docs/plugin-author/manifest.md")]
+    #![doc = include_str!("../../../docs/plugin-author/errors.md")]
+    #![doc = include_str!("../../../docs/plugin-author/streams.md")]
+}
 
 pub use effects::Seen;
 pub use host::Line;

@@ -22,6 +22,26 @@ pub(crate) fn strings(manifest: &Value, key: &str) -> Vec<String> {
     list.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
+/// Where requests may go: the hosts of `egress`, and that of `base_url`.
+pub(crate) fn allowed(manifest: &Value) -> Vec<String> {
+    let home = manifest.get("base_url").and_then(Value::as_str).and_then(authority);
+    strings(manifest, "egress").into_iter().chain(home.map(str::to_owned)).collect()
+}
+
+/// The dialects that an instance with this config takes: those of the first rule in `narrow` that applies, else all.
+pub(crate) fn dialects(manifest: &Value, config: &Value) -> Vec<String> {
+    let rules = manifest.get("narrow").and_then(Value::as_array).into_iter().flatten();
+    let applies = |rule: &&Value| {
+        let Some(key) = rule.get("key").and_then(Value::as_str) else {
+            return true;
+        };
+        let is = config.get(key);
+        rule.get("is").map_or(is.is_some(), |wanted| is == Some(wanted))
+    };
+    let rule = { rules }.find(applies).filter(|rule| rule.get("dialects").is_some());
+    strings(rule.unwrap_or(manifest), "dialects")
+}
+
 /// Names of the secrets: the keys of `env` except the base URL.
 pub(crate) fn secrets(manifest: &Value) -> Vec<String> {
     let env = manifest.get("env").and_then(Value::as_object);

@@ -3,6 +3,7 @@ use crate::{Line, Seen};
 use lip_abi::{AbiError, Event};
 use lip_plugin::{Account, Model};
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// A failed `create`, `start` or task, as the host reads it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -65,6 +66,12 @@ pub struct Outcome {
     pub log: Vec<Line>,
     /// Breaches of the boundary's contract: each is a bug of the connector.
     pub breaches: Vec<String>,
+    /// Requests that the host refused, for they go where the connector may not go.
+    pub denied: Vec<String>,
+    /// Kinds of the effects that it asked for.
+    pub asked: BTreeSet<u32>,
+    /// The most events that one step produced.
+    pub events_per_step_max: usize,
     /// Virtual milliseconds that passed.
     pub slept_ms: u64,
     /// How often the task was resumed.

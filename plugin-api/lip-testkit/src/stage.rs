@@ -1,9 +1,11 @@
 //! Sets up one task of a connector as a sentence: what is configured, what the upstream answers, what is asked.
+use crate::drive::Drive;
 use crate::effects::World;
 use crate::host::Source;
-use crate::{Failed, Outcome, Reply, drive, host, manifest};
-use lip_abi::Buf;
+use crate::trouble::Trouble;
+use crate::{Failed, Outcome, Reply, host, manifest};
 use lip_abi::abi_stable::std_types::RResult;
+use lip_abi::{Buf, ConnectorBox};
 use lip_plugin::glue::Entry;
 use lip_plugin::{Account, Connector, Value, json};
 
@@ -12,12 +14,16 @@ use lip_plugin::{Account, Connector, Value, json};
 pub struct Stage {
     source: Source,
     connector: String,
+    instance: String,
     config: Buf,
     world: World,
     what: String,
     meta: Value,
     body: Buf,
     cancel_after: Option<usize>,
+    trouble: Trouble,
+    /// The envelope, where it is not made of `meta`.
+    raw: Option<String>,
     /// Is there an account, if the test names none and the connector needs one?
     is_logged_in: bool,
     /// What is kept with that account.
@@ -36,12 +42,15 @@ impl Stage {
         let stage = Self {
             source,
             connector: String::new(),
+            instance: String::new(),
             config: "{}".into(),
             world: World { now_unix_ms: host::START_UNIX_MS, ..World::default() },
             what: "turn".to_owned(),
             meta: json!({"session": "testkit", "random": 0}),
             body: Buf::empty(),
             cancel_after: None,
+            trouble: Trouble::None,
+            raw: None,
             is_logged_in: true,
             fields: json!({}),
         };
@@ -57,8 +66,13 @@ impl Stage {
 
     fn manifest(mut self, manifest: Value) -> Self {
         let named = |name: String| (name.clone(), format!("{SECRET}{name}"));
-        self.world.secrets = manifest::secrets(&manifest).into_iter().map(named).collect();
+        // Its users write the key into the config where the manifest names no variable.
+        let is_keyed = manifest.get("auth").and_then(Value::as_str) == Some("api-key")
+            || manifest.get("family").is_some();
+        let names = manifest::secrets(&manifest).into_iter().chain(is_keyed.then(|| "api_key".to_owned()));
+        self.world.secrets = names.map(named).collect();
         self.connector = manifest::id(&manifest).to_owned();
+        self.instance.clone_from(&self.connector);
         let dialect = manifest::strings(&manifest, "dialects").into_iter().next();
         self.world.manifest = manifest;
         self.world.urls.clear();
@@ -219,9 +233,65 @@ impl Stage {
         self
     }
 
+    /// Another name of the instance than the connector's id.
+    #[must_use]
+    pub fn instance(mut self, name: &str) -> Self {
+        self.instance = name.to_owned();
+        self
+    }
+
+    /// Answers every request that no other reply fits, as often as it comes.
+    #[must_use]
+    pub fn always(mut self, reply: Reply) -> Self {
+        self.world.always = Some(reply);
+        self
+    }
+
+    /// The same for turns on other backends that want a stream.
+    pub(crate) fn always_streamed(mut self, reply: Reply) -> Self {
+        self.world.always_streamed = Some(reply);
+        self
+    }
+
+    /// What every command of an agent comes to that a turn runs, if it is not answered as all else is.
+    pub(crate) fn command_output(mut self, output: Option<Reply>) -> Self {
+        self.world.command_output = output;
+        self
+    }
+
+    /// The config as it stands, also if it is no JSON.
+    #[must_use]
+    pub(crate) fn raw_config(mut self, config: impl Into<Buf>) -> Self {
+        self.config = config.into();
+        self
+    }
+
+    /// The envelope of the task as it stands, also if it is no JSON. Nothing of it is set afterwards.
+    #[must_use]
+    pub(crate) fn raw_envelope(mut self, envelope: &str) -> Self {
+        self.raw = Some(envelope.to_owned());
+        self
+    }
+
+    pub(crate) fn trouble(mut self, trouble: Trouble) -> Self {
+        self.trouble = trouble;
+        self
+    }
+
+    /// Asks for a connector that the library may not have.
+    pub(crate) fn asking_for(mut self, connector: &str) -> Self {
+        self.connector = connector.to_owned();
+        self
+    }
+
     /// Makes the instance only: its error, if it has one.
     pub fn create(self) -> Option<Failed> {
-        host::create(&self.source, &self.connector, &self.connector, self.config).err().map(Failed::from)
+        self.made().err()
+    }
+
+    pub(crate) fn made(&self) -> Result<ConnectorBox, Failed> {
+        let config = self.config.clone();
+        host::create(&self.source, &self.connector, &self.instance, config).map_err(Failed::from)
     }
 
     /// Makes the instance and asks how it is; null when it says nothing.
@@ -229,36 +299,82 @@ impl Stage {
     /// # Errors
     /// Its error, if it cannot be made.
     pub fn status(self) -> Result<Value, Failed> {
-        let made = host::create(&self.source, &self.connector, &self.connector, self.config);
-        let instance = made.map_err(Failed::from)?;
+        let instance = self.made()?;
         Ok(lip_plugin::serde_json::from_slice(&instance.status()).unwrap_or_default())
     }
 
     /// Runs the task to its end.
-    pub fn run(mut self) -> Outcome {
-        let mut seen = Outcome::default();
+    pub fn run(self) -> Outcome {
+        host::take_log();
+        host::set_clock(self.world.now_unix_ms);
+        let mut seen = match self.made() {
+            Err(error) => failed(error),
+            Ok(instance) if self.trouble == Trouble::Orphan => {
+                let begun = self.begin(&instance);
+                drop(instance);
+                begun.map_or_else(failed, Drive::run)
+            }
+            Ok(instance) => self.begin(&instance).map_or_else(failed, Drive::run),
+        };
+        seen.log = host::take_log();
+        seen
+    }
+
+    /// Runs the task on an instance that is there already.
+    pub(crate) fn on(self, instance: &ConnectorBox) -> Outcome {
+        self.begin(instance).map_or_else(failed, Drive::run)
+    }
+
+    /// Runs the tasks of these stages on one instance, that of the first, one step of each in turn.
+    pub(crate) fn together(stages: Vec<Self>) -> Vec<Outcome> {
+        host::take_log();
+        let made = stages.first().map(Self::made);
+        let instance = match made {
+            None => return Vec::new(),
+            Some(Err(error)) => return vec![failed(error)],
+            Some(Ok(instance)) => instance,
+        };
+        let mut seen: Vec<Option<Outcome>> = Vec::new();
+        let mut open: Vec<Option<Drive>> = Vec::new();
+        for stage in stages {
+            let (drive, end) = match stage.begin(&instance) {
+                Ok(drive) => (Some(drive), None),
+                Err(error) => (None, Some(failed(error))),
+            };
+            open.push(drive);
+            seen.push(end);
+        }
+        while open.iter().any(Option::is_some) {
+            for (drive, seen) in open.iter_mut().zip(&mut seen) {
+                let Some(end) = drive.as_mut().and_then(Drive::step) else { continue };
+                *seen = drive.take().map(|drive| drive.finish(end));
+            }
+        }
+        seen.into_iter().flatten().collect()
+    }
+
+    fn begin(mut self, instance: &ConnectorBox) -> Result<Drive, Failed> {
         if self.is_logged_in && self.world.accounts.is_empty() && manifest::is_personal(&self.world.manifest)
         {
             self.world.accounts.add("testkit", &[&format!("{SECRET}token")], &self.fields);
         }
-        host::take_log();
-        host::set_clock(self.world.now_unix_ms);
-        match host::create(&self.source, &self.connector, &self.connector, self.config) {
-            Err(error) => seen.error = Some(error.into()),
-            Ok(instance) => {
-                let key = host::new_key();
-                let meta = self.meta.to_string().into();
-                match instance.start(key, self.what.as_str().into(), meta, self.body) {
-                    RResult::RErr(error) => seen.error = Some(error.into()),
-                    RResult::ROk(task) => {
-                        drive::drive(task, key, &mut self.world, &mut seen, self.cancel_after);
-                    }
-                }
+        if self.what != "turn" {
+            self.world.command_output = None;
+        }
+        let key = host::new_key();
+        let meta = self.raw.unwrap_or_else(|| self.meta.to_string()).into();
+        match instance.start(key, self.what.as_str().into(), meta, self.body) {
+            RResult::RErr(error) => Err(Failed::from(error)),
+            RResult::ROk(task) => {
+                let drive = Drive::new(task, key, self.world, self.trouble);
+                Ok(drive.cancel_after(self.cancel_after))
             }
         }
-        seen.log = host::take_log();
-        seen
     }
+}
+
+fn failed(error: Failed) -> Outcome {
+    Outcome { error: Some(error), ..Outcome::default() }
 }
 
 /// How the value of each secret begins that a stage makes up.

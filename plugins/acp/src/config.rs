@@ -44,13 +44,16 @@ pub(crate) fn first(with: &Create<'_>, keys: &[&str]) -> Result<Option<String>> 
 }
 
 fn workspace(with: &Create<'_>) -> Result<Option<String>> {
-    let Some(text) = first(with, &["project_dir", "workspace_path"])? else { return Ok(None) };
-    // `C:\…` on Windows.
-    let is_absolute = text.starts_with(['/', '\\']) || text.get(1..2) == Some(":");
-    match is_absolute {
-        true => Ok(Some(text)),
-        false => Err(Error::bad_config("project_dir", "write an absolute directory")),
+    for key in ["project_dir", "workspace_path"] {
+        let Some(text) = first(with, &[key])? else { continue };
+        // `C:\…` on Windows.
+        let is_absolute = text.starts_with(['/', '\\']) || text.get(1..2) == Some(":");
+        return match is_absolute {
+            true => Ok(Some(text)),
+            false => Err(Error::bad_config(key, "write an absolute directory")),
+        };
     }
+    Ok(None)
 }
 
 fn permissions(with: &Create<'_>) -> Result<Option<String>> {

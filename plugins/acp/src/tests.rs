@@ -9,6 +9,24 @@ const STATUS_IN: &str = r#"{"code":0,"stdout":"{\"isAuthenticated\":true}\n","st
 const STATUS_OUT: &str = r#"{"code":0,"stdout":"{\"status\":\"unauthenticated\"}","stderr":""}"#;
 const MODELS: &str = r#"{"code":0,"stdout":"\u001b[2mLoading models…\u001b[0m\n\ncomposer-2 - Composer 2\ncomposer-2-fast - Composer 2 Fast\ncursor-small - Small\ngpt-6 - GPT-6\ngpt-6 - again\nno label\na b - x\n","stderr":""}"#;
 
+mod gemini {
+    lip_testkit::conformance!(crate::gemini::Gemini);
+}
+
+mod cursor {
+    use lip_testkit::conformance::Sample;
+    /// Of `agent status` and of `agent models` alike.
+    const BOTH: &str = r#"{"code":0,"stdout":"gpt-6 - GPT-6\n{\"isAuthenticated\":true}\n","stderr":""}"#;
+    const SAMPLE: Sample = Sample::DIALECT.commanding(BOTH).listing(BOTH);
+    lip_testkit::conformance!(crate::cursor::Cursor, SAMPLE);
+}
+
+mod custom {
+    use lip_testkit::conformance::Sample;
+    const SAMPLE: Sample = Sample::DIALECT.configured(r#"{"command": ["agent"]}"#);
+    lip_testkit::conformance!(crate::custom::Custom, SAMPLE);
+}
+
 fn ok(body: &'static str) -> Reply {
     Reply::text(200, body)
 }

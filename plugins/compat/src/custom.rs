@@ -1,5 +1,5 @@
 //! A backend that a user defines: a profile in the config, or a protocol and a base URL. Knows no provider.
-use crate::profile::{PATHS, Profile, Quirks};
+use crate::profile::{PATHS, Profile, Quirks, is_header};
 use lip_plugin::{Create, Error, Result, Value};
 use serde_json::json;
 
@@ -44,10 +44,13 @@ fn described(with: &Create<'_>) -> Result<Profile> {
         "gemini" => "x-goog-api-key",
         _ => "bearer",
     };
-    let auth = match with.string("auth_header")? {
-        Some(header) => header.to_ascii_lowercase(),
-        None => with.string("auth")?.unwrap_or_else(|| usual.to_owned()),
+    let (key, auth) = match with.string("auth_header")? {
+        Some(header) => ("auth_header", header.to_ascii_lowercase()),
+        None => ("auth", with.string("auth")?.unwrap_or_else(|| usual.to_owned())),
     };
+    if !is_header(&auth) {
+        return Err(Error::bad_config(key, "bearer, none or the name of a header"));
+    }
     let list = if full == "gemini" { "/v1beta/models?pageSize=1000" } else { "/models" };
     let quirks = with.config.get("quirks").filter(|quirks| !quirks.is_null());
     if let Some(quirks) = quirks {
@@ -57,7 +60,7 @@ fn described(with: &Create<'_>) -> Result<Profile> {
     let profile = json!({
         "id": with.instance, "title": with.instance, "base_url": with.base_url("")?,
         "models": {"live": with.string("models_path")?.unwrap_or_else(|| list.to_owned())},
-        "strip_prefixes": with.config.get("strip_prefixes").cloned().unwrap_or_else(|| json!([])),
+        "strip_prefixes": with.strings("strip_prefixes")?,
         "routes": [{
             "dialect": full, "auth": auth, "path": with.string("path")?, "quirks": quirks.cloned().unwrap_or_else(|| json!({}))
         }],

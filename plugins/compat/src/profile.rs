@@ -252,7 +252,8 @@ impl Profile {
     }
 }
 
-fn is_header(name: &str) -> bool {
+/// Can it stand in a header's place, or is it one of the words for one?
+pub(crate) fn is_header(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 

@@ -32,3 +32,10 @@ fn schema_of_profiles_knows_what_the_types_know() {
         assert_eq!(known, fields, "{at}");
     }
 }
+
+mod custom {
+    lip_testkit::conformance!(
+        crate::Custom,
+        lip_testkit::conformance::Sample::DIALECT.configured(r#"{"base_url": "https://server.example/v1"}"#)
+    );
+}

@@ -334,7 +334,7 @@ fn bad_custom_config_names_the_key() {
         (json!({}), "base_url"),
         (json!({"base_url": "gw.test"}), "base_url"),
         (json!({"base_url": base, "protocol": "telnet"}), "protocol"),
-        (json!({"base_url": base, "auth": "a b"}), "routes.auth"),
+        (json!({"base_url": base, "auth": "a b"}), "auth"),
         (json!({"base_url": base, "path": "x"}), "routes.path"),
         (json!({"base_url": base, "quirks": {"dropp": []}}), "quirks"),
         (json!({"base_url": base, "quirks": 7}), "quirks"),

@@ -1,4 +1,4 @@
-//! Everything that is generated and committed: from the table of settings, the command line, the manifests.
+//! Everything that is generated and committed: from the table of settings, the command line, the checks, the manifests.
 //!
 //! Knows no provider: the libraries of an installation say what there is.
 
@@ -6,6 +6,7 @@ mod backend_page;
 mod backends;
 mod bundles;
 mod c_header;
+mod checks;
 mod command_line;
 mod manifests;
 
@@ -74,6 +75,7 @@ fn settings_pages() -> Vec<Page> {
         Page::new("config/lip.toml", settings::generate::config_toml()),
         Page::new("config/lip.schema.json", settings::generate::json_schema()),
         Page::new("docs/reference/settings.md", settings::generate::reference()),
+        checks::page(),
     ]
 }
 

@@ -1,12 +1,18 @@
 //! `lip plugin test`: what every connector owes its host, and recorded exchanges, tried on built libraries. Asks no network.
-use crate::{out, setup};
+mod report;
+
+use super::inspect::is_library;
+use crate::setup;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use lip_testkit::cassette::Cassette;
 use lip_testkit::conformance::{CHECKS, Kit};
 use loader::Plugin;
-use serde_json::json;
+use report::{Replayed, Tried};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// How many folders above a library are looked through for its cassettes: `target/debug` and a workspace's folder.
+const PARENTS_MAX: usize = 4;
 
 /// The subcommand's arguments.
 pub(crate) fn command() -> Command {
@@ -14,23 +20,22 @@ pub(crate) fn command() -> Command {
         .about(
             "Try connectors: the checks that each has to pass, and recorded exchanges; exit 1 on a failure",
         )
-        .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Print JSON"))
+        .after_help("--plugin-isolation child tries a library in a process of its own.")
+        .arg(
+            Arg::new("json")
+                .long("json")
+                .action(ArgAction::SetTrue)
+                .help("Print JSON, which a badge can show too"),
+        )
         .arg(
             Arg::new("cassettes")
                 .long("cassettes")
                 .value_name("DIR")
                 .value_parser(value_parser!(PathBuf))
-                .help("Replay the recorded exchanges of these connectors that lie here"),
+                .help("Replay the recorded exchanges of these connectors that lie here; a folder `cassettes` near a named file if left out"),
         )
         .arg(Arg::new("no-checks").long("no-checks").action(ArgAction::SetTrue).help("Replay only"))
         .arg(Arg::new("which").help("A backend id, or a library's file name or path; all if left out"))
-}
-
-/// One thing that was tried.
-struct Tried {
-    library: String,
-    what: String,
-    outcome: Result<(), String>,
 }
 
 /// Tries the chosen libraries.
@@ -44,8 +49,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), String> {
         Some(path) => setup::beside(matches, path)?,
         None => setup::setup(matches)?,
     };
-    let is_meant =
-        |plugin: &&Arc<Plugin>| which.is_none_or(|which| super::inspect::is_library(plugin, which));
+    let is_meant = |plugin: &&Arc<Plugin>| which.is_none_or(|which| is_library(plugin, which));
     let chosen: Vec<&Arc<Plugin>> = found.discovery.plugins().filter(is_meant).collect();
     if let (true, Some(which)) = (chosen.is_empty(), which) {
         let refused = found.discovery.refused().find(|refused| refused.path == Path::new(which));
@@ -53,39 +57,36 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), String> {
             .map_or_else(|| "lip plugin list shows what there is".to_owned(), |refused| refused.sentence());
         return Err(format!("no loaded library has or is \"{which}\"; {why}"));
     }
-    let cassettes = matches.get_one::<PathBuf>("cassettes").map_or(Ok(Vec::new()), |dir| read(dir))?;
-    let mut tried = Vec::new();
-    for plugin in chosen {
-        if !matches.get_flag("no-checks") {
-            tried.extend(checks(plugin));
-        }
-        for (name, cassette) in &cassettes {
-            if plugin.manifest().connector(&cassette.connector).is_some() {
-                tried.extend(replay(plugin, name, cassette));
-            }
-        }
-    }
-    report(matches, &tried)
+    let folder = matches.get_one::<PathBuf>("cassettes").cloned().or_else(|| nearby(file?));
+    let cassettes = folder.map_or(Ok(Vec::new()), |dir| read(&dir))?;
+    let has_checks = !matches.get_flag("no-checks");
+    let tried: Vec<Tried> = chosen.iter().map(|plugin| tried(plugin, &cassettes, has_checks)).collect();
+    report::print(&tried, matches.get_flag("json"))
 }
 
-fn checks(plugin: &Arc<Plugin>) -> impl Iterator<Item = Tried> {
-    let kit = Kit::loaded(plugin.manifest_text(), plugin.factory());
-    let library = plugin.manifest().plugin.clone();
-    CHECKS.iter().map(move |(name, check)| Tried {
-        library: library.clone(),
-        what: (*name).to_owned(),
-        outcome: check(&kit).map_err(|wrong| wrong.to_string()),
-    })
-}
+/// Cassettes by their names.
+type Cassettes = [(String, Cassette)];
 
-fn replay(plugin: &Arc<Plugin>, name: &str, cassette: &Cassette) -> Vec<Tried> {
-    let kit = Kit::loaded(plugin.manifest_text(), plugin.factory());
-    let one = |(take, outcome): (&str, Result<(), String>)| Tried {
-        library: plugin.manifest().plugin.clone(),
-        what: format!("{name}: {take}"),
-        outcome,
+fn tried(plugin: &Arc<Plugin>, cassettes: &Cassettes, has_checks: bool) -> Tried {
+    let is_own = |cassette: &Cassette| plugin.manifest().connector(&cassette.connector).is_some();
+    let own = || cassettes.iter().filter(|(_, cassette)| is_own(cassette));
+    let kit = Kit::loaded(plugin.manifest_text(), plugin.factory()).knowing(own().map(|(_, own)| own));
+    let checks = if has_checks { CHECKS } else { &[] };
+    let replayed = |(name, cassette): &(String, Cassette)| -> Vec<Replayed> {
+        let one = |(take, outcome): (&str, Result<(), String>)| (format!("{name}: {take}"), outcome);
+        cassette.replay(&kit).into_iter().map(one).collect()
     };
-    cassette.replay(&kit).into_iter().map(one).collect()
+    Tried {
+        plugin: Arc::clone(plugin),
+        checks: checks.iter().map(|check| (check, check.on(&kit))).collect(),
+        takes: own().flat_map(replayed).collect(),
+    }
+}
+
+/// The folder `cassettes` beside `file`, or above it.
+fn nearby(file: &Path) -> Option<PathBuf> {
+    let file = file.canonicalize().ok()?;
+    file.ancestors().skip(1).take(PARENTS_MAX).map(|folder| folder.join("cassettes")).find(|dir| dir.is_dir())
 }
 
 /// The cassettes of a folder by their names, sorted.
@@ -104,28 +105,4 @@ fn read(dir: &Path) -> Result<Vec<(String, Cassette)>, String> {
         Ok((name, Cassette::read(&text).map_err(told)?))
     };
     files.into_iter().map(one).collect()
-}
-
-fn report(matches: &ArgMatches, tried: &[Tried]) -> Result<(), String> {
-    let n_failed = tried.iter().filter(|one| one.outcome.is_err()).count();
-    if matches.get_flag("json") {
-        let one = |one: &Tried| {
-            json!({"library": one.library, "what": one.what, "ok": one.outcome.is_ok(),
-                "why": one.outcome.as_ref().err()})
-        };
-        out::line(serde_json::Value::from(tried.iter().map(one).collect::<Vec<_>>()));
-    } else {
-        for one in tried {
-            let state = if one.outcome.is_ok() { "ok  " } else { "FAIL" };
-            out::line(format!("{state}  {}  {}", one.library, one.what));
-            if let Err(why) = &one.outcome {
-                out::line(why.lines().map(|line| format!("      {line}")).collect::<Vec<_>>().join("\n"));
-            }
-        }
-    }
-    match (n_failed, tried.len()) {
-        (0, 0) => Err("nothing was tried: no cassette is of these connectors".to_owned()),
-        (0, _) => Ok(()),
-        (n, all) => Err(format!("{n} of {all} failed")),
-    }
 }

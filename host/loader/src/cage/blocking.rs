@@ -77,7 +77,10 @@ impl Factory {
         };
         match shared.ask(host, &ask, created)? {
             Some(error) => Err(error),
-            None => Ok(ConnectorObj_TO::from_value(Connector { shared, host, n }, TD_Opaque)),
+            None => {
+                let made = Arc::new(Made { shared, n });
+                Ok(ConnectorObj_TO::from_value(Connector { made, host }, TD_Opaque))
+            }
         }
     }
 }
@@ -219,28 +222,33 @@ impl Worker {
     }
 }
 
-struct Connector {
+/// An instance in the worker. Whoever drops the last one has it forgotten there: the connector, or a task that has not begun.
+struct Made {
     shared: Arc<Shared>,
-    host: HostFns_Ref,
     n: u64,
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        self.shared.tell(&Ask::Forget { n: self.n });
+    }
+}
+
+struct Connector {
+    made: Arc<Made>,
+    host: HostFns_Ref,
 }
 
 impl ConnectorObj for Connector {
     fn start(&self, key: u64, what: RStr<'_>, meta: Buf, body: Buf) -> RResult<TaskBox, AbiError> {
-        let (shared, what) = (Arc::clone(&self.shared), what.as_str().to_owned());
-        let start = Some((self.n, what, meta, body));
+        let shared = Arc::clone(&self.made.shared);
+        let start = Some((Arc::clone(&self.made), what.as_str().to_owned(), meta, body));
         let task = RemoteTask { shared, host: self.host, key, start, is_over: false };
         RResult::ROk(Task_TO::from_value(task, TD_Opaque))
     }
 
     fn shutdown(&self) {
-        self.shared.tell(&Ask::Shutdown { n: self.n });
-    }
-}
-
-impl Drop for Connector {
-    fn drop(&mut self) {
-        self.shared.tell(&Ask::Forget { n: self.n });
+        self.made.shared.tell(&Ask::Shutdown { n: self.made.n });
     }
 }
 
@@ -248,15 +256,19 @@ struct RemoteTask {
     shared: Arc<Shared>,
     host: HostFns_Ref,
     key: u64,
-    start: Option<(u64, String, Buf, Buf)>,
+    start: Option<(Arc<Made>, String, Buf, Buf)>,
     is_over: bool,
 }
 
 impl Task for RemoteTask {
     fn resume(&mut self, done: &mut RVec<Completion>, out: &mut StepOut) -> Step {
         let (key, now_ms) = (self.key, (self.host.now_unix_ms())());
+        let mut begun = None;
         let ask = match self.start.take() {
-            Some((n, what, meta, body)) => Ask::Start { n, key, now_ms, what, meta, body },
+            Some((made, what, meta, body)) => {
+                let n = begun.insert(made).n;
+                Ask::Start { n, key, now_ms, what, meta, body }
+            }
             None => Ask::Resume { key, now_ms, done: std::mem::take(done) },
         };
         let stepped = self.shared.ask(self.host, &ask, |tell| match tell {

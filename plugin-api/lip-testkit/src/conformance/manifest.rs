@@ -1,50 +1,100 @@
-//! Checks of what a connector says of itself and of how it reads its config.
-use super::subject::{Kit, Subject, Verdict, Wrong, ensure};
-use crate::{Stage, manifest};
-use lip_plugin::{Value, json};
+//! Checks of what a library says of itself.
+use super::subject::{Kit, Verdict, ensure};
+use crate::manifest;
+use lip_plugin::Value;
 
 const AUTH: [&str; 5] = ["api-key", "oauth-personal", "local-agent", "none", "virtual"];
+const DIALECTS: [&str; 6] =
+    ["openai-chat", "openai-responses", "anthropic-messages", "gemini", "ollama", "lip"];
+/// As long as an id may be.
+const ID_CHARS_MAX: usize = 64;
 
-/// The manifest is JSON and says who the connector is, what it speaks and where it may go.
-pub fn manifest_is_valid(kit: &Kit) -> Verdict {
-    let manifests = kit.manifests();
-    let text = || "MANIFEST is no JSON object or list of objects".to_owned();
-    ensure(manifests.iter().any(Value::is_object), text, "paste it into a JSON checker")?;
-    manifests.iter().try_for_each(one_manifest)
+fn told(manifest: &Value, what: &str) -> String {
+    format!("manifest of \"{}\": {what}", manifest::id(manifest))
 }
 
-fn one_manifest(manifest: &Value) -> Verdict {
-    let id = manifest::id(manifest);
-    let told = |what: &str| format!("manifest of \"{id}\": {what}");
+fn text<'a>(manifest: &'a Value, key: &str) -> &'a str {
+    manifest.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The manifest is JSON: one connector or a list of them.
+pub fn manifest_is_json(kit: &Kit) -> Verdict {
+    let manifests = kit.manifests();
+    let wrong = || "MANIFEST is no JSON object or list of objects".to_owned();
+    let holds = !manifests.is_empty() && manifests.iter().all(Value::is_object);
+    ensure(holds, wrong, "paste it into a JSON checker")
+}
+
+/// Ids can be written in a model name, and differ.
+pub fn ids_are_legal(kit: &Kit) -> Verdict {
     let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c);
-    ensure(
-        !id.is_empty() && id.starts_with(char::is_alphanumeric) && id.chars().all(legal),
-        || told("id"),
-        "lower-case letters, digits, `.`, `_` and `-`",
-    )?;
-    let text = |key: &str| manifest.get(key).and_then(Value::as_str).unwrap_or_default();
-    ensure(!text("title").is_empty(), || told("title"), "a title names the provider for people")?;
-    let dialects = manifest::strings(manifest, "dialects");
-    ensure(
-        !dialects.is_empty(),
-        || told("dialects"),
-        "list the dialects that the upstream speaks, the best first",
-    )?;
-    ensure(
-        AUTH.contains(&text("auth")),
-        || told("auth"),
-        "one of api-key, oauth-personal, local-agent, none, virtual",
-    )?;
-    let has_key = manifest::secrets(manifest).iter().any(|name| name == "api_key");
-    let keyed = text("auth") != "api-key" || has_key || manifest.get("family").is_some();
-    ensure(keyed, || told("env"), "auth api-key needs env.api_key: the variable that holds the key")?;
+    let ids: Vec<&str> = kit.manifests().iter().map(manifest::id).collect();
+    for (at, id) in ids.iter().enumerate() {
+        let is_legal = id.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+            && id.chars().all(legal)
+            && id.len() <= ID_CHARS_MAX;
+        ensure(
+            is_legal,
+            || format!("id \"{id}\" is none"),
+            "lower-case letters, digits, `.`, `_` and `-`, at most 64",
+        )?;
+        let is_new = ids.iter().position(|other| other == id) == Some(at);
+        ensure(is_new, || format!("id \"{id}\" is there twice"), "one connector, one id")?;
+    }
+    Ok(())
+}
+
+/// People read a title, and links are links.
+pub fn titles_are_given(kit: &Kit) -> Verdict {
+    kit.manifests().iter().try_for_each(|manifest| {
+        let has_title = !text(manifest, "title").trim().is_empty();
+        ensure(has_title, || told(manifest, "title"), "a title names the provider for people")?;
+        let is_link = manifest
+            .get("docs")
+            .is_none_or(|docs| docs.as_str().is_some_and(|docs| docs.starts_with("https://")));
+        ensure(is_link, || told(manifest, "docs"), "write an https URL, or leave it out")
+    })
+}
+
+/// The dialects are LIP's.
+pub fn dialects_are_known(kit: &Kit) -> Verdict {
+    kit.manifests().iter().try_for_each(|manifest| {
+        let dialects = manifest::strings(manifest, "dialects");
+        let some = || told(manifest, "dialects");
+        ensure(!dialects.is_empty(), some, "list the dialects that the upstream speaks, the best first")?;
+        let stranger = dialects.iter().find(|dialect| !DIALECTS.contains(&dialect.as_str()));
+        let strange = || told(manifest, &format!("dialects: {stranger:?} is none of {DIALECTS:?}"));
+        ensure(stranger.is_none(), strange, "check the spelling of `dialects`")
+    })
+}
+
+/// It is known how the upstream knows its user.
+pub fn auth_is_known(kit: &Kit) -> Verdict {
+    kit.manifests().iter().try_for_each(|manifest| {
+        let auth = text(manifest, "auth");
+        let known = AUTH.contains(&auth);
+        ensure(
+            known,
+            || told(manifest, "auth"),
+            "one of api-key, oauth-personal, local-agent, none, virtual",
+        )?;
+        let has_key = manifest::secrets(manifest).iter().any(|name| name == "api_key");
+        let keyed = auth != "api-key" || has_key || manifest.get("family").is_some();
+        let wrong = || told(manifest, "auth api-key without env.api_key");
+        ensure(keyed, wrong, "env.api_key names the variable that holds the key")
+    })
+}
+
+/// Every shell can set the variables.
+pub fn variables_are_legal(kit: &Kit) -> Verdict {
     let upper = |name: &str| name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
-    let env = manifest.get("env").and_then(Value::as_object);
-    let names = env.into_iter().flatten().flat_map(|(_, names)| variables(names));
-    ensure({ names }.all(|n| !n.is_empty() && upper(n)), || told("env"), "a variable is A-Z, 0-9 and _")?;
-    let host = |entry: &String| !entry.is_empty() && !entry.contains(['/', ' ', '@']);
-    let egress = manifest::strings(manifest, "egress");
-    ensure(egress.iter().all(host), || told("egress"), "list bare hosts, such as api.acme.example")
+    let legal = |name: &str| upper(name) && name.starts_with(|c: char| c.is_ascii_uppercase() || c == '_');
+    kit.manifests().iter().try_for_each(|manifest| {
+        let env = manifest.get("env").and_then(Value::as_object);
+        let mut names = env.into_iter().flatten().flat_map(|(_, names)| variables(names));
+        let wrong = names.find(|name| !legal(name));
+        ensure(wrong.is_none(), || told(manifest, &format!("env: {wrong:?}")), "a variable is A-Z, 0-9 and _")
+    })
 }
 
 fn variables(names: &Value) -> Vec<&str> {
@@ -54,69 +104,58 @@ fn variables(names: &Value) -> Vec<&str> {
     }
 }
 
-/// An instance can be made without any config: the environment may hold all that it needs.
-pub fn empty_config_creates(kit: &Kit) -> Verdict {
-    for subject in kit.subjects() {
-        if let Some(error) = subject.stage().create() {
-            let what = subject.says(format!("create fails without config: {}", error.message));
-            return Err(Wrong {
-                what,
-                hint: "give every key a default; keys and secrets come from the host",
-            });
-        }
-    }
-    Ok(())
-}
-
-/// Whatever stands in the config, `create` answers with an instance or with a sentence.
-pub fn odd_config_is_no_panic(kit: &Kit) -> Verdict {
-    let deep = (0..100).fold(json!(1), |inner, _| json!([inner]));
-    let odd = [
-        json!(7),
-        json!(-1.5),
-        json!(""),
-        json!("\u{0}\r\n"),
-        json!(null),
-        json!([]),
-        json!({}),
-        json!([1]),
-        deep,
-    ];
-    let shared =
-        ["base_url", "api_url", "api_key", "headers", "models", "timeout", "organization", "project"];
-    for subject in kit.subjects() {
-        let declared = subject.manifest.pointer("/config/properties").and_then(Value::as_object);
-        let keys = shared
-            .into_iter()
-            .map(str::to_owned)
-            .chain(declared.into_iter().flatten().map(|(k, _)| k.clone()));
-        let in_key = keys.flat_map(|key| odd.iter().map(move |value| json!({ key.clone(): value })));
-        for config in in_key.chain(odd.iter().cloned()) {
-            refused_well(&subject, subject.stage().config(&config), &config)?;
-        }
-    }
-    Ok(())
-}
-
-fn refused_well(subject: &Subject, stage: Stage, config: &Value) -> Verdict {
-    let Some(error) = stage.create() else {
-        return Ok(());
+/// Hosts, and nothing else.
+pub fn egress_is_hosts(kit: &Kit) -> Verdict {
+    let host = |entry: &String| {
+        let name = entry.strip_prefix("*.").unwrap_or(entry);
+        !name.is_empty() && !name.contains(['/', ' ', '@', '*', '?', '#']) && name != "."
     };
-    let told = || subject.says(format!("create with {config} gives {}: \"{}\"", error.code, error.message));
-    let sentence = error.code != "panic" && !error.code.is_empty() && !error.message.is_empty();
-    ensure(sentence, told, "return Error::new(\"bad_config\", …) with the key and the remedy")
+    kit.manifests().iter().try_for_each(|manifest| {
+        let wrong = manifest::strings(manifest, "egress").into_iter().find(|entry| !host(entry));
+        let said = || told(manifest, &format!("egress: {wrong:?}"));
+        ensure(wrong.is_none(), said, "list bare hosts, such as api.acme.example or *.acme.example")
+    })
 }
 
-/// A configured `base_url` is where requests go.
-pub fn configured_base_url_is_used(kit: &Kit) -> Verdict {
-    let base = "http://127.0.0.1:9/base";
-    for subject in kit.subjects().iter().filter(|s| !s.turn(s.good()).requests.is_empty()) {
-        let stage = subject.stage().config(&json!({ "base_url": base })).reply(subject.good());
-        let seen = stage.turn(subject.request).run();
-        let urls: Vec<&str> = seen.requests.iter().map(|request| request.url.as_str()).collect();
-        let all = !urls.is_empty() && urls.iter().all(|url| url.starts_with(base));
-        let told = || subject.says(format!("with base_url {base} it calls {urls:?}"));
-        ensure(all, told, "take the base from Create::base_url and append paths to it")?;
-    }
-    Ok(())
+/// The base URL of the manifest is one.
+pub fn base_url_is_a_url(kit: &Kit) -> Verdict {
+    kit.manifests().iter().try_for_each(|manifest| {
+        let Some(url) = manifest.get("base_url") else {
+            return Ok(());
+        };
+        let authority = url.as_str().and_then(manifest::authority);
+        let wrong = || told(manifest, &format!("base_url {url} is no URL"));
+        ensure(authority.is_some(), wrong, "write https://, a host and a path")
+    })
+}
+
+/// Models have names.
+pub fn models_are_named(kit: &Kit) -> Verdict {
+    kit.manifests().iter().try_for_each(|manifest| {
+        let list =
+            manifest.get("models").map_or(&[][..], |list| list.as_array().map_or(&[Value::Null][..], |l| l));
+        let name = |model: &Value| model.as_str().or_else(|| model.get("id")?.as_str()).map(str::to_owned);
+        let legal = |name: &String| !name.is_empty() && name.matches('*').count() <= 1;
+        let wrong = list.iter().find(|model| !name(model).is_some_and(|name| legal(&name)));
+        let said = || told(manifest, &format!("models: {wrong:?}"));
+        ensure(wrong.is_none(), said, "a list of names or of objects with an id; one * at most")
+    })
+}
+
+/// The config's description is a schema.
+pub fn config_is_a_schema(kit: &Kit) -> Verdict {
+    kit.manifests().iter().try_for_each(|manifest| {
+        let Some(config) = manifest.get("config") else {
+            return Ok(());
+        };
+        let is_object = config.get("type").and_then(Value::as_str) == Some("object");
+        let hint = "a JSON schema: an object with `properties`, each of them an object";
+        ensure(is_object, || told(manifest, "config: its type is not \"object\""), hint)?;
+        let properties = config.get("properties").map(|all| all.as_object().cloned());
+        let is_map = !matches!(properties, Some(None));
+        ensure(is_map, || told(manifest, "config: `properties` is no object"), hint)?;
+        let mut all = properties.flatten().into_iter().flatten();
+        let wrong = all.find(|(_, schema)| !schema.is_object() && !schema.is_boolean());
+        ensure(wrong.is_none(), || told(manifest, &format!("config: {wrong:?}")), hint)
+    })
 }

@@ -1,18 +1,51 @@
 //! A turn that the host carries out alone goes out as the connector would have sent it.
 use super::subject::{Kit, Subject, Verdict, ensure};
-use crate::Seen;
+use crate::{Seen, manifest};
 use lip_plugin::Value;
 use std::collections::BTreeSet;
+
+fn passages(subject: &Subject) -> Vec<Value> {
+    let told = subject.stage().task("passages").run();
+    told.json().as_array().cloned().unwrap_or_default()
+}
+
+pub(super) fn has_none(kit: &Kit) -> Option<&'static str> {
+    kit.subjects().iter().all(|subject| passages(subject).is_empty()).then_some("it has no passages")
+}
+
+/// A passage keeps to what the manifest says.
+pub fn passages_are_well_formed(kit: &Kit) -> Verdict {
+    for subject in kit.subjects() {
+        let told = subject.stage().task("passages").run();
+        subject.sane(&told, "passages")?;
+        let dialects = manifest::strings(&subject.manifest, "dialects");
+        let egress: Vec<String> = subject.allowed().collect();
+        let secrets = manifest::secrets(&subject.manifest);
+        for passage in passages(&subject) {
+            let text = |key: &str| passage.get(key).and_then(Value::as_str).unwrap_or_default();
+            let (dialect, url) = (text("dialect"), text("url"));
+            let said = |what: String| subject.says(format!("a passage {what}"));
+            let is_listed = dialects.iter().any(|own| own == dialect);
+            ensure(is_listed, || said(format!("is of {dialect:?}")), "name a dialect of the manifest")?;
+            let authority = manifest::authority(url);
+            let is_allowed = egress.iter().any(|host| authority.is_some_and(|a| manifest::covers(host, a)));
+            ensure(is_allowed, || said(format!("goes to {url:?}")), "declare its host in egress")?;
+            let named = passage.get("secret_headers").and_then(Value::as_array).cloned().unwrap_or_default();
+            let mut names =
+                named.iter().map(|header| header.get(2).and_then(Value::as_str).unwrap_or_default());
+            let unknown = names.find(|name| !secrets.iter().any(|own| own == name));
+            ensure(unknown.is_none(), || said(format!("names the secret {unknown:?}")), "declare it in env")?;
+        }
+    }
+    Ok(())
+}
 
 /// What [`lip_plugin::Connector::passages`] says of a dialect is what `turn` does.
 pub fn passages_do_what_turns_do(kit: &Kit) -> Verdict {
     for subject in kit.subjects() {
-        let told = subject.stage().task("passages").run();
-        subject.sane(&told, "passages")?;
-        let all = told.json();
-        for passage in all.as_array().into_iter().flatten() {
+        for passage in passages(&subject) {
             if passage.get("dialect").and_then(Value::as_str) == Some(subject.dialect) {
-                agrees(&subject, passage)?;
+                agrees(&subject, &passage)?;
             }
         }
     }

@@ -1,9 +1,12 @@
 //! What a check works on: one connector of a manifest, with requests and answers of its dialects.
+use super::samples::{AGENT_MODELS, MODELS, Recorded, Sample, WIRES, Wire};
+use crate::cassette::Cassette;
 use crate::host::Source;
 use crate::{Outcome, Reply, Stage, manifest};
 use lip_abi::{AbiError, Buf, ConnectorBox, HostFns_Ref};
 use lip_plugin::glue::Entry;
 use lip_plugin::{Connector, Value};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -29,61 +32,20 @@ pub(crate) fn ensure(holds: bool, what: impl FnOnce() -> String, hint: &'static 
     if holds { Ok(()) } else { Err(Wrong { what: what(), hint }) }
 }
 
-/// Good answers of the upstream, where they are not those of a dialect.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Sample {
-    answer: Option<&'static [u8]>,
-    models: Option<&'static str>,
-    model: Option<&'static str>,
-    fields: Option<&'static str>,
-}
-
-impl Sample {
-    /// The body of a good answer to a turn, and of a model list with at least one model.
-    pub const fn new(answer: &'static str, models: &'static str) -> Self {
-        Self { answer: Some(answer.as_bytes()), models: Some(models), model: None, fields: None }
-    }
-
-    /// The same, for an upstream that does not answer in text.
-    pub const fn binary(answer: &'static [u8], models: &'static str) -> Self {
-        Self { answer: Some(answer), models: Some(models), model: None, fields: None }
-    }
-
-    /// Turns ask for this model, where not every name will do.
-    #[must_use]
-    pub const fn asking_for(mut self, model: &'static str) -> Self {
-        self.model = Some(model);
-        self
-    }
-
-    /// Turns use an account with which these fields are kept: a JSON object.
-    #[must_use]
-    pub const fn keeping(mut self, fields: &'static str) -> Self {
-        self.fields = Some(fields);
-        self
-    }
-
-    pub(crate) fn models(&self) -> &'static str {
-        self.models.unwrap_or(MODELS)
-    }
-}
-
-/// A list that any of the dialects' model routes could give.
-const MODELS: &str = r#"{"object":"list","data":[{"id":"model-a","object":"model","created":1700000000,"owned_by":"acme","type":"model"}],
-"models":[{"name":"models/model-a","model":"model-a","supportedGenerationMethods":["generateContent"]}],"has_more":false}"#;
-
 /// What the checks work on: the connectors of a type or of a loaded library.
 #[derive(Debug, Clone)]
 pub struct Kit {
     source: Source,
     manifests: Vec<Value>,
     sample: Sample,
+    recorded: BTreeMap<String, Recorded>,
 }
 
 impl Kit {
     /// The connectors of `C`, built into this program.
     pub fn of<C: Connector>(sample: Sample) -> Self {
-        Self { source: Source::Built(Entry::of::<C>()), manifests: manifest::all(C::MANIFEST), sample }
+        let (source, manifests) = (Source::Built(Entry::of::<C>()), manifest::all(C::MANIFEST));
+        Self { source, manifests, sample, recorded: BTreeMap::new() }
     }
 
     /// The connectors of a library that was loaded: its manifest as it stands in it, and what makes an instance from the
@@ -94,7 +56,17 @@ impl Kit {
     ) -> Self {
         let whole: Value = serde_json::from_str(manifest).unwrap_or_default();
         let manifests = whole.get("connectors").and_then(Value::as_array).cloned().unwrap_or_default();
-        Self { source: Source::Loaded(Arc::new(make)), manifests, sample: Sample::default() }
+        let source = Source::Loaded(Arc::new(make));
+        Self { source, manifests, sample: Sample::default(), recorded: BTreeMap::new() }
+    }
+
+    /// Takes good answers from recorded exchanges, for upstreams that speak no dialect of LIP.
+    #[must_use]
+    pub fn knowing<'a>(mut self, cassettes: impl IntoIterator<Item = &'a Cassette>) -> Self {
+        for cassette in cassettes {
+            self.recorded.entry(cassette.connector.clone()).or_insert_with(|| cassette.good());
+        }
+        self
     }
 
     /// A stage for one of its connectors; none when there is no such connector.
@@ -107,67 +79,88 @@ impl Kit {
         &self.manifests
     }
 
-    pub(crate) fn sample(&self) -> &Sample {
-        &self.sample
-    }
-
     /// Every connector in every dialect of which the testkit has samples.
     pub(crate) fn subjects(&self) -> Vec<Subject> {
-        let one = |manifest: &Value,
-                   (dialect, request, answer): (&'static str, &'static str, &'static str)| {
-            Subject {
-                id: manifest::id(manifest).to_owned(),
-                dialect,
-                manifest: manifest.clone(),
-                request,
-                answer: self.sample.answer.unwrap_or(answer.as_bytes()),
-                model: self.sample.model.unwrap_or("model-a"),
-                fields: self.sample.fields.unwrap_or("{}"),
-                source: self.source.clone(),
+        let mut subjects = Vec::new();
+        for manifest in &self.manifests {
+            let dialects = manifest::dialects(manifest, &self.config(manifest::id(manifest)));
+            for wire in WIRES.iter().filter(|wire| dialects.iter().any(|own| own == wire.dialect)) {
+                subjects.push(self.subject(manifest, wire));
             }
-        };
-        let of_one = |manifest: &Value| {
-            let dialects = manifest::strings(manifest, "dialects");
-            let known = SAMPLES.into_iter().filter(move |(id, ..)| dialects.iter().any(|d| d == id));
-            known.map(|sample| one(manifest, sample)).collect::<Vec<_>>()
-        };
-        self.manifests.iter().flat_map(of_one).collect()
+        }
+        subjects
+    }
+
+    /// The config that instances of a connector need; null for none.
+    fn config(&self, id: &str) -> Value {
+        let own = self.sample.config.and_then(|text| serde_json::from_str(text).ok());
+        let recorded = self.recorded.get(id).and_then(|recorded| recorded.config.clone());
+        recorded.or(own).unwrap_or(Value::Null)
+    }
+
+    fn subject(&self, manifest: &Value, wire: &'static Wire) -> Subject {
+        let id = manifest::id(manifest).to_owned();
+        let config = self.config(&id);
+        let (sample, recorded) = (&self.sample, self.recorded.get(&id).cloned().unwrap_or_default());
+        let is_agent = manifest.get("auth").and_then(Value::as_str) == Some("local-agent");
+        let usual_models = if is_agent { AGENT_MODELS } else { MODELS };
+        let own = recorded.answer.map(Buf::from).or_else(|| sample.answer.map(Buf::from_static));
+        Subject {
+            id,
+            dialect: wire.dialect,
+            manifest: manifest.clone(),
+            request: wire.request,
+            speaks_dialect: own.is_none(),
+            answer: own.unwrap_or_else(|| wire.answer.into()),
+            models: recorded.models.unwrap_or_else(|| sample.models.unwrap_or(usual_models).to_owned()),
+            wire,
+            model: recorded.model.unwrap_or_else(|| sample.model.unwrap_or("model-a").to_owned()),
+            fields: match recorded.fields {
+                Value::Object(fields) => Value::Object(fields).to_string(),
+                _ => sample.fields.unwrap_or("{}").to_owned(),
+            },
+            command: recorded.command.or_else(|| sample.command.map(str::to_owned)),
+            config,
+            source: self.source.clone(),
+        }
+    }
+
+    /// Those that ask an upstream of their own.
+    pub(crate) fn asking(&self) -> Vec<Subject> {
+        let mut all = self.subjects();
+        all.retain(|subject| !subject.is_virtual() && !subject.turn(subject.good()).requests.is_empty());
+        all
     }
 }
 
-/// Dialect, request, answer.
-const SAMPLES: [(&str, &str, &str); 6] = [
-    (
-        "openai-chat",
-        r#"{"model":"model-a","messages":[{"role":"user","content":"hello"}]}"#,
-        r#"{"id":"c1","object":"chat.completion","created":1,"model":"model-a","choices":[{"index":0,"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}]}"#,
-    ),
-    (
-        "openai-responses",
-        r#"{"model":"model-a","input":"hello"}"#,
-        r#"{"id":"resp_1","object":"response","created_at":1,"status":"completed","model":"model-a","output":[{"id":"msg_1","type":"message","role":"assistant","status":"completed","content":[{"type":"output_text","text":"hi","annotations":[]}]}]}"#,
-    ),
-    (
-        "anthropic-messages",
-        r#"{"model":"model-a","max_tokens":64,"messages":[{"role":"user","content":"hello"}]}"#,
-        r#"{"id":"msg_1","type":"message","role":"assistant","model":"model-a","content":[{"type":"text","text":"hi"}],"stop_reason":"end_turn","stop_sequence":null,"usage":{"input_tokens":1,"output_tokens":1}}"#,
-    ),
-    (
-        "gemini",
-        r#"{"contents":[{"role":"user","parts":[{"text":"hello"}]}]}"#,
-        r#"{"candidates":[{"content":{"role":"model","parts":[{"text":"hi"}]},"finishReason":"STOP","index":0}]}"#,
-    ),
-    (
-        "ollama",
-        r#"{"model":"model-a","messages":[{"role":"user","content":"hello"}]}"#,
-        r#"{"model":"model-a","created_at":"2025-01-01T00:00:00Z","message":{"role":"assistant","content":"hi"},"done":true,"done_reason":"stop"}"#,
-    ),
-    (
-        "lip",
-        r#"{"model":"model-a","turns":[{"role":"user","parts":[{"content":{"text":{"text":"hello"}}}]}]}"#,
-        r#"{"model":"model-a","choices":[{"parts":[{"content":{"text":{"text":"hi"}}}],"stop":{"reason":"end"}}]}"#,
-    ),
-];
+/// Checks that say something about every library.
+pub(crate) const fn every(_: &Kit) -> Option<&'static str> {
+    None
+}
+
+/// Checks of those that ask an upstream of their own.
+pub(crate) fn no_upstream(kit: &Kit) -> Option<&'static str> {
+    let subjects = kit.subjects();
+    if !subjects.is_empty() && subjects.iter().all(Subject::is_virtual) {
+        return Some("it is a virtual backend: what the upstream does is other backends' business");
+    }
+    no_requests(kit)
+}
+
+/// Checks of those that send HTTP requests.
+pub(crate) fn no_http(kit: &Kit) -> Option<&'static str> {
+    let subjects = kit.subjects();
+    if !subjects.is_empty() && subjects.iter().all(Subject::is_agent) {
+        return Some("it starts a program and has no base URL");
+    }
+    no_upstream(kit)
+}
+
+/// Checks of those that send requests.
+pub(crate) fn no_requests(kit: &Kit) -> Option<&'static str> {
+    let asks = |subject: &Subject| !subject.turn(subject.good()).requests.is_empty();
+    (!kit.subjects().iter().any(asks)).then_some("it asks no upstream")
+}
 
 /// One connector in one of its dialects.
 pub(crate) struct Subject {
@@ -175,26 +168,88 @@ pub(crate) struct Subject {
     pub(crate) dialect: &'static str,
     pub(crate) manifest: Value,
     pub(crate) request: &'static str,
-    pub(crate) answer: &'static [u8],
-    model: &'static str,
-    fields: &'static str,
+    /// Is the upstream's good answer that of the dialect?
+    pub(crate) speaks_dialect: bool,
+    pub(crate) answer: Buf,
+    pub(crate) models: String,
+    pub(crate) wire: &'static Wire,
+    model: String,
+    fields: String,
+    command: Option<String>,
+    config: Value,
     source: Source,
 }
 
 impl Subject {
     pub(crate) fn stage(&self) -> Stage {
-        let stage = Stage::new(self.source.clone(), &self.manifest).dialect(self.dialect).model(self.model);
-        stage.usual_fields(self.fields)
+        if self.config.is_null() { self.unconfigured() } else { self.unconfigured().config(&self.config) }
+    }
+
+    /// A stage whose instance has no config, whatever it needs.
+    pub(crate) fn unconfigured(&self) -> Stage {
+        let stage = Stage::new(self.source.clone(), &self.manifest).dialect(self.dialect).model(&self.model);
+        let command = self.command.clone().map(|output| Reply::text(200, output));
+        stage.usual_fields(&self.fields).command_output(command)
+    }
+
+    /// A stage whose instance has this config besides the one that it needs.
+    pub(crate) fn configured(&self, config: &Value) -> Stage {
+        match (self.config.clone(), config) {
+            (Value::Object(mut own), Value::Object(more)) => {
+                own.extend(more.clone());
+                self.stage().config(&Value::Object(own))
+            }
+            _ => self.stage().config(config),
+        }
+    }
+
+    /// A stage whose upstream answers as it should, as often as it is asked.
+    pub(crate) fn fair(&self) -> Stage {
+        self.stage().always(self.good()).always_streamed(self.stream(3)).turn(self.request)
+    }
+
+    /// The same for a client that wants a stream: `n` pieces.
+    pub(crate) fn fair_stream(&self, n: usize) -> Stage {
+        let stage = self.stage().stream().always(self.stream(n)).always_streamed(self.stream(n));
+        stage.turn(self.request)
     }
 
     /// A turn, not streamed, to which the upstream answers with `reply`.
     pub(crate) fn turn(&self, reply: Reply) -> Outcome {
-        self.stage().reply(reply).turn(self.request).run()
+        self.stage().always(reply).turn(self.request).run()
     }
 
     /// The upstream's good answer.
     pub(crate) fn good(&self) -> Reply {
-        Reply::chunks(200, "application/json", [Buf::from_static(self.answer)])
+        Reply::chunks(200, "application/json", [self.answer.clone()])
+    }
+
+    /// A list of models as the upstream gives it.
+    pub(crate) fn list(&self) -> Reply {
+        Reply::chunks(200, "application/json", [self.models.clone()])
+    }
+
+    /// A good answer, streamed: `n` pieces of its dialect; the plain answer where the upstream speaks another language.
+    pub(crate) fn stream(&self, n: usize) -> Reply {
+        if !self.speaks_dialect {
+            return self.good();
+        }
+        let pieces = std::iter::repeat_n(self.wire.piece, n).chain(self.wire.end);
+        Reply::chunks(200, self.wire.stream_type, pieces)
+    }
+
+    /// Where its requests may go.
+    pub(crate) fn allowed(&self) -> impl Iterator<Item = String> {
+        let configured = self.config.get("base_url").and_then(Value::as_str).and_then(manifest::authority);
+        manifest::allowed(&self.manifest).into_iter().chain(configured.map(str::to_owned))
+    }
+
+    pub(crate) fn is_agent(&self) -> bool {
+        self.manifest.get("auth").and_then(Value::as_str) == Some("local-agent")
+    }
+
+    pub(crate) fn is_virtual(&self) -> bool {
+        self.manifest.get("auth").and_then(Value::as_str) == Some("virtual")
     }
 
     /// "acme (openai-chat): …", for sentences.
