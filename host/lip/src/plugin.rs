@@ -4,10 +4,12 @@ mod inspect;
 mod install;
 mod list;
 mod lock;
+mod new;
 mod offer;
 mod pack;
 mod reload;
 mod remove;
+mod run;
 mod status;
 mod test;
 mod verify;
@@ -28,6 +30,8 @@ const VERBS: &[Verb] = &[
     (verify::command, verify::run),
     (install::command, install::run),
     (remove::command, remove::run),
+    (new::command, new::run),
+    (run::command, run::run),
 ];
 
 /// The subcommand's arguments.

@@ -1,10 +1,12 @@
 //! `lip serve`: everything is read, found and bound before the first client is let in.
 use crate::reload::Reloader;
-use crate::{out, setup, summary};
+use crate::setup::{self, Setup};
+use crate::{out, summary};
 use clap::ArgMatches;
-use engine::Dialect;
+use engine::{Backends, Dialect};
 use frontends::{App, ClientKeys, Door, Limits, Sockets, serve};
 use settings::Resolved;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -15,7 +17,20 @@ use tokio::sync::watch;
 /// # Errors
 /// A configuration or an address that cannot be used.
 pub(crate) fn run(matches: &ArgMatches) -> Result<(), String> {
-    let found = Arc::new(setup::setup(matches)?);
+    let found = setup::setup(matches)?;
+    let port = found.settings.port();
+    with(found, port, summary::text)
+}
+
+/// What is said once it listens.
+type Words = fn(&Setup, &Backends, SocketAddr, Option<SocketAddr>) -> String;
+
+/// Serves with what was found, on `port`.
+///
+/// # Errors
+/// As for [`run`].
+pub(crate) fn with(found: Setup, port: u16, words: Words) -> Result<(), String> {
+    let found = Arc::new(found);
     let settings = Arc::clone(&found.settings);
     let engine = Arc::new(found.engine()?);
     let reloader = Reloader::new(Arc::clone(&found), Arc::clone(&engine));
@@ -39,7 +54,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
     let runtime = runtime.map_err(|e| e.to_string())?;
     let served = runtime.block_on(async {
-        let listener = listen(&settings, settings.port()).await?;
+        let listener = listen(&settings, port).await?;
         let bound = listener.local_addr().map_err(|e| e.to_string())?;
         let anthropic = match settings.anthropic_port() {
             Some(port) => Some(listen(&settings, port).await?),
@@ -53,7 +68,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), String> {
         };
         let second_bound =
             anthropic.as_ref().map(TcpListener::local_addr).transpose().map_err(|e| e.to_string())?;
-        out::line(summary::text(&found, &engine.backends(), bound, second_bound));
+        out::line(words(&found, &engine.backends(), bound, second_bound));
         // The reloader keeps what is in use; this would keep what was.
         drop(found);
         let second = async {

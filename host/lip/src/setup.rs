@@ -6,9 +6,10 @@ use clap::ArgMatches;
 use engine::{BackendSpec, Backends, Edges, Engine};
 use http::HeaderValue;
 use loader::trust::Policy;
-use loader::{Discovery, Generations, Look, Options, Registry};
+use loader::{Discovery, Generations, Look, Options, Outcome, Registry};
 use parking_lot::Mutex;
 use settings::{Env, File, Format, Resolved};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use vault::{SystemClock, Vault};
@@ -77,6 +78,28 @@ pub(crate) fn beside(matches: &ArgMatches, file: &Path) -> Result<Setup, String>
     let folder = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let options = Options { trust: Policy::default(), ..trust::options(&settings, &env)? };
     Ok(Setup::found(Arc::new(settings), Arc::new(env), Shelf::new(vec![folder.to_owned()], options)))
+}
+
+/// The same with the library `file` and no other.
+///
+/// # Errors
+/// As for [`setup`]; the file is no library that can be loaded.
+pub(crate) fn only(matches: &ArgMatches, file: &Path) -> Result<Setup, String> {
+    let mut found = beside(matches, file)?;
+    let is_it = |path: &Path| path.file_name() == file.file_name();
+    if let Some(refused) = found.discovery.refused().find(|refused| is_it(&refused.path)) {
+        return Err(refused.to_string());
+    }
+    found.discovery.outcomes.retain(|outcome| match outcome {
+        Outcome::Loaded(plugin) => is_it(plugin.path()),
+        Outcome::Kept(_) | Outcome::Refused(_) => false,
+    });
+    if found.discovery.plugins().next().is_none() {
+        return Err(format!("{} is no library that can be loaded", file.display()));
+    }
+    found.registry = Registry::build(found.discovery.plugins(), None, &BTreeMap::new());
+    found.profiles = Profiles::read(&found.settings, &found.registry, &found.env);
+    Ok(found)
 }
 
 impl Setup {

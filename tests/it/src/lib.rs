@@ -5,6 +5,7 @@ mod access;
 mod acp;
 #[cfg(target_os = "linux")]
 mod agents;
+mod author_kit;
 mod bad_input;
 mod bodies;
 mod bundles;
@@ -18,8 +19,6 @@ mod cuts;
 mod deadlines;
 mod diagnostics;
 mod first_run;
-#[cfg(unix)]
-mod foreign;
 mod golden;
 mod headers;
 mod hybrid;

@@ -20,7 +20,6 @@ pub(crate) fn command() -> Command {
         .about(
             "Try connectors: the checks that each has to pass, and recorded exchanges; exit 1 on a failure",
         )
-        .after_help("--plugin-isolation child tries a library in a process of its own.")
         .arg(
             Arg::new("json")
                 .long("json")
