@@ -19,6 +19,8 @@ mod cuts;
 mod deadlines;
 mod diagnostics;
 mod first_run;
+#[cfg(unix)]
+mod foreign;
 mod golden;
 mod headers;
 mod hybrid;

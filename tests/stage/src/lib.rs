@@ -21,7 +21,8 @@ pub use deadline::within;
 pub use editor::Editor;
 pub use host::{Lip, LipBuilder, Output};
 pub use libraries::{
-    bundle, bundle_of_another_clone, library, library_outside, n_bundled, plugins_of, plugins_with,
+    bundle, bundle_of_another_clone, foreign_library, library, library_outside, museum, n_bundled,
+    plugins_of, plugins_with,
 };
 pub use network::{Far, Network};
 pub use relay::Relay;

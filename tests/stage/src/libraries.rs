@@ -20,6 +20,36 @@ pub fn library(folder: &str, name: &str) -> PathBuf {
     })
 }
 
+/// Builds the connector of one file in C or C++ in `tests/third-party` as its README says, and says where its library lies.
+pub fn foreign_library(source: &str) -> PathBuf {
+    let file = Path::new(source);
+    let name = format!(
+        "{}-{}",
+        file.file_stem().expect("a name").display(),
+        file.extension().expect("a kind").display()
+    );
+    once_per_run(&name, || {
+        let (compiler, standard) = match file.extension().and_then(|kind| kind.to_str()) {
+            Some("cpp") => ("c++", "-std=c++17"),
+            _ => ("cc", "-std=c11"),
+        };
+        let folder = target_dir().join("third-party");
+        fs::create_dir_all(&folder).expect("a folder");
+        let made = folder.join(format!("{DLL_PREFIX}{name}{DLL_SUFFIX}"));
+        let mut build = Command::new(compiler);
+        build.args([standard, "-Wall", "-Wextra", "-Werror", "-O2", "-shared", "-fPIC", "-I"]);
+        build.arg(repository().join("plugin-api/lip-abi/include"));
+        build.arg(repository().join("tests/third-party").join(source)).arg("-o").arg(&made);
+        run(&mut build);
+        made
+    })
+}
+
+/// The folder with a library of every version of the interface.
+pub fn museum() -> PathBuf {
+    repository().join("tests/abi-museum")
+}
+
 /// How many libraries are bundled.
 pub fn n_bundled() -> usize {
     fs::read_dir(staged().join("plugins")).expect("bundled libraries").count()

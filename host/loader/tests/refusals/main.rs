@@ -5,6 +5,8 @@
 mod c_tables;
 mod generations;
 mod matrix;
+#[cfg(target_arch = "x86_64")]
+mod museum;
 mod permissions;
 mod trust;
 mod use_it;
