@@ -50,7 +50,10 @@ static uint32_t fail(const LipHost *host, LipError *error, const char *code, con
 static LipText manifest(void) { return lip_text(MANIFEST); }
 
 static uint32_t create(const LipHost *host, LipText connector, LipText instance, const LipBuf *config, void **made, LipError *error) {
-  (void)connector, (void)instance;
+  (void)instance;
+  if (connector.len != 6 || memcmp(connector.ptr, "acme-c", 6) != 0) {
+    return fail(host, error, "not_found", "this library has the connector acme-c and no other", 0);
+  }
   const char *base = "https://api.acme.example/v1";
   size_t len = strlen(base);
   Span set = json_field(config->ptr, config->len, "base_url");

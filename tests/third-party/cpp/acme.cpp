@@ -186,9 +186,10 @@ uint32_t guarded(const Acme &acme, LipError *error, F work) noexcept {
 
 LipText manifest() { return lip_text(MANIFEST); }
 
-uint32_t create(const LipHost *host, LipText, LipText, const LipBuf *config, void **made, LipError *error) {
+uint32_t create(const LipHost *host, LipText connector, LipText, const LipBuf *config, void **made, LipError *error) {
   const Acme failing{host, {}};
   return guarded(failing, error, [&] {
+    if (view(connector) != "acme-cpp") throw Failure{"not_found", "this library has the connector acme-cpp and no other"};
     *made = new Acme{host, base_url(*config)};
     return LIP_PENDING;
   });

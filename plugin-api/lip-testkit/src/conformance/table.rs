@@ -175,8 +175,8 @@ checks! {
         bad_config_names_its_key, unless every:
             "A config that is refused is refused with the code `bad_config` and the name of the key.",
             "Return `Error::bad_config(\"region\", \"write eu or us\")`.";
-        config_that_is_no_json_is_refused, unless every:
-            "Bytes that are no JSON object make no instance and no panic.",
+        config_that_is_no_json_is_survived, unless every:
+            "A config that is no JSON object ends in an instance or in a sentence; no host sends one.",
             "Leave the parsing to `lip-plugin`; in other languages check it first.";
         unknown_connector_is_refused, unless every:
             "An id that the manifest does not list is refused with a code and a sentence.",

@@ -167,6 +167,8 @@ pub fn client_garbage_is_survived(kit: &Kit) -> Verdict {
 
 /// Pieces that one step may give the host: what `lip-plugin` lets through, and some notes.
 const EVENTS_MAX: usize = 128;
+/// As much as a host hands over at once.
+const READ_BYTES: usize = 8 << 10;
 /// Far more than one step may give.
 const PIECES: usize = 1_000;
 
@@ -175,11 +177,9 @@ pub fn long_streams_come_in_pieces(kit: &Kit) -> Verdict {
     for subject in kit.subjects() {
         let long = "word ".repeat(PIECES);
         let body = subject.request.replace("hello", long.trim_end());
-        let mut at_once = subject.stream(PIECES);
-        // All of it in one read, so that what comes of it is the connector's own doing.
-        let all: Vec<u8> = at_once.chunks.iter().flat_map(|chunk| chunk.iter().copied()).collect();
-        at_once.chunks = vec![all.into()];
-        for reply in [subject.stream(PIECES), at_once] {
+        // Many of them in one read, so that what comes of it is the connector's own doing.
+        let dense = recut(&subject.stream(PIECES), READ_BYTES);
+        for reply in [subject.stream(PIECES), dense] {
             let seen = subject.stage().stream().always(reply).turn(body.clone()).run();
             subject.sane(&seen, "a long stream")?;
             let most = seen.events_per_step_max;
