@@ -12,7 +12,7 @@ pub use signature::{Keys, Signer};
 
 pub use crate::store::sha256;
 
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, tidy};
 use lip_abi::Stamp;
 use std::path::{Path, PathBuf};
 
@@ -87,7 +87,8 @@ pub struct Facts {
 
 impl Facts {
     pub(crate) fn new(path: &Path, sha256: String, stamp: &Stamp, signer: Option<Signer>) -> Self {
-        let text = stamp.text();
+        // A stranger's text on its way to terminals and into a file.
+        let text = tidy(&stamp.text(), Stamp::BYTES);
         let (plugin, version) = text.rsplit_once(' ').unwrap_or((text.as_str(), ""));
         let [major, minor, patch, _] = stamp.abi;
         Self {

@@ -280,7 +280,7 @@ async fn pack_is_verified_installed_used_changed_and_removed() {
     };
     let told = lip(format!("plugin verify {}", pack.display())).await;
     for line in [
-        "every file is what SHA256SUMS says",
+        "every file in the pack is what its SHA256SUMS says",
         "signed by 0000000000000001, who says: acme",
         "connector acme: ",
         "takes secrets from: ACME_API_KEY",

@@ -163,7 +163,7 @@ fn put(candidate: &Candidate, dir: &Path, options: &Options) -> Result<(), Strin
     let failed = |error: std::io::Error| {
         format!("{} cannot be written: {error}; name another with --dir", dir.display())
     };
-    fs::create_dir_all(dir).map_err(failed)?;
+    make(dir).map_err(failed)?;
     let file = &candidate.facts.file;
     let signature = candidate.signature.as_ref().map(|text| (format!("{file}.minisig"), text.as_bytes()));
     let files: Vec<(String, &[u8])> =
@@ -210,6 +210,14 @@ pub(crate) fn lock(file: &str, entry: Option<Entry>, options: &Options) -> Resul
         };
     });
     changed.map(|()| before).map_err(|distrust| format!("{distrust}; {}", distrust.remedy()))
+}
+
+/// Makes the folder if it is not there, writable by its owner alone whatever the user's habits are.
+fn make(dir: &Path) -> std::io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o755);
+    builder.recursive(true).create(dir)
 }
 
 fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {

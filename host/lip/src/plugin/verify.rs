@@ -39,18 +39,16 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), String> {
 }
 
 fn of_pack(pack: &Pack, options: &Options) -> Result<(), String> {
-    let index = &pack.index;
-    out::line(format!(
-        "{} {}, ABI {}: every file is what SHA256SUMS says",
-        index.plugin, index.version, index.abi
-    ));
+    let mut lines = Vec::new();
     for library in pack.libraries() {
         let told = checked(pack, &library, options)?;
-        offer::facts(&told, library.target).iter().for_each(out::line);
+        lines.extend(offer::facts(&told, library.target));
     }
+    out::line("every file in the pack is what its SHA256SUMS says");
+    lines.iter().for_each(out::line);
     let others = pack.files.keys().filter(|path| !path.starts_with("lib/"));
     others.for_each(out::line);
-    offer::lines(&index.manifest).iter().for_each(out::line);
+    offer::lines(&pack.index.manifest).iter().for_each(out::line);
     Ok(())
 }
 
@@ -75,7 +73,7 @@ pub(crate) fn checked(
     if (&told.plugin, &told.version) != (&index.plugin, &index.version) {
         let (plugin, version) = (&index.plugin, &index.version);
         return Err(format!(
-            "{file} in the pack is {} {}, not {plugin} {version} as its manifest.json says; {again}",
+            "{file} in the pack is {} {}, not {plugin:?} {version:?} as its manifest.json says; {again}",
             told.plugin, told.version
         ));
     }

@@ -148,7 +148,7 @@ fn file_that_is_swapped_all_the_time_is_loaded_as_locked_or_not_at_all() {
             }
         });
         let (mut n_loaded, mut n_refused) = (0, 0);
-        for _ in 0..400 {
+        for _ in 0..150 {
             let state_dir = scene.bench.root.path().join("state");
             let (prober, trust) = (scene.bench.prober.clone(), scene.bench.trust.clone());
             let options = Options {
