@@ -32,14 +32,19 @@ impl Scene {
         Self::with(|builder| builder).await
     }
 
-    /// With settings of its own.
+    /// With settings of its own; whatever lies in its folder is trusted.
     pub(super) async fn with(change: impl FnOnce(LipBuilder) -> LipBuilder) -> Self {
+        Self::trusting("off", change).await
+    }
+
+    /// With `plugins.lock` as it says.
+    pub(super) async fn trusting(lock: &str, change: impl FnOnce(LipBuilder) -> LipBuilder) -> Self {
         let (folder, gate) = (tempfile::tempdir().expect("a folder"), Gate::default());
         let delta = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"begun \"}}]}\n\n";
         let upstream = Upstream::always(Reply::events().send(delta).hold(&gate).end()).await;
         fs::write(folder.path().join(FILE), version(1)).expect("a library");
         let builder = Lip::builder().plugins_dir(folder.path()).env("CHANGELING_BASE_URL", &upstream.url());
-        let lip = change(builder.args("--default-backend changeling --plugin-lock off")).start().await;
+        let lip = change(builder.args("--default-backend changeling --plugin-lock").arg(lock)).start().await;
         Self { folder, gate, lip, _upstream: upstream }
     }
 

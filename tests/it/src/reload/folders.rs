@@ -84,6 +84,22 @@ async fn two_libraries_change_at_once_and_others_are_left_alone() {
 }
 
 #[tokio::test]
+async fn changed_library_waits_until_its_owner_says_that_he_knows_of_it() {
+    let scene = Scene::trusting("auto", |builder| builder).await;
+    let port = scene.lip.address.port();
+    scene.put(2);
+    let told = scene.lip.cli(&format!("plugin reload --port {port}")).await;
+    assert!(!told.success && told.stdout.contains("in use: generation 1 of"), "{}", told.printed());
+    assert!(told.stdout.contains("lip plugin lock"), "{}", told.printed());
+    assert_eq!(scene.serving().await, 1);
+    let locked = scene.lip.cli("plugin lock changeling").await;
+    assert!(locked.success, "{}", locked.printed());
+    let told = scene.lip.cli(&format!("plugin reload --port {port}")).await;
+    assert!(told.success && told.stdout.contains("generation 2 of"), "{}", told.printed());
+    assert_eq!(scene.serving().await, 2);
+}
+
+#[tokio::test]
 async fn bundle_dropped_beside_a_running_host_adds_its_backends() {
     let folder = plugins_of(&["echo"]);
     let lip = Lip::builder().plugins_dir(folder.path()).start().await;
