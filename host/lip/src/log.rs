@@ -25,6 +25,8 @@ pub(crate) fn start(settings: &Resolved) {
         tracing_subscriber::fmt().with_env_filter(EnvFilter::new(filter)).with_writer(std::io::stderr);
     // Files and pipes get plain text.
     let builder = builder.with_ansi(std::io::stderr().is_terminal());
+    // A line that cannot be written is lost: to say so on the same stream, once its terminal has gone, would end the host.
+    let builder = builder.log_internal_errors(false);
     let _ = match settings.log_format() {
         LogFormat::Text => builder.try_init(),
         LogFormat::Json => builder.json().try_init(),
