@@ -215,6 +215,12 @@ impl Cage {
     }
 }
 
+/// Takes from this process what a worker has not, before it loads `library`.
+pub(crate) fn confine(library: &Path) {
+    sandbox::limit(&Limits::default());
+    sandbox::before_loading(library);
+}
+
 impl Drop for Cage {
     fn drop(&mut self) {
         if let Some(link) = self.current.lock().take() {

@@ -9,7 +9,7 @@ use crate::survey::look;
 use crate::sys::LIBRARY_SUFFIX;
 use crate::trust::{Facts, Judge, Policy, Standing, TrustedBy};
 use crate::{Cages, Isolation, Prober, cages};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -77,7 +77,7 @@ impl Generations {
         let judge = Judge::new(&with.trust);
         let examined: Vec<_> = paths.iter().map(|path| examine(path, with, &judge, &store)).collect();
         if let Ok(store) = &store {
-            let verdicts = probe_all(&self.fresh(&examined), store, &with.prober);
+            let verdicts = probe_all(&self.fresh(&examined, &with.cages), store, &with.prober);
             store.prune();
             let mut loading =
                 Loading { known: self, store, cages: &with.cages, verdicts, first_of: HashMap::new() };
@@ -111,10 +111,17 @@ impl Generations {
     }
 
     /// The contents that this process has not loaded, each once.
-    fn fresh(&self, examined: &[Result<Candidate, Refusal>]) -> Vec<String> {
-        let all = examined.iter().flatten().map(|candidate| &candidate.sha256);
-        let fresh = all.filter(|sha256| self.anywhere(sha256).is_none());
-        fresh.collect::<BTreeSet<_>>().into_iter().cloned().collect()
+    fn fresh(&self, examined: &[Result<Candidate, Refusal>], cages: &Cages) -> Vec<(String, Isolation)> {
+        let mut fresh = BTreeMap::new();
+        for candidate in examined.iter().flatten().filter(|one| self.anywhere(&one.sha256).is_none()) {
+            let (isolation, _) = cages.of(&candidate.path);
+            let known = fresh.entry(candidate.sha256.clone()).or_insert(isolation);
+            // What may do everything in the host may do so in a probe.
+            if isolation == Isolation::Inproc {
+                *known = isolation;
+            }
+        }
+        fresh.into_iter().collect()
     }
 }
 
@@ -159,21 +166,23 @@ fn examine(
 }
 
 /// Probes each of these contents that has no lasting verdict yet, several at a time.
-fn probe_all(contents: &[String], store: &Store, prober: &Prober) -> HashMap<String, Report> {
+fn probe_all(contents: &[(String, Isolation)], store: &Store, prober: &Prober) -> HashMap<String, Report> {
     let mut verdicts = HashMap::new();
     let mut open = Vec::new();
-    for sha256 in contents {
+    for (sha256, isolation) in contents {
         match store.verdict(sha256) {
             Some(report) => drop(verdicts.insert(sha256.clone(), report)),
-            None => open.push(sha256.clone()),
+            None => open.push((sha256.clone(), *isolation)),
         }
     }
     let next = AtomicUsize::new(0);
     let work = || {
         let mut done = Vec::new();
-        while let Some(sha256) = open.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let report = prober.probe(&store.copy_of(sha256), &store.fresh_path("report"));
-            if report.lasts() {
+        while let Some((sha256, isolation)) = open.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let (copy, path) = (store.copy_of(sha256), store.fresh_path("report"));
+            let report = prober.probe(&copy, &path, *isolation);
+            // What a sandbox refuses might be well in the host.
+            if report.lasts() && (report.refusal.is_none() || *isolation == Isolation::Inproc) {
                 store.remember(sha256, &report);
             }
             done.push((sha256.clone(), report));

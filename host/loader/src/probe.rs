@@ -2,9 +2,10 @@
 //!
 //! The host's binary starts itself with [`FLAG`] and two paths; [`intercept`] at the top of its `main` does the rest.
 use crate::refusal::{Refusal, tidy};
-use crate::{library, sys};
+use crate::{Isolation, cage, library, sys};
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -26,23 +27,38 @@ pub fn intercept(args: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
         return None;
     }
     Some(match (args.next(), args.next(), args.next()) {
-        (Some(library), Some(report), None) => child_main(Path::new(&library), Path::new(&report)),
+        (Some(library), Some(report), None) => {
+            child_main(Path::new(&library), Path::new(&report), Isolation::Inproc)
+        }
+        (Some(library), Some(report), Some(word)) if word == CAGED => {
+            child_main(Path::new(&library), Path::new(&report), Isolation::Child)
+        }
         _ => ExitCode::from(2),
     })
 }
 
-/// Loads `library` and writes to the file `report` how it went. Never call it in a process that has other work.
-pub fn child_main(library: &Path, report: &Path) -> ExitCode {
+/// Loads `library`, where it may do no more than in its cage `of`, and writes to the file `report` how it went. Never call it in a
+/// process that has other work.
+pub fn child_main(library: &Path, report: &Path, of: Isolation) -> ExitCode {
     sys::bound_child(u32::try_from(LIMIT.as_secs()).unwrap_or(10) + 2);
+    // Opened first: a sandbox opens no files.
+    let Ok(mut to) = fs::File::create_new(report) else { return ExitCode::from(UNREPORTED) };
+    if of == Isolation::Child {
+        cage::confine(library);
+    }
     let found = match library::load(library) {
         Ok(loaded) => Report::good(loaded.module.manifest_text()),
         Err(refusal) => Report::new(Some(refusal)),
     };
-    match found.write(report) {
+    let text = serde_json::to_vec(&found).unwrap_or_default();
+    match to.write_all(&text) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::from(UNREPORTED),
     }
 }
+
+/// The word behind a probe's paths if the library is to run in a child.
+pub const CAGED: &str = "caged";
 
 /// A probe's exit code when the library is loaded but the report cannot be written: says nothing about the library.
 const UNREPORTED: u8 = 75;
@@ -132,8 +148,8 @@ impl Prober {
     }
 
     /// Loads `library` in a process of its own, which writes to `report`.
-    pub(crate) fn probe(&self, library: &Path, report: &Path) -> Report {
-        let ended = self.spawn(library, report).and_then(|child| wait(child, self.limit));
+    pub(crate) fn probe(&self, library: &Path, report: &Path, of: Isolation) -> Report {
+        let ended = self.spawn(library, report, of).and_then(|child| wait(child, self.limit));
         let found = Report::read(report);
         let _ = fs::remove_file(report);
         match (found, ended) {
@@ -152,9 +168,10 @@ impl Prober {
         }
     }
 
-    fn spawn(&self, library: &Path, report: &Path) -> io::Result<Child> {
+    fn spawn(&self, library: &Path, report: &Path, of: Isolation) -> io::Result<Child> {
         let mut command = Command::new(&self.program);
         command.args(&self.args).arg(library).arg(report).env_clear();
+        command.args((of == Isolation::Child).then_some(CAGED));
         command.envs(VARIABLES.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
     }
@@ -192,7 +209,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let prober = Prober::new("/bin/sh", ["-c".into(), script.into(), "sh".into()])
             .limit(Duration::from_millis(300));
-        let report = prober.probe(Path::new("x.so"), &dir.path().join("report"));
+        let report = prober.probe(Path::new("x.so"), &dir.path().join("report"), Isolation::Inproc);
         assert_eq!(fs::read_dir(&dir).unwrap().count(), 0, "the report is taken away");
         report
     }
@@ -248,7 +265,11 @@ mod tests {
     #[test]
     fn program_that_is_not_there_is_a_refusal() {
         let dir = tempfile::tempdir().unwrap();
-        let report = Prober::new(dir.path().join("none"), []).probe(Path::new("x"), &dir.path().join("r"));
+        let report = Prober::new(dir.path().join("none"), []).probe(
+            Path::new("x"),
+            &dir.path().join("r"),
+            Isolation::Inproc,
+        );
         assert_eq!(report.refusal.as_ref().unwrap().code(), "not-probed");
         assert!(!report.lasts());
     }

@@ -13,9 +13,9 @@ mod use_it;
 mod versions;
 mod workshop;
 
-use loader::probe::{FLAG, child_main};
+use loader::probe::{CAGED, FLAG, child_main};
 use loader::trust::Policy;
-use loader::{Cages, Discovery, Options, Outcome, Plugin, Prober, Writable, discover};
+use loader::{Cages, Discovery, Isolation, Options, Outcome, Plugin, Prober, Writable, discover};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -29,11 +29,12 @@ const ENTRY: &str = "probe_process_reports_a_refusal";
 #[test]
 fn probe_process_reports_a_refusal() {
     let args: Vec<OsString> = env::args_os().skip(1).collect();
-    if let [_, name, library, report] = &args[..]
+    if let [_, name, library, report, rest @ ..] = &args[..]
         && name == ENTRY
         && Path::new(library).is_absolute()
     {
-        child_main(Path::new(library), Path::new(report));
+        let of = if rest == [CAGED] { Isolation::Child } else { Isolation::Inproc };
+        child_main(Path::new(library), Path::new(report), of);
         return;
     }
     let dir = tempfile::tempdir().unwrap();
@@ -67,8 +68,13 @@ impl Bench {
     }
 
     fn discover(&self, dirs: &[PathBuf], writable: Writable) -> Discovery {
+        self.discover_for(Isolation::Inproc, dirs, writable)
+    }
+
+    fn discover_for(&self, isolation: Isolation, dirs: &[PathBuf], writable: Writable) -> Discovery {
         let state_dir = self.root.path().join("state");
-        let (prober, trust, cages) = (self.prober.clone(), self.trust.clone(), Cages::inproc());
+        let (prober, trust) = (self.prober.clone(), self.trust.clone());
+        let cages = Cages { isolation, ..Cages::inproc() };
         discover(dirs, &Options { state_dir, writable, prober, trust, cages })
     }
 

@@ -1,7 +1,7 @@
 //! What the host does with a loaded plugin: instances, turns, panics, owners.
 use crate::{Bench, workshop};
 use base::{Kind, Side};
-use loader::{Auth, Plugin, Registry, Writable};
+use loader::{Auth, Isolation, Plugin, Registry, Writable};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::fs;
@@ -36,6 +36,19 @@ fn panic_in_create_is_a_fault() {
         let fault = plugin.create("panics", "panics.a", &json!({})).unwrap_err();
         assert_eq!((fault.side, fault.code.as_deref()), (Side::Plugin, Some("plugin_panic")));
         assert_eq!(fault.message, "the connector panicked: no instance \"panics.a\" today");
+    }
+}
+
+#[test]
+fn constructor_of_a_caged_library_writes_nothing() {
+    for (isolation, writes) in [(Isolation::Inproc, true), (Isolation::Child, false)] {
+        let bench = Bench::new();
+        fs::copy(workshop::open().rogue("ctor_writes"), bench.dir("own").join("x.so")).unwrap();
+        let found = bench.discover_for(isolation, &[bench.dir("own")], Writable::Warn);
+        assert_eq!(found.plugins().next().unwrap().manifest().connectors[0].id, "good");
+        let state = fs::read_dir(bench.root.path().join("state/plugins")).unwrap();
+        let names: Vec<_> = state.map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names.iter().any(|name| name == "escaped"), writes, "{isolation:?}: {names:?}");
     }
 }
 
