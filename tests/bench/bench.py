@@ -17,6 +17,7 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cages
 import report
 from traffic import CASES, DIALECTS, TITLES, Case, path, profile, request_body
 
@@ -86,13 +87,15 @@ class Yard:
         process, address = self.start("floor", [self.programs / "floor", self.mock_address], wait_for="listening on ")
         return Peer(report.FLOOR, address, process.pid)
 
-    def lip(self):
+    def lip(self, more="", plugins=None):
+        """`more`: further lines of its configuration; `plugins`: a folder that replaces the bundled libraries."""
         config = self.scratch / "lip.toml"
         # Gemini's connector adds the version of its API by itself.
-        backends = (f'[backends.{name}]\ntype = "{name}"\napi_key = "x"\napi_url = "http://{self.mock_address}{"" if name == "gemini" else "/v1"}"\n' for name in DIALECTS.values())
-        config.write_text('default_backend = "openai"\n' + "".join(backends))
+        backends = (f'[backends.{name}]\ntype = "{name}"\napi_key = "x"\napi_url = "http://{self.mock_address}{"" if name == "gemini" else "/v1"}"\n' for name in DIALECTS.values() if not plugins or name == "openai")
+        config.write_text('default_backend = "openai"\n' + "".join(backends) + more)
         env = {"XDG_DATA_HOME": str(self.scratch), "XDG_CONFIG_HOME": str(self.scratch), "HOME": str(self.scratch)}
         command = [self.stage / "lip", "serve", "--host", "127.0.0.1", "--port", "0", "--config", config]
+        command += ["--plugins-dir", plugins] if plugins else []
         process, address = self.start("lip", command, env, wait_for="lip listening on ")
         return Peer("lip", address, process.pid)
 
@@ -243,6 +246,7 @@ def build(options):
 def command_line():
     parser = argparse.ArgumentParser(prog="scripts/bench", description="LIP next to a bare hyper proxy and nginx: CPU, latency, cancel delay.")
     parser.add_argument("--pairs", action="store_true", help="what translation costs: every client's dialect over every upstream's, next to pass-through")
+    parser.add_argument("--cages", action="store_true", help="what the child cage costs, and what a bad library in one costs other turns")
     parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds (default 5)")
     parser.add_argument("--only", action="append", choices=[*TITLES, "hang-up"], help="this case alone; may be repeated")
     parser.add_argument("--quick", action="store_true", help="two short rounds: a smoke test, not a measurement")
@@ -256,9 +260,29 @@ def command_line():
     return options
 
 
+def measure_cages(options, programs, stage):
+    """The two tables of cages.py."""
+    target = programs.parent
+    caged = cages.library(ROOT, target, "tests/bench/Cargo.toml", "caged")
+    torture = cages.library(ROOT, target, "tests/rogues/torture/Cargo.toml", "torture")
+    with tempfile.TemporaryDirectory(prefix="lip-bench-") as scratch, Yard(programs, stage, Path(scratch)) as yard:
+        costs = cages.cost(programs, cages.only(Path(scratch) / "caged", caged), options.exchanges * 10)
+        direct = yard.mock()
+        folder = cages.only(Path(scratch) / "torture", torture, stage / "plugins/liblip_openai.so")
+        lip = yard.lip(cages.PLUGIN + '[backends.torture]\ntype = "torture"\n', folder)
+        yard.set_profile(profile())
+        body = body_file(yard, direct, CASES[0])
+        others = cages.disturbance(yard, lip, body, options.exchanges, options.rounds)
+    return {"costs": costs, "others": others}
+
+
 def main():
     options = command_line()
     programs, stage = build(options)
+    if options.cages:
+        result = measure_cages(options, programs, stage)
+        print(cages.table(result["costs"], result["others"]))
+        return
     with contextlib.suppress(OSError):
         os.nice(-5)  # only the superuser may; it keeps the neighbours' noise down
     with tempfile.TemporaryDirectory(prefix="lip-bench-") as scratch, Yard(programs, stage, Path(scratch)) as yard:

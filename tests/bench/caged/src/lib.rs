@@ -14,7 +14,8 @@ impl Connector for Caged {
     }
 
     async fn turn(&self, cx: Ctx, turn: Turn) -> Result<()> {
-        let mut upstream = cx.http(HttpRequest::post(self.url.clone()).json(turn.body)).await?.success().await?;
+        let mut upstream =
+            cx.http(HttpRequest::post(self.url.clone()).json(turn.body)).await?.success().await?;
         match (turn.model.ends_with("parsed"), turn.stream) {
             (false, _) => upstream.splice(),
             (true, false) => cx.answer(upstream.bytes().await?),

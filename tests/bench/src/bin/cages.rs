@@ -13,6 +13,7 @@ use loader::{Cages, Instance, Isolation, Options, Prober, Writable, discover};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -23,9 +24,6 @@ struct Order {
     /// Folder with the library `caged` and no other.
     #[arg(long)]
     plugins: PathBuf,
-    /// The host's program, which workers are started with.
-    #[arg(long)]
-    lip: PathBuf,
     /// Requests of each kind in each cage that count.
     #[arg(long, default_value_t = 2000)]
     count: usize,
@@ -47,7 +45,12 @@ struct Case {
 const DELTAS: usize = 1000;
 const LARGE: usize = 200_000;
 
-const fn case(name: &'static str, request_bytes: usize, model: &'static str, stream: Option<(usize, bool)>) -> Case {
+const fn case(
+    name: &'static str,
+    request_bytes: usize,
+    model: &'static str,
+    stream: Option<(usize, bool)>,
+) -> Case {
     let (deltas_at_once, waits, share) = match stream {
         None => (None, false, 1),
         Some((deltas, waits)) => (Some(deltas), waits, 20),
@@ -66,19 +69,34 @@ const CASES: &[Case] = &[
     case("1,000 deltas, parsed, one by one", 300, "parsed", Some((1, true))),
 ];
 
+/// This program is also the one that probes and workers are started with.
+fn main() -> ExitCode {
+    let args = || std::env::args_os().skip(1);
+    if let Some(code) = loader::probe::intercept(args()).or_else(|| loader::cage::intercept(args())) {
+        return code;
+    }
+    match run(&Order::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 // As the host's runtime is: one thread for each core.
 #[tokio::main]
-async fn main() -> Result<(), Failure> {
-    let order = Order::parse();
+async fn run(order: &Order) -> Result<(), Failure> {
     let state = tempfile::tempdir()?;
     let cages = [("inproc", Isolation::Inproc), ("child", Isolation::Child)];
     let mut instances = Vec::new();
     for (name, isolation) in cages {
-        instances.push((name, instance(&order, state.path(), isolation)?));
+        instances.push((name, instance(order, state.path(), isolation)?));
     }
     let mut report = Map::new();
     for case in CASES {
-        let case_report = tokio::spawn(measure(case, instances.clone(), (order.count / case.share).max(20))).await??;
+        let case_report =
+            tokio::spawn(measure(case, instances.clone(), (order.count / case.share).max(20))).await??;
         report.insert(case.name.to_owned(), case_report);
     }
     println!("{}", Value::Object(report));
@@ -86,21 +104,28 @@ async fn main() -> Result<(), Failure> {
 }
 
 fn instance(order: &Order, state: &Path, isolation: Isolation) -> Result<Arc<Instance>, Failure> {
-    let lip = order.lip.clone();
+    let program = loader::probe::this_program()?;
     let options = Options {
         state_dir: state.to_owned(),
         writable: Writable::Warn,
-        prober: Prober::new(&lip, ["--probe-plugin".into()]),
-        cages: Cages { program: lip, isolation, ..Cages::inproc() },
+        prober: Prober::this_program()?,
+        trust: loader::trust::Policy::default(),
+        cages: Cages { program, isolation, ..Cages::inproc() },
     };
     let found = discover(std::slice::from_ref(&order.plugins), &options);
-    let plugin = found.plugins().next().cloned().ok_or_else(|| format!("no library: {:?}", found.outcomes))?;
+    let plugin =
+        found.plugins().next().cloned().ok_or_else(|| format!("no library: {:?}", found.outcomes))?;
     Ok(Arc::new(plugin.create("caged", "caged", &json!({}))?))
 }
 
 /// One kind of request in each cage in turn, another one first every time.
-async fn measure(case: &'static Case, instances: Vec<(&'static str, Arc<Instance>)>, count: usize) -> Result<Value, Failure> {
-    let meta = json!({"model": case.model, "stream": case.deltas_at_once.is_some(), "dialect": "openai-chat"});
+async fn measure(
+    case: &'static Case,
+    instances: Vec<(&'static str, Arc<Instance>)>,
+    count: usize,
+) -> Result<Value, Failure> {
+    let meta =
+        json!({"model": case.model, "stream": case.deltas_at_once.is_some(), "dialect": "openai-chat"});
     let (meta, body) = (serde_json::to_vec(&meta)?, Bytes::from(vec![b'x'; case.request_bytes]));
     let answers: Arc<dyn Effects> = Arc::new(Answers::of(case));
     let mut times = vec![Histogram::<u64>::new(3)?; instances.len()];
@@ -130,7 +155,12 @@ fn quantiles(times: &Histogram<u64>) -> Value {
 }
 
 /// Runs one turn to its end and reads what it gives: bytes of the answer.
-async fn exchange(instance: &Arc<Instance>, answers: Arc<dyn Effects>, meta: &[u8], body: Bytes) -> Result<usize, Fault> {
+async fn exchange(
+    instance: &Arc<Instance>,
+    answers: Arc<dyn Effects>,
+    meta: &[u8],
+    body: Bytes,
+) -> Result<usize, Fault> {
     let mut run = instance.run(answers, "turn", meta.to_vec(), body)?;
     let mut n_bytes = 0;
     while let Some(event) = run.next().await {
@@ -170,14 +200,17 @@ impl Answers {
     }
 
     fn body(&self) -> Body {
-        Pieces { pieces: Arc::clone(&self.pieces), next: 0, waits: self.waits, has_waited: false }.boxed_unsync()
+        Pieces { pieces: Arc::clone(&self.pieces), next: 0, waits: self.waits, has_waited: false }
+            .boxed_unsync()
     }
 }
 
 impl Effects for Answers {
     fn start(&self, effect: Effect) -> EffectFuture {
         let outcome = match effect {
-            Effect::Http(_) => Outcome::Head(Upstream { status: 200, headers: HeaderMap::new(), body: self.body() }),
+            Effect::Http(_) => {
+                Outcome::Head(Upstream { status: 200, headers: HeaderMap::new(), body: self.body() })
+            }
             _ => Outcome::Failed(Refusal::Unsupported, String::new()),
         };
         Box::pin(std::future::ready(outcome))
@@ -195,7 +228,10 @@ impl http_body::Body for Pieces {
     type Data = Bytes;
     type Error = Fault;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
         if self.waits && !self.has_waited {
             self.has_waited = true;
             cx.waker().wake_by_ref();
