@@ -70,10 +70,10 @@ pub fn bundle(name: &str) -> PathBuf {
     staged().join("bundles").join(format!("{DLL_PREFIX}lip_{name}{DLL_SUFFIX}"))
 }
 
-/// Builds the crate in `folder`, which lies outside of the repository, without a network, and says where its library lies. It has
-/// a target directory of its own, which all such crates share.
+/// Builds the crate in `folder`, which lies outside of the repository, without a network, and says where its library lies. It shares
+/// a target directory with the other crates of outsiders, for the sake of what they have in common.
 pub fn library_outside(folder: &Path, name: &str) -> PathBuf {
-    let target = target_dir().join("outside");
+    let target = target_dir().join("third-party");
     let mut build = cargo();
     build.current_dir(folder).env_remove("CARGO_TARGET_DIR");
     run(build.args(["build", "--offline", "--target-dir"]).arg(&target));
