@@ -51,7 +51,7 @@ async fn built(folder: &TempDir, dialect: &str, url: &str) -> (PathBuf, PathBuf)
 }
 
 #[tokio::test]
-async fn new_edit_build_test_run() {
+async fn new_edit_build_test_run_pack() {
     let folder = tempfile::tempdir().unwrap();
     let answer = r#"{"choices":[{"message":{"content":"from outside"}}]}"#;
     let upstream = Upstream::always(Reply::json(200, answer)).await;
@@ -77,6 +77,21 @@ async fn new_edit_build_test_run() {
     let said = lip.chat(body).await;
     assert_eq!(said.json()["choices"][0]["message"]["content"], "from outside", "{}", said.text());
     assert_eq!(upstream.last().header("authorization"), Some("Bearer sk-made"));
+    packed_and_installed(folder.path(), &library).await;
+}
+
+/// One file for others, and what they do with it.
+async fn packed_and_installed(folder: &Path, library: &Path) {
+    let (pack, plugins) = (folder.join("made.lip"), folder.join("plugins"));
+    let done = Lip::builder().args("plugin pack").arg(library).arg("-o").arg(&pack).run().await;
+    assert!(done.success && pack.is_file(), "{}", done.printed());
+    let done = Lip::builder().args("plugin verify").arg(&pack).run().await;
+    assert!(done.success && done.stdout.contains("made-openai-chat"), "{}", done.printed());
+    let lip = Lip::builder().args("plugin install --yes --dir").arg(&plugins).arg(&pack);
+    let done = lip.run().await;
+    assert!(done.success, "{}", done.printed());
+    let done = Lip::builder().plugins_dir(&plugins).args("plugin list").run().await;
+    assert!(done.success && done.stdout.contains("made-openai-chat"), "{}", done.printed());
 }
 
 #[tokio::test]
