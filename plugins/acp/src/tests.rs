@@ -17,7 +17,7 @@ mod cursor {
     use lip_testkit::conformance::Sample;
     /// Of `agent status` and of `agent models` alike.
     const BOTH: &str = r#"{"code":0,"stdout":"gpt-6 - GPT-6\n{\"isAuthenticated\":true}\n","stderr":""}"#;
-    const SAMPLE: Sample = Sample::DIALECT.commanding(BOTH).listing(BOTH);
+    const SAMPLE: Sample = Sample::DIALECT.commanding(BOTH).listing(BOTH).asking_for("gpt-6");
     lip_testkit::conformance!(crate::cursor::Cursor, SAMPLE);
 }
 

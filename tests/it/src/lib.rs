@@ -53,3 +53,5 @@ mod thinking;
 mod torture;
 mod upstream_errors;
 mod waits;
+#[cfg(target_os = "linux")]
+mod workers;

@@ -1,5 +1,6 @@
 //! Connector libraries that are no part of the workspace, and folders to load from.
 use crate::staged::{cargo, once_per_run, repository, run, staged, target_dir};
+use std::collections::HashSet;
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -88,6 +89,7 @@ pub fn bundle_of_another_clone(name: &str) -> PathBuf {
         let clone = home.join("clone");
         let mut list = Command::new("git");
         let files = run(list.args(["ls-files", "-z"]).current_dir(repository()));
+        remove_others(&clone, &clone, &files.split_terminator('\0').map(Path::new).collect());
         for file in files.split_terminator('\0') {
             let (from, to) = (repository().join(file), clone.join(file));
             let bytes = fs::read(&from).expect("a tracked file");
@@ -103,6 +105,18 @@ pub fn bundle_of_another_clone(name: &str) -> PathBuf {
         run(build.arg("--target-dir").arg(home.join("target")));
         home.join("target/debug").join(format!("{DLL_PREFIX}lip_{name}{DLL_SUFFIX}"))
     })
+}
+
+/// Removes every file below `folder` of `clone` that is not tracked any more.
+fn remove_others(clone: &Path, folder: &Path, tracked: &HashSet<&Path>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            remove_others(clone, &path, tracked);
+        } else if path.strip_prefix(clone).is_ok_and(|path| !tracked.contains(path)) {
+            fs::remove_file(&path).expect("a file to remove");
+        }
+    }
 }
 
 /// A folder with all bundled libraries and these.
