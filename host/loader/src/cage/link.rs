@@ -31,6 +31,8 @@ use watch::{LOOK_EVERY, Watch};
 
 /// Messages that are read before other tasks of this thread get their turn.
 const MESSAGES_PER_TURN: usize = 64;
+/// How long a thread looks for the end of a step before it does other things.
+const GLANCE: Duration = Duration::from_micros(30);
 /// Messages about nothing that is under way which are borne between two looks.
 const STRAYS_MAX: u64 = 4096;
 /// What a worker may say of its beginning.
@@ -52,6 +54,8 @@ pub(super) struct Link {
     unsent: Mutex<VecDeque<BytesMut>>,
     is_full: AtomicBool,
     told: Notify,
+    /// Where messages land.
+    room: Mutex<Box<[u8]>>,
     condemned: OnceLock<String>,
     ended: OnceLock<String>,
     closing: AtomicBool,
@@ -90,6 +94,7 @@ impl Link {
             unsent: Mutex::default(),
             is_full: AtomicBool::new(false),
             told: Notify::new(),
+            room: Mutex::new(socket::room()),
             condemned: OnceLock::new(),
             ended: OnceLock::new(),
             closing: AtomicBool::new(false),
@@ -230,9 +235,25 @@ impl Link {
         }
     }
 
+    /// Waits for a moment without giving up the thread: most steps take less than it costs to sleep and to be woken. Others that
+    /// want the processor get it.
+    pub(super) fn glance(&self, slot: &Slot) {
+        let until = Instant::now() + GLANCE;
+        while !slot.is_answered() && Instant::now() < until {
+            if let Some(mut room) = self.room.try_lock() {
+                match self.drain(&mut room) {
+                    Ok(_) => {}
+                    // The pump finds the end by itself.
+                    Err(how) if how.is_empty() => return,
+                    Err(how) => return self.condemn(how),
+                }
+            }
+            std::thread::yield_now();
+        }
+    }
+
     /// Reads what comes and sends what waits, until the worker ends; says how it came to that.
     pub(super) async fn pump(&self) -> String {
-        let mut room = socket::room();
         let mut look = tokio::time::interval(LOOK_EVERY);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut watch = Watch::default();
@@ -246,7 +267,8 @@ impl Link {
             tokio::select! {
                 ready = self.socket.readable() => {
                     let Ok(mut ready) = ready else { return "its socket broke".to_owned() };
-                    match self.drain(&mut room) {
+                    let drained = self.drain(&mut self.room.lock());
+                    match drained {
                         Ok(true) => tokio::task::yield_now().await,
                         Ok(false) => ready.clear_ready(),
                         Err(how) => return how,

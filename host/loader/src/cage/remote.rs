@@ -72,6 +72,8 @@ pub(crate) struct RemoteTask {
     n: u64,
     state: State,
     at: Option<(Arc<Link>, Arc<Slot>)>,
+    /// The step has only just begun.
+    is_new: bool,
 }
 
 impl RemoteTask {
@@ -80,7 +82,7 @@ impl RemoteTask {
         let (key, n) = (beginning.key, instance.n);
         let link = instance.cage.link_with(instance.n);
         if let Some(link) = link {
-            let mut task = Self { key, n, state: State::Idle, at: None };
+            let mut task = Self { key, n, state: State::Idle, at: None, is_new: false };
             task.begin(link, beginning);
             return task;
         }
@@ -90,14 +92,14 @@ impl RemoteTask {
             link.ensure(instance.n, || instance.creation()).await?;
             Ok(link)
         };
-        Self { key, n, state: State::Entering(Box::pin(entering), Some(beginning)), at: None }
+        Self { key, n, state: State::Entering(Box::pin(entering), Some(beginning)), at: None, is_new: false }
     }
 
     fn begin(&mut self, link: Arc<Link>, Beginning { key, what, meta, body }: Beginning) {
         let slot = link.open(key);
         link.step(&slot, &Ask::Start { n: self.n, key, now_ms: now_ms(), what, meta, body });
         self.at = Some((link, slot));
-        self.state = State::Stepping;
+        (self.state, self.is_new) = (State::Stepping, true);
     }
 
     /// Is a step under way? Then nothing else of the task may move.
@@ -109,7 +111,7 @@ impl RemoteTask {
     pub(crate) fn resume(&mut self, done: RVec<Completion>) {
         if let (State::Idle, Some((link, slot))) = (&self.state, &self.at) {
             link.step(slot, &Ask::Resume { key: self.key, now_ms: now_ms(), done });
-            self.state = State::Stepping;
+            (self.state, self.is_new) = (State::Stepping, true);
         }
     }
 
@@ -125,7 +127,10 @@ impl RemoteTask {
                 (Ok(_), None) => {}
             }
         }
-        let Some((_, slot)) = &self.at else { return Poll::Pending };
+        let Some((link, slot)) = &self.at else { return Poll::Pending };
+        if std::mem::take(&mut self.is_new) {
+            link.glance(slot);
+        }
         let reply = ready!(slot.poll(cx));
         self.state = match &reply {
             Ok(reply) if matches!(reply.step, lip_abi::Step::Pending) => State::Idle,

@@ -17,6 +17,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 use tasks::Tasks;
 use views::Views;
 
@@ -24,6 +26,8 @@ use views::Views;
 pub(super) const FLAG: &str = "--plugin-worker";
 /// Steps that one worker carries out at the same time.
 const THREADS: usize = 4;
+/// How long one of them looks for the next message before it sleeps.
+const GLANCE: Duration = Duration::from_micros(50);
 /// Room for the recursion of a library's code.
 const STACK_BYTES: usize = 2 << 20;
 
@@ -52,6 +56,8 @@ struct Worker {
     loaded: Loaded,
     tasks: Tasks,
     views: Views,
+    /// A thread looks for the next message and does not sleep.
+    is_looked_for: AtomicBool,
 }
 
 fn main(library: &Path, limits: &Limits) -> ExitCode {
@@ -67,7 +73,13 @@ fn main(library: &Path, limits: &Limits) -> ExitCode {
     };
     kept.extend(sandbox::before_serving());
     let sandbox = kept.join(", ");
-    let worker = Worker { socket, loaded, tasks: Tasks::default(), views: Views::default() };
+    let worker = Worker {
+        socket,
+        loaded,
+        tasks: Tasks::default(),
+        views: Views::default(),
+        is_looked_for: AtomicBool::new(false),
+    };
     let worker = WORKER.get_or_init(|| worker);
     for n in 0..THREADS {
         let named = std::thread::Builder::new().name(format!("worker-{n}")).stack_size(STACK_BYTES);
@@ -96,7 +108,7 @@ impl Worker {
     fn serve(&self) {
         let mut room = socket::room();
         loop {
-            match socket::receive(self.socket.as_fd(), &mut room, RecvFlags::empty()) {
+            match self.next(&mut room) {
                 Ok(Came::Message(message)) => match frame::read_ask(message, &self.views) {
                     Ok(ask) => self.hear(ask),
                     Err(_) => sandbox::exit(),
@@ -113,6 +125,29 @@ impl Worker {
                 self.tell(&Tell::Freed { places });
             }
         }
+    }
+
+    /// The next message. One of the threads looks for a moment before it sleeps: a step is often followed by the next at once.
+    fn next(&self, room: &mut [u8]) -> std::io::Result<Came> {
+        if !self.is_looked_for.swap(true, Ordering::AcqRel) {
+            let until = Instant::now() + GLANCE;
+            let came = loop {
+                match socket::receive(self.socket.as_fd(), room, RecvFlags::DONTWAIT) {
+                    Err(error)
+                        if error.kind() == std::io::ErrorKind::WouldBlock && Instant::now() < until =>
+                    {
+                        std::thread::yield_now();
+                    }
+                    Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => break None,
+                    came => break Some(came),
+                }
+            };
+            self.is_looked_for.store(false, Ordering::Release);
+            if let Some(came) = came {
+                return came;
+            }
+        }
+        socket::receive(self.socket.as_fd(), room, RecvFlags::empty())
     }
 
     fn hear(&self, ask: Ask) {

@@ -31,6 +31,11 @@ impl Slot {
         self.waker.wake();
     }
 
+    /// Has something come?
+    pub(in super::super) fn is_answered(&self) -> bool {
+        self.reply.lock().is_some()
+    }
+
     /// What came, once it has.
     pub(in super::super) fn poll(&self, cx: &mut Context<'_>) -> Poll<Result<Reply, Fault>> {
         if let Some(reply) = self.reply.lock().take() {
