@@ -52,7 +52,6 @@ pub(crate) struct Cage {
     stats: Arc<Stats>,
     current: Mutex<Option<Arc<Link>>>,
     entering: tokio::sync::Mutex<Restarts>,
-    lives: AtomicU64,
     instances: AtomicU64,
 }
 
@@ -72,7 +71,6 @@ impl Cage {
             stats,
             current: Mutex::new(None),
             entering: tokio::sync::Mutex::default(),
-            lives: AtomicU64::new(0),
             instances: AtomicU64::new(0),
         }
     }
@@ -174,9 +172,8 @@ impl Cage {
             Ok(sandbox) => sandbox,
             Err(why) => return Err(bury(child, why).await),
         };
-        let life = self.lives.fetch_add(1, Ordering::Relaxed) + 1;
         if sandbox == sandbox::WHOLE {
-            tracing::debug!(plugin = self.name, pid, life, sandbox, "a plugin runs in a worker");
+            tracing::debug!(plugin = self.name, pid, sandbox, "a plugin runs in a worker");
         } else {
             tracing::warn!(
                 plugin = self.name,
@@ -200,9 +197,7 @@ impl Cage {
         });
         Ok(link)
     }
-}
 
-impl Cage {
     /// How a worker is started: without the host's variables, with nothing open but its socket, and nothing to write to.
     fn command(&self, socket: OwnedFd) -> io::Result<Command> {
         let mut command = Command::new(&self.program);
