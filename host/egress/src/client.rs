@@ -5,6 +5,7 @@ use crate::fault;
 use crate::lease::Leased;
 use crate::line::Lost;
 use crate::pool::{Pool, Way};
+use crate::socket::Tcp;
 use crate::target::Target;
 use crate::transport::{Streams, Transport};
 use base::{Fault, Kind, Retry};
@@ -101,7 +102,7 @@ impl Egress {
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(deadlines.connect));
         tcp.set_keepalive(Some(Duration::from_secs(60)));
-        Self::over(tcp, deadlines)
+        Self::over(Tcp(tcp), deadlines)
     }
 
     /// A way out whose connections `transport` makes; TLS is spoken over it where a URL says so. For tests that hold the far

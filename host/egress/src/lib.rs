@@ -6,6 +6,7 @@ mod fault;
 mod lease;
 mod line;
 mod pool;
+mod socket;
 mod target;
 mod transport;
 

@@ -1,6 +1,7 @@
 //! One HTTP/1.1 connection that is driven by whoever waits for its answer: it has no task of its own, so that nothing is handed
 //! from one thread to another between an upstream's bytes and the client's.
-use crate::transport::Stream;
+use crate::socket::Doubt;
+use crate::transport::{Opened, Stream};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body as _, Frame};
@@ -36,13 +37,14 @@ pub(crate) struct Line {
     sender: SendRequest<Full<Bytes>>,
     /// None once the connection has ended.
     driver: Option<Connection<Io, Full<Bytes>>>,
+    doubt: Option<Doubt>,
 }
 
 impl Line {
     /// A line over a fresh stream.
-    pub(crate) async fn over(io: Io) -> Result<Self, hyper::Error> {
-        let (sender, driver) = http1::handshake(io).await?;
-        Ok(Self { sender, driver: Some(driver) })
+    pub(crate) async fn over(opened: Opened) -> Result<Self, hyper::Error> {
+        let (sender, driver) = http1::handshake(opened.stream).await?;
+        Ok(Self { sender, driver: Some(driver), doubt: opened.doubt })
     }
 
     /// Lets the connection do what it can.
@@ -59,6 +61,14 @@ impl Line {
     pub(crate) fn is_free(&mut self) -> bool {
         self.drive(&mut Context::from_waker(Waker::noop()));
         self.driver.is_some() && self.sender.is_ready()
+    }
+
+    /// As [`Line::is_free`], for a line that has waited: asks the system itself, for what the reactor last said may be old.
+    pub(crate) fn is_still_free(&mut self) -> bool {
+        match self.doubt.clone() {
+            Some(doubt) => doubt.during(|| self.is_free()),
+            None => self.is_free(),
+        }
     }
 
     /// Sends a request and waits for the head of its answer.

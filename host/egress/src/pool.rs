@@ -1,7 +1,7 @@
 //! Open connections that wait for their next request, by upstream.
 use crate::line::Line;
 use crate::target::Host;
-use crate::transport::{Opened, Streams};
+use crate::transport::Streams;
 use bytes::Bytes;
 use http::Uri;
 use http_body_util::Full;
@@ -21,6 +21,9 @@ const IDLE_MAX: Duration = Duration::from_secs(90);
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
 /// Connections of one upstream that may wait.
 const WAITING_MAX: usize = 128;
+/// How long a connection may have waited and still be used without another look at it: longer than this, and the upstream may
+/// have closed it without the reactor having run since. A look costs a call to the system.
+const TRUSTED_FOR: Duration = Duration::from_millis(1);
 
 /// A way to an upstream.
 pub(crate) enum Way {
@@ -61,24 +64,39 @@ impl Pool {
         Arc::new(Self { streams, open: Mutex::default(), is_swept: AtomicBool::new(false) })
     }
 
-    /// A connection that waits for a request: the one that was used last, for the others may grow old and go. It may have ended
-    /// meanwhile, which its next request notices before it is sent.
+    /// A connection that waits for a request: the one that was used last, for the others may grow old and go. One that its
+    /// upstream has closed meanwhile is passed over.
     pub(crate) fn waiting(&self, host: &Host) -> Option<Way> {
+        loop {
+            let (mut way, waited) = self.used_last(host)?;
+            let is_good = match &mut way {
+                Way::Line(line) => waited < TRUSTED_FOR || line.is_still_free(),
+                Way::Shared(_) => true,
+            };
+            if is_good {
+                return Some(way);
+            }
+        }
+    }
+
+    /// As [`Pool::waiting`], whatever has become of it, and how long it has waited.
+    fn used_last(&self, host: &Host) -> Option<(Way, Duration)> {
         let mut all = self.open.lock();
         let open = all.get_mut(host)?;
         if let Some((sender, used)) = open.shared.as_mut() {
             if !sender.is_closed() {
                 *used = Instant::now();
-                return Some(Way::Shared(sender.clone()));
+                return Some((Way::Shared(sender.clone()), Duration::ZERO));
             }
             open.shared = None;
         }
         let (line, since) = open.lines.pop_back()?;
-        if since.elapsed() >= IDLE_MAX {
+        let waited = since.elapsed();
+        if waited >= IDLE_MAX {
             open.lines.clear(); // the others have waited longer
             return None;
         }
-        Some(Way::Line(line))
+        Some((Way::Line(line), waited))
     }
 
     /// A new connection.
@@ -90,12 +108,12 @@ impl Pool {
         host: &Host,
         url: Uri,
     ) -> Result<Way, Box<dyn Error + Send + Sync>> {
-        let Opened { stream, is_h2 } = self.streams.open(url, host.http1_only).await?;
-        if !is_h2 {
-            return Ok(Way::Line(Box::new(Line::over(stream).await?)));
+        let opened = self.streams.open(url, host.http1_only).await?;
+        if !opened.is_h2 {
+            return Ok(Way::Line(Box::new(Line::over(opened).await?)));
         }
         let mut builder = http2::Builder::new(TokioExecutor::new());
-        let (sender, driver) = builder.timer(TokioTimer::new()).handshake(stream).await?;
+        let (sender, driver) = builder.timer(TokioTimer::new()).handshake(opened.stream).await?;
         // Ends when the last sender is gone and every answer has been read, or with its connection.
         tokio::spawn(async move {
             if let Err(error) = driver.await {

@@ -1,5 +1,6 @@
 //! How streams to upstreams are opened: whatever they are made of, with TLS where a URL says so.
-use http::Uri;
+use crate::socket::Doubt;
+use http::{Extensions, Uri};
 use hyper::rt::{Read, Write};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::Connection;
@@ -17,6 +18,8 @@ pub(crate) struct Opened {
     pub(crate) stream: Box<dyn Stream>,
     /// Did both sides agree on HTTP/2?
     pub(crate) is_h2: bool,
+    /// None for a transport that cannot be read past the reactor.
+    pub(crate) doubt: Option<Doubt>,
 }
 
 type Opening = Pin<Box<dyn Future<Output = Result<Opened, Box<dyn Error + Send + Sync>>> + Send>>;
@@ -74,8 +77,10 @@ impl<T: Transport> Open for HttpsConnector<T> {
         Box::pin(async move {
             poll_fn(|cx| connector.poll_ready(cx)).await?;
             let stream = connector.call(url).await?;
-            let is_h2 = stream.connected().is_negotiated_h2();
-            Ok(Opened { stream: Box::new(stream), is_h2 })
+            let (connected, mut extras) = (stream.connected(), Extensions::new());
+            connected.get_extras(&mut extras);
+            let (is_h2, doubt) = (connected.is_negotiated_h2(), extras.remove());
+            Ok(Opened { stream: Box::new(stream), is_h2, doubt })
         })
     }
 }

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use egress::{Call, Deadlines, Egress, Head, Target};
 use http::{HeaderMap, Method};
 use http_body_util::BodyExt;
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -106,6 +107,36 @@ async fn line_that_its_upstream_has_closed_is_replaced() {
         assert!(matches!(seen.recv().await, Some(Seen::Request(_))));
         assert_eq!(seen.recv().await, Some(Seen::Closed));
     }
+}
+
+/// On one thread, and nothing is waited for after the upstream has hung up: the reactor has no chance to tell the line of it.
+#[tokio::test]
+async fn line_that_was_closed_behind_the_reactors_back_is_replaced() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}/", listener.local_addr().expect("an address"));
+    let (ask, asked) = std::sync::mpsc::channel::<()>();
+    let (tell, told) = std::sync::mpsc::channel();
+    let upstream = std::thread::spawn(move || {
+        for _ in 0..2 {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            let mut head = [0; 4096];
+            assert!(stream.read(&mut head).expect("a request") > 0);
+            stream.write_all(SMALL.as_bytes()).expect("an answer");
+            asked.recv().expect("being asked to hang up");
+            drop(stream);
+            tell.send(()).expect("somebody who listens");
+        }
+    });
+    let egress = Egress::new(Deadlines::default());
+    for _ in 0..2 {
+        assert_eq!(read(get(&egress, &url).await).await, "ok");
+        tokio::time::pause();
+        tokio::time::advance(std::time::Duration::from_secs(1)).await;
+        tokio::time::resume();
+        ask.send(()).expect("the upstream");
+        told.recv().expect("the upstream");
+    }
+    upstream.join().expect("the upstream");
 }
 
 #[tokio::test]
