@@ -2,6 +2,7 @@
 //!
 //! The host starts its own program as the *worker*; it loads the same private copy, and the same records go to and fro as
 //! messages. Effects stay with the host: the worker needs no network, no files, no environment, and gets none.
+mod bell;
 mod blocking;
 mod frame;
 mod lent;
@@ -157,13 +158,14 @@ impl Cage {
     async fn enter(self: &Arc<Self>) -> Result<Arc<Link>, String> {
         let say = |error: io::Error| format!("its worker cannot be started: {error}");
         let (ours, theirs) = socket::pair().map_err(say)?;
-        let mut command = tokio::process::Command::from(self.command(theirs).map_err(say)?);
+        let (bell, rung) = bell::pair().map_err(say)?;
+        let mut command = tokio::process::Command::from(self.command(theirs, rung).map_err(say)?);
         let child = command.kill_on_drop(true).spawn().map_err(say)?;
-        // With it goes this process's copy of the worker's end.
+        // With it go this process's copies of the worker's ends.
         drop(command);
         let pid = child.id().unwrap_or_default();
         let told = (self.name.as_str(), self.limits);
-        let link = Arc::new(Link::new(ours, pid, told, Arc::clone(&self.stats)).map_err(say)?);
+        let link = Arc::new(Link::new((ours, bell), pid, told, Arc::clone(&self.stats)).map_err(say)?);
         let sandbox = match tokio::time::timeout(ENTRY_LIMIT, link.first()).await {
             Ok(first) => first,
             Err(_) => Err(format!("its library was not loaded within {} s", ENTRY_LIMIT.as_secs())),
@@ -198,14 +200,14 @@ impl Cage {
         Ok(link)
     }
 
-    /// How a worker is started: without the host's variables, with nothing open but its socket, and nothing to write to.
-    fn command(&self, socket: OwnedFd) -> io::Result<Command> {
+    /// How a worker is started: without the host's variables, with nothing open but its socket and its bell, and nothing to write to.
+    fn command(&self, socket: OwnedFd, bell: OwnedFd) -> io::Result<Command> {
         let mut command = Command::new(&self.program);
         let limits = serde_json::to_string(&self.limits)?;
         command.arg(worker::FLAG).arg(&self.library).arg(limits).env_clear();
         // Where the system's own loader looks.
         command.envs(std::env::var_os(SEARCHED).map(|path| (SEARCHED, path)));
-        command.stdin(Stdio::from(socket)).stdout(Stdio::null()).stderr(Stdio::null());
+        command.stdin(Stdio::from(socket)).stdout(Stdio::from(bell)).stderr(Stdio::null());
         Ok(command)
     }
 }

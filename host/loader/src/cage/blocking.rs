@@ -1,6 +1,7 @@
 //! A worker for callers that wait: `lip plugin test`, `lip config check`. One question at a time, on the caller's thread.
 use super::Cage;
-use super::frame::{self, Ask, Tell};
+use super::bell;
+use super::frame::{self, Ask, Moment, Tell};
 use super::lent::Lender;
 use super::socket::{self, Came};
 use crate::module::Module;
@@ -88,6 +89,8 @@ impl Factory {
 struct Worker {
     child: Child,
     socket: OwnedFd,
+    /// Not listened to: this thread sleeps at the socket.
+    _bell: OwnedFd,
     lender: Lender,
     room: Box<[u8]>,
     step: Duration,
@@ -146,11 +149,12 @@ impl Worker {
 
     fn start(cage: &Cage) -> Result<Self, String> {
         let (ours, theirs) = socket::pair().map_err(|e| e.to_string())?;
-        let mut command = cage.command(theirs).map_err(|e| e.to_string())?;
+        let (bell, rung) = bell::pair().map_err(|e| e.to_string())?;
+        let mut command = cage.command(theirs, rung).map_err(|e| e.to_string())?;
         let child = command.spawn().map_err(|e| e.to_string())?;
         drop(command);
         let (lender, room, step) = (Lender::default(), socket::room(), cage.limits.step);
-        let mut worker = Self { child, socket: ours, lender, room, step };
+        let mut worker = Self { child, socket: ours, _bell: bell, lender, room, step };
         let late = || format!("its library was not loaded within {} s", super::ENTRY_LIMIT.as_secs());
         match worker.hear(super::ENTRY_LIMIT)?.ok_or_else(late)? {
             Tell::Ready { .. } => Ok(worker),
@@ -262,14 +266,14 @@ struct RemoteTask {
 
 impl Task for RemoteTask {
     fn resume(&mut self, done: &mut RVec<Completion>, out: &mut StepOut) -> Step {
-        let (key, now_ms) = (self.key, (self.host.now_unix_ms())());
+        let (key, moment) = (self.key, Moment { now_ms: (self.host.now_unix_ms())(), looks_until: 0 });
         let mut begun = None;
         let ask = match self.start.take() {
             Some((made, what, meta, body)) => {
                 let n = begun.insert(made).n;
-                Ask::Start { n, key, now_ms, what, meta, body }
+                Ask::Start { n, key, moment, what, meta, body }
             }
-            None => Ask::Resume { key, now_ms, done: std::mem::take(done) },
+            None => Ask::Resume { key, moment, done: std::mem::take(done) },
         };
         let stepped = self.shared.ask(self.host, &ask, |tell| match tell {
             Tell::Stepped { key: stepped, woken, step, out } if stepped == key => Some((woken, step, out)),

@@ -20,15 +20,24 @@ pub(crate) const EVENTS_MAX: usize = 16_384;
 const DONE_MAX: usize = 65_536;
 const FREED_MAX: usize = 4096;
 
+/// When a step is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Moment {
+    /// The host's time, in milliseconds since 1970.
+    pub(super) now_ms: u64,
+    /// Until then the host looks for the answer by itself: see [`super::bell`].
+    pub(super) looks_until: u64,
+}
+
 /// Host to worker.
 #[derive(Debug)]
 pub(super) enum Ask {
     /// Make instance `n`.
     Create { n: u64, connector: String, instance: String, config: Bytes },
     /// Start the task `key` of instance `n` and resume it for the first time.
-    Start { n: u64, key: u64, now_ms: u64, what: String, meta: Buf, body: Buf },
+    Start { n: u64, key: u64, moment: Moment, what: String, meta: Buf, body: Buf },
     /// Resume it.
-    Resume { key: u64, now_ms: u64, done: RVec<Completion> },
+    Resume { key: u64, moment: Moment, done: RVec<Completion> },
     /// Nobody wants it any more.
     Drop { key: u64 },
     /// No new task of instance `n` will be started.

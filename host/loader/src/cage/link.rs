@@ -1,16 +1,17 @@
 //! One life of a worker, as the host sees it: what is under way, what came back, how it ended.
 mod instances;
+mod listen;
 mod slot;
 mod watch;
 
+pub(super) use listen::GLANCE;
 pub(crate) use slot::Reply;
 pub(super) use slot::Slot;
 
 use super::frame::{self, Ask, Tell};
 use super::lent::Lender;
 use super::limits::Limits;
-use super::socket::{self, Came};
-use crate::refusal::tidy;
+use super::socket;
 use crate::stats::Stats;
 use crate::{host_fns, run};
 use base::{Fault, Kind, Retry};
@@ -18,31 +19,26 @@ use bytes::BytesMut;
 use instances::Instances;
 use lip_abi::Step;
 use parking_lot::Mutex;
-use rustix::net::{RecvFlags, SendFlags};
+use rustix::net::SendFlags;
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
+use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
-use watch::{LOOK_EVERY, Watch};
 
-/// Messages that are read before other tasks of this thread get their turn.
-const MESSAGES_PER_TURN: usize = 64;
-/// How long a thread looks for the end of a step before it does other things.
-const GLANCE: Duration = Duration::from_micros(30);
 /// Messages about nothing that is under way which are borne between two looks.
 const STRAYS_MAX: u64 = 4096;
-/// What a worker may say of its beginning.
-const WORDS_BYTES_MAX: usize = 300;
 /// Lines of the library's that are written between two looks.
 const LINES_MAX: u64 = 256;
 
 /// One life of a worker.
 pub(super) struct Link {
-    socket: AsyncFd<OwnedFd>,
+    socket: OwnedFd,
+    bell: AsyncFd<OwnedFd>,
     pid: u32,
     name: String,
     limits: Limits,
@@ -74,16 +70,17 @@ impl std::fmt::Debug for Link {
 
 impl Link {
     pub(super) fn new(
-        socket: OwnedFd,
+        (socket, bell): (OwnedFd, OwnedFd),
         pid: u32,
         (name, limits): (&str, Limits),
         stats: Arc<Stats>,
     ) -> io::Result<Self> {
         rustix::io::ioctl_fionbio(&socket, true)?;
         // SAFETY: an `OwnedFd` is open and the same until it is dropped, and nothing takes it out of there.
-        let socket = unsafe { AsyncFd::register(socket) }?;
+        let bell = unsafe { AsyncFd::register_with_interest(bell, Interest::READABLE) }?;
         Ok(Self {
             socket,
+            bell,
             pid,
             name: name.to_owned(),
             limits,
@@ -210,105 +207,6 @@ impl Link {
 
     pub(super) fn is_closing(&self) -> bool {
         self.closing.load(Ordering::Acquire)
-    }
-
-    /// The first word of the worker: what its sandbox is made of.
-    ///
-    /// # Errors
-    /// Why its library is not loaded; empty when it ended without a word.
-    pub(super) async fn first(&self) -> Result<String, String> {
-        let mut room = socket::room();
-        loop {
-            let Ok(mut ready) = self.socket.readable().await else { return Err(String::new()) };
-            match socket::receive(self.socket.as_fd(), &mut room, RecvFlags::DONTWAIT) {
-                Ok(Came::Message(message)) => match frame::read_tell(message, &self.lender) {
-                    // Code of the library may have spoken first.
-                    Ok(Tell::Ready { sandbox }) => return Ok(tidy(&sandbox, WORDS_BYTES_MAX)),
-                    Ok(Tell::Refused { why }) => return Err(tidy(&why, WORDS_BYTES_MAX)),
-                    // What constructors of the library write.
-                    Ok(tell) => self.hear(tell),
-                    Err(wrong) => return Err(format!("it broke the rules of the cage: {}", wrong.0)),
-                },
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready.clear_ready(),
-                Ok(Came::Place { .. } | Came::End) | Err(_) => return Err(String::new()),
-            }
-        }
-    }
-
-    /// Waits for a moment without giving up the thread: most steps take less than it costs to sleep and to be woken. Others that
-    /// want the processor get it.
-    pub(super) fn glance(&self, slot: &Slot) {
-        let until = Instant::now() + GLANCE;
-        while !slot.is_answered() && Instant::now() < until {
-            if let Some(mut room) = self.room.try_lock() {
-                match self.drain(&mut room) {
-                    Ok(_) => {}
-                    // The pump finds the end by itself.
-                    Err(how) if how.is_empty() => return,
-                    Err(how) => return self.condemn(how),
-                }
-            }
-            std::thread::yield_now();
-        }
-    }
-
-    /// Reads what comes and sends what waits, until the worker ends; says how it came to that.
-    pub(super) async fn pump(&self) -> String {
-        let mut look = tokio::time::interval(LOOK_EVERY);
-        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut watch = Watch::default();
-        loop {
-            if let Some(why) = self.condemned.get() {
-                return why.clone();
-            }
-            if self.closing.load(Ordering::Acquire) {
-                return "it was not needed any more".to_owned();
-            }
-            tokio::select! {
-                ready = self.socket.readable() => {
-                    let Ok(mut ready) = ready else { return "its socket broke".to_owned() };
-                    let drained = self.drain(&mut self.room.lock());
-                    match drained {
-                        Ok(true) => tokio::task::yield_now().await,
-                        Ok(false) => ready.clear_ready(),
-                        Err(how) => return how,
-                    }
-                }
-                ready = self.socket.writable(), if self.is_full.load(Ordering::Acquire) => {
-                    let Ok(mut ready) = ready else { return "its socket broke".to_owned() };
-                    match self.flush() {
-                        Ok(()) => {}
-                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready.clear_ready(),
-                        Err(_) => return String::new(),
-                    }
-                }
-                () = self.told.notified() => {}
-                _ = look.tick() => self.look(&mut watch),
-            }
-        }
-    }
-
-    /// Reads until nothing is left; `true`: there may be more.
-    fn drain(&self, room: &mut [u8]) -> Result<bool, String> {
-        for _ in 0..MESSAGES_PER_TURN {
-            match socket::receive(self.socket.as_fd(), room, RecvFlags::DONTWAIT) {
-                Ok(Came::Message(message)) => {
-                    let tell = frame::read_tell(message, &self.lender)
-                        .map_err(|wrong| format!("it broke the rules of the cage: {}", wrong.0))?;
-                    self.hear(tell);
-                }
-                Ok(Came::Place { .. }) => {
-                    return Err("it broke the rules of the cage: it sent memory".to_owned());
-                }
-                Ok(Came::End) => return Err(String::new()),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                    return Err(format!("it broke the rules of the cage: {error}"));
-                }
-                Err(_) => return Err(String::new()),
-            }
-        }
-        Ok(true)
     }
 
     fn hear(&self, tell: Tell) {

@@ -1,7 +1,8 @@
 //! A task that runs in a worker: what `resume` is to a library in process, in two halves.
 use super::Cage;
-use super::frame::Ask;
-use super::link::{Link, Reply, Slot};
+use super::bell;
+use super::frame::{Ask, Moment};
+use super::link::{GLANCE, Link, Reply, Slot};
 use crate::run;
 use base::Fault;
 use bytes::Bytes;
@@ -72,8 +73,8 @@ pub(crate) struct RemoteTask {
     n: u64,
     state: State,
     at: Option<(Arc<Link>, Arc<Slot>)>,
-    /// The step has only just begun.
-    is_new: bool,
+    /// The step has only just begun, and its answer is looked for until then.
+    looks_until: Option<u64>,
 }
 
 impl RemoteTask {
@@ -82,7 +83,7 @@ impl RemoteTask {
         let (key, n) = (beginning.key, instance.n);
         let link = instance.cage.link_with(instance.n);
         if let Some(link) = link {
-            let mut task = Self { key, n, state: State::Idle, at: None, is_new: false };
+            let mut task = Self { key, n, state: State::Idle, at: None, looks_until: None };
             task.begin(link, beginning);
             return task;
         }
@@ -92,14 +93,21 @@ impl RemoteTask {
             link.ensure(instance.n, || instance.creation()).await?;
             Ok(link)
         };
-        Self { key, n, state: State::Entering(Box::pin(entering), Some(beginning)), at: None, is_new: false }
+        Self {
+            key,
+            n,
+            state: State::Entering(Box::pin(entering), Some(beginning)),
+            at: None,
+            looks_until: None,
+        }
     }
 
     fn begin(&mut self, link: Arc<Link>, Beginning { key, what, meta, body }: Beginning) {
         let slot = link.open(key);
-        link.step(&slot, &Ask::Start { n: self.n, key, now_ms: now_ms(), what, meta, body });
+        let moment = moment();
+        link.step(&slot, &Ask::Start { n: self.n, key, moment, what, meta, body });
         self.at = Some((link, slot));
-        (self.state, self.is_new) = (State::Stepping, true);
+        (self.state, self.looks_until) = (State::Stepping, Some(moment.looks_until));
     }
 
     /// Is a step under way? Then nothing else of the task may move.
@@ -110,8 +118,9 @@ impl RemoteTask {
     /// Begins a step with these completions.
     pub(crate) fn resume(&mut self, done: RVec<Completion>) {
         if let (State::Idle, Some((link, slot))) = (&self.state, &self.at) {
-            link.step(slot, &Ask::Resume { key: self.key, now_ms: now_ms(), done });
-            (self.state, self.is_new) = (State::Stepping, true);
+            let moment = moment();
+            link.step(slot, &Ask::Resume { key: self.key, moment, done });
+            (self.state, self.looks_until) = (State::Stepping, Some(moment.looks_until));
         }
     }
 
@@ -128,8 +137,8 @@ impl RemoteTask {
             }
         }
         let Some((link, slot)) = &self.at else { return Poll::Pending };
-        if std::mem::take(&mut self.is_new) {
-            link.glance(slot);
+        if let Some(until) = self.looks_until.take() {
+            link.glance(slot, until);
         }
         let reply = ready!(slot.poll(cx));
         self.state = match &reply {
@@ -151,6 +160,11 @@ impl Drop for RemoteTask {
             link.forget(self.key, !matches!(self.state, State::Over));
         }
     }
+}
+
+/// Now, for a step whose answer is looked for at once.
+fn moment() -> Moment {
+    Moment { now_ms: now_ms(), looks_until: bell::after(GLANCE) }
 }
 
 /// Milliseconds since 1970, as a worker's library sees them.

@@ -17,6 +17,8 @@ use std::path::Path;
 
 /// The descriptor that the socket gets.
 const SOCKET: RawFd = 3;
+/// The descriptor that the bell gets.
+const BELL: RawFd = 4;
 /// Files that may be open.
 const FILES_MAX: u64 = 64;
 /// How ready the system is to end a worker when memory runs out, before the host.
@@ -33,23 +35,30 @@ pub(super) fn exit() -> ! {
     unsafe { libc::_exit(0) }
 }
 
-/// Moves the socket, which came as standard input, away from where libraries write, and closes all else that came along.
-pub(super) fn settle() -> io::Result<OwnedFd> {
-    let socket = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), SOCKET + 1)?;
-    // SAFETY: nothing in this process uses these numbers yet: it has only just begun.
-    let moved = unsafe { libc::dup3(socket.as_raw_fd(), SOCKET, libc::O_CLOEXEC) };
-    if moved != SOCKET {
-        return Err(io::Error::last_os_error());
-    }
-    drop(socket);
-    // SAFETY: `dup3` has made it, and nobody else knows of it.
-    let socket = unsafe { OwnedFd::from_raw_fd(SOCKET) };
-    let first_stranger = libc::c_uint::try_from(SOCKET + 1).unwrap_or(libc::c_uint::MAX);
+/// Moves the socket, which came as standard input, and the bell, which came as standard output, away from where libraries read and
+/// write, and closes all else that came along.
+pub(super) fn settle() -> io::Result<(OwnedFd, OwnedFd)> {
+    let above = BELL + 1;
+    let socket = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), above)?;
+    let bell = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), above)?;
+    let (socket, bell) = (moved(socket, SOCKET)?, moved(bell, BELL)?);
+    let first_stranger = libc::c_uint::try_from(above).unwrap_or(libc::c_uint::MAX);
     // SAFETY: whatever is open there belongs to nothing in this process.
     unsafe { libc::close_range(first_stranger, libc::c_uint::MAX, 0) };
     let nothing = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null")?;
     rustix::stdio::dup2_stdin(&nothing)?;
-    Ok(socket)
+    rustix::stdio::dup2_stdout(&nothing)?;
+    Ok((socket, bell))
+}
+
+/// The same file at the number `to`.
+fn moved(file: OwnedFd, to: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: nothing in this process uses these numbers yet: it has only just begun.
+    if unsafe { libc::dup3(file.as_raw_fd(), to, libc::O_CLOEXEC) } != to {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: `dup3` has made it, and nobody else knows of it.
+    Ok(unsafe { OwnedFd::from_raw_fd(to) })
 }
 
 /// Sets limits; says what could not be set.

@@ -1,14 +1,17 @@
 //! The worker: a process that holds one library, hears what the host asks and tells what came of it. Nothing else is in it.
 mod host;
+mod lead;
 mod tasks;
 mod views;
 
-use super::frame::{self, Ask, Tell};
+use super::bell;
+use super::frame::{self, Ask, Memory, Moment, Tell};
 use super::limits::Limits;
 use super::sandbox;
 use super::socket::{self, Came};
 use crate::library::{self, Loaded};
 use bytes::BytesMut;
+use lead::Lead;
 use lip_abi::{AbiError, Buf};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::net::{RecvFlags, SendFlags};
@@ -17,7 +20,6 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tasks::Tasks;
 use views::Views;
@@ -26,7 +28,7 @@ use views::Views;
 pub(super) const FLAG: &str = "--plugin-worker";
 /// Steps that one worker carries out at the same time.
 const THREADS: usize = 4;
-/// How long one of them looks for the next message before it sleeps.
+/// How long the one that listens looks for the next message before it sleeps.
 const GLANCE: Duration = Duration::from_micros(50);
 /// Room for the recursion of a library's code.
 const STACK_BYTES: usize = 2 << 20;
@@ -53,33 +55,29 @@ pub fn intercept(args: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
 
 struct Worker {
     socket: OwnedFd,
+    bell: OwnedFd,
     loaded: Loaded,
     tasks: Tasks,
     views: Views,
-    /// A thread looks for the next message and does not sleep.
-    is_looked_for: AtomicBool,
+    lead: Lead,
 }
 
 fn main(library: &Path, limits: &Limits) -> ExitCode {
-    let Ok(socket) = sandbox::settle() else { return ExitCode::from(MISUSED) };
+    let Ok((socket, bell)) = sandbox::settle() else { return ExitCode::from(MISUSED) };
     let mut kept = sandbox::limit(limits);
     kept.extend(sandbox::before_loading(library));
     let loaded = match library::load(library) {
         Ok(loaded) => loaded,
         Err(refusal) => {
-            let _ = tell_through(&socket, &Tell::Refused { why: refusal.to_string() });
+            let _ = tell_through(&socket, &Tell::Refused { why: refusal.to_string() }, &views::Nothing);
+            bell::ring(&bell);
             return ExitCode::FAILURE;
         }
     };
     kept.extend(sandbox::before_serving());
     let sandbox = kept.join(", ");
-    let worker = Worker {
-        socket,
-        loaded,
-        tasks: Tasks::default(),
-        views: Views::default(),
-        is_looked_for: AtomicBool::new(false),
-    };
+    let worker =
+        Worker { socket, bell, loaded, tasks: Tasks::default(), views: Views::default(), lead: Lead::new() };
     let worker = WORKER.get_or_init(|| worker);
     for n in 0..THREADS {
         let named = std::thread::Builder::new().name(format!("worker-{n}")).stack_size(STACK_BYTES);
@@ -97,57 +95,50 @@ fn main(library: &Path, limits: &Limits) -> ExitCode {
     }
 }
 
-fn tell_through(socket: &OwnedFd, tell: &Tell) -> std::io::Result<()> {
-    let mut bytes = BytesMut::new();
-    frame::write_tell(tell, &views::Nothing, &mut bytes);
+fn tell_through(socket: &OwnedFd, tell: &Tell, memory: &impl Memory) -> std::io::Result<()> {
+    let mut bytes = BytesMut::with_capacity(512);
+    frame::write_tell(tell, memory, &mut bytes);
     socket::send(socket.as_fd(), &bytes, SendFlags::empty())
 }
 
 impl Worker {
-    /// One of the threads that carry out steps: whichever is free takes the next message.
+    /// One of the threads that carry out steps.
     fn serve(&self) {
         let mut room = socket::room();
         loop {
-            match self.next(&mut room) {
-                Ok(Came::Message(message)) => match frame::read_ask(message, &self.views) {
-                    Ok(ask) => self.hear(ask),
-                    Err(_) => sandbox::exit(),
-                },
-                Ok(Came::Place { number, len, file }) => {
-                    if self.views.add(number, len, &file).is_err() {
-                        sandbox::exit();
-                    }
-                }
-                Ok(Came::End) | Err(_) => sandbox::exit(),
-            }
-            let places = self.views.freed();
-            if !places.is_empty() {
-                self.tell(&Tell::Freed { places });
-            }
+            self.lead.wait();
+            while self.lead_on(&mut room) {}
         }
     }
 
-    /// The next message. One of the threads looks for a moment before it sleeps: a step is often followed by the next at once.
-    fn next(&self, room: &mut [u8]) -> std::io::Result<Came> {
-        if !self.is_looked_for.swap(true, Ordering::AcqRel) {
-            let until = Instant::now() + GLANCE;
-            let came = loop {
-                match socket::receive(self.socket.as_fd(), room, RecvFlags::DONTWAIT) {
-                    Err(error)
-                        if error.kind() == std::io::ErrorKind::WouldBlock && Instant::now() < until =>
-                    {
-                        std::thread::yield_now();
-                    }
-                    Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => break None,
-                    came => break Some(came),
+    /// Takes the next message. Is the one after it this thread's too?
+    fn lead_on(&self, room: &mut [u8]) -> bool {
+        match self.next(room) {
+            Ok(Came::Message(message)) => match frame::read_ask(message, &self.views) {
+                Ok(ask) => self.lead.during(|| self.hear(ask)),
+                Err(_) => sandbox::exit(),
+            },
+            Ok(Came::Place { number, len, file }) => {
+                if self.views.add(number, len, &file).is_err() {
+                    sandbox::exit();
                 }
-            };
-            self.is_looked_for.store(false, Ordering::Release);
-            if let Some(came) = came {
-                return came;
+                true
+            }
+            Ok(Came::End) | Err(_) => sandbox::exit(),
+        }
+    }
+
+    /// The next message. Looks for it for a moment before it sleeps: a step is often followed by the next at once.
+    fn next(&self, room: &mut [u8]) -> std::io::Result<Came> {
+        let until = Instant::now() + GLANCE;
+        loop {
+            match socket::receive(self.socket.as_fd(), room, RecvFlags::DONTWAIT) {
+                Err(error) if error.kind() != std::io::ErrorKind::WouldBlock => return Err(error),
+                Err(_) if Instant::now() < until => std::thread::yield_now(),
+                Err(_) => return socket::receive(self.socket.as_fd(), room, RecvFlags::empty()),
+                came => return came,
             }
         }
-        socket::receive(self.socket.as_fd(), room, RecvFlags::empty())
     }
 
     fn hear(&self, ask: Ask) {
@@ -158,16 +149,20 @@ impl Worker {
                 let error = made.map(|object| self.tasks.add_instance(n, object)).err();
                 self.tell(&Tell::Created { n, error });
             }
-            Ask::Start { n, key, now_ms, what, meta, body } => {
-                self.start((n, key), now_ms, &what, (meta, body))
+            Ask::Start { n, key, moment, what, meta, body } => {
+                let tell = self.start((n, key), moment, &what, (meta, body));
+                self.answer(&tell, moment);
             }
-            Ask::Resume { key, now_ms, mut done } => {
+            Ask::Resume { key, moment, mut done } => {
                 if let Some(task) = self.tasks.take(key) {
-                    let tell = self.tasks.step(key, task, now_ms, &mut done);
-                    self.tell(&tell);
+                    let tell = self.tasks.step(key, task, moment.now_ms, &mut done);
+                    self.answer(&tell, moment);
                 }
             }
-            Ask::Drop { key } => self.tasks.remove(key),
+            Ask::Drop { key } => {
+                self.tasks.remove(key);
+                self.give_back();
+            }
             Ask::Shutdown { n } => {
                 if let Some(instance) = self.tasks.instance(n) {
                     instance.shutdown();
@@ -177,7 +172,13 @@ impl Worker {
         }
     }
 
-    fn start(&self, (n, key): (u64, u64), now_ms: u64, what: &str, (meta, body): (Buf, Buf)) {
+    fn start(
+        &self,
+        (n, key): (u64, u64),
+        Moment { now_ms, .. }: Moment,
+        what: &str,
+        (meta, body): (Buf, Buf),
+    ) -> Tell {
         let started = match self.tasks.instance(n) {
             Some(instance) => {
                 host::at(key, now_ms, || instance.start(key, what.into(), meta, body)).0.into_result()
@@ -187,20 +188,41 @@ impl Worker {
                 detail: r#"{"message": "there is no such instance"}"#.into(),
             }),
         };
-        let tell = match started {
+        match started {
             Ok(task) => {
                 self.tasks.enter(key);
                 self.tasks.step(key, task, now_ms, &mut Default::default())
             }
             Err(error) => tasks::failed(key, error),
-        };
-        self.tell(&tell);
+        }
+    }
+
+    /// Tells what a step brought. Whoever is looking for it needs no bell.
+    fn answer(&self, tell: &Tell, to: Moment) {
+        // First, so that one look finds both.
+        self.give_back();
+        self.send(tell);
+        // Read after it was sent: what was there in time is found.
+        if bell::now() >= to.looks_until {
+            bell::ring(&self.bell);
+        }
     }
 
     fn tell(&self, tell: &Tell) {
-        let mut bytes = BytesMut::with_capacity(512);
-        frame::write_tell(tell, &self.views, &mut bytes);
-        if socket::send(self.socket.as_fd(), &bytes, SendFlags::empty()).is_err() {
+        self.send(tell);
+        bell::ring(&self.bell);
+    }
+
+    /// Tells which lent memory is not needed any more. Not worth a wake: the host hears of it with what comes next.
+    fn give_back(&self) {
+        let places = self.views.freed();
+        if !places.is_empty() {
+            self.send(&Tell::Freed { places });
+        }
+    }
+
+    fn send(&self, tell: &Tell) {
+        if tell_through(&self.socket, tell, &self.views).is_err() {
             sandbox::exit();
         }
     }

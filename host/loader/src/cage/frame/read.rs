@@ -1,7 +1,7 @@
 //! Bytes to messages. Nothing is made before it is known to fit.
 use super::{
-    Ask, CANCELS_MAX, DONE_MAX, EMPTY, EVENTS_MAX, FREED_MAX, LENT, Lent, Malformed, Memory, OPS_MAX, SENT,
-    Tell,
+    Ask, CANCELS_MAX, DONE_MAX, EMPTY, EVENTS_MAX, FREED_MAX, LENT, Lent, Malformed, Memory, Moment, OPS_MAX,
+    SENT, Tell,
 };
 use crate::run::to_buf;
 use bytes::Bytes;
@@ -34,6 +34,10 @@ impl<M: Memory> Reader<'_, M> {
 
     fn u32(&mut self) -> Result<u32, Malformed> {
         Ok(u32::from_le_bytes(self.array()?))
+    }
+
+    fn moment(&mut self) -> Result<Moment, Malformed> {
+        Ok(Moment { now_ms: self.u64()?, looks_until: self.u64()? })
     }
 
     fn u64(&mut self) -> Result<u64, Malformed> {
@@ -156,14 +160,14 @@ pub(in super::super) fn read_ask(from: Bytes, memory: &impl Memory) -> Result<As
         2 => Ask::Start {
             n: of.u64()?,
             key: of.u64()?,
-            now_ms: of.u64()?,
+            moment: of.moment()?,
             what: of.words()?,
             meta: of.payload()?,
             body: of.payload()?,
         },
         3 => Ask::Resume {
             key: of.u64()?,
-            now_ms: of.u64()?,
+            moment: of.moment()?,
             done: of.list((DONE_MAX, OP_BYTES), Reader::completion)?,
         },
         4 => Ask::Drop { key: of.u64()? },

@@ -1,5 +1,5 @@
 //! Messages to bytes.
-use super::{Ask, EMPTY, LEND_FROM, LENT, Lent, Memory, SENT, Tell};
+use super::{Ask, EMPTY, LEND_FROM, LENT, Lent, Memory, Moment, SENT, Tell};
 use crate::run::to_bytes;
 use bytes::{BufMut, BytesMut};
 use lip_abi::{AbiError, Buf, Completion, Event, Op, Step};
@@ -29,6 +29,11 @@ impl<M: Memory> Writer<'_, M> {
                 self.text(buf);
             }
         }
+    }
+
+    fn moment(&mut self, moment: Moment) {
+        self.out.put_u64_le(moment.now_ms);
+        self.out.put_u64_le(moment.looks_until);
     }
 
     fn text(&mut self, bytes: &[u8]) {
@@ -97,19 +102,19 @@ pub(in super::super) fn write_ask(ask: &Ask, memory: &impl Memory, out: &mut Byt
             to.text(instance.as_bytes());
             to.text(config);
         }
-        Ask::Start { n, key, now_ms, what, meta, body } => {
+        Ask::Start { n, key, moment, what, meta, body } => {
             to.out.put_u8(2);
             to.out.put_u64_le(*n);
             to.out.put_u64_le(*key);
-            to.out.put_u64_le(*now_ms);
+            to.moment(*moment);
             to.text(what.as_bytes());
             to.payload(meta);
             to.payload(body);
         }
-        Ask::Resume { key, now_ms, done } => {
+        Ask::Resume { key, moment, done } => {
             to.out.put_u8(3);
             to.out.put_u64_le(*key);
-            to.out.put_u64_le(*now_ms);
+            to.moment(*moment);
             to.count(done.len());
             done.iter().for_each(|one| to.completion(one));
         }
