@@ -1,9 +1,10 @@
-//! What the programs of the bench share: the mock's words, time stamps in the stream, the HTTP client, and the meter of a process.
+//! What the programs of the bench share: the mock's words, time stamps in the stream, the HTTP client, the meter of a process, and tallies.
 pub mod client;
 pub mod meter;
 pub mod server;
 pub mod speech;
 pub mod stamp;
+pub mod tally;
 
 /// An error of any kind: the programs only print it.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;

@@ -1,0 +1,48 @@
+//! The load generator. Prints one JSON object; times in microseconds.
+mod closed;
+mod hang_up;
+mod in_turn;
+
+use bench::Failure;
+use bench::client::{Link, Seen, Target};
+use clap::Parser;
+use std::sync::atomic::AtomicU64;
+
+#[derive(Parser)]
+#[command(about = "Load on a proxy, measured from outside")]
+enum Command {
+    /// Closed loop on many connections: throughput, latencies, CPU of the proxy.
+    Closed(closed::Closed),
+    /// One request at a time, the targets in turn on warm connections: latencies to compare.
+    InTurn(in_turn::InTurn),
+    /// Hangs up in the middle of a stream: how long until the upstream sees it.
+    HangUp(hang_up::HangUp),
+}
+
+// One thread: the cores are for what is measured.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Failure> {
+    let report = match Command::parse() {
+        Command::Closed(order) => closed::run(order).await?,
+        Command::InTurn(order) => in_turn::run(order).await?,
+        Command::HangUp(order) => hang_up::run(order).await?,
+    };
+    println!("{report}");
+    Ok(())
+}
+
+/// One exchange on `link`, which is opened when it is not, and dropped when the exchange failed.
+async fn exchange(
+    link: &mut Option<Link>,
+    target: &Target,
+    stamps: usize,
+    arrived: &AtomicU64,
+) -> Result<Seen, Failure> {
+    let mut open = match link.take() {
+        Some(open) => open,
+        None => Link::open(target).await?,
+    };
+    let seen = open.exchange(target, stamps, arrived).await?;
+    *link = Some(open);
+    Ok(seen)
+}
