@@ -1,5 +1,7 @@
-//! What the programs of the bench share: the mock's words, time stamps in the stream, the HTTP client, the meter of a process, and tallies.
+//! What the programs of the bench share: the mock's words, time stamps in the stream, the HTTP client, the meter of a process,
+//! tallies of times, and how a library is loaded.
 pub mod client;
+pub mod library;
 pub mod meter;
 pub mod server;
 pub mod speech;

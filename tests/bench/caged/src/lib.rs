@@ -1,7 +1,8 @@
 //! Asks its upstream once and hands on the answer: spliced, or read event by event where the model's name says `parsed`.
 use lip_plugin::{Connector, Create, Ctx, HttpRequest, Result, Turn, export_connector};
 
-struct Caged {
+/// One configured instance.
+pub struct Caged {
     url: String,
 }
 

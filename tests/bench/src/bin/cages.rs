@@ -1,7 +1,7 @@
 //! What a child cage costs: the same library in process and in a worker, driven as the host drives it, in turn and in one run.
 //! The upstream is memory, so that nothing is measured but the boundary. Prints one JSON object; times in microseconds.
 use base::Fault;
-use bench::Failure;
+use bench::{Failure, library};
 use bytes::Bytes;
 use clap::Parser;
 use hdrhistogram::Histogram;
@@ -9,9 +9,9 @@ use http::HeaderMap;
 use http_body::Frame;
 use http_body_util::BodyExt;
 use loader::run::{Body, Effect, EffectFuture, Effects, Outcome, Refusal, RunEvent, Upstream};
-use loader::{Cages, Instance, Isolation, Options, Prober, Writable, discover};
+use loader::{Instance, Isolation};
 use serde_json::{Map, Value, json};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -91,7 +91,8 @@ async fn run(order: &Order) -> Result<(), Failure> {
     let cages = [("inproc", Isolation::Inproc), ("child", Isolation::Child)];
     let mut instances = Vec::new();
     for (name, isolation) in cages {
-        instances.push((name, instance(order, state.path(), isolation)?));
+        let plugin = library::load(&order.plugins, state.path(), isolation)?;
+        instances.push((name, Arc::new(plugin.create("caged", "caged", &json!({}))?)));
     }
     let mut report = Map::new();
     for case in CASES {
@@ -101,21 +102,6 @@ async fn run(order: &Order) -> Result<(), Failure> {
     }
     println!("{}", Value::Object(report));
     Ok(())
-}
-
-fn instance(order: &Order, state: &Path, isolation: Isolation) -> Result<Arc<Instance>, Failure> {
-    let program = loader::probe::this_program()?;
-    let options = Options {
-        state_dir: state.to_owned(),
-        writable: Writable::Warn,
-        prober: Prober::this_program()?,
-        trust: loader::trust::Policy::default(),
-        cages: Cages { program, isolation, ..Cages::inproc() },
-    };
-    let found = discover(std::slice::from_ref(&order.plugins), &options);
-    let plugin =
-        found.plugins().next().cloned().ok_or_else(|| format!("no library: {:?}", found.outcomes))?;
-    Ok(Arc::new(plugin.create("caged", "caged", &json!({}))?))
 }
 
 /// One kind of request in each cage in turn, another one first every time.
