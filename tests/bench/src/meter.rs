@@ -1,4 +1,5 @@
-//! CPU time of a process and all its children, from `/proc`.
+//! CPU time, memory and threads of a process and all its children, from `/proc`.
+use serde::Serialize;
 use std::fs;
 
 /// CPU time of a process tree, in microseconds. Its precision is one clock tick, usually 10 ms.
@@ -42,6 +43,34 @@ fn ticks(pid: u32) -> Option<(u64, u64)> {
     Some((times.next()?.ok()?, times.next()?.ok()?))
 }
 
+/// What a process tree weighs.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Weight {
+    /// Memory in use, in kilobytes. Pages that several of the processes share count for each.
+    pub rss_kb: u64,
+    /// Threads.
+    pub threads: u64,
+    /// Processes.
+    pub processes: u64,
+}
+
+/// What the process tree under `pid` weighs. Processes that are gone weigh nothing.
+pub fn weight(pid: u32) -> Weight {
+    tree(pid).into_iter().fold(Weight::default(), |sum, pid| Weight {
+        // `smaps_rollup` counts pages; `status` adds up what each thread has last told of its own.
+        rss_kb: sum.rss_kb + field(&format!("/proc/{pid}/smaps_rollup"), "Rss:"),
+        threads: sum.threads + field(&format!("/proc/{pid}/status"), "Threads:"),
+        processes: sum.processes + 1,
+    })
+}
+
+/// The first number behind `name` in a file of lines. Source: proc_pid_smaps(5), proc_pid_status(5).
+fn field(file: &str, name: &str) -> u64 {
+    let text = fs::read_to_string(file).unwrap_or_default();
+    let rest = text.lines().find_map(|line| line.strip_prefix(name));
+    rest.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,5 +83,14 @@ mod tests {
             sum = std::hint::black_box(sum.wrapping_add(1));
         }
         assert!(tree(std::process::id()).contains(&std::process::id()));
+    }
+
+    #[test]
+    fn own_memory_and_threads_are_seen() {
+        let held = std::hint::black_box(vec![1u8; 8 << 20]);
+        let found = weight(std::process::id());
+        assert!(found.rss_kb > 8 << 10 && found.threads >= 1 && found.processes >= 1, "{found:?}");
+        drop(held);
+        assert_eq!(field("nowhere", "Rss:"), 0);
     }
 }

@@ -1,4 +1,4 @@
-//! The accept loop of the mock and of the floor: HTTP/1.1, TCP_NODELAY on every socket, a port that the system chooses.
+//! The accept loop of the mock and of the floor: HTTP/1.1, TCP_NODELAY on every socket.
 use crate::Failure;
 use bytes::Bytes;
 use http_body::Body;
@@ -10,18 +10,19 @@ use std::convert::Infallible;
 use std::net::Ipv4Addr;
 use tokio::net::TcpListener;
 
-/// Serves `answer` on a free loopback port for ever. Prints `listening on ADDRESS` first.
+/// Serves `answer` on the loopback `port`, 0 for a free one, for ever. Prints `listening on ADDRESS` first.
 ///
 /// # Errors
 /// The port cannot be listened on.
 pub async fn serve<B, F>(
+    port: u16,
     answer: impl Fn(Request<Incoming>) -> F + Clone + Send + 'static,
 ) -> Result<(), Failure>
 where
     B: Body<Data = Bytes, Error: Into<Failure>> + Send + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
     println!("listening on {}", listener.local_addr()?);
     loop {
         let Ok((stream, _)) = listener.accept().await else { continue };

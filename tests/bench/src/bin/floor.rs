@@ -15,8 +15,9 @@ type Pool = Client<HttpConnector, Incoming>;
 type Out = Either<Incoming, BoxBody<Bytes, hyper::Error>>;
 
 fn main() -> Result<(), Failure> {
-    let upstream = std::env::args().nth(1).ok_or("usage: floor UPSTREAM-ADDRESS")?;
-    let upstream: Authority = upstream.parse()?;
+    let mut args = std::env::args().skip(1);
+    let upstream: Authority = args.next().ok_or("usage: floor UPSTREAM-ADDRESS [PORT]")?.parse()?;
+    let port: u16 = args.next().map_or(Ok(0), |port| port.parse())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut connector = HttpConnector::new();
@@ -25,7 +26,7 @@ fn main() -> Result<(), Failure> {
             .pool_timer(TokioTimer::new())
             .pool_max_idle_per_host(1024)
             .build(connector);
-        server::serve(move |request| forward(request, pool.clone(), upstream.clone())).await
+        server::serve(port, move |request| forward(request, pool.clone(), upstream.clone())).await
     })
 }
 

@@ -54,7 +54,7 @@ async fn main() -> Result<(), Failure> {
     let profile = Profile { deltas: 0, gap_us: 0, text_bytes: 300, request_bytes_min: 1 };
     let state =
         Arc::new(State { profile: watch::Sender::new(Arc::new(profile)), hung_up: watch::Sender::default() });
-    server::serve(move |request| answer(request, Arc::clone(&state))).await
+    server::serve(0, move |request| answer(request, Arc::clone(&state))).await
 }
 
 async fn answer(request: Request<Incoming>, state: Arc<State>) -> Response<Out> {
@@ -162,7 +162,10 @@ impl http_body::Body for Deltas {
         if self.ended {
             return Poll::Ready(None);
         }
-        if let Some(timer) = &mut self.timer {
+        // The first delta waits for nothing: timers are late by up to a millisecond, and would hide what a proxy adds.
+        if self.sent > 0
+            && let Some(timer) = &mut self.timer
+        {
             ready!(timer.as_mut().poll(cx));
         }
         let mut chunk = BytesMut::with_capacity(self.fill.len() + 512);

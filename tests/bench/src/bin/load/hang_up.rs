@@ -33,7 +33,7 @@ struct HungUp {
 }
 
 pub(crate) async fn run(order: HangUp) -> Result<Value, Failure> {
-    let target = Target::new(&order.url, Bytes::from(std::fs::read(&order.body)?))?;
+    let target = Target::new(&order.url, Bytes::from(std::fs::read(&order.body)?), &[])?;
     let mut times = Histogram::<u64>::new(3)?;
     let (mut missed, mut seen) = (0, asked(&order.mock, None).await?.count);
     for _ in 0..order.count {

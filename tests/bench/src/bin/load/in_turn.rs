@@ -13,6 +13,9 @@ pub(crate) struct InTurn {
     /// NAME=URL=FILE, as often as wanted.
     #[arg(long = "target")]
     targets: Vec<String>,
+    /// `NAME=name: value`, a header for the target NAME.
+    #[arg(long = "header")]
+    headers: Vec<String>,
     /// Exchanges with each target that count; a tenth goes ahead as warm-up.
     #[arg(long, default_value_t = 200)]
     count: usize,
@@ -27,7 +30,10 @@ pub(crate) async fn run(order: InTurn) -> Result<Value, Failure> {
         // A URL may hold a `=` of its own.
         let parts = words.split_once('=').and_then(|(name, rest)| Some((name, rest.rsplit_once('=')?)));
         let (name, (url, file)) = parts.ok_or("a target is NAME=URL=FILE")?;
-        targets.push((name, Target::new(url, Bytes::from(std::fs::read(file)?))?, None, Tally::new()?));
+        let own = order.headers.iter().filter_map(|header| header.strip_prefix(name)?.strip_prefix('='));
+        let headers: Vec<String> = own.map(str::to_owned).collect();
+        let target = Target::new(url, Bytes::from(std::fs::read(file)?), &headers)?;
+        targets.push((name, target, None, Tally::new()?));
     }
     let warm_up = order.count.div_ceil(10);
     for round in 0..warm_up + order.count {
