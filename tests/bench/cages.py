@@ -12,16 +12,47 @@ import statistics
 import subprocess
 import threading
 
-from traffic import CASES
+from traffic import CASES, profile
 
 # What it does, and the model that asks for it: see tests/rogues/torture.
 ROGUES = {"ends its process": "aborts", "loops": "loops", "floods events": "floods-events", "leaks": "leaks", "has threads spin": "threads"}
 PLUGIN = "[plugins.library.torture]\nisolation = \"child\"\nstep = 1\ncpu = 1\nmemory = 268435456\n"
 
 
-def library(root, target, manifest, name):
-    """Builds one library and puts it into a folder of its own."""
-    command = ["nice", "-n", "10", "cargo", "build", "--release", "--locked", "--manifest-path", root / manifest, "--package", name]
+class Cages:
+    """The child cage: what it costs, and what a bad library in one costs other turns."""
+    title = "Two cages"
+
+    @staticmethod
+    def measure(bench):
+        options = bench.options
+        caged, torture = library(bench, "tests/bench/Cargo.toml", "caged"), library(bench, "tests/rogues/torture/Cargo.toml", "torture")
+        with bench.yard() as yard:
+            costs = program(bench, "cages", only(yard.scratch / "caged", caged), options.exchanges * 10)
+            direct = yard.mock()
+            folder = only(yard.scratch / "torture", torture, bench.stage / "plugins/liblip_openai.so")
+            lip = yard.peer(yard.lip_program(PLUGIN + '[backends.torture]\ntype = "torture"\n', folder))
+            yard.set_profile(profile())
+            others = disturbance(yard, lip, yard.body(direct, CASES[0]), options.exchanges, options.rounds)
+        return {"costs": costs, "others": others}
+
+    @staticmethod
+    def errors(result):
+        return sum(row["errors"] for row in result["others"].values())
+
+    @staticmethod
+    def markdown(result):
+        return table(result["costs"], result["others"])
+
+    @staticmethod
+    def rows(_):
+        return []
+
+
+def library(bench, manifest, name):
+    """Builds one library."""
+    command = ["nice", "-n", "10", "cargo", "build", "--release", "--locked", "--manifest-path", bench.root / manifest, "--package", name]
+    target = bench.programs.parent
     subprocess.run(command, check=True, env={**os.environ, "CARGO_TARGET_DIR": str(target)})
     return target / "release" / f"lib{name}.so"
 
@@ -33,10 +64,11 @@ def only(folder, *files):
     return folder
 
 
-def cost(programs, folder, count):
-    run = subprocess.run([programs / "cages", "--plugins", folder, "--count", str(count)], capture_output=True, text=True, timeout=900)
+def program(bench, name, folder, count):
+    """Runs a program of the bench that drives the library in `folder`."""
+    run = subprocess.run([bench.programs / name, "--plugins", folder, "--count", str(count)], capture_output=True, text=True, timeout=900)
     if run.returncode:
-        raise SystemExit(f"bench: cages failed: {run.stderr.strip()[-800:]}")
+        raise SystemExit(f"bench: {name} failed: {run.stderr.strip()[-800:]}")
     return json.loads(run.stdout)
 
 
@@ -97,4 +129,4 @@ def table(costs, others):
     lines += ["", "### Turns on another backend while a library in a child …", "", "| … | without it, p50 µs | with it | **ratio** | errors |", "|---|---|---|---|---|"]
     for what, row in others.items():
         lines.append(f"| {what} | {row['quiet_p50']:.0f} | {row['busy_p50']:.0f} | **{row['ratio']:.2f}** | {row['errors']} |")
-    return "\n".join([*lines, "", f"{os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f} at the end, the bench's own load included."])
+    return "\n".join(lines)

@@ -14,6 +14,8 @@ class Case:
     unit: str = "request"
     # Which time is compared with direct: of the whole answer, or of each delta on its way.
     latency: str = "total"
+    # Is each request one of many conversations, whose number the load generator puts into it?
+    numbered: bool = False
 
     @property
     def stamps(self):
@@ -66,21 +68,27 @@ def code_like(size):
     return "\n".join(lines)
 
 
-def conversation(size):
-    """The roles and texts of a conversation of about `size` bytes."""
-    if size < 2000:
+# Long enough to be known again by its words alone, and each with a number of its own: see src/client.rs.
+NUMBERED = [("user", "#00000000# Name the three primary colours, please."), ("assistant", "Red, yellow and blue."), ("user", "And what do they mix to?")]
+
+
+def conversation(case):
+    """The roles and texts of a conversation of about `request_bytes`."""
+    if case.numbered:
+        return NUMBERED
+    if case.request_bytes < 500:
         return [("user", "Say hello and name the three primary colours, please.")]
-    turns, length = [], 0
-    while length < size or len(turns) % 2 == 0:
-        text = code_like(4001 + len(turns))
+    turns, length, text_bytes = [], 0, min(4001, case.request_bytes // 3)
+    while length < case.request_bytes or len(turns) % 2 == 0:
+        text = code_like(text_bytes + len(turns))
         turns.append(("assistant" if len(turns) % 2 else "user", text))
         length += len(json.dumps(text)) + 40
     return turns
 
 
-def request_body(dialect, size, stream, model):
-    """A request as a client of `dialect` writes it, of about `size` bytes."""
-    turns, system = conversation(size), "Be terse."
+def request_body(dialect, case, model):
+    """A request of `case` as a client of `dialect` writes it."""
+    turns, system, stream = conversation(case), "Be terse.", case.stream
     messages = [{"role": role, "content": text} for role, text in turns]
     body = {
         "openai-chat": {"model": model, "messages": [{"role": "system", "content": system}, *messages], "stream": stream, "max_tokens": 1024},
