@@ -79,7 +79,7 @@ def command_line():
 
 def sized(options):
     """How much of everything is measured, and which sections."""
-    options.slices, options.seconds, options.exchanges, options.streams, options.hang_ups = 3, 0.8, 200, 10, 50
+    options.slices, options.seconds, options.exchanges, options.streams, options.hang_ups = 3, 0.8, 200, 8, 50
     options.crowd_s, options.held, options.few, options.starts, options.conversations = 3.0, 1000, 10_000, 10, [1, 100, 10_000, 100_000]
     if options.quick:
         options.rounds, options.slices, options.seconds, options.exchanges, options.streams, options.hang_ups = 2, 1, 0.6, 40, 3, 20
@@ -107,10 +107,11 @@ def written(out, results, options):
 
 
 def conditions(result, options):
+    rounds = result["result"].get("rounds") or result["result"].get("first") or []
     loads = result["load"] + [one[when] for one in result["result"].get("rounds", []) for when in ("load_before", "load_after")]
     low, high = min(loads), max(loads)
     kind = "A smoke test: these numbers mean nothing. " if options.quick else ""
-    return f"{kind}{options.rounds} rounds, {os.cpu_count()} cores, load average {low:.1f} to {high:.1f}, the bench's own load included."
+    return f"{kind}{f'{len(rounds)} rounds, ' if rounds else ''}{os.cpu_count()} cores, load average {low:.1f} to {high:.1f}, the bench's own load included."
 
 
 def main():

@@ -48,7 +48,8 @@ class Growth:
 
     @staticmethod
     def markdown(result):
-        lines = ["### Bodies", "", "| body, bytes | CPU µs per request: hyper | lip | **lip × hyper** | lip, µs per KB | added p50, µs: hyper | lip |", "|---" * 7 + "|"]
+        n_rounds = len(next(iter(result["bodies"].values()))["rounds"])
+        lines = [f"### Bodies, {n_rounds} rounds", "", "| body, bytes | CPU µs per request: hyper | lip | **lip × hyper** | lip, µs per KB | added p50, µs: hyper | lip |", "|---" * 7 + "|"]
         for one in result["bodies"].values():
             floor, lip = (cpus(one, peer) for peer in (FLOOR, "lip"))
             cells = [f"{one['bytes']:,}", number(median(floor)), number(median(lip)), f"**{median([own / base for own, base in zip(lip, floor)]):.2f}**",
