@@ -11,6 +11,7 @@ mod block;
 pub(crate) mod cursor;
 mod edits;
 mod error;
+pub(crate) mod escape;
 mod field;
 mod message;
 mod place;

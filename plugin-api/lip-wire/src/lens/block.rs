@@ -22,6 +22,8 @@ pub(super) struct Marks {
     pub(super) illegal: u64,
     /// The `u` of `\uXXXX`; its digits are not judged here.
     pub(super) unicode: u64,
+    /// What stands behind a backslash that escapes it.
+    pub(super) escaped: u64,
 }
 
 /// Remembers between blocks whether the next byte is escaped.
@@ -46,19 +48,21 @@ impl Blocks {
         let quotes = all_quotes & !escaped;
         let control = controls(&lanes);
         if escaped == 0 {
-            return Marks { quotes, illegal: control, unicode: 0 };
+            return Marks { quotes, illegal: control, unicode: 0, escaped };
         }
-        // Nearly all escapes of text and code are these, and two of them have been found already.
-        if escaped & !(all_quotes | backslashes | marks(&lanes, is(b'n'))) == 0 {
-            return Marks { quotes, illegal: control, unicode: 0 };
+        let (mut illegal, mut unicode) = (control, 0);
+        // Two kinds of escapes have been found already; of the others a block has few.
+        let mut others = escaped & !(all_quotes | backslashes);
+        while others != 0 {
+            let bit = others & others.wrapping_neg();
+            match block.get(others.trailing_zeros() as usize) {
+                Some(b'n' | b't' | b'r' | b'/' | b'b' | b'f') => {}
+                Some(b'u') => unicode |= bit,
+                _ => illegal |= bit,
+            }
+            others ^= bit;
         }
-        let unicode = escaped & marks(&lanes, is(b'u'));
-        let known = marks(&lanes, |bytes| {
-            let rare = [b'b', b'f', b'n', b'r', b't', b'u'];
-            rare.into_iter().fold(is(b'/')(bytes), |found, byte| found | is(byte)(bytes))
-        });
-        let known = known | all_quotes | backslashes;
-        Marks { quotes, illegal: control | (escaped & !known), unicode }
+        Marks { quotes, illegal, unicode, escaped }
     }
 
     /// The bytes behind an odd number of backslashes.
@@ -87,13 +91,19 @@ pub(super) fn plain_in(lane: &[u8; LANE]) -> usize {
     (special.to_bitmask() | 1 << LANE).trailing_zeros() as usize
 }
 
+/// Bytes of a lane before the first backslash.
+#[inline]
+pub(super) fn unescaped_in(lane: &[u8; LANE]) -> usize {
+    let found = u8x16::new(*lane).simd_eq(u8x16::splat(b'\\')).to_bitmask();
+    (found | 1 << LANE).trailing_zeros() as usize
+}
+
 #[inline]
 fn lanes(block: &[u8; BLOCK]) -> [u8x16; 4] {
-    let mut lanes = [u8x16::splat(0); 4];
-    for (lane, bytes) in lanes.iter_mut().zip(block.as_chunks::<LANE>().0) {
-        *lane = u8x16::new(*bytes);
+    match block.as_chunks::<LANE>().0 {
+        [a, b, c, d] => [u8x16::new(*a), u8x16::new(*b), u8x16::new(*c), u8x16::new(*d)],
+        _ => [u8x16::splat(0); 4],
     }
-    lanes
 }
 
 /// Control characters. There are next to none, so that one look at all lanes together mostly does.
@@ -123,10 +133,11 @@ mod tests {
 
     /// The same, byte by byte.
     fn simple(block: &[u8; BLOCK], is_escaped: &mut bool) -> Marks {
-        let mut found = Marks { quotes: 0, illegal: 0, unicode: 0 };
+        let mut found = Marks { quotes: 0, illegal: 0, unicode: 0, escaped: 0 };
         for (n, byte) in block.iter().enumerate() {
             let bit = 1 << n;
             let was_escaped = std::mem::take(is_escaped);
+            found.escaped |= if was_escaped { bit } else { 0 };
             match byte {
                 0..0x20 => found.illegal |= bit,
                 b'u' if was_escaped => found.unicode |= bit,

@@ -21,6 +21,28 @@ pub(crate) fn plain_run(bytes: &[u8]) -> usize {
 pub(crate) struct Literal {
     pub(crate) start: usize,
     pub(crate) end: usize,
+    pub(crate) escapes: Escapes,
+}
+
+/// Which escapes stand in a literal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Escapes {
+    /// None: it means what it says.
+    None,
+    /// Of two characters each.
+    Short,
+    /// `\uXXXX` too, possibly a lone surrogate.
+    Unicode,
+}
+
+impl Escapes {
+    const fn of(escaped: u64, unicode: u64) -> Self {
+        match (escaped, unicode) {
+            (0, _) => Self::None,
+            (_, 0) => Self::Short,
+            _ => Self::Unicode,
+        }
+    }
 }
 
 /// How a string begins that carries another dialect's seal: the mark, as it is or in base64.
@@ -94,10 +116,11 @@ impl<'a> Cursor<'a> {
             let run = plain_in(head);
             if head.get(run) == Some(&b'"') {
                 self.pos += run + 1;
-                return Ok(Literal { start, end: self.pos });
+                return Ok(Literal { start, end: self.pos, escapes: Escapes::None });
             }
         }
         let mut blocks = Blocks::default();
+        let (mut escaped, mut unicode) = (0, 0);
         while let Some(block) = self.bytes.get(self.pos..).and_then(<[u8]>::first_chunk::<BLOCK>) {
             let was_within_escape = blocks.is_within_escape();
             let marks = blocks.next(block);
@@ -107,9 +130,11 @@ impl<'a> Cursor<'a> {
                 self.pos -= usize::from(was_within_escape);
                 break;
             }
+            escaped |= marks.escaped & before_end;
+            unicode |= marks.unicode & before_end;
             if marks.quotes != 0 {
                 self.pos += marks.quotes.trailing_zeros() as usize + 1;
-                return Ok(Literal { start, end: self.pos });
+                return Ok(Literal { start, end: self.pos, escapes: Escapes::of(escaped, unicode) });
             }
             self.pos += BLOCK;
             if self.bytes.len() - self.pos < BLOCK {
@@ -118,8 +143,12 @@ impl<'a> Cursor<'a> {
         }
         loop {
             self.pos += plain_run(self.bytes.get(self.pos..).unwrap_or_default());
-            if let Some(literal) = self.special(start)? {
-                return Ok(literal);
+            match self.special()? {
+                None => return Ok(Literal { start, end: self.pos, escapes: Escapes::of(escaped, unicode) }),
+                Some(kind) => {
+                    escaped = 1;
+                    unicode |= u64::from(kind == b'u');
+                }
             }
         }
     }
@@ -137,24 +166,24 @@ impl<'a> Cursor<'a> {
         true
     }
 
-    /// Judges the quote, backslash, control character or end that stands here, in a literal that begins at `start`.
+    /// Judges the quote, backslash, control character or end that stands here. Returns which escape it is, or `None` where the literal ended.
     #[inline]
-    fn special(&mut self, start: usize) -> Result<Option<Literal>, LensError> {
+    fn special(&mut self) -> Result<Option<u8>, LensError> {
         match self.peek() {
             Some(b'"') => {
                 self.pos += 1;
-                return Ok(Some(Literal { start, end: self.pos }));
+                Ok(None)
             }
-            Some(b'\\') => self.escape()?,
-            Some(_) => return Err(self.expected("an escaped control character")),
-            None => return Err(self.expected("the end of the string")),
+            Some(b'\\') => self.escape().map(Some),
+            Some(_) => Err(self.expected("an escaped control character")),
+            None => Err(self.expected("the end of the string")),
         }
-        Ok(None)
     }
 
-    fn escape(&mut self) -> Result<(), LensError> {
+    fn escape(&mut self) -> Result<u8, LensError> {
         self.pos += 1;
-        match self.peek() {
+        let kind = self.peek();
+        match kind {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.pos += 1,
             Some(b'u') => {
                 self.pos += 1;
@@ -167,7 +196,7 @@ impl<'a> Cursor<'a> {
             }
             _ => return Err(self.expected("one of `\"\\/bfnrtu` after a backslash")),
         }
-        Ok(())
+        Ok(kind.unwrap_or_default())
     }
 
     fn digits(&mut self) -> Result<(), LensError> {
@@ -178,7 +207,7 @@ impl<'a> Cursor<'a> {
         if self.pos == start { Err(self.expected("a digit")) } else { Ok(()) }
     }
 
-    fn number(&mut self) -> Result<(), LensError> {
+    pub(crate) fn number(&mut self) -> Result<(), LensError> {
         if self.peek() == Some(b'-') {
             self.pos += 1;
         }
@@ -201,7 +230,7 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    fn word(&mut self, word: &'static str) -> Result<(), LensError> {
+    pub(crate) fn word(&mut self, word: &'static str) -> Result<(), LensError> {
         for &byte in word.as_bytes() {
             self.eat(byte, word)?;
         }

@@ -1,6 +1,9 @@
 //! The inside of a JSON string literal: decoding, comparing, and where a decoded byte stands in the raw text.
 use std::{borrow::Cow, ops::Range};
 
+use super::escape::{Sound, code_point, unescape};
+use crate::codec::replace_surrogates;
+
 /// What stands between the quotes of a literal whose grammar has been checked.
 #[derive(Clone, Copy)]
 pub(crate) struct Raw<'a>(pub(crate) &'a [u8]);
@@ -10,7 +13,6 @@ struct Piece {
     raw: Range<usize>,
     /// `None`: the raw bytes mean themselves.
     decoded: Option<char>,
-    lone_surrogate: bool,
 }
 
 impl<'a> Raw<'a> {
@@ -20,18 +22,13 @@ impl<'a> Raw<'a> {
         Self(literal.get(1..end).unwrap_or_default())
     }
 
-    fn hex(self, at: usize) -> Option<u32> {
-        let digits = std::str::from_utf8(self.0.get(at..at + 4)?).ok()?;
-        u32::from_str_radix(digits, 16).ok()
-    }
-
     fn piece(self, at: usize) -> Option<Piece> {
         let rest = self.0.get(at..).filter(|r| !r.is_empty())?;
         let run = memchr::memchr(b'\\', rest).unwrap_or(rest.len());
         if run > 0 {
-            return Some(Piece { raw: at..at + run, decoded: None, lone_surrogate: false });
+            return Some(Piece { raw: at..at + run, decoded: None });
         }
-        let short = |c| Piece { raw: at..at + 2, decoded: Some(c), lone_surrogate: false };
+        let short = |c| Piece { raw: at..at + 2, decoded: Some(c) };
         Some(match rest.get(1)? {
             b'b' => short('\u{8}'),
             b'f' => short('\u{c}'),
@@ -44,20 +41,10 @@ impl<'a> Raw<'a> {
     }
 
     fn unicode(self, at: usize) -> Piece {
-        let unit = self.hex(at + 2).unwrap_or(0xfffd);
-        let low = self.0.get(at + 6..at + 8).filter(|b| *b == b"\\u");
-        if (0xd800..0xdc00).contains(&unit)
-            && let Some(low) = low.and_then(|_| self.hex(at + 8))
-            && (0xdc00..0xe000).contains(&low)
-        {
-            let c = 0x1_0000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
-            return Piece { raw: at..at + 12, decoded: char::from_u32(c), lone_surrogate: false };
-        }
-        let decoded = char::from_u32(unit);
+        let (point, len) = code_point(self.0, at);
         Piece {
-            raw: at..at + 6,
-            decoded: Some(decoded.unwrap_or(char::REPLACEMENT_CHARACTER)),
-            lone_surrogate: decoded.is_none(),
+            raw: at..at + len,
+            decoded: Some(char::from_u32(point).unwrap_or(char::REPLACEMENT_CHARACTER)),
         }
     }
 
@@ -77,16 +64,9 @@ impl<'a> Raw<'a> {
             let text = std::str::from_utf8(self.0).map(Cow::Borrowed);
             return (text.unwrap_or_else(|_| String::from_utf8_lossy(self.0)), false);
         }
-        let mut text = String::with_capacity(self.0.len());
-        let mut lossy = false;
-        for piece in self.pieces() {
-            lossy |= piece.lone_surrogate;
-            match piece.decoded {
-                Some(c) => text.push(c),
-                None => text.push_str(&String::from_utf8_lossy(self.0.get(piece.raw).unwrap_or_default())),
-            }
-        }
-        (Cow::Owned(text), lossy)
+        let mut text = Vec::new();
+        let sound = unescape(self.0, &mut text);
+        (replace_surrogates(Cow::Owned(text)), sound == Sound::Wtf8)
     }
 
     /// Whether the decoded text equals `name`; allocates nothing.
