@@ -6,6 +6,7 @@
 //! - **Nothing invented.** Absent stays absent (`None`, empty list). Ids are derived only where a target demands one ([`CallIds`], [`derived_call_id`]).
 //! - **Sealed values go home only.** Signatures and encrypted reasoning ([`Sealed`]) carry the dialect that made them; an encoder writes them only to that dialect, or
 //!   into a carrier that the target has for that origin, and notes a loss otherwise.
+//! - **Long texts keep their spelling.** [`Words`] that came in JSON go out as the bytes that came, unless somebody changes them.
 //! - **Raw JSON stays raw.** Schemas, metadata, extensions are [`Json`] (text); tool arguments are the text the model wrote, valid or not.
 //! - **Turns stay as the source cut them.** One chat message, one Anthropic message, one Responses item = one [`Turn`]. Encoders regroup (see [`shape`]) only if
 //!   [`Request::origin`] is another dialect.
@@ -23,6 +24,7 @@ mod request;
 mod sequence;
 pub mod shape;
 mod tool;
+mod words;
 
 pub(crate) use collect::split_part;
 pub use collect::{Collector, split};
@@ -39,3 +41,4 @@ pub use request::{
 pub use sequence::Sequencer;
 pub use shape::{CallIds, derived_call_id};
 pub use tool::{AllowedTool, CustomTool, FunctionTool, Grammar, Tool, ToolChoice, ToolKind};
+pub use words::Words;

@@ -7,6 +7,9 @@ mod lip;
 mod media;
 mod object;
 mod options;
+mod raw;
+pub(crate) mod read;
+mod said;
 mod seal;
 mod sse;
 mod text;
@@ -17,17 +20,19 @@ pub use error::CodecError;
 pub use options::{ChatReasoning, EncodeCtx, MaxTokensField, RequestOptions, UrlParts};
 pub use text::{Joiner, replace_surrogates};
 
-pub(crate) use error::{parse, parse_frame};
+pub(crate) use error::{parse, parse_frame, parse_model, parse_text};
 pub(crate) use media::{data_url, split_data_url};
 pub(crate) use object::{Rest, json_object};
+pub(crate) use raw::{RAW, Raw, Whole, read_text};
+pub(crate) use said::{Said, StrOrSeq};
 pub use seal::holds_unsigned_thinking;
 pub(crate) use seal::{
     Seals, borne, bring_home, carried, pack, pack_base64, unpack, unpack_base64, unpacked_into,
 };
 pub(crate) use sse::{sse_begin, sse_data, sse_end};
-pub(crate) use text::{Count, Id, Key, Str, StrOrSeq, Wtf8};
+pub(crate) use text::{Count, Id, Key, Str, Wtf8};
 pub(crate) use time::{format_rfc3339, parse_rfc3339};
-pub(crate) use write::{Array, Object, array, object};
+pub(crate) use write::{Array, Object, Put, array, object};
 
 use crate::{
     Dialect, anthropic,

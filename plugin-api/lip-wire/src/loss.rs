@@ -50,14 +50,14 @@ impl Losses {
     }
 
     /// Notes `path` as dropped if it was said.
-    pub fn unless_absent<T>(&mut self, value: Option<&T>, path: &str, why: &'static str) {
+    pub fn unless_absent<T>(&mut self, value: Option<&T>, path: impl fmt::Display, why: &'static str) {
         if value.is_some() {
-            self.dropped(path, why);
+            self.dropped(path.to_string(), why);
         }
     }
 
     /// Notes every field of dialects other than `target`. Names with `lip_` are a codec's own marks of how something was spelled: nobody misses these.
-    pub fn foreign(&mut self, extensions: &Extensions, target: Dialect, path: &str) {
+    pub fn foreign(&mut self, extensions: &Extensions, target: Dialect, path: impl fmt::Display) {
         for (dialect, fields) in extensions.iter().filter(|(d, _)| *d != target) {
             for (name, _) in fields.iter().filter(|(name, _)| !name.starts_with("lip_")) {
                 self.dropped(format!("{path}extensions.{dialect}.{name}"), "field of another dialect");

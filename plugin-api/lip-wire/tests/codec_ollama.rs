@@ -200,7 +200,7 @@ proptest! {
             let reply = collect(events(&lines)).expect("complete");
             let parts = reply.choices.first().map(|choice| &choice.parts[..]).unwrap_or_default();
             let said: String = parts.iter().map(|part| match &part.content {
-                Content::Text(inner) => inner.text.clone(),
+                Content::Text(inner) => inner.text.to_string(),
                 Content::Reasoning(inner) => inner.text.concat(),
                 other => panic!("{other:?}"),
             }).collect();

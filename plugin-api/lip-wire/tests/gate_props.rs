@@ -55,7 +55,7 @@ fn canonical_events_are_judged_as_they_are_written() {
     use canon::{Content, Event, Part, Stop, Text};
     let at = canon::At::default();
     let start = |content| Event::PartStart { at, part: Box::new(Part::new(content)) };
-    let text = |text: &str| Text { text: text.to_owned(), ..Text::default() };
+    let text = |text: &str| Text { text: text.into(), ..Text::default() };
     let call = r#"{"tool_call":{"id":"c","name":"f","arguments":"{}"}}"#;
     for (event, want) in [
         (Event::Start(Box::default()), Verdict::Prelude),

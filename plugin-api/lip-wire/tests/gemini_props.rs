@@ -30,7 +30,7 @@ fn signed(content: impl Strategy<Value = Content>) -> impl Strategy<Value = Part
 }
 
 fn text() -> impl Strategy<Value = Content> {
-    word().prop_map(|text| Content::Text(Text { text, ..Text::default() }))
+    word().prop_map(|text| Content::Text(Text { text: text.into(), ..Text::default() }))
 }
 
 fn thought() -> impl Strategy<Value = Content> {
@@ -210,7 +210,7 @@ proptest! {
         frames.push(r#"{"candidates":[{"finishReason":"STOP"}]}"#.to_owned());
         let reply = collect(decode_stream(frames.iter().map(String::as_str)));
         let said: String = reply.choices[0].parts.iter().map(|part| match &part.content {
-            Content::Text(inner) => inner.text.clone(),
+            Content::Text(inner) => inner.text.to_string(),
             Content::Reasoning(inner) => inner.summary.concat(),
             other => panic!("{other:?}"),
         }).collect();

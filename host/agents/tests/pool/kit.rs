@@ -92,7 +92,7 @@ fn read(bytes: &[u8]) -> Result<Reply, Failure> {
 
 fn said(reply: &Reply) -> String {
     let text = |part: &Part| match &part.content {
-        Content::Text(text) => text.text.clone(),
+        Content::Text(text) => text.text.to_string(),
         Content::Reasoning(thought) => format!("({})", thought.text.concat().trim()),
         other => format!("{other:?}"),
     };

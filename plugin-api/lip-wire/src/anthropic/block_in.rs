@@ -1,19 +1,17 @@
 //! Content blocks to parts. Kinds that the model does not know (server tool results, container uploads, compactions …) are kept whole.
-use serde_json::value::RawValue;
-
 use super::{ANTHROPIC, CALL_TYPE, WHOLE, citation, media, wire};
 use crate::{
     canon::{
         CacheMark, CallKind, Content, Json, MediaKind, Native, Part, Reasoning, Sealed, Text, ToolCall,
         ToolResult,
     },
-    codec::{CodecError, Id, Seals, Str, StrOrSeq, bring_home, parse, unpack, unpacked_into},
+    codec::{CodecError, Id, Raw, Seals, Str, StrOrSeq, Whole, bring_home, unpack, unpacked_into},
 };
 
 /// Reads the value of `content` or `system`; `field` is its name, for errors.
 pub(super) fn decode_all(content: wire::Blocks<'_>, field: &str) -> Result<Vec<Part>, CodecError> {
     match content {
-        StrOrSeq::Str(text) => Ok(vec![Part::text(text.into_owned())]),
+        StrOrSeq::Str(text) => Ok(vec![Part::text(text.into_words())]),
         StrOrSeq::Seq(blocks) => {
             let one = |(at, raw)| decode(raw).map_err(|error| error.under(format!("{field}[{at}]")));
             let mut parts: Vec<Part> =
@@ -25,13 +23,13 @@ pub(super) fn decode_all(content: wire::Blocks<'_>, field: &str) -> Result<Vec<P
 }
 
 /// Reads one block.
-pub(super) fn decode(raw: &RawValue) -> Result<Part, CodecError> {
-    let body = raw.get().as_bytes();
-    let block = match parse::<wire::Block<'_>>(ANTHROPIC, body) {
+pub(super) fn decode(block: Whole<'_, wire::Block<'_>>) -> Result<Part, CodecError> {
+    let raw = block.raw();
+    let block = match block.parse(ANTHROPIC) {
         Ok(block) => block,
         // A block of a newer kind may use the name of a known field for something else.
         Err(error) => {
-            let kind: wire::Kind<'_> = parse(ANTHROPIC, body)?;
+            let kind: wire::Kind<'_> = raw.parse(ANTHROPIC)?;
             return match kind.kind {
                 Some(kind) if !is_known(kind.as_str()) => Ok(native(raw)),
                 _ => Err(error),
@@ -42,7 +40,7 @@ pub(super) fn decode(raw: &RawValue) -> Result<Part, CodecError> {
     match kind.as_str() {
         "text" => text(block),
         "image" | "document" => medium(block, kind.as_str(), raw),
-        "search_result" => Ok(readable(raw, block.content, block.title)),
+        "search_result" => Ok(readable(raw, block.content.map(|content| content.raw()), block.title)),
         "thinking" => thinking(block),
         "redacted_thinking" => redacted(block),
         "tool_use" => call(block, CallKind::Function),
@@ -69,7 +67,7 @@ fn is_known(kind: &str) -> bool {
 }
 
 /// Reads a cache mark.
-pub(super) fn cache(mark: Option<wire::CacheControl<'_>>) -> Option<CacheMark> {
+pub(super) fn cache(mark: Option<Box<wire::CacheControl<'_>>>) -> Option<CacheMark> {
     mark.map(|mark| CacheMark { ttl: mark.ttl.map(Str::into_owned) })
 }
 
@@ -77,24 +75,24 @@ fn need<T>(value: Option<T>, field: &str) -> Result<T, CodecError> {
     value.ok_or_else(|| CodecError::missing(ANTHROPIC, field))
 }
 
-fn native(raw: &RawValue) -> Part {
+fn native(raw: Raw<'_>) -> Part {
     Part::new(Content::Native(Native { dialect: ANTHROPIC, raw: Json::from(raw) }))
 }
 
-fn part(content: Content, mark: Option<wire::CacheControl<'_>>, rest: crate::codec::Rest<'_>) -> Part {
+fn part(content: Content, mark: Option<Box<wire::CacheControl<'_>>>, rest: crate::codec::Rest<'_>) -> Part {
     Part { content, cache: cache(mark), extensions: super::extensions(rest), ..Part::default() }
 }
 
 fn text(block: wire::Block<'_>) -> Result<Part, CodecError> {
     let content = Content::Text(Text {
-        text: need(block.text, "text")?.into_owned(),
+        text: need(block.text, "text")?.into_words(),
         annotations: block.citations.map(citation::decode_all).unwrap_or_default(),
         logprobs: Vec::new(),
     });
     Ok(part(content, block.cache_control, block.rest))
 }
 
-fn medium(block: wire::Block<'_>, kind: &str, raw: &RawValue) -> Result<Part, CodecError> {
+fn medium(block: wire::Block<'_>, kind: &str, raw: Raw<'_>) -> Result<Part, CodecError> {
     let kind = if kind == "image" { MediaKind::Image } else { MediaKind::File };
     let title = block.title.clone();
     let Some(media) = media::decode(kind, block.source, block.title)? else {
@@ -104,7 +102,7 @@ fn medium(block: wire::Block<'_>, kind: &str, raw: &RawValue) -> Result<Part, Co
     let known = [
         ("citations", block.citations),
         // `context` of a document is unknown to the model and stands in `rest` already.
-        ("content", block.content),
+        ("content", block.content.map(|content| content.raw())),
     ];
     for (name, value) in known {
         if let Some(value) = value {
@@ -115,7 +113,7 @@ fn medium(block: wire::Block<'_>, kind: &str, raw: &RawValue) -> Result<Part, Co
 }
 
 /// A block whose text others can read although they have no such block: text for them, and the whole block for this API.
-fn readable(raw: &RawValue, content: Option<&RawValue>, title: Option<Str<'_>>) -> Part {
+fn readable(raw: Raw<'_>, content: Option<Raw<'_>>, title: Option<Str<'_>>) -> Part {
     let mut words: Vec<String> = title.map(Str::into_owned).into_iter().collect();
     texts(content, &mut words);
     let mut part = Part::text(words.join("\n\n"));
@@ -124,21 +122,21 @@ fn readable(raw: &RawValue, content: Option<&RawValue>, title: Option<Str<'_>>) 
 }
 
 /// Gathers the text of a list of blocks, of a string, or of a source with `content`.
-fn texts(content: Option<&RawValue>, words: &mut Vec<String>) {
+fn texts(content: Option<Raw<'_>>, words: &mut Vec<String>) {
     let Some(raw) = content else { return };
-    if let Ok(source) = serde_json::from_str::<wire::Source<'_>>(raw.get()) {
+    if let Some(source) = raw.read::<wire::Source<'_>>() {
         match source.content {
             Some(StrOrSeq::Str(text)) => words.push(text.into_owned()),
             Some(StrOrSeq::Seq(blocks)) => blocks.into_iter().for_each(|block| texts_of(block, words)),
             None => {}
         }
-    } else if let Ok(StrOrSeq::Seq(blocks)) = serde_json::from_str::<wire::Blocks<'_>>(raw.get()) {
+    } else if let Some(StrOrSeq::Seq(blocks)) = raw.read::<wire::Blocks<'_>>() {
         blocks.into_iter().for_each(|block| texts_of(block, words));
     }
 }
 
-fn texts_of(block: &RawValue, words: &mut Vec<String>) {
-    if let Ok(wire::Block { text: Some(text), .. }) = serde_json::from_str(block.get()) {
+fn texts_of(block: Whole<'_, wire::Block<'_>>, words: &mut Vec<String>) {
+    if let Some(wire::Block { text: Some(text), .. }) = block.read() {
         words.push(text.into_owned());
     }
 }
@@ -200,9 +198,8 @@ fn result(block: wire::Block<'_>) -> Result<Part, CodecError> {
     let call_id = Some(need(block.tool_use_id.map(Id::into_owned), "tool_use_id")?);
     let parts = match block.content {
         None => Vec::new(),
-        Some(raw) => {
-            let blocks: wire::Blocks<'_> =
-                parse(ANTHROPIC, raw.get().as_bytes()).map_err(|error| error.under("content"))?;
+        Some(content) => {
+            let blocks = content.parse(ANTHROPIC).map_err(|error| error.under("content"))?;
             decode_all(blocks, "content")?
         }
     };

@@ -5,9 +5,9 @@ use super::{ANTHROPIC, CALL_TYPE, WHOLE, citation, media, path::Path};
 use crate::{
     canon::{
         CacheMark, CallKind, Content, Fields, Json, Part, Reasoning, ReasoningMode, Sealed, Text, ToolCall,
-        ToolResult,
+        ToolResult, Words,
     },
-    codec::{Array, EncodeCtx, Object, Seals, carried, pack},
+    codec::{Array, EncodeCtx, Object, Put, Seals, carried, pack},
     loss::Losses,
 };
 
@@ -37,10 +37,10 @@ pub(super) struct Blocks<'l> {
 impl Blocks<'_> {
     /// What will become of a part.
     pub(super) fn fate(&self, part: &Part) -> Fate {
-        let empty = |text: &str| if text.is_empty() && !self.own { Fate::Skip } else { Fate::Write };
+        let empty = |is_empty: bool| if is_empty && !self.own { Fate::Skip } else { Fate::Write };
         match &part.content {
-            Content::Text(text) => empty(&text.text),
-            Content::Refusal(refusal) => empty(&refusal.text),
+            Content::Text(text) => empty(text.text.is_empty()),
+            Content::Refusal(refusal) => empty(refusal.text.is_empty()),
             Content::Media(_) if self.answer => Fate::Drop("answers of this dialect hold no media"),
             Content::Media(medium) => match media::expressible(medium, self.own) {
                 Ok(()) => Fate::Write,
@@ -195,7 +195,7 @@ impl Blocks<'_> {
         let Some(id) = id else {
             // The API takes no result without the call it answers.
             self.losses.changed(path.part(), "a result that answers no known call is plain text");
-            return put_text(&result.text(), false, object);
+            return put_text(&*result.text(), false, object);
         };
         object.put("type", "tool_result");
         object.put("tool_use_id", &self.id(id));
@@ -278,7 +278,7 @@ fn input(call: &ToolCall) -> (Cow<'_, str>, Option<&'static str>) {
 }
 
 /// The text of a part that has nothing but text.
-pub(super) fn bare_text(part: &Part) -> Option<&str> {
+pub(super) fn bare_text(part: &Part) -> Option<&Words> {
     match &part.content {
         Content::Text(text)
             if text.annotations.is_empty()
@@ -292,7 +292,7 @@ pub(super) fn bare_text(part: &Part) -> Option<&str> {
     }
 }
 
-fn put_text(text: &str, answer: bool, object: &mut Object<'_>) {
+fn put_text(text: &(impl Put + ?Sized), answer: bool, object: &mut Object<'_>) {
     object.put("type", "text");
     object.put("text", text);
     if answer {

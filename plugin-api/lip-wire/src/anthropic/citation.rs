@@ -1,21 +1,19 @@
 //! Citations of a text block: kept as sent, with what other dialects understand read out of them.
-use serde_json::value::RawValue;
-
 use super::{ANTHROPIC, path::Path, wire};
 use crate::{
     canon::{Annotation, Json, Native},
-    codec::{Array, Str},
+    codec::{Array, Raw, Str},
     loss::Losses,
 };
 
 /// Reads the list `citations`; anything but a list is none.
-pub(super) fn decode_all(raw: &RawValue) -> Vec<Annotation> {
-    serde_json::from_str::<Vec<&RawValue>>(raw.get()).unwrap_or_default().into_iter().map(decode).collect()
+pub(super) fn decode_all(raw: Raw<'_>) -> Vec<Annotation> {
+    raw.read::<Vec<Raw<'_>>>().unwrap_or_default().into_iter().map(decode).collect()
 }
 
 /// Reads one citation. Its character positions are those of the cited document, not of this text, so they stay in the raw object.
-pub(super) fn decode(raw: &RawValue) -> Annotation {
-    let cited = serde_json::from_str::<wire::Citation<'_>>(raw.get()).unwrap_or_default();
+pub(super) fn decode(raw: Raw<'_>) -> Annotation {
+    let cited = raw.read::<wire::Citation<'_>>().unwrap_or_default();
     let address = |source: &Str<'_>| source.as_str().contains("://");
     Annotation {
         url: cited.url.or(cited.source.filter(address)).map(Str::into_owned),

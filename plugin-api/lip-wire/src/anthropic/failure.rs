@@ -1,15 +1,13 @@
 //! Failures inside a stream or in place of an answer: `{"type":"error","error":{"type":…,"message":…},"request_id":…}`.
 //! Source: Anthropic API documentation, "Errors".
-use serde_json::value::RawValue;
-
 use super::{ANTHROPIC, wire};
 use crate::{
     canon::{Failure, FailureKind, Fields, Json, Native},
-    codec::{Object, Rest, Str},
+    codec::{Object, Raw, Rest, Str},
 };
 
 /// Reads the value of `error`; `beside` are the fields that stand beside it.
-pub(super) fn decode(error: &RawValue, beside: Rest<'_>) -> Failure {
+pub(super) fn decode(error: Raw<'_>, beside: Rest<'_>) -> Failure {
     let native = Some(Native { dialect: ANTHROPIC, raw: Json::from(error) });
     let fields = beside.into_fields();
     if let Ok(text) = serde_json::from_str::<Str<'_>>(error.get()) {

@@ -1,21 +1,18 @@
 //! Images and documents: `source` of kind `base64`, `text`, `url`, `file`.
-use serde_json::value::RawValue;
-
 use super::{ANTHROPIC, wire};
 use crate::{
     canon::{Media, MediaKind, Source},
-    codec::{CodecError, Object, Str, parse},
+    codec::{CodecError, Object, Raw, Str},
 };
 
 /// Reads the source of an image or document. `None`: a document made of content blocks (`content`), which no other dialect has.
 pub(super) fn decode(
     kind: MediaKind,
-    raw: Option<&RawValue>,
+    raw: Option<Raw<'_>>,
     name: Option<Str<'_>>,
 ) -> Result<Option<Media>, CodecError> {
     let raw = raw.ok_or_else(|| CodecError::missing(ANTHROPIC, "source"))?;
-    let source: wire::Source<'_> =
-        parse(ANTHROPIC, raw.get().as_bytes()).map_err(|error| error.under("source"))?;
+    let source: wire::Source<'_> = raw.parse(ANTHROPIC).map_err(|error| error.under("source"))?;
     let word = source.kind.ok_or_else(|| CodecError::missing(ANTHROPIC, "source.type"))?;
     let need = |value: Option<Str<'_>>, field: &str| {
         value.map(Str::into_owned).ok_or_else(|| CodecError::missing(ANTHROPIC, format!("source.{field}")))

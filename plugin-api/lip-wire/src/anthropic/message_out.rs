@@ -30,9 +30,9 @@ struct Message<'a> {
 pub(super) fn encode_all(request: &Request, body: &mut Object<'_>, losses: &mut Losses) {
     let own = request.origin == Some(ANTHROPIC);
     for (at, turn) in request.turns.iter().enumerate() {
-        let path = format!("turns[{at}].");
-        losses.foreign(&turn.extensions, ANTHROPIC, &path);
-        losses.unless_absent(turn.name.as_ref(), &(path + "name"), "speakers have no names here");
+        losses.foreign(&turn.extensions, ANTHROPIC, format_args!("turns[{at}]."));
+        let path = format_args!("turns[{at}].name");
+        losses.unless_absent(turn.name.as_ref(), path, "speakers have no names here");
     }
     let (system, messages) = if own { as_said(request) } else { regrouped(request, losses) };
     let hint = matches!(request.format, Some(OutputFormat::JsonObject));
@@ -102,7 +102,7 @@ fn prefill(messages: &[Message<'_>]) -> Option<(usize, usize, Part)> {
     if trimmed.len() == text.len() {
         return None;
     }
-    let content = Content::Text(Text { text: trimmed.to_owned(), ..Text::default() });
+    let content = Content::Text(Text { text: trimmed.into(), ..Text::default() });
     let part = Part { content, ..Part::clone(part) };
     Some((*turn, *at, part))
 }

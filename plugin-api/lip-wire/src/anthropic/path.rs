@@ -41,7 +41,7 @@ impl Path {
     /// Notes the fields of other dialects.
     pub(super) fn foreign(self, extensions: &Extensions, losses: &mut Losses) {
         if extensions.iter().any(|(dialect, _)| dialect != Dialect::AnthropicMessages) {
-            losses.foreign(extensions, Dialect::AnthropicMessages, &self.field(""));
+            losses.foreign(extensions, Dialect::AnthropicMessages, self.field(""));
         }
     }
 }

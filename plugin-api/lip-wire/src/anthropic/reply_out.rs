@@ -40,7 +40,7 @@ pub(super) fn encode(reply: &Reply, ctx: &EncodeCtx) -> Coded<Vec<u8>> {
         body.object("usage", |object| usage::encode(&counts, place, object, &mut losses));
     });
     for (index, choice) in reply.choices.iter().enumerate() {
-        losses.foreign(&choice.extensions, ANTHROPIC, &format!("choices[{index}]."));
+        losses.foreign(&choice.extensions, ANTHROPIC, format_args!("choices[{index}]."));
         if index > 0 {
             losses.dropped(format!("choices[{index}]"), MORE);
         }

@@ -1,10 +1,8 @@
 //! A Messages request to a canonical one.
-use serde_json::value::RawValue;
-
 use super::{ANTHROPIC, METADATA, OUTPUT_CONFIG, OUTPUT_FORMAT, block_in, thinking, tools, wire};
 use crate::{
     canon::{Json, Native, OutputFormat, Request, Role, Sampling, Turn},
-    codec::{CodecError, Coded, Str, parse},
+    codec::{CodecError, Coded, Raw, Str, parse},
     loss::Losses,
 };
 
@@ -101,8 +99,8 @@ fn decode_output(wire: &mut wire::Request<'_>, request: &mut Request) -> Result<
     Ok(())
 }
 
-fn decode_format(raw: &RawValue) -> Result<OutputFormat, CodecError> {
-    let format: wire::Format<'_> = parse(ANTHROPIC, raw.get().as_bytes())?;
+fn decode_format(raw: Raw<'_>) -> Result<OutputFormat, CodecError> {
+    let format: wire::Format<'_> = raw.parse(ANTHROPIC)?;
     let kind = format.kind.ok_or_else(|| CodecError::missing(ANTHROPIC, "type"))?;
     if kind.as_str() != "json_schema" || !format.rest.is_empty() {
         return Ok(OutputFormat::Native(Native { dialect: ANTHROPIC, raw: Json::from(raw) }));

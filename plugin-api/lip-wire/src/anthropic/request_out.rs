@@ -15,10 +15,7 @@ const MAX_TOKENS: u64 = 8192;
 /// Writes a request body.
 pub(super) fn encode(request: &Request, options: &RequestOptions) -> Coded<Vec<u8>> {
     let mut losses = Losses::new();
-    // Text dominates a request; its size is a good first guess for the body.
-    let parts = request.turns.iter().flat_map(|turn| &turn.parts);
-    let text: usize = parts.filter_map(|part| part.as_text()).map(str::len).sum();
-    let mut out = Vec::with_capacity(text + text / 8 + 2048);
+    let mut out = Vec::with_capacity(request.bytes_hint());
     let plan = Plan::of(request, options, &mut losses);
     object(&mut out, |body| {
         body.put("model", &request.model);

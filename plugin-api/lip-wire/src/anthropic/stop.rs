@@ -1,10 +1,8 @@
 //! `stop_reason`, `stop_sequence`, `stop_details`.
-use serde_json::value::RawValue;
-
 use super::{ANTHROPIC, wire};
 use crate::{
     canon::{Json, Stop, StopReason},
-    codec::{Object, Str},
+    codec::{Object, Raw, Str},
     loss::Losses,
 };
 
@@ -15,7 +13,7 @@ const DETAILS: &str = "stop_details";
 pub(super) fn decode(
     reason: Option<Str<'_>>,
     sequence: Option<Str<'_>>,
-    details: Option<&RawValue>,
+    details: Option<Raw<'_>>,
 ) -> Option<Stop> {
     let word = reason?;
     let meaning = match word.as_str() {
@@ -30,7 +28,7 @@ pub(super) fn decode(
     let mut stop = Stop::said(meaning, ANTHROPIC, word.as_str());
     stop.sequence = sequence.map(Str::into_owned);
     if let Some(raw) = details {
-        let read = serde_json::from_str::<wire::StopDetails<'_>>(raw.get()).unwrap_or_default();
+        let read = raw.read::<wire::StopDetails<'_>>().unwrap_or_default();
         stop.message = read.explanation.map(Str::into_owned);
         stop.extensions.set(ANTHROPIC, DETAILS, Json::from(raw));
     }

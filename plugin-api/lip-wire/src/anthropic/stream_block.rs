@@ -1,12 +1,10 @@
 //! One open block of a streamed answer, and what a delta adds to it.
 use std::borrow::Cow;
 
-use serde_json::value::RawValue;
-
 use super::{ANTHROPIC, block_in, block_in::seal, citation, wire};
 use crate::{
     canon::{At, Content, Event, Fields, Json, Part, ReasoningKind},
-    codec::{CodecError, Joiner, Rest, Wtf8},
+    codec::{CodecError, Joiner, Raw, Rest, Whole, Wtf8},
 };
 
 /// An open block.
@@ -33,18 +31,18 @@ impl Block {
     pub(super) fn begin(
         index: u64,
         part: u32,
-        raw: &RawValue,
+        block: Whole<'_, wire::Block<'_>>,
         out: &mut Vec<Event>,
     ) -> Result<Self, CodecError> {
         let at = At { choice: 0, part };
-        let mut whole = block_in::decode(raw)?;
+        let mut whole = block_in::decode(block)?;
         let mut first = Vec::new();
         let mut early = None;
         let kind = match &mut whole.content {
             // A block of another kind that has text: complete.
             Content::Text(_) if whole.extensions.get(ANTHROPIC, super::WHOLE).is_some() => Kind::Other,
             Content::Text(text) => {
-                let said = std::mem::take(&mut text.text);
+                let said = std::mem::take(&mut text.text).into_string();
                 if !said.is_empty() {
                     first.push(Event::Text { at, text: said });
                 }
@@ -87,7 +85,7 @@ impl Block {
     }
 
     /// Takes a delta; `raw` is the same, for kinds that only this API knows.
-    pub(super) fn push(&mut self, delta: wire::Delta<'_>, raw: &RawValue, out: &mut Vec<Event>) {
+    pub(super) fn push(&mut self, delta: wire::Delta<'_>, raw: Raw<'_>, out: &mut Vec<Event>) {
         let at = self.at;
         match (self.kind, delta) {
             (Kind::Text, wire::Delta { text: Some(text), rest, .. }) => {

@@ -1,6 +1,4 @@
 //! The frames of a Messages stream to events. Source: Anthropic API documentation, "Streaming Messages".
-use serde_json::value::RawValue;
-
 use super::{ANTHROPIC, failure, stop, stream_block::Block, usage::Tally, wire};
 use crate::{
     canon::{Event, Failure, Start},
@@ -45,7 +43,7 @@ impl DecodeStream for Decoder {
         match kind {
             "error" => self.fail(frame, out),
             "ping" => out.push(Event::Ping),
-            "message_start" => self.start(frame.message.unwrap_or_default(), out),
+            "message_start" => self.start(*frame.message.unwrap_or_default(), out),
             "content_block_start" => {
                 self.begin(out);
                 self.block_start(frame, out)?;
@@ -126,7 +124,7 @@ impl Decoder {
     }
 
     fn block_start(&mut self, frame: wire::Frame<'_>, out: &mut Vec<Event>) -> Result<(), CodecError> {
-        let raw = frame.content_block.ok_or_else(|| CodecError::missing(ANTHROPIC, "content_block"))?;
+        let block = frame.content_block.ok_or_else(|| CodecError::missing(ANTHROPIC, "content_block"))?;
         let index = frame.index.unwrap_or(Count(u64::from(self.next))).0;
         if let Some(at) = self.open.iter().position(|block| block.index() == index) {
             self.open.remove(at).end(out);
@@ -135,16 +133,17 @@ impl Decoder {
             self.losses.dropped("content_block", "too many open blocks");
             return Ok(());
         }
-        let block = Block::begin(index, self.next, raw, out).map_err(|error| error.under("content_block"))?;
+        let block =
+            Block::begin(index, self.next, block, out).map_err(|error| error.under("content_block"))?;
         self.next += 1;
         self.open.push(block);
         Ok(())
     }
 
     fn block_delta(&mut self, frame: wire::Frame<'_>, out: &mut Vec<Event>) -> Result<(), CodecError> {
-        let raw: &RawValue = frame.delta.ok_or_else(|| CodecError::missing(ANTHROPIC, "delta"))?;
-        let delta: wire::Delta<'_> =
-            parse(ANTHROPIC, raw.get().as_bytes()).map_err(|error| error.under("delta"))?;
+        let delta = frame.delta.ok_or_else(|| CodecError::missing(ANTHROPIC, "delta"))?;
+        let raw = delta.raw();
+        let delta = delta.parse(ANTHROPIC).map_err(|error| error.under("delta"))?;
         let index = match frame.index {
             Some(Count(index)) => index,
             None => self.open.last().map_or(u64::from(self.next), Block::index),
@@ -182,11 +181,11 @@ impl Decoder {
 
     fn message_delta(&mut self, frame: wire::Frame<'_>, out: &mut Vec<Event>) -> Result<(), CodecError> {
         if let Some(usage) = frame.usage {
-            self.tally.add(usage);
+            self.tally.add(*usage);
             out.push(Event::Usage(Box::new(self.tally.total())));
         }
         let delta: wire::MessageDelta<'_> = match frame.delta {
-            Some(raw) => parse(ANTHROPIC, raw.get().as_bytes()).map_err(|error| error.under("delta"))?,
+            Some(delta) => delta.raw().parse(ANTHROPIC).map_err(|error| error.under("delta"))?,
             None => wire::MessageDelta::default(),
         };
         // Of the whole message: `container`, `context_management` ….

@@ -1,26 +1,30 @@
 //! Tools and the choice among them.
-use serde_json::value::RawValue;
-
 use super::{ANTHROPIC, block_in, block_out, wire};
 use crate::{
     canon::{
         AllowedTool, CallKind, CustomTool, Fields, FunctionTool, Json, Native, Request, Tool, ToolChoice,
         ToolKind,
     },
-    codec::{Array, CodecError, Object, Str, parse},
+    codec::{Array, CodecError, Object, Raw, Str, Whole},
     loss::Losses,
 };
 
 const CHOICE: &str = "tool_choice";
 
 /// Reads a tool. Those with a type of their own (web search, computer, text editor, MCP toolset …) are kept whole.
-pub(super) fn decode(raw: &RawValue) -> Result<Tool, CodecError> {
-    let body = raw.get().as_bytes();
-    let kind: wire::Kind<'_> = parse(ANTHROPIC, body)?;
-    if kind.kind.is_some_and(|kind| kind.as_str() != "custom") {
+pub(super) fn decode(tool: Whole<'_, wire::Tool<'_>>) -> Result<Tool, CodecError> {
+    let raw = tool.raw();
+    let tool = tool.parse(ANTHROPIC);
+    let is_custom = |kind: Option<&Str<'_>>| kind.is_none_or(|kind| kind.as_str() == "custom");
+    let is_ours = match &tool {
+        Ok(tool) => is_custom(tool.kind.as_ref()),
+        // A tool of another kind may use the name of a known field for something else.
+        Err(_) => is_custom(raw.parse::<wire::Kind<'_>>(ANTHROPIC)?.kind.as_ref()),
+    };
+    if !is_ours {
         return Ok(Tool::new(ToolKind::Builtin(Native { dialect: ANTHROPIC, raw: Json::from(raw) })));
     }
-    let tool: wire::Tool<'_> = parse(ANTHROPIC, body)?;
+    let tool = tool?;
     let function = FunctionTool {
         name: tool.name.ok_or_else(|| CodecError::missing(ANTHROPIC, "name"))?.into_owned(),
         namespace: None,
@@ -36,9 +40,8 @@ pub(super) fn decode(raw: &RawValue) -> Result<Tool, CodecError> {
 }
 
 /// Reads `tool_choice`, and whether it allows several calls at once.
-pub(super) fn decode_choice(raw: &RawValue) -> Result<(ToolChoice, Option<bool>), CodecError> {
-    let choice: wire::ToolChoice<'_> =
-        parse(ANTHROPIC, raw.get().as_bytes()).map_err(|error| error.under(CHOICE))?;
+pub(super) fn decode_choice(raw: Raw<'_>) -> Result<(ToolChoice, Option<bool>), CodecError> {
+    let choice: wire::ToolChoice<'_> = raw.parse(ANTHROPIC).map_err(|error| error.under(CHOICE))?;
     let missing = |field: &str| CodecError::missing(ANTHROPIC, format!("{CHOICE}.{field}"));
     let kind = choice.kind.ok_or_else(|| missing("type"))?;
     let parallel = choice.disable_parallel.map(|off| !off);
@@ -96,7 +99,7 @@ fn is_allowed(tool: &Tool, allowed: Option<&[AllowedTool]>) -> bool {
 }
 
 fn encode_tool(index: usize, tool: &Tool, list: &mut Array<'_>, losses: &mut Losses) {
-    losses.foreign(&tool.extensions, ANTHROPIC, &format!("tools[{index}]."));
+    losses.foreign(&tool.extensions, ANTHROPIC, format_args!("tools[{index}]."));
     let mut write = |name: &str, description: Option<&str>, schema: &Json, strict: Option<bool>| {
         list.object(|object| {
             object.put("name", name);

@@ -1,32 +1,30 @@
 //! The objects of the Messages API as they stand on the wire.
 //! Source: Anthropic API reference, "Messages", version 2023-06-01 and its betas (types of the official Python SDK 2.14).
-use serde_json::value::RawValue;
-
 use crate::{
     canon::Json,
-    codec::{Count, Id, Str, StrOrSeq, Wtf8, json_object},
+    codec::{Count, Id, Raw, Said, Str, StrOrSeq, Whole, Wtf8, json_object},
 };
 
-/// A string, or content blocks that are read one by one.
-pub(super) type Blocks<'a> = StrOrSeq<'a, &'a RawValue>;
+/// A string, or content blocks. One that cannot be read may be of a kind that is not known.
+pub(super) type Blocks<'a> = StrOrSeq<'a, Whole<'a, Block<'a>>>;
 
 json_object! {
     struct Request<'a> {
         "model" => model: Str<'a>,
         "messages" => messages: Vec<Message<'a>>,
-        "cache_control" => cache_control: CacheControl<'a>,
+        "cache_control" => cache_control: Box<CacheControl<'a>>,
         "max_tokens" | "max_output_tokens" => max_tokens: Count,
         "metadata" => metadata: Metadata<'a>,
         "output_config" => output_config: OutputConfig<'a>,
-        "output_format" => output_format: &'a RawValue,
+        "output_format" => output_format: Raw<'a>,
         "service_tier" => service_tier: Str<'a>,
         "stop_sequences" => stop_sequences: Vec<Str<'a>>,
         "stream" => stream: bool,
         "system" => system: Blocks<'a>,
         "temperature" => temperature: f64,
         "thinking" => thinking: Thinking<'a>,
-        "tool_choice" => tool_choice: &'a RawValue,
-        "tools" => tools: Vec<&'a RawValue>,
+        "tool_choice" => tool_choice: Raw<'a>,
+        "tools" => tools: Vec<Whole<'a, Tool<'a>>>,
         "top_k" => top_k: Count,
         "top_p" => top_p: f64,
     }
@@ -55,7 +53,7 @@ json_object! {
 json_object! {
     struct OutputConfig<'a> {
         "effort" => effort: Str<'a>,
-        "format" => format: &'a RawValue,
+        "format" => format: Raw<'a>,
     }
 }
 
@@ -85,17 +83,17 @@ json_object! {
     /// A content block of any known kind.
     struct Block<'a> {
         "type" => kind: Str<'a>,
-        "cache_control" => cache_control: CacheControl<'a>,
-        "citations" => citations: &'a RawValue,
-        "content" => content: &'a RawValue,
+        "cache_control" => cache_control: Box<CacheControl<'a>>,
+        "citations" => citations: Raw<'a>,
+        "content" => content: Whole<'a, Blocks<'a>>,
         "data" => data: Str<'a>,
         "id" => id: Id<'a>,
-        "input" => input: &'a RawValue,
+        "input" => input: Raw<'a>,
         "is_error" => is_error: bool,
         "name" => name: Str<'a>,
         "signature" => signature: Str<'a>,
-        "source" => source: &'a RawValue,
-        "text" => text: Str<'a>,
+        "source" => source: Raw<'a>,
+        "text" => text: Said<'a>,
         "thinking" => thinking: Str<'a>,
         "title" => title: Str<'a>,
         "tool_use_id" => tool_use_id: Id<'a>,
@@ -130,7 +128,7 @@ json_object! {
     /// A tool with a schema of the client.
     struct Tool<'a> {
         "type" => kind: Str<'a>,
-        "cache_control" => cache_control: CacheControl<'a>,
+        "cache_control" => cache_control: Box<CacheControl<'a>>,
         "description" => description: Str<'a>,
         "input_schema" => input_schema: Json,
         "name" => name: Str<'a>,
@@ -150,12 +148,12 @@ json_object! {
     /// A whole answer, the message of `message_start`, or an error body.
     struct Answer<'a> {
         "type" => kind: Str<'a>,
-        "content" => content: Vec<&'a RawValue>,
-        "error" => error: &'a RawValue,
+        "content" => content: Vec<Whole<'a, Block<'a>>>,
+        "error" => error: Raw<'a>,
         "id" => id: Id<'a>,
         "model" => model: Str<'a>,
         "role" => role: Str<'a>,
-        "stop_details" => stop_details: &'a RawValue,
+        "stop_details" => stop_details: Raw<'a>,
         "stop_reason" => stop_reason: Str<'a>,
         "stop_sequence" => stop_sequence: Str<'a>,
         "usage" => usage: Usage<'a>,
@@ -197,12 +195,12 @@ json_object! {
     /// One frame of a stream.
     struct Frame<'a> {
         "type" => kind: Str<'a>,
-        "content_block" => content_block: &'a RawValue,
-        "delta" => delta: &'a RawValue,
-        "error" => error: &'a RawValue,
+        "content_block" => content_block: Whole<'a, Block<'a>>,
+        "delta" => delta: Whole<'a, Delta<'a>>,
+        "error" => error: Raw<'a>,
         "index" => index: Count,
-        "message" => message: Answer<'a>,
-        "usage" => usage: Usage<'a>,
+        "message" => message: Box<Answer<'a>>,
+        "usage" => usage: Box<Usage<'a>>,
     }
 }
 
@@ -210,7 +208,7 @@ json_object! {
     /// `delta` of `content_block_delta`. Its texts may end in half a surrogate pair.
     struct Delta<'a> {
         "type" => kind: Str<'a>,
-        "citation" => citation: &'a RawValue,
+        "citation" => citation: Raw<'a>,
         "partial_json" => partial_json: Wtf8<'a>,
         "signature" => signature: Str<'a>,
         "text" => text: Wtf8<'a>,
@@ -221,7 +219,7 @@ json_object! {
 json_object! {
     /// `delta` of `message_delta`.
     struct MessageDelta<'a> {
-        "stop_details" => stop_details: &'a RawValue,
+        "stop_details" => stop_details: Raw<'a>,
         "stop_reason" => stop_reason: Str<'a>,
         "stop_sequence" => stop_sequence: Str<'a>,
     }

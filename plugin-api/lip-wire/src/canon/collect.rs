@@ -198,7 +198,7 @@ pub(crate) fn split_part(at: At, mut whole: Part, out: &mut Vec<Event>) {
     let begin = out.len();
     match &mut whole.content {
         Content::Text(text) => {
-            push_text(at, std::mem::take(&mut text.text), out);
+            push_text(at, std::mem::take(&mut text.text).into_string(), out);
             push_logprobs(at, std::mem::take(&mut text.logprobs), out);
             for annotation in text.annotations.drain(..) {
                 out.push(Event::Annotation { at, annotation: Box::new(annotation) });

@@ -8,36 +8,39 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use crate::Dialect;
+use crate::{
+    Dialect,
+    codec::{RAW, Raw},
+};
 
 /// One JSON value kept as the text the source wrote (spelling of numbers, key order and inner whitespace survive).
 #[derive(Clone)]
-pub struct Json(Box<RawValue>);
+pub struct Json(Box<str>);
 
 impl Json {
     /// Validates `text` as one JSON value; `None` if it is not.
     pub fn parse(text: &str) -> Option<Self> {
-        serde_json::from_str::<&RawValue>(text).ok().map(Self::from)
+        Some(Self::from(Raw::of(text)?))
     }
 
     /// The JSON of a serialisable value; `null` if it cannot be expressed in JSON.
     pub fn of<T: Serialize + ?Sized>(value: &T) -> Self {
-        serde_json::value::to_raw_value(value).map_or_else(|_| Self::null(), Self)
+        serde_json::to_string(value).map_or_else(|_| Self::null(), |text| Self(text.into()))
     }
 
     /// `null`.
     pub fn null() -> Self {
-        Self(RawValue::NULL.to_owned())
+        Self("null".into())
     }
 
     /// The text.
     pub fn get(&self) -> &str {
-        self.0.get()
+        &self.0
     }
 
     /// Reads the value as `T`; `None` if it has another shape.
     pub fn read<'a, T: Deserialize<'a>>(&'a self) -> Option<T> {
-        serde_json::from_str(self.get()).ok()
+        Raw::from(self).read()
     }
 
     /// Whether the value is an object.
@@ -53,7 +56,13 @@ impl Json {
 
 impl From<&RawValue> for Json {
     fn from(raw: &RawValue) -> Self {
-        Self(raw.to_owned())
+        Self(raw.get().into())
+    }
+}
+
+impl From<Raw<'_>> for Json {
+    fn from(raw: Raw<'_>) -> Self {
+        Self(raw.get().into())
     }
 }
 
@@ -71,13 +80,28 @@ impl PartialEq for Json {
 
 impl Serialize for Json {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
+        // Only serde_json knows how to write raw text, and it looks at it again; our own writers copy it.
+        let raw: &RawValue = serde_json::from_str(self.get()).map_err(serde::ser::Error::custom)?;
+        raw.serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Json {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Box::<RawValue>::deserialize(deserializer).map(Self)
+        struct Text;
+        impl<'de> Visitor<'de> for Text {
+            type Value = Json;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("any value")
+            }
+            fn visit_borrowed_str<E: serde::de::Error>(self, text: &'de str) -> Result<Json, E> {
+                Ok(Json(text.into()))
+            }
+            fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Json, D::Error> {
+                Box::<RawValue>::deserialize(deserializer).map(|raw| Json(Box::<str>::from(raw)))
+            }
+        }
+        deserializer.deserialize_newtype_struct(RAW, Text)
     }
 }
 

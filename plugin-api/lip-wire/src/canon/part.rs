@@ -1,7 +1,12 @@
 //! Parts of turns and answers: text, media, tool calls and results, reasoning, refusals, and what only its own dialect understands.
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
-use super::json::{Extensions, Json, is_default};
+use super::{
+    json::{Extensions, Json, is_default},
+    words::Words,
+};
 use crate::Dialect;
 
 /// One part of a turn or of an answer.
@@ -31,15 +36,34 @@ impl Part {
     }
 
     /// A plain text part.
-    pub fn text(text: impl Into<String>) -> Self {
+    pub fn text(text: impl Into<Words>) -> Self {
         Self::new(Content::Text(Text { text: text.into(), ..Text::default() }))
     }
 
     /// The text, if it is a text part.
     pub fn as_text(&self) -> Option<&str> {
+        self.as_words().map(Words::as_str)
+    }
+
+    /// The same, unread.
+    pub fn as_words(&self) -> Option<&Words> {
         match &self.content {
             Content::Text(text) => Some(&text.text),
             _ => None,
+        }
+    }
+
+    /// About how many bytes it says.
+    pub(super) fn bytes_hint(&self) -> usize {
+        match &self.content {
+            Content::Text(text) => text.text.bytes_hint(),
+            Content::ToolResult(result) => result.parts.iter().map(Self::bytes_hint).sum(),
+            Content::ToolCall(call) => call.arguments.len() + call.arguments.len() / 4,
+            Content::Media(Media { source: Source::Base64(data) | Source::Text(data), .. }) => data.len(),
+            Content::Media(_) => 0,
+            Content::Reasoning(thought) => thought.text.iter().chain(&thought.summary).map(String::len).sum(),
+            Content::Refusal(refusal) => refusal.text.len(),
+            Content::Native(native) => native.raw.get().len(),
         }
     }
 
@@ -83,7 +107,7 @@ impl Default for Content {
 #[serde(default)]
 pub struct Text {
     /// The text.
-    pub text: String,
+    pub text: Words,
     /// Citations, in order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub annotations: Vec<Annotation>,
@@ -206,10 +230,13 @@ pub struct ToolResult {
 
 impl ToolResult {
     /// All text of the result as one. A blank line is put only where two texts would run into each other.
-    pub fn text(&self) -> String {
-        let mut all = String::new();
-        for text in self.parts.iter().filter_map(Part::as_text) {
+    pub fn text(&self) -> Cow<'_, Words> {
+        let mut texts = self.parts.iter().filter_map(Part::as_words);
+        let Some(first) = texts.next() else { return Cow::Owned(Words::default()) };
+        let mut all = Cow::Borrowed(first);
+        for text in texts {
             let (end, start) = (all.chars().next_back(), text.chars().next());
+            let all = all.to_mut();
             if [end, start].iter().all(|seam| seam.is_some_and(|c| !c.is_whitespace())) {
                 all.push_str("\n\n");
             }
@@ -346,7 +373,8 @@ mod tests {
             (&["", "one", "", "two"], "one\n\ntwo"),
         ] {
             let parts = texts.iter().copied().map(Part::text).collect();
-            assert_eq!(ToolResult { parts, ..ToolResult::default() }.text(), expected, "{texts:?}");
+            let result = ToolResult { parts, ..ToolResult::default() };
+            assert_eq!(result.text().as_str(), expected, "{texts:?}");
         }
     }
 }

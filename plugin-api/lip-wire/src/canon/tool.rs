@@ -25,6 +25,18 @@ impl Tool {
         Self { kind, cache: None, extensions: Extensions::new() }
     }
 
+    /// About how many bytes it says.
+    pub(super) fn bytes_hint(&self) -> usize {
+        match &self.kind {
+            ToolKind::Function(tool) => {
+                tool.description.as_ref().map_or(0, String::len)
+                    + tool.parameters.as_ref().map_or(0, |schema| schema.get().len())
+            }
+            ToolKind::Custom(tool) => tool.description.as_ref().map_or(0, String::len),
+            ToolKind::Builtin(native) => native.raw.get().len(),
+        }
+    }
+
     /// The name that a call would use; `None` for built-ins.
     pub fn name(&self) -> Option<&str> {
         match &self.kind {

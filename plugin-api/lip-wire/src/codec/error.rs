@@ -3,6 +3,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
+use super::read::read;
 use crate::Dialect;
 
 /// A body or frame that its dialect does not allow, or a half of a dialect that is not spoken.
@@ -62,20 +63,41 @@ impl fmt::Display for CodecError {
 
 impl std::error::Error for CodecError {}
 
-/// Reads a body as the dialect's wire type. The path of an error is found by a second pass, so good bodies do not pay for it.
+/// Reads a body as the dialect's wire type.
 pub(crate) fn parse<'a, T: Deserialize<'a>>(dialect: Dialect, body: &'a [u8]) -> Result<T, CodecError> {
-    serde_json::from_slice(body).map_err(|first| {
-        let mut json = serde_json::Deserializer::from_slice(body);
-        match serde_path_to_error::deserialize::<_, T>(&mut json) {
-            Ok(_) => CodecError::at(dialect, "", first.to_string()),
-            Err(error) => {
-                let path = error.path().to_string();
-                let path = if path == "." || path == "?" { String::new() } else { path };
-                let cause = error.inner().to_string();
-                CodecError::at(dialect, path.clone(), if path.is_empty() { cause } else { said(&cause) })
-            }
+    match std::str::from_utf8(body) {
+        Ok(text) => parse_text(dialect, text),
+        Err(_) => parse_again(dialect, body),
+    }
+}
+
+/// The same of a text.
+pub(crate) fn parse_text<'a, T: Deserialize<'a>>(dialect: Dialect, text: &'a str) -> Result<T, CodecError> {
+    read(text).or_else(|_| parse_again(dialect, text.as_bytes()))
+}
+
+/// Reads by serde_json what our own reader does not take: it goes on where that one is strict, and says what is wrong and where.
+#[cold]
+fn parse_again<'a, T: Deserialize<'a>>(dialect: Dialect, body: &'a [u8]) -> Result<T, CodecError> {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    match serde_path_to_error::deserialize::<_, T>(&mut json) {
+        Ok(value) => match json.end() {
+            Ok(()) => Ok(value),
+            Err(error) => Err(CodecError::at(dialect, "", error.to_string())),
+        },
+        Err(error) => {
+            let path = error.path().to_string();
+            let path = if path == "." || path == "?" { String::new() } else { path };
+            let cause = error.inner().to_string();
+            let cause = if path.is_empty() { cause } else { said(&cause) };
+            Err(CodecError::at(dialect, path, cause))
         }
-    })
+    }
+}
+
+/// Reads the canonical model, whose enums our own reader does not know.
+pub(crate) fn parse_model<'a, T: Deserialize<'a>>(dialect: Dialect, body: &'a [u8]) -> Result<T, CodecError> {
+    serde_json::from_slice(body).or_else(|_| parse_again(dialect, body))
 }
 
 /// A parser's words in those of JSON. The position goes: it counts from the beginning of the part that was read, and the path is better.

@@ -1,11 +1,9 @@
 //! Dialect `lip`: the canonical model as JSON; streams are SSE frames with one canonical event each. `{"end":…}` is the terminator.
 use std::collections::BTreeMap;
 
-use serde_json::value::RawValue;
-
 use super::{
-    CodecError, Coded, DecodeStream, EncodeCtx, EncodeStream, RequestOptions, UrlParts, WireCodec, parse,
-    parse_frame,
+    CodecError, Coded, DecodeStream, EncodeCtx, EncodeStream, Raw, RequestOptions, UrlParts, WireCodec,
+    parse, parse_model,
 };
 use crate::{
     Dialect,
@@ -24,7 +22,7 @@ impl WireCodec for Codec {
     }
 
     fn decode_request(&self, body: &[u8], _url: &UrlParts<'_>) -> Result<Coded<Request>, CodecError> {
-        let mut request: Request = parse(LIP, body)?;
+        let mut request: Request = parse_model(LIP, body)?;
         keep_unknown(body, REQUEST_FIELDS, &mut request.extensions)?;
         Ok((request, Losses::new()))
     }
@@ -38,7 +36,7 @@ impl WireCodec for Codec {
     }
 
     fn decode_reply(&self, body: &[u8]) -> Result<Coded<Reply>, CodecError> {
-        let mut reply: Reply = parse(LIP, body)?;
+        let mut reply: Reply = parse_model(LIP, body)?;
         keep_unknown(body, REPLY_FIELDS, &mut reply.extensions)?;
         Ok((reply, Losses::new()))
     }
@@ -72,7 +70,7 @@ impl DecodeStream for Decoder {
         data: &[u8],
         out: &mut Vec<Event>,
     ) -> Result<(), CodecError> {
-        let event: Event = parse_frame(LIP, data)?;
+        let event: Event = parse_model(LIP, data)?;
         self.ended |= matches!(event, Event::End | Event::Failed(_));
         out.push(event);
         Ok(())
@@ -157,7 +155,7 @@ const REQUEST_FIELDS: &[&str] = &[
 
 /// What a newer version says at the top level is kept and said again.
 fn keep_unknown(body: &[u8], known: &[&str], extensions: &mut Extensions) -> Result<(), CodecError> {
-    let all: BTreeMap<String, &RawValue> = parse(LIP, body)?;
+    let all: BTreeMap<String, Raw<'_>> = parse(LIP, body)?;
     for (name, raw) in all {
         if !known.contains(&name.as_str()) {
             extensions.set(LIP, name, Json::from(raw));

@@ -1,7 +1,5 @@
 //! A JSON object in one pass: known fields typed, unknown fields kept raw and in order.
-use serde_json::value::RawValue;
-
-use super::text::Key;
+use super::{raw::Raw, text::Key};
 use crate::{
     Dialect,
     canon::{Extensions, Fields, Json},
@@ -9,7 +7,7 @@ use crate::{
 
 /// The fields that a wire type does not know.
 #[derive(Debug, Default, Clone)]
-pub(crate) struct Rest<'a>(pub(crate) Vec<(Key<'a>, &'a RawValue)>);
+pub(crate) struct Rest<'a>(pub(crate) Vec<(Key<'a>, Raw<'a>)>);
 
 impl Rest<'_> {
     /// Whether there is none.

@@ -1,11 +1,11 @@
 //! Strings as they really come: JSON may escape half a surrogate pair (`"\ud835"`), in a stream even with the other half in the next delta.
 //!
 //! `serde_json` refuses that for `str` but hands it out as WTF-8 when asked for bytes (three bytes `ED A0..BF xx` per lone surrogate); the types here ask for bytes.
-use std::{borrow::Cow, fmt, marker::PhantomData};
+use std::{borrow::Cow, fmt};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{Error, SeqAccess, Visitor},
+    de::{Error, Visitor},
 };
 
 /// Bytes of a JSON string in WTF-8.
@@ -27,13 +27,6 @@ pub(crate) struct Id<'a>(pub(crate) Cow<'a, str>);
 /// A whole number ≥ 0; some servers and clients spell it `12.0`.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Count(pub(crate) u64);
-
-/// A string, or an array of `T`.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum StrOrSeq<'a, T> {
-    Str(Str<'a>),
-    Seq(Vec<T>),
-}
 
 impl Str<'_> {
     pub(crate) fn as_str(&self) -> &str {
@@ -61,47 +54,80 @@ impl Id<'_> {
     }
 }
 
-struct BytesVisitor;
+struct TextVisitor;
 
-impl<'de> Visitor<'de> for BytesVisitor {
-    type Value = Cow<'de, [u8]>;
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = Cow<'de, str>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a string")
     }
 
-    fn visit_borrowed_bytes<E: Error>(self, v: &'de [u8]) -> Result<Self::Value, E> {
+    fn visit_borrowed_str<E: Error>(self, v: &'de str) -> Result<Self::Value, E> {
         Ok(Cow::Borrowed(v))
     }
 
-    fn visit_bytes<E: Error>(self, v: &[u8]) -> Result<Self::Value, E> {
-        Ok(Cow::Owned(v.to_vec()))
-    }
-
-    fn visit_borrowed_str<E: Error>(self, v: &'de str) -> Result<Self::Value, E> {
-        Ok(Cow::Borrowed(v.as_bytes()))
-    }
-
     fn visit_str<E: Error>(self, v: &str) -> Result<Self::Value, E> {
-        Ok(Cow::Owned(v.as_bytes().to_vec()))
+        Ok(Cow::Owned(v.to_owned()))
+    }
+
+    fn visit_string<E: Error>(self, v: String) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(v))
+    }
+
+    fn visit_borrowed_bytes<E: Error>(self, v: &'de [u8]) -> Result<Self::Value, E> {
+        Ok(replace_surrogates(Cow::Borrowed(v)))
+    }
+
+    fn visit_bytes<E: Error>(self, v: &[u8]) -> Result<Self::Value, E> {
+        Ok(replace_surrogates(Cow::Owned(v.to_vec())))
+    }
+
+    fn visit_byte_buf<E: Error>(self, v: Vec<u8>) -> Result<Self::Value, E> {
+        Ok(replace_surrogates(Cow::Owned(v)))
     }
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Wtf8<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct BytesVisitor;
+        impl<'de> Visitor<'de> for BytesVisitor {
+            type Value = Cow<'de, [u8]>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+            fn visit_borrowed_bytes<E: Error>(self, v: &'de [u8]) -> Result<Self::Value, E> {
+                Ok(Cow::Borrowed(v))
+            }
+            fn visit_bytes<E: Error>(self, v: &[u8]) -> Result<Self::Value, E> {
+                Ok(Cow::Owned(v.to_vec()))
+            }
+            fn visit_byte_buf<E: Error>(self, v: Vec<u8>) -> Result<Self::Value, E> {
+                Ok(Cow::Owned(v))
+            }
+            fn visit_borrowed_str<E: Error>(self, v: &'de str) -> Result<Self::Value, E> {
+                Ok(Cow::Borrowed(v.as_bytes()))
+            }
+            fn visit_str<E: Error>(self, v: &str) -> Result<Self::Value, E> {
+                Ok(Cow::Owned(v.as_bytes().to_vec()))
+            }
+            fn visit_string<E: Error>(self, v: String) -> Result<Self::Value, E> {
+                Ok(Cow::Owned(v.into_bytes()))
+            }
+        }
         deserializer.deserialize_bytes(BytesVisitor).map(Self)
     }
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Str<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_bytes(BytesVisitor).map(|bytes| Self(replace_surrogates(bytes)))
+        deserializer.deserialize_bytes(TextVisitor).map(Self)
     }
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Key<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(BytesVisitor).map(|bytes| Self(replace_surrogates(bytes)))
+        deserializer.deserialize_str(TextVisitor).map(Self)
     }
 }
 
@@ -158,36 +184,6 @@ impl<'de> Deserialize<'de> for Count {
             }
         }
         deserializer.deserialize_any(CountVisitor).map(Self)
-    }
-}
-
-impl<'de: 'a, 'a, T: Deserialize<'de>> Deserialize<'de> for StrOrSeq<'a, T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Either<T>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Either<T> {
-            type Value = StrOrSeq<'de, T>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string or an array")
-            }
-            fn visit_borrowed_bytes<E: Error>(self, v: &'de [u8]) -> Result<Self::Value, E> {
-                Ok(StrOrSeq::Str(Str(replace_surrogates(Cow::Borrowed(v)))))
-            }
-            fn visit_bytes<E: Error>(self, v: &[u8]) -> Result<Self::Value, E> {
-                Ok(StrOrSeq::Str(Str(replace_surrogates(Cow::Owned(v.to_vec())))))
-            }
-            fn visit_str<E: Error>(self, v: &str) -> Result<Self::Value, E> {
-                Ok(StrOrSeq::Str(Str(Cow::Owned(v.to_owned()))))
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-                let mut items = Vec::new();
-                while let Some(item) = seq.next_element()? {
-                    items.push(item);
-                }
-                Ok(StrOrSeq::Seq(items))
-            }
-        }
-        // Of all ways to ask, only `bytes` takes a string with lone surrogates and also an array.
-        deserializer.deserialize_bytes(Either(PhantomData))
     }
 }
 
@@ -305,15 +301,5 @@ mod tests {
     #[test]
     fn plain_text_is_borrowed() {
         assert!(matches!(Joiner::default().push(wtf8(r#""plain é""#)), Cow::Borrowed("plain é")));
-    }
-
-    #[test]
-    fn string_or_array_takes_both() {
-        type Either<'a> = StrOrSeq<'a, Str<'a>>;
-        let text: Either<'_> = serde_json::from_str(r#""\ud800a""#).expect("string");
-        assert_eq!(text, StrOrSeq::Str(Str(Cow::Borrowed("\u{fffd}a"))));
-        let seq: Either<'_> = serde_json::from_str(r#"["a"]"#).expect("array");
-        assert!(matches!(seq, StrOrSeq::Seq(items) if items.len() == 1));
-        assert!(serde_json::from_str::<Either<'_>>("7").is_err());
     }
 }

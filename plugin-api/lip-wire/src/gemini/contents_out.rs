@@ -72,18 +72,18 @@ impl<'a> Contents<'a, '_> {
             return;
         }
         let own = self.own;
-        let wanted = |part: &Part| own || part.as_text().is_some_and(|text| !text.is_empty());
+        let wanted = |part: &Part| own || part.as_words().is_some_and(|text| !text.is_empty());
         for (at, part) in parts.iter().enumerate() {
             let path = format!("instructions[{at}]");
             part_out::note(part, || path.clone(), self.losses);
-            if !own && part.as_text().is_none() {
+            if !own && part.as_words().is_none() {
                 self.losses.dropped(path, "instructions are text only");
             }
         }
         body.object("systemInstruction", |object| {
             object.array("parts", |list| {
                 for (at, part) in parts.iter().enumerate().filter(|(_, part)| wanted(part)) {
-                    match part.as_text() {
+                    match part.as_words() {
                         Some(text) => part_out::text(part, text, list),
                         None => self.plain((at, 0, part), list),
                     }
@@ -179,7 +179,7 @@ impl<'a> Contents<'a, '_> {
                 let path = path(turn, at);
                 self.losses.unless_absent(
                     call.namespace.as_ref(),
-                    &format!("{path}.namespace"),
+                    format_args!("{path}.namespace"),
                     "no namespaces in this dialect",
                 );
                 if marker.is_some() {
@@ -203,7 +203,7 @@ impl<'a> Contents<'a, '_> {
             Content::Reasoning(reasoning) => part_out::thought(part, reasoning, list),
             Content::Refusal(refusal) => {
                 self.losses.changed(path(turn, at), "refusal became text");
-                part_out::text(part, &refusal.text, list);
+                part_out::text(part, refusal.text.as_str(), list);
             }
             Content::Native(native) if native.dialect == GEMINI => part_out::native(part, &native.raw, list),
             Content::Media(media) => {
@@ -271,7 +271,7 @@ impl<'a> Contents<'a, '_> {
 
 /// Writes `response`: the documented `{"output": …}` or `{"error": …}`, or the object that a Gemini client gave.
 fn response(part: &Part, result: &ToolResult, own: bool, object: &mut Object<'_>) {
-    let mut texts = result.parts.iter().filter_map(Part::as_text).peekable();
+    let mut texts = result.parts.iter().filter_map(Part::as_words).peekable();
     let is_whole = part.extensions.get(GEMINI, WHOLE_RESPONSE).is_some();
     if is_whole
         && let Some(text) = texts.peek()
@@ -285,7 +285,7 @@ fn response(part: &Part, result: &ToolResult, own: bool, object: &mut Object<'_>
     let text = result.text();
     object.object("response", |response| {
         let key = if result.is_error == Some(true) { "error" } else { "output" };
-        response.put(key, &text);
+        response.put(key, &*text);
     });
 }
 

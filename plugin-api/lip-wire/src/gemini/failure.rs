@@ -1,16 +1,14 @@
 //! `{"error": {code, message, status, details}}` in place of an answer or inside a stream.
-use serde_json::value::RawValue;
-
 use super::{GEMINI, wire};
 use crate::{
     canon::{Failure, FailureKind, Json, Native},
-    codec::{Id, Object, Str},
+    codec::{Id, Object, Raw, Str},
 };
 
 /// Reads the value of `error`.
-pub(super) fn decode(raw: &RawValue) -> Failure {
+pub(super) fn decode(raw: Raw<'_>) -> Failure {
     let native = Some(Native { dialect: GEMINI, raw: Json::from(raw) });
-    let error: wire::Error<'_> = serde_json::from_str(raw.get()).unwrap_or_default();
+    let error: wire::Error<'_> = raw.read().unwrap_or_default();
     let told = error.code.map(Id::into_owned);
     let status = told.and_then(|code| code.parse().ok()).filter(|n| (400..600).contains(n));
     let word = error.status.map(Str::into_owned);

@@ -2,22 +2,20 @@
 //!
 //! The raw objects stay with the candidate for Gemini's own clients; the annotations made of them are for everyone else, marked by [`Native`] so that they are not
 //! written twice. Positions are bytes, as Gemini counts them.
-use serde_json::value::RawValue;
-
 use super::{GEMINI, wire};
 use crate::{
     canon::{Annotation, Json, Native},
-    codec::{Count, Object, Str},
+    codec::{Count, Object, Raw, Str},
 };
 
 /// More sources than any answer cites.
 const CHUNKS_MAX: u64 = 1024;
 
 /// The citations of a candidate.
-pub(super) fn decode(grounding: Option<&RawValue>, citations: Option<&RawValue>) -> Vec<Annotation> {
+pub(super) fn decode(grounding: Option<Raw<'_>>, citations: Option<Raw<'_>>) -> Vec<Annotation> {
     let mut out = Vec::new();
     if let Some(raw) = grounding {
-        let read: wire::Grounding<'_> = serde_json::from_str(raw.get()).unwrap_or_default();
+        let read: wire::Grounding<'_> = raw.read().unwrap_or_default();
         let chunks = read.chunks.unwrap_or_default();
         for support in read.supports.into_iter().flatten() {
             let segment = support.segment.unwrap_or_default();
@@ -36,7 +34,7 @@ pub(super) fn decode(grounding: Option<&RawValue>, citations: Option<&RawValue>)
         }
     }
     if let Some(raw) = citations {
-        let read: wire::Citations<'_> = serde_json::from_str(raw.get()).unwrap_or_default();
+        let read: wire::Citations<'_> = raw.read().unwrap_or_default();
         for citation in read.citations.into_iter().flatten() {
             out.push(Annotation {
                 start: citation.start.map(|n: Count| n.0),

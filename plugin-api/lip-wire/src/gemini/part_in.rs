@@ -1,13 +1,11 @@
 //! Parts of contents and candidates to canonical parts.
-use serde_json::value::RawValue;
-
 use super::{GEMINI, wire};
 use crate::{
     canon::{
         Content, Extensions, Fields, Json, Media, MediaKind, Native, Part, Reasoning, Sealed, Source, Text,
-        ToolCall, ToolResult,
+        ToolCall, ToolResult, Words,
     },
-    codec::{CodecError, Id, Rest, Str, replace_surrogates, unpack_base64, unpacked_into},
+    codec::{CodecError, Id, Raw, Rest, Said, Str, Whole, unpack_base64, unpacked_into},
 };
 
 /// Extension of a tool result: its text is the whole `response` object, not the value of `output` or `error`.
@@ -66,12 +64,12 @@ pub(super) fn decode(mut part: wire::Part<'_>) -> Result<Part, CodecError> {
             out.content = native(&rest);
             return Ok(out);
         }
-        let text = text.map(|text| replace_surrogates(text.0).into_owned());
+        let text = text.map(Said::into_words);
         out.content = prose(text.unwrap_or_default(), thought);
         out.extensions = Extensions::of(GEMINI, wire::camel_fields(rest));
         return Ok(out);
     };
-    if text.is_some_and(|text| !text.0.is_empty()) {
+    if text.is_some_and(|text| !text.is_empty()) {
         return Err(CodecError::at(GEMINI, "text", "a part holds one kind of data only"));
     }
     out.content = content;
@@ -92,12 +90,12 @@ pub(super) fn seal(signature: Option<Str<'_>>) -> Option<Sealed> {
 }
 
 /// Text, or a thought: what Gemini shows of its thoughts are summaries.
-pub(super) fn prose(text: String, thought: bool) -> Content {
+pub(super) fn prose(text: Words, thought: bool) -> Content {
     if !thought {
         return Content::Text(Text { text, ..Text::default() });
     }
     Content::Reasoning(Reasoning {
-        summary: if text.is_empty() { Vec::new() } else { vec![text] },
+        summary: if text.is_empty() { Vec::new() } else { vec![text.into_string()] },
         ..Reasoning::default()
     })
 }
@@ -107,7 +105,7 @@ fn native(rest: &Rest<'_>) -> Content {
     Content::Native(Native { dialect: GEMINI, raw })
 }
 
-fn native_of(name: &str, raw: &RawValue) -> Content {
+fn native_of(name: &str, raw: Raw<'_>) -> Content {
     let mut fields = Fields::new();
     fields.set(name, Json::from(raw));
     let raw = Json::of(&fields);
@@ -122,9 +120,9 @@ fn add(extensions: &mut Extensions, rest: Rest<'_>) {
 
 fn decode_data(part: wire::Part<'_>, extensions: &mut Extensions) -> Result<Option<Content>, CodecError> {
     Ok(if let Some(call) = part.call {
-        Some(decode_call(call, extensions).map_err(|e| e.under("functionCall"))?)
+        Some(decode_call(*call, extensions).map_err(|e| e.under("functionCall"))?)
     } else if let Some(response) = part.response {
-        Some(decode_response(response, extensions).map_err(|e| e.under("functionResponse"))?)
+        Some(decode_response(*response, extensions).map_err(|e| e.under("functionResponse"))?)
     } else if let Some(blob) = part.inline {
         let data = blob.data.ok_or_else(|| CodecError::missing(GEMINI, "inlineData.data"))?;
         keep(extensions, "inlineData", blob.rest);
@@ -192,8 +190,9 @@ fn decode_response(
     keep(extensions, "functionResponse", response.rest);
     let mut result =
         ToolResult { call_id: id(response.id), name: Some(name.into_owned()), ..ToolResult::default() };
-    if let Some(raw) = response.response {
-        match documented(raw) {
+    if let Some(response) = response.response {
+        let raw = response.raw();
+        match documented(response) {
             Some((text, failed)) => {
                 result.parts.push(Part::text(text));
                 result.is_error = failed.then_some(true);
@@ -208,21 +207,14 @@ fn decode_response(
     Ok(Content::ToolResult(result))
 }
 
-fn documented(raw: &RawValue) -> Option<(String, bool)> {
-    let object: Output<'_> = serde_json::from_str(raw.get()).ok()?;
+fn documented(response: Whole<'_, wire::Output<'_>>) -> Option<(Words, bool)> {
+    let object = response.read()?;
     if !object.rest.is_empty() {
         return None;
     }
     match (object.output, object.error) {
-        (Some(text), None) => Some((text.into_owned(), false)),
-        (None, Some(text)) => Some((text.into_owned(), true)),
+        (Some(text), None) => Some((text.into_words(), false)),
+        (None, Some(text)) => Some((text.into_words(), true)),
         _ => None,
-    }
-}
-
-crate::codec::json_object! {
-    struct Output<'a> {
-        "output" => output: Str<'a>,
-        "error" => error: Str<'a>,
     }
 }

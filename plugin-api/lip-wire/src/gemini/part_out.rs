@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use super::{GEMINI, part_in::THOUGHT};
 use crate::{
     canon::{CallKind, Content, Fields, Json, Media, Part, Reasoning, Refusal, Sealed, Source, ToolCall},
-    codec::{Array, Object, carried, pack_base64, split_data_url},
+    codec::{Array, Object, Put, carried, pack_base64, split_data_url},
     loss::Losses,
 };
 
@@ -19,7 +19,7 @@ fn tail(part: &Part, inside: &[&str], object: &mut Object<'_>) {
     let own = part.extensions.fields(GEMINI);
     for (key, value) in own.into_iter().flat_map(Fields::iter) {
         if !inside.contains(&key) && !key.starts_with("lip_") {
-            object.raw(key, value.get());
+            object.field(key, value);
         }
     }
 }
@@ -39,12 +39,12 @@ pub(super) fn note(part: &Part, path: impl Fn() -> String, losses: &mut Losses) 
         losses.dropped(path() + ".cache", "no cache marks in this dialect");
     }
     if !part.extensions.is_empty() {
-        losses.foreign(&part.extensions, GEMINI, &(path() + "."));
+        losses.foreign(&part.extensions, GEMINI, path() + ".");
     }
 }
 
 /// Writes a text part.
-pub(super) fn text(part: &Part, text: &str, list: &mut Array<'_>) {
+pub(super) fn text(part: &Part, text: &(impl Put + ?Sized), list: &mut Array<'_>) {
     list.object(|object| {
         object.put("text", text);
         tail(part, &[], object);
@@ -137,9 +137,9 @@ pub(super) fn media(
     list: &mut Array<'_>,
 ) {
     if !own {
-        losses.unless_absent(media.name.as_ref(), &format!("{path}.name"), "no names of inline files");
+        losses.unless_absent(media.name.as_ref(), format_args!("{path}.name"), "no names of inline files");
         let detail = media.detail.as_ref().filter(|detail| *detail != "auto");
-        losses.unless_absent(detail, &format!("{path}.detail"), "no detail per image");
+        losses.unless_absent(detail, format_args!("{path}.detail"), "no detail per image");
     }
     let name = media.name.as_deref().filter(|_| own);
     list.object(|object| {
@@ -253,7 +253,7 @@ pub(super) fn answer(part: &Part, own: bool, (path, losses): (&str, &mut Losses)
         Content::Reasoning(reasoning) => thought(part, reasoning, list),
         Content::Refusal(Refusal { text: words, .. }) => {
             losses.changed(path, "refusal became text");
-            text(part, words, list);
+            text(part, words.as_str(), list);
         }
         Content::ToolCall(inner) if matches!(inner.kind, CallKind::Builtin(_)) => {
             losses.dropped(path, "built-in call of another dialect");
@@ -261,7 +261,7 @@ pub(super) fn answer(part: &Part, own: bool, (path, losses): (&str, &mut Losses)
         Content::ToolCall(inner) => {
             losses.unless_absent(
                 inner.namespace.as_ref(),
-                &format!("{path}.namespace"),
+                format_args!("{path}.namespace"),
                 "no namespaces in this dialect",
             );
             let args = arguments(inner, own, path, losses);
@@ -272,7 +272,7 @@ pub(super) fn answer(part: &Part, own: bool, (path, losses): (&str, &mut Losses)
                 let transcript = medium.transcript.as_ref();
                 losses.unless_absent(
                     transcript,
-                    &format!("{path}.transcript"),
+                    format_args!("{path}.transcript"),
                     "no transcripts in this dialect",
                 );
                 media(part, medium, own, (path, losses), list);

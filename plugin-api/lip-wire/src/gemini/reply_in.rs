@@ -1,10 +1,8 @@
 //! A whole `GenerateContentResponse` to a canonical answer.
-use serde_json::value::RawValue;
-
 use super::{GEMINI, failure, grounding, logprobs, part_in, stop, usage, wire};
 use crate::{
     canon::{Choice, Content, Extensions, Json, Part, Reply},
-    codec::{CodecError, Coded, Count, Rest, Str, parse, parse_rfc3339},
+    codec::{CodecError, Coded, Count, Raw, Rest, Str, parse, parse_rfc3339},
     loss::Losses,
 };
 
@@ -37,7 +35,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Coded<Reply>, CodecError> {
         id: wire.id.map(Str::into_owned).filter(|id| !id.is_empty()),
         model: wire.model.map(Str::into_owned),
         created: wire.create_time.as_ref().and_then(|text| parse_rfc3339(text.as_str())),
-        usage: wire.usage.map(usage::decode),
+        usage: wire.usage.map(|usage| usage::decode(*usage)),
         failure: wire.error.map(failure::decode),
         extensions: head_extensions(wire.rest, wire.feedback, wire.create_time.as_ref()),
         ..Reply::default()
@@ -68,7 +66,7 @@ fn place(choices: &mut Vec<Choice>, index: usize, choice: Choice) {
 /// Fields of an answer or frame that have no place of their own.
 pub(super) fn head_extensions(
     rest: Rest<'_>,
-    feedback: Option<&RawValue>,
+    feedback: Option<Raw<'_>>,
     created: Option<&Str<'_>>,
 ) -> Extensions {
     let mut fields = wire::camel_fields(rest);
@@ -107,7 +105,7 @@ fn decode_candidate(mut candidate: wire::Candidate<'_>, losses: &mut Losses) -> 
     let called = parts.iter().any(|part| part.as_call().is_some());
     let message = candidate.message;
     let stop = candidate.finish.map(|word| stop::decode(word.as_str(), message, called));
-    let mut tokens = candidate.logprobs.map(|result| logprobs::decode(result, losses)).unwrap_or_default();
+    let mut tokens = candidate.logprobs.map(|result| logprobs::decode(*result, losses)).unwrap_or_default();
     let mut texts: Vec<_> = parts
         .iter_mut()
         .filter_map(|part| match &mut part.content {
@@ -127,5 +125,7 @@ fn decode_candidate(mut candidate: wire::Candidate<'_>, losses: &mut Losses) -> 
 
 /// Whether a part says nothing: the last frame of a stream often holds an empty text.
 pub(super) fn is_void(part: &Part) -> bool {
-    part.as_text() == Some("") && part.signature.is_none() && part.extensions.is_empty()
+    part.as_words().is_some_and(|text| text.is_empty())
+        && part.signature.is_none()
+        && part.extensions.is_empty()
 }

@@ -85,7 +85,7 @@ fn encode_candidate(index: usize, choice: &Choice, own: bool, object: &mut Objec
         object,
     );
     object.fields_except(fields, &[LOGPROBS]);
-    losses.foreign(&choice.extensions, GEMINI, &format!("choices[{index}]."));
+    losses.foreign(&choice.extensions, GEMINI, format_args!("choices[{index}]."));
 }
 
 fn annotations(part: &Part) -> &[Annotation] {

@@ -1,10 +1,8 @@
 //! A `generateContent` request to a canonical one. Model and streaming stand in the URL.
-use serde_json::value::RawValue;
-
 use super::{GEMINI, generation, part_in, tools, wire};
 use crate::{
     canon::{Extensions, Json, Request, Role, Turn},
-    codec::{CodecError, Coded, Str, UrlParts, parse},
+    codec::{CodecError, Coded, Raw, Str, UrlParts, parse},
     loss::Losses,
 };
 
@@ -48,14 +46,14 @@ pub(super) fn bare(model: &str) -> &str {
 }
 
 /// `systemInstruction`: a content (its role means nothing), or a string, as some SDKs take.
-fn decode_instruction(raw: &RawValue) -> Result<Turn, CodecError> {
+fn decode_instruction(raw: Raw<'_>) -> Result<Turn, CodecError> {
     const FIELD: &str = "systemInstruction";
     if raw.get().starts_with('"') {
         let text: Str<'_> =
             serde_json::from_str(raw.get()).map_err(|e| CodecError::at(GEMINI, FIELD, e.to_string()))?;
         return Ok(Turn::new(Role::System, vec![crate::canon::Part::text(text.into_owned())]));
     }
-    let content: wire::Content<'_> = parse(GEMINI, raw.get().as_bytes()).map_err(|e| e.under(FIELD))?;
+    let content: wire::Content<'_> = raw.parse(GEMINI).map_err(|e| e.under(FIELD))?;
     let parts = part_in::decode_all(content.parts).map_err(|e| e.under(FIELD))?;
     Ok(Turn::new(Role::System, parts))
 }

@@ -11,10 +11,7 @@ const NO_FIELD: &str = "no such field in this dialect";
 /// Writes a request body.
 pub(super) fn encode(request: &Request, options: &RequestOptions) -> Coded<Vec<u8>> {
     let mut losses = Losses::new();
-    // Text dominates a request; its size is a good first guess for the body.
-    let parts = request.turns.iter().flat_map(|turn| &turn.parts);
-    let text: usize = parts.filter_map(|part| part.as_text()).map(str::len).sum();
-    let mut out = Vec::with_capacity(text + text / 8 + 2048);
+    let mut out = Vec::with_capacity(request.bytes_hint());
     object(&mut out, |body| {
         contents_out::encode(request, body, &mut losses);
         tools::encode(request, body, &mut losses);
@@ -46,7 +43,7 @@ fn encode_rest(request: &Request, body: &mut Object<'_>, losses: &mut Losses) {
     let fields = request.extensions.fields(GEMINI);
     for (name, value) in fields.into_iter().flat_map(crate::canon::Fields::iter) {
         if !tools::INSIDE.contains(&name) && !generation::INSIDE.contains(&name) {
-            body.raw(name, value.get());
+            body.field(name, value);
         }
     }
 }

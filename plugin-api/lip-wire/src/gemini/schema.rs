@@ -1,16 +1,17 @@
 //! Gemini's `Schema` object (an OpenAPI 3.0 subset: `"type": "STRING"`, `nullable`, counts as strings) to JSON Schema. Source: Gemini API reference, "Schema".
 use std::fmt::Write as _;
 
-use serde_json::value::RawValue;
-
 use super::wire::camel;
-use crate::{canon::Json, codec::Rest};
+use crate::{
+    canon::Json,
+    codec::{Raw, Rest, read_text},
+};
 
 /// Deeper schemas are passed through unread from there on; the API itself allows far less.
 const DEPTH_MAX: u32 = 64;
 
 /// The same schema as JSON Schema. Text that is JSON Schema already is returned untouched.
-pub(super) fn to_json_schema(raw: &RawValue) -> Json {
+pub(super) fn to_json_schema(raw: Raw<'_>) -> Json {
     let mut out = String::with_capacity(raw.get().len());
     let mut changed = false;
     schema(raw.get(), &mut out, &mut changed, DEPTH_MAX);
@@ -19,8 +20,8 @@ pub(super) fn to_json_schema(raw: &RawValue) -> Json {
 
 /// One schema object.
 fn schema(raw: &str, out: &mut String, changed: &mut bool, depth: u32) {
-    let fields: Rest<'_> = match serde_json::from_str::<AnyObject<'_>>(raw) {
-        Ok(object) if depth > 0 => object.rest,
+    let fields: Rest<'_> = match read_text::<AnyObject<'_>>(raw) {
+        Some(object) if depth > 0 => object.rest,
         _ => return out.push_str(raw),
     };
     let nullable = fields.0.iter().any(|(key, raw)| key.as_str() == "nullable" && raw.get() == "true");
@@ -68,8 +69,8 @@ fn member(name: &str, raw: &str, null: Null, out: &mut String, changed: &mut boo
             out.push_str(raw.trim_end_matches(']'));
             out.push_str(if raw == "[]" { "null]" } else { ",null]" });
         }
-        "properties" | "$defs" => match serde_json::from_str::<AnyObject<'_>>(raw) {
-            Ok(object) => {
+        "properties" | "$defs" => match read_text::<AnyObject<'_>>(raw) {
+            Some(object) => {
                 out.push('{');
                 for (at, (key, value)) in object.rest.0.iter().enumerate() {
                     let comma = if at == 0 { "" } else { "," };
@@ -78,11 +79,11 @@ fn member(name: &str, raw: &str, null: Null, out: &mut String, changed: &mut boo
                 }
                 out.push('}');
             }
-            Err(_) => out.push_str(raw),
+            None => out.push_str(raw),
         },
         "items" | "additionalProperties" => schema(raw, out, changed, depth),
-        "anyOf" => match serde_json::from_str::<Vec<&RawValue>>(raw) {
-            Ok(schemas) => {
+        "anyOf" => match read_text::<Vec<Raw<'_>>>(raw) {
+            Some(schemas) => {
                 out.push('[');
                 for (at, one) in schemas.iter().enumerate() {
                     out.push_str(if at == 0 { "" } else { "," });
@@ -94,7 +95,7 @@ fn member(name: &str, raw: &str, null: Null, out: &mut String, changed: &mut boo
                 }
                 out.push(']');
             }
-            Err(_) => out.push_str(raw),
+            None => out.push_str(raw),
         },
         _ if is_count(name) => {
             // 64-bit integers are strings in protobuf's JSON.
@@ -148,7 +149,7 @@ mod tests {
     use super::*;
 
     fn check(schema: &str, want: &str) {
-        let raw: &RawValue = serde_json::from_str(schema).expect("is json");
+        let raw: Raw<'_> = serde_json::from_str(schema).expect("is json");
         assert_eq!(to_json_schema(raw).get(), want, "{schema}");
     }
 

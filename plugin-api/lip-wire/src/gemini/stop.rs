@@ -3,7 +3,7 @@
 use super::{GEMINI, wire};
 use crate::{
     canon::{Failure, FailureKind, Json, Stop, StopReason},
-    codec::Str,
+    codec::{Raw, Str},
     loss::Losses,
 };
 
@@ -56,8 +56,8 @@ pub(super) fn failure(stop: &Stop, n_parts: u32) -> Option<Failure> {
 }
 
 /// The stop that a refused prompt is.
-pub(super) fn blocked(feedback: &serde_json::value::RawValue) -> Option<Stop> {
-    let feedback: wire::PromptFeedback<'_> = serde_json::from_str(feedback.get()).ok()?;
+pub(super) fn blocked(feedback: Raw<'_>) -> Option<Stop> {
+    let feedback: wire::PromptFeedback<'_> = feedback.read()?;
     let reason = feedback.reason?;
     let mut stop = Stop {
         message: feedback.message.map(Str::into_owned),

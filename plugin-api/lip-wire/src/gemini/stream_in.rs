@@ -1,6 +1,4 @@
 //! Frames of a streamed answer to canonical events.
-use serde_json::value::RawValue;
-
 use super::{
     GEMINI, failure,
     reply_in::{CANDIDATES_MAX, candidate_extensions, head_extensions},
@@ -10,7 +8,7 @@ use super::{
 };
 use crate::{
     canon::{Event, Extensions, Failure, Fields, Start, Stop, Usage},
-    codec::{CodecError, DecodeStream, Str, parse, parse_frame, parse_rfc3339},
+    codec::{CodecError, DecodeStream, Raw, Str, parse, parse_frame, parse_rfc3339},
     loss::Losses,
 };
 
@@ -25,6 +23,8 @@ pub(super) struct Decoder {
     blocked: Option<Stop>,
     /// Unknown fields of frames, as last seen: only changes are told.
     seen: Fields,
+    /// The time that the last head told.
+    created: Option<String>,
     usage: Option<Usage>,
     losses: Losses,
 }
@@ -42,7 +42,7 @@ impl DecodeStream for Decoder {
             return Ok(());
         }
         if data.starts_with(b"[") {
-            let frames: Vec<&RawValue> = parse(GEMINI, data)?;
+            let frames: Vec<Raw<'_>> = parse(GEMINI, data)?;
             for frame in frames {
                 if !self.ended {
                     self.frame(parse_frame(GEMINI, frame.get().as_bytes())?, out)?;
@@ -79,7 +79,7 @@ impl Decoder {
             self.fail(failure::decode(error), out);
             return Ok(());
         }
-        let usage = frame.usage.take().map(usage::decode);
+        let usage = frame.usage.take().map(|usage| usage::decode(*usage));
         self.head(&mut frame, usage.as_ref(), out);
         if let Some(stop) = frame.feedback.and_then(stop::blocked) {
             self.blocked = Some(stop);
@@ -106,6 +106,15 @@ impl Decoder {
     }
 
     fn head(&mut self, frame: &mut wire::Response<'_>, usage: Option<&Usage>, out: &mut Vec<Event>) {
+        let created = frame.create_time.as_ref().map(Str::as_str);
+        if self.started
+            && frame.rest.is_empty()
+            && frame.feedback.is_none()
+            && (created.is_none() || created == self.created.as_deref())
+        {
+            return;
+        }
+        self.created = created.map(str::to_owned);
         let told =
             head_extensions(std::mem::take(&mut frame.rest), frame.feedback, frame.create_time.as_ref());
         let news = news(&mut self.seen, &told);
@@ -152,7 +161,7 @@ impl Decoder {
             lane.content(content, out, &mut self.losses).map_err(|e| e.under("content"))?;
         }
         if let Some(result) = candidate.logprobs {
-            lane.logprobs(result, out, &mut self.losses);
+            lane.logprobs(*result, out, &mut self.losses);
         }
         lane.cite(candidate.grounding, candidate.citations, out);
         if let Some(extensions) = news(lane.seen(), &told) {

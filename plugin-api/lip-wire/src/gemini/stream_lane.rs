@@ -1,12 +1,10 @@
 //! One candidate of a streamed answer: which part is open, and what a frame adds to it.
 use std::borrow::Cow;
 
-use serde_json::value::RawValue;
-
 use super::{grounding, logprobs, part_in, stop, wire};
 use crate::{
-    canon::{At, Content, Event, Failure, Fields, Part, ReasoningKind},
-    codec::{CodecError, Joiner, Str},
+    canon::{At, Content, Event, Failure, Fields, Part, ReasoningKind, Words},
+    codec::{CodecError, Joiner, Raw, Str},
     loss::Losses,
 };
 
@@ -76,7 +74,7 @@ impl Lane {
     ) -> Result<(), CodecError> {
         for (at, part) in content.parts.into_iter().flatten().enumerate() {
             if self.stopped {
-                if part.text.as_ref().is_none_or(|text| !text.0.is_empty()) {
+                if part.text.as_ref().is_none_or(|text| !text.is_empty()) {
                     losses.dropped("parts", "said after the end");
                 }
                 continue;
@@ -103,7 +101,7 @@ impl Lane {
             self.whole(whole, out);
             return Ok(());
         }
-        let bytes = part.text.take().unwrap_or_default().0;
+        let bytes = part.text.take().unwrap_or_default().into_wtf8().0;
         let signature = part_in::seal(part.signature);
         if bytes.is_empty() && signature.is_none() {
             return Ok(());
@@ -127,7 +125,7 @@ impl Lane {
         let open = if let Some(open) = self.open.take() {
             open
         } else {
-            let part = Part::new(part_in::prose(String::new(), thought));
+            let part = Part::new(part_in::prose(Words::default(), thought));
             Open { at: self.start(part, out), thought, joiner: Joiner::default() }
         };
         self.open.insert(open)
@@ -145,7 +143,7 @@ impl Lane {
     fn whole(&mut self, mut part: Part, out: &mut Vec<Event>) {
         let (mut text, mut arguments, mut thought) = (String::new(), String::new(), Vec::new());
         match &mut part.content {
-            Content::Text(inner) => text = std::mem::take(&mut inner.text),
+            Content::Text(inner) => text = std::mem::take(&mut inner.text).into_string(),
             Content::ToolCall(call) => arguments = std::mem::take(&mut call.arguments),
             Content::Reasoning(inner) => thought = std::mem::take(&mut inner.summary),
             _ => {}
@@ -187,12 +185,12 @@ impl Lane {
     /// Takes citations. They are told of the open text; if there is none, only Gemini's own clients see them.
     pub(super) fn cite(
         &mut self,
-        grounding: Option<&RawValue>,
-        citations: Option<&RawValue>,
+        grounding: Option<Raw<'_>>,
+        citations: Option<Raw<'_>>,
         out: &mut Vec<Event>,
     ) {
         // A server may repeat them in every frame.
-        let is_new = |seen: &Fields, name: &str, raw: &&RawValue| {
+        let is_new = |seen: &Fields, name: &str, raw: &Raw<'_>| {
             seen.get(name).is_none_or(|old| old.get() != raw.get())
         };
         let grounding = grounding.filter(|raw| is_new(&self.seen, super::reply_in::GROUNDING, raw));

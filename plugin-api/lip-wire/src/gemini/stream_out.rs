@@ -164,7 +164,9 @@ impl Writer {
         self.tail(at.choice);
         let mut part = part.clone();
         let said = match &mut part.content {
-            Content::Text(inner) if says_no_more(&part.extensions) => std::mem::take(&mut inner.text),
+            Content::Text(inner) if says_no_more(&part.extensions) => {
+                std::mem::take(&mut inner.text).into_string()
+            }
             _ => String::new(),
         };
         self.open.push(Open { at, part, told: None });

@@ -1,14 +1,12 @@
 //! Tools and the choice among them.
 //!
 //! Functions are written with `parametersJsonSchema`, which takes any JSON Schema; a schema that came in `parameters` (an OpenAPI subset) goes back as it came.
-use serde_json::value::RawValue;
-
 use super::{GEMINI, request_in::keep, schema::to_json_schema, wire};
 use crate::{
     canon::{
         AllowedTool, Extensions, Fields, FunctionTool, Json, Native, Request, Tool, ToolChoice, ToolKind,
     },
-    codec::{Array, CodecError, Object, Str},
+    codec::{Array, CodecError, Object, Raw, Str},
     loss::Losses,
 };
 
@@ -62,8 +60,7 @@ fn decode_function(function: wire::FunctionDeclaration<'_>) -> Result<Tool, Code
 /// Reads `toolConfig`.
 pub(super) fn decode_config(config: wire::ToolConfig<'_>, request: &mut Request) -> Result<(), CodecError> {
     if let Some(raw) = config.calling {
-        let calling: wire::CallingConfig<'_> =
-            crate::codec::parse(GEMINI, raw.get().as_bytes()).map_err(|e| e.under(CALLING))?;
+        let calling: wire::CallingConfig<'_> = raw.parse(GEMINI).map_err(|e| e.under(CALLING))?;
         let names = calling.names.unwrap_or_default();
         let names: Vec<String> = names.into_iter().map(Str::into_owned).collect();
         let mode = calling.mode.map(|mode| mode.as_str().to_ascii_uppercase());
@@ -79,7 +76,7 @@ pub(super) fn decode_config(config: wire::ToolConfig<'_>, request: &mut Request)
 fn decode_choice(
     mode: Option<&str>,
     names: Vec<String>,
-    raw: &RawValue,
+    raw: Raw<'_>,
 ) -> Result<Option<ToolChoice>, CodecError> {
     let allowed = |required| ToolChoice::Allowed {
         required,
@@ -145,10 +142,7 @@ fn encode_function(tool: &Tool, function: &FunctionTool, list: &mut Array<'_>) {
         object.put("name", &function.name);
         object.opt("description", function.description.as_deref());
         let came = tool.extensions.get(GEMINI, PARAMETERS);
-        let unchanged = came.filter(|came| {
-            let raw = came.read::<&RawValue>();
-            raw.map(to_json_schema) == function.parameters
-        });
+        let unchanged = came.filter(|came| Some(to_json_schema(Raw::from(*came))) == function.parameters);
         match (unchanged, &function.parameters) {
             (Some(came), _) => object.raw("parameters", came.get()),
             (None, Some(schema)) => object.raw("parametersJsonSchema", schema.get()),
@@ -160,7 +154,7 @@ fn encode_function(tool: &Tool, function: &FunctionTool, list: &mut Array<'_>) {
 
 fn note(tools: &[Tool], losses: &mut Losses) {
     for (at, tool) in tools.iter().enumerate() {
-        losses.foreign(&tool.extensions, GEMINI, &format!("tools[{at}]."));
+        losses.foreign(&tool.extensions, GEMINI, format_args!("tools[{at}]."));
         if tool.cache.is_some() {
             losses.dropped(format!("tools[{at}].cache"), "no cache marks in this dialect");
         }

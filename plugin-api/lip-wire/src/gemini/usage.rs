@@ -1,10 +1,8 @@
 //! `usageMetadata`: thoughts stand beside `candidatesTokenCount`, tool prompts beside `promptTokenCount`, cached tokens inside it.
-use serde_json::value::RawValue;
-
 use super::{GEMINI, wire};
 use crate::{
     canon::{Extensions, Json, Usage},
-    codec::{Count, Object, Str},
+    codec::{Count, Object, Raw, Str},
     loss::Losses,
 };
 
@@ -45,8 +43,8 @@ pub(super) fn decode(usage: wire::Usage<'_>) -> Usage {
     out
 }
 
-fn modalities(raw: &RawValue) -> Vec<(String, u64)> {
-    let list: Vec<wire::ModalityCount<'_>> = serde_json::from_str(raw.get()).unwrap_or_default();
+fn modalities(raw: Raw<'_>) -> Vec<(String, u64)> {
+    let list: Vec<wire::ModalityCount<'_>> = raw.read().unwrap_or_default();
     list.into_iter()
         .filter_map(|entry| Some((entry.modality.map(Str::into_owned)?, entry.count?.0)))
         .collect()
@@ -85,7 +83,7 @@ pub(super) fn encode(usage: &Usage, object: &mut Object<'_>, losses: &mut Losses
     }
 }
 
-fn details(name: &str, counts: &[(&str, Option<u64>)], object: &mut Object<'_>) {
+fn details(name: &'static str, counts: &[(&str, Option<u64>)], object: &mut Object<'_>) {
     object.array(name, |list| {
         for (modality, count) in counts {
             if let Some(count) = count {

@@ -2,15 +2,13 @@
 //! Source: Gemini API reference, "Generating content" (v1beta, v1), and the types of the official Python SDK google-genai 3.6.
 use std::{fmt, marker::PhantomData};
 
+use crate::{
+    canon::{Fields, Json},
+    codec::{Count, Id, Raw, Rest, Said, Str, Whole, json_object},
+};
 use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
-};
-use serde_json::value::RawValue;
-
-use crate::{
-    canon::{Fields, Json},
-    codec::{Count, Id, Rest, Str, Wtf8, json_object},
 };
 
 /// A repeated message: a list, or a single object, as the API's own examples have it (`"contents": {"parts": {"text": "hi"}}`).
@@ -81,7 +79,7 @@ json_object! {
     struct Request<'a> {
         "model" => model: Str<'a>,
         "contents" => contents: Many<Content<'a>>,
-        "systemInstruction" | "system_instruction" => system: &'a RawValue,
+        "systemInstruction" | "system_instruction" => system: Raw<'a>,
         "tools" => tools: Many<Tool<'a>>,
         "toolConfig" | "tool_config" => tool_config: ToolConfig<'a>,
         "generationConfig" | "generation_config" => config: GenerationConfig<'a>,
@@ -100,15 +98,15 @@ json_object! {
 json_object! {
     /// A part: which of the kinds it is is said by the field that is there. Kinds without a field here (`toolCall` …) stand in `rest`.
     struct Part<'a> {
-        "text" => text: Wtf8<'a>,
+        "text" => text: Said<'a>,
         "thought" => thought: bool,
         "thoughtSignature" | "thought_signature" => signature: Str<'a>,
-        "inlineData" | "inline_data" => inline: Blob<'a>,
-        "fileData" | "file_data" => file: FileData<'a>,
-        "functionCall" | "function_call" => call: FunctionCall<'a>,
-        "functionResponse" | "function_response" => response: FunctionResponse<'a>,
-        "executableCode" | "executable_code" => code: &'a RawValue,
-        "codeExecutionResult" | "code_execution_result" => code_result: &'a RawValue,
+        "inlineData" | "inline_data" => inline: Box<Blob<'a>>,
+        "fileData" | "file_data" => file: Box<FileData<'a>>,
+        "functionCall" | "function_call" => call: Box<FunctionCall<'a>>,
+        "functionResponse" | "function_response" => response: Box<FunctionResponse<'a>>,
+        "executableCode" | "executable_code" => code: Raw<'a>,
+        "codeExecutionResult" | "code_execution_result" => code_result: Raw<'a>,
     }
 }
 
@@ -132,7 +130,7 @@ json_object! {
     struct FunctionCall<'a> {
         "id" => id: Id<'a>,
         "name" => name: Str<'a>,
-        "args" => args: &'a RawValue,
+        "args" => args: Raw<'a>,
     }
 }
 
@@ -140,8 +138,16 @@ json_object! {
     struct FunctionResponse<'a> {
         "id" => id: Id<'a>,
         "name" => name: Str<'a>,
-        "response" => response: &'a RawValue,
+        "response" => response: Whole<'a, Output<'a>>,
         "parts" => parts: Many<Part<'a>>,
+    }
+}
+
+json_object! {
+    /// The documented form of a response.
+    struct Output<'a> {
+        "output" => output: Said<'a>,
+        "error" => error: Said<'a>,
     }
 }
 
@@ -159,7 +165,7 @@ json_object! {
         "responseLogprobs" | "response_logprobs" => response_logprobs: bool,
         "logprobs" => logprobs: u32,
         "responseMimeType" | "response_mime_type" => mime: Str<'a>,
-        "responseSchema" | "response_schema" => schema: &'a RawValue,
+        "responseSchema" | "response_schema" => schema: Raw<'a>,
         "responseJsonSchema" | "response_json_schema" | "_responseJsonSchema" => json_schema: Json,
         "responseModalities" | "response_modalities" => modalities: Vec<Str<'a>>,
         "thinkingConfig" | "thinking_config" => thinking: ThinkingConfig<'a>,
@@ -185,14 +191,14 @@ json_object! {
     struct FunctionDeclaration<'a> {
         "name" => name: Str<'a>,
         "description" => description: Str<'a>,
-        "parameters" => parameters: &'a RawValue,
+        "parameters" => parameters: Raw<'a>,
         "parametersJsonSchema" | "parameters_json_schema" => json_schema: Json,
     }
 }
 
 json_object! {
     struct ToolConfig<'a> {
-        "functionCallingConfig" | "function_calling_config" => calling: &'a RawValue,
+        "functionCallingConfig" | "function_calling_config" => calling: Raw<'a>,
     }
 }
 
@@ -207,12 +213,12 @@ json_object! {
     /// An answer, or one frame of a streamed one.
     struct Response<'a> {
         "candidates" => candidates: Many<Candidate<'a>>,
-        "promptFeedback" | "prompt_feedback" => feedback: &'a RawValue,
-        "usageMetadata" | "usage_metadata" => usage: Usage<'a>,
+        "promptFeedback" | "prompt_feedback" => feedback: Raw<'a>,
+        "usageMetadata" | "usage_metadata" => usage: Box<Usage<'a>>,
         "modelVersion" | "model_version" => model: Str<'a>,
         "responseId" | "response_id" => id: Str<'a>,
         "createTime" | "create_time" => create_time: Str<'a>,
-        "error" => error: &'a RawValue,
+        "error" => error: Raw<'a>,
     }
 }
 
@@ -222,9 +228,9 @@ json_object! {
         "content" => content: Content<'a>,
         "finishReason" | "finish_reason" => finish: Str<'a>,
         "finishMessage" | "finish_message" => message: Str<'a>,
-        "citationMetadata" | "citation_metadata" => citations: &'a RawValue,
-        "groundingMetadata" | "grounding_metadata" => grounding: &'a RawValue,
-        "logprobsResult" | "logprobs_result" => logprobs: LogprobsResult<'a>,
+        "citationMetadata" | "citation_metadata" => citations: Raw<'a>,
+        "groundingMetadata" | "grounding_metadata" => grounding: Raw<'a>,
+        "logprobsResult" | "logprobs_result" => logprobs: Box<LogprobsResult<'a>>,
     }
 }
 
@@ -264,8 +270,8 @@ json_object! {
         "cachedContentTokenCount" | "cached_content_token_count" => cached: Count,
         "toolUsePromptTokenCount" | "tool_use_prompt_token_count" => tool_use: Count,
         "totalTokenCount" | "total_token_count" => total: Count,
-        "promptTokensDetails" | "prompt_tokens_details" => prompt_details: &'a RawValue,
-        "candidatesTokensDetails" | "candidates_tokens_details" => candidates_details: &'a RawValue,
+        "promptTokensDetails" | "prompt_tokens_details" => prompt_details: Raw<'a>,
+        "candidatesTokensDetails" | "candidates_tokens_details" => candidates_details: Raw<'a>,
     }
 }
 
@@ -334,7 +340,7 @@ json_object! {
         "code" => code: Id<'a>,
         "message" => message: Str<'a>,
         "status" => status: Str<'a>,
-        "details" => details: &'a RawValue,
+        "details" => details: Raw<'a>,
     }
 }
 

@@ -1,13 +1,11 @@
 //! What whole answers and stream lines have in common: calls, counts, ends, failures.
-use serde_json::value::RawValue;
-
 use super::{OLLAMA, wire};
 use crate::{
     canon::{
         Content, Extensions, Failure, FailureKind, Json, Native, Part, Stop, StopReason, TokenLogprob,
         ToolCall, TopLogprob, Usage,
     },
-    codec::{CodecError, Count, Id, Str},
+    codec::{CodecError, Count, Id, Raw, Str},
 };
 
 /// Reads a call; its arguments are an object.
@@ -43,11 +41,11 @@ pub(super) fn stop(word: Option<&Str<'_>>, called: bool) -> Stop {
 }
 
 /// Reads the value of `error`: a sentence.
-pub(super) fn failure(raw: &RawValue) -> Failure {
-    let text = serde_json::from_str::<Str<'_>>(raw.get());
+pub(super) fn failure(raw: Raw<'_>) -> Failure {
+    let text = raw.read::<Str<'_>>();
     Failure {
         kind: FailureKind::Server,
-        message: text.map_or_else(|_| raw.get().to_owned(), Str::into_owned),
+        message: text.map_or_else(|| raw.get().to_owned(), Str::into_owned),
         native: Some(Native { dialect: OLLAMA, raw: Json::from(raw) }),
         ..Failure::default()
     }

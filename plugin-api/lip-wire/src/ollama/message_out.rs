@@ -42,7 +42,7 @@ impl<'a> Messages<'a, '_> {
     fn group(&mut self, turns: Range<usize>, role: Role, list: &mut Array<'_>) {
         let mut parts: Vec<Placed<'a>> = Vec::new();
         for (index, turn) in turns.clone().zip(&self.request.turns[turns]) {
-            self.losses.foreign(&turn.extensions, OLLAMA, &format!("turns[{index}]."));
+            self.losses.foreign(&turn.extensions, OLLAMA, format_args!("turns[{index}]."));
             self.losses.unless_absent(turn.name.as_ref(), "turns.name", "no names of speakers");
             parts.extend(turn.parts.iter().enumerate().map(|(at, part)| (index, at, part)));
         }
@@ -117,7 +117,7 @@ impl<'a> Messages<'a, '_> {
                 let path = path(*turn, *at);
                 self.losses.unless_absent(
                     call.namespace.as_ref(),
-                    &format!("{path}.namespace"),
+                    format_args!("{path}.namespace"),
                     "no namespaces in this dialect",
                 );
                 let arguments = arguments(call, &path, self.losses);
@@ -151,7 +151,7 @@ impl<'a> Messages<'a, '_> {
         let name = result.name.as_deref().or(known);
         list.object(|message| {
             message.put("role", "tool");
-            message.put("content", &result.text());
+            message.put("content", &*result.text());
             message.opt("tool_name", name);
             message.opt("tool_call_id", id);
         });
@@ -166,14 +166,14 @@ impl<'a> Messages<'a, '_> {
             self.losses.dropped(path(*turn, *at) + ".signature", "no place for signatures");
         }
         if !part.extensions.is_empty() {
-            self.losses.foreign(&part.extensions, OLLAMA, &(path(*turn, *at) + "."));
+            self.losses.foreign(&part.extensions, OLLAMA, path(*turn, *at) + ".");
         }
     }
 }
 
 fn moved_media(result: &ToolResult) -> Vec<(usize, &Part)> {
     let parts = result.parts.iter().enumerate();
-    parts.filter(|(_, part)| part.as_text().is_none()).collect()
+    parts.filter(|(_, part)| part.as_words().is_none()).collect()
 }
 
 /// The base64 of an image; the server fetches nothing and knows no other kinds.

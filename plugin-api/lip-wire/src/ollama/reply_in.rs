@@ -33,7 +33,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Coded<Reply>, CodecError> {
     if let Some(text) = message.content.map(owned).filter(|text| !text.is_empty()) {
         // With thoughts in front the tokens are those of both.
         let logprobs = if parts.is_empty() { std::mem::take(&mut tokens) } else { Vec::new() };
-        parts.push(Part::new(Content::Text(Text { text, logprobs, ..Text::default() })));
+        parts.push(Part::new(Content::Text(Text { text: text.into(), logprobs, ..Text::default() })));
     }
     let n_prose = parts.len();
     for (at, call) in message.calls.into_iter().flatten().enumerate() {

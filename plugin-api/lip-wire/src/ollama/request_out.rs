@@ -17,9 +17,7 @@ const CARRIED: [&str; 4] = ["options", "keep_alive", "truncate", "shift"];
 /// Writes a request body.
 pub(super) fn encode(request: &Request, _options: &RequestOptions) -> Coded<Vec<u8>> {
     let mut losses = Losses::new();
-    let parts = request.turns.iter().flat_map(|turn| &turn.parts);
-    let text: usize = parts.filter_map(|part| part.as_text()).map(str::len).sum();
-    let mut out = Vec::with_capacity(text + text / 8 + 2048);
+    let mut out = Vec::with_capacity(request.bytes_hint());
     object(&mut out, |body| {
         body.put("model", &request.model);
         body.array("messages", |list| message_out::encode(request, list, &mut losses));
@@ -72,7 +70,7 @@ fn encode_tools(request: &Request, body: &mut Object<'_>, losses: &mut Losses) {
     };
     let mut functions = Vec::new();
     for (at, tool) in request.tools.iter().enumerate() {
-        losses.foreign(&tool.extensions, OLLAMA, &format!("tools[{at}]."));
+        losses.foreign(&tool.extensions, OLLAMA, format_args!("tools[{at}]."));
         losses.unless_absent(tool.cache.as_ref(), "tools.cache", "no cache marks in this dialect");
         match &tool.kind {
             ToolKind::Function(function) => {

@@ -1,7 +1,5 @@
 //! The objects of Ollama's native chat API as they stand on the wire. Source: Ollama API documentation, "Generate a chat completion" (`POST /api/chat`).
-use serde_json::value::RawValue;
-
-use crate::codec::{Count, Id, Str, Wtf8, json_object};
+use crate::codec::{Count, Id, Raw, Str, Wtf8, json_object};
 
 json_object! {
     /// An answer, or one line of a streamed one. Durations stand in `rest`.
@@ -14,7 +12,7 @@ json_object! {
         "prompt_eval_count" => prompt: Count,
         "eval_count" => output: Count,
         "logprobs" => logprobs: Vec<Token<'a>>,
-        "error" => error: &'a RawValue,
+        "error" => error: Raw<'a>,
     }
 }
 
@@ -38,7 +36,7 @@ json_object! {
     struct Function<'a> {
         "index" => index: Count,
         "name" => name: Str<'a>,
-        "arguments" => arguments: &'a RawValue,
+        "arguments" => arguments: Raw<'a>,
     }
 }
 

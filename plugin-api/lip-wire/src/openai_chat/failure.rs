@@ -1,14 +1,12 @@
 //! Failures inside a stream or in place of an answer.
-use serde_json::value::RawValue;
-
 use super::{CHAT, wire};
 use crate::{
     canon::{Failure, FailureKind, Json, Native},
-    codec::{Id, Object, Str},
+    codec::{Id, Object, Raw, Str},
 };
 
 /// Reads the value of `error` (an object or, with some servers, a string); `message` is the outer one of vLLM's `{"object":"error","message":…}`.
-pub(super) fn decode(error: &RawValue) -> Failure {
+pub(super) fn decode(error: Raw<'_>) -> Failure {
     let native = Some(Native { dialect: CHAT, raw: Json::from(error) });
     if let Ok(text) = serde_json::from_str::<Str<'_>>(error.get()) {
         return Failure { message: text.into_owned(), native, ..Failure::default() };

@@ -2,7 +2,7 @@
 use super::{CHAT, wire};
 use crate::{
     canon::{CacheMark, Content, Media, MediaKind, Part, Refusal, Source, Text},
-    codec::{CodecError, Object, Str, data_url, split_data_url},
+    codec::{CodecError, Object, Raw, Str, data_url, split_data_url},
 };
 
 /// Reads one content part. Unknown kinds are errors: dropping them would change what was said.
@@ -11,7 +11,7 @@ pub(super) fn decode_part(part: wire::Part<'_>) -> Result<Part, CodecError> {
     let content = match kind.as_str() {
         // Clients that speak several dialects mix up the names of the text kinds; the meaning is the same.
         "text" | "input_text" | "output_text" => {
-            let text = part.text.ok_or_else(|| CodecError::missing(CHAT, "text"))?.into_owned();
+            let text = part.text.ok_or_else(|| CodecError::missing(CHAT, "text"))?.into_words();
             Content::Text(Text { text, ..Text::default() })
         }
         "refusal" => Content::Refusal(Refusal {
@@ -27,7 +27,7 @@ pub(super) fn decode_part(part: wire::Part<'_>) -> Result<Part, CodecError> {
             media.media_type = audio.format.map(|format| format!("audio/{}", format.as_str()));
             Content::Media(media)
         }
-        "file" => decode_file(part.file.ok_or_else(|| CodecError::missing(CHAT, "file"))?)?,
+        "file" => decode_file(*part.file.ok_or_else(|| CodecError::missing(CHAT, "file"))?)?,
         other => return Err(CodecError::unknown_value(CHAT, "type", other)),
     };
     Ok(Part {
@@ -43,11 +43,7 @@ fn media(kind: MediaKind, source: Source) -> Media {
 }
 
 /// `{"url": …, "detail": …}`, or the bare URL that some clients send.
-fn decode_url(
-    raw: Option<&serde_json::value::RawValue>,
-    kind: MediaKind,
-    field: &str,
-) -> Result<Content, CodecError> {
+fn decode_url(raw: Option<Raw<'_>>, kind: MediaKind, field: &str) -> Result<Content, CodecError> {
     let raw = raw.ok_or_else(|| CodecError::missing(CHAT, field))?.get();
     let wrong = |error: serde_json::Error| CodecError::at(CHAT, field, error.to_string());
     let object = if raw.starts_with('"') {

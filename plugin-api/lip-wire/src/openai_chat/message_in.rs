@@ -1,6 +1,4 @@
 //! Messages and answers to canonical turns and parts.
-use serde_json::value::RawValue;
-
 use super::{CHAT, LEGACY, media::decode_part, reasoning, wire};
 use crate::{
     Dialect,
@@ -8,7 +6,7 @@ use crate::{
         Annotation, CallKind, Content, Extensions, Json, Media, MediaKind, Native, Part, Refusal, Role,
         Sealed, Source, ToolCall, ToolResult, Turn,
     },
-    codec::{CodecError, Id, Str, StrOrSeq, bring_home, replace_surrogates},
+    codec::{CodecError, Id, Raw, Str, StrOrSeq, bring_home, replace_surrogates},
 };
 
 /// Reads a message of a request.
@@ -51,7 +49,7 @@ fn decode_result(message: wire::Message<'_>, name: Option<String>, legacy: bool)
 
 fn decode_content(content: StrOrSeq<'_, wire::Part<'_>>) -> Result<Vec<Part>, CodecError> {
     match content {
-        StrOrSeq::Str(text) => Ok(vec![Part::text(text.into_owned())]),
+        StrOrSeq::Str(text) => Ok(vec![Part::text(text.into_words())]),
         StrOrSeq::Seq(parts) => {
             let one = |(index, part)| decode_part(part).map_err(|e| e.under(format!("content[{index}]")));
             parts.into_iter().enumerate().map(one).collect()
@@ -76,7 +74,7 @@ pub(super) fn decode_answer(message: wire::Message<'_>) -> Result<Vec<Part>, Cod
     }
     if let Some(content) = message.content {
         let content = decode_content(content)?;
-        parts.extend(content.into_iter().filter(|part| part.as_text() != Some("")));
+        parts.extend(content.into_iter().filter(|part| part.as_words().is_none_or(|text| !text.is_empty())));
     }
     if let Some(refusal) = message.refusal.filter(|text| !text.as_str().is_empty()) {
         parts.push(Part::new(Content::Refusal(Refusal { text: refusal.into_owned(), logprobs: Vec::new() })));
@@ -84,10 +82,10 @@ pub(super) fn decode_answer(message: wire::Message<'_>) -> Result<Vec<Part>, Cod
     for (index, image) in message.images.into_iter().flatten().enumerate() {
         parts.push(decode_part(image).map_err(|e| e.under(format!("images[{index}]")))?);
     }
-    parts.extend(message.audio.map(decode_audio));
+    parts.extend(message.audio.map(|audio| decode_audio(*audio)));
     annotate(&mut parts, message.annotations.unwrap_or_default());
     if let Some(call) = message.function_call {
-        parts.push(decode_legacy_call(call));
+        parts.push(decode_legacy_call(*call));
     }
     for (index, call) in message.tool_calls.into_iter().flatten().enumerate() {
         parts.push(decode_call(call).map_err(|e| e.under(format!("tool_calls[{index}]")))?);
@@ -109,7 +107,7 @@ fn decode_audio(audio: wire::Audio<'_>) -> Part {
     Part { id, extensions: audio.rest.into_extensions(CHAT), ..Part::new(Content::Media(media)) }
 }
 
-fn annotate(parts: &mut [Part], annotations: Vec<&RawValue>) {
+fn annotate(parts: &mut [Part], annotations: Vec<Raw<'_>>) {
     let text = parts.iter_mut().rev().find_map(|part| match &mut part.content {
         Content::Text(text) => Some(text),
         _ => None,
@@ -120,8 +118,8 @@ fn annotate(parts: &mut [Part], annotations: Vec<&RawValue>) {
 }
 
 /// Reads a citation; the raw object is kept.
-pub(super) fn decode_annotation(raw: &RawValue) -> Annotation {
-    let read = serde_json::from_str::<wire::Annotation<'_>>(raw.get()).ok();
+pub(super) fn decode_annotation(raw: Raw<'_>) -> Annotation {
+    let read = raw.read::<wire::Annotation<'_>>();
     let cited = read.and_then(|annotation| annotation.url_citation).unwrap_or_default();
     Annotation {
         url: cited.url.map(Str::into_owned),
@@ -143,7 +141,7 @@ fn decode_legacy_call(call: wire::FunctionCall<'_>) -> Part {
 }
 
 fn decode_call(call: wire::ToolCall<'_>) -> Result<Part, CodecError> {
-    let signature = call.extra_content.as_ref().and_then(signature);
+    let signature = call.extra_content.as_ref().and_then(|extra| signature(extra));
     let mut extensions = Extensions::new();
     for (key, raw) in call.rest.0 {
         extensions.set(CHAT, key.as_str(), Json::from(raw));

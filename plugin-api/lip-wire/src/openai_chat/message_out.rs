@@ -1,8 +1,6 @@
 //! Canonical turns to messages.
 mod answer;
 
-use std::borrow::Cow;
-
 use super::{CHAT, LEGACY, media};
 use crate::{
     Dialect,
@@ -72,7 +70,7 @@ impl<'a> Messages<'a, '_> {
     fn group(&mut self, turns: std::ops::Range<usize>, role: Role, list: &mut Array<'_>) {
         let mut parts: Vec<Placed<'a>> = Vec::new();
         for (index, turn) in turns.clone().zip(&self.request.turns[turns.clone()]) {
-            self.losses.foreign(&turn.extensions, CHAT, &format!("turns[{index}]."));
+            self.losses.foreign(&turn.extensions, CHAT, format_args!("turns[{index}]."));
             parts.extend(turn.parts.iter().enumerate().map(|(at, part)| (index, at, part)));
         }
         if !parts.is_empty() && parts.iter().all(|(_, _, part)| self.is_silent(part)) {
@@ -148,18 +146,11 @@ impl<'a> Messages<'a, '_> {
 
     /// `content`: a string if it is one text without marks, else a list of parts.
     fn content(&mut self, parts: &[Placed<'a>], join: Join, message: &mut Object<'_>) {
-        let simple = |part: &Part| part.as_text().is_some() && (part.cache.is_none() || !self.marks);
+        let simple = |part: &Part| part.as_words().is_some() && (part.cache.is_none() || !self.marks);
         let bare = |part: &Part| simple(part) && part.extensions.fields(CHAT).is_none();
-        let texts = || parts.iter().filter_map(|(_, _, part)| part.as_text());
-        let text: Option<Cow<'_, str>> = match parts {
-            [(_, _, part)] if bare(part) => part.as_text().map(Cow::Borrowed),
-            _ if !self.own && join == Join::Lines && parts.iter().all(|(_, _, part)| bare(part)) => {
-                Some(Cow::Owned(texts().collect::<Vec<_>>().join("\n\n")))
-            }
-            _ => None,
-        };
-        if let Some(text) = text {
-            message.put("content", &text);
+        let joins = !self.own && join == Join::Lines;
+        if (joins || parts.len() == 1) && parts.iter().all(|(_, _, part)| bare(part)) {
+            message.joined("content", parts.iter().filter_map(|(_, _, part)| part.as_words()));
             parts.iter().for_each(|placed| self.note(placed));
         } else {
             message.array("content", |list| parts.iter().for_each(|placed| self.part(placed, list)));
@@ -210,7 +201,9 @@ impl<'a> Messages<'a, '_> {
         if part.signature.is_some() && !carried {
             self.losses.dropped(path(*turn, *at) + ".signature", "no place for signatures");
         }
-        self.losses.foreign(&part.extensions, CHAT, &(path(*turn, *at) + "."));
+        if !part.extensions.is_empty() {
+            self.losses.foreign(&part.extensions, CHAT, path(*turn, *at) + ".");
+        }
     }
 
     fn result(&mut self, placed: Placed<'a>, media: &mut Vec<Placed<'a>>, message: &mut Object<'_>) {
@@ -252,12 +245,12 @@ impl<'a> Messages<'a, '_> {
             self.losses.changed(format!("turns[{turn}]"), "media of a tool result moved into a user message");
         }
         media.extend(moved);
-        let is_plain = |part: &Part| part.as_text().is_some() && (part.cache.is_none() || !self.marks);
+        let is_plain = |part: &Part| part.as_words().is_some() && (part.cache.is_none() || !self.marks);
         if stay.is_empty() {
             message.put("content", "");
         } else if !self.own && stay.iter().all(|(_, _, part)| is_plain(part)) {
             // One string: many servers take no lists in this role.
-            message.put("content", &result.text());
+            message.put("content", &*result.text());
             stay.iter().for_each(|placed| self.note(placed));
         } else {
             self.content(&stay, Join::Parts, message);

@@ -17,7 +17,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Coded<Reply>, CodecError> {
         id: wire.id.map(Id::into_owned),
         model: wire.model.map(Str::into_owned),
         created: wire.created.and_then(|Count(n)| i64::try_from(n).ok()),
-        usage: wire.usage.map(usage::decode),
+        usage: wire.usage.map(|usage| usage::decode(*usage)),
         service_tier: wire.service_tier.map(Str::into_owned),
         fingerprint: wire.system_fingerprint.map(Str::into_owned),
         failure: wire.error.map(failure::decode),
@@ -39,7 +39,7 @@ fn decode_choice(choice: wire::Choice<'_>) -> Result<Choice, CodecError> {
     }
     let stop = choice.finish_reason.as_ref().and_then(|word| decode_stop(word.as_str()));
     let mut answer =
-        Choice { parts: message_in::decode_answer(message)?, stop, extensions, ..Choice::default() };
+        Choice { parts: message_in::decode_answer(*message)?, stop, extensions, ..Choice::default() };
     let tokens = choice.logprobs.unwrap_or_default();
     let mut of_text = logprobs::decode(tokens.content.unwrap_or_default());
     let mut of_refusal = logprobs::decode(tokens.refusal.unwrap_or_default());

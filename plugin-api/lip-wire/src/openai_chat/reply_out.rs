@@ -64,7 +64,7 @@ fn encode_choice(
     encode_logprobs(choice, object);
     object.put("finish_reason", &choice.stop.as_ref().map(|stop| stop_word(stop, losses)));
     object.fields_except(own, &["message"]);
-    losses.foreign(&choice.extensions, CHAT, &format!("choices[{index}]."));
+    losses.foreign(&choice.extensions, CHAT, format_args!("choices[{index}]."));
 }
 
 fn encode_message(parts: &[Part], answer: &Answer<'_>, message: &mut Object<'_>, losses: &mut Losses) {
@@ -85,7 +85,7 @@ fn encode_message(parts: &[Part], answer: &Answer<'_>, message: &mut Object<'_>,
     encode_media(parts, message, losses);
     encode_calls(parts, answer, message, losses);
     for (index, part) in parts.iter().enumerate() {
-        losses.foreign(&part.extensions, CHAT, &format!("parts[{index}]."));
+        losses.foreign(&part.extensions, CHAT, format_args!("parts[{index}]."));
         match &part.content {
             Content::Native(_) => losses.dropped(format!("parts[{index}]"), "part of another dialect"),
             Content::Text(_) if part.signature.is_some() && !carries(answer) => {
@@ -145,7 +145,7 @@ fn encode_thoughts(parts: &[Part], answer: &Answer<'_>, message: &mut Object<'_>
         return;
     }
     if !texts.is_empty() {
-        message.put(&field, &texts.join("\n\n"));
+        message.field(&field, &texts.join("\n\n"));
     }
     let is_sealed =
         |part: &Part, thought: &Reasoning| part.signature.is_some() || thought.encrypted.is_some();

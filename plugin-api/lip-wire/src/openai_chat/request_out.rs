@@ -15,10 +15,7 @@ const NO_FIELD: &str = "chat has no such field";
 /// Writes a request body.
 pub(super) fn encode(request: &Request, options: &RequestOptions) -> Coded<Vec<u8>> {
     let mut losses = Losses::new();
-    // Text dominates a request; its size is a good first guess for the body.
-    let text: usize =
-        request.turns.iter().flat_map(|t| &t.parts).filter_map(|p| p.as_text()).map(str::len).sum();
-    let mut out = Vec::with_capacity(text + text / 8 + 2048);
+    let mut out = Vec::with_capacity(request.bytes_hint());
     object(&mut out, |body| {
         body.put("model", &request.model);
         body.array("messages", |list| message_out::encode_all(request, options, list, &mut losses));

@@ -3,15 +3,13 @@ mod calls;
 
 use std::borrow::Cow;
 
-use serde_json::value::RawValue;
-
 use super::{CHAT, logprobs, media::decode_part, message_in, reasoning, wire};
 use crate::{
     canon::{
         At, CallKind, Content, Event, Extensions, Media, MediaKind, Part, ReasoningKind, Refusal, Source,
         Stop, ToolCall,
     },
-    codec::{Id, Joiner, Str, replace_surrogates},
+    codec::{Id, Joiner, Raw, Str, replace_surrogates},
     loss::Losses,
 };
 
@@ -125,7 +123,7 @@ impl Lane {
             self.prose(Kind::Refusal, part, out).push(text.0, out);
         }
         if let Some(audio) = delta.audio {
-            self.audio(audio, out);
+            self.audio(*audio, out);
         }
         for image in delta.images.into_iter().flatten() {
             match decode_part(image) {
@@ -137,7 +135,7 @@ impl Lane {
             self.annotate(raw, out, losses);
         }
         if let Some(call) = delta.function_call {
-            let whole = wire::ToolCall { function: Some(call), ..wire::ToolCall::default() };
+            let whole = wire::ToolCall { function: Some(*call), ..wire::ToolCall::default() };
             self.call(whole, true, out, losses);
         }
         for call in delta.tool_calls.into_iter().flatten() {
@@ -268,7 +266,7 @@ impl Lane {
         }
     }
 
-    fn annotate(&mut self, raw: &RawValue, out: &mut Vec<Event>, losses: &mut Losses) {
+    fn annotate(&mut self, raw: Raw<'_>, out: &mut Vec<Event>, losses: &mut Losses) {
         match &self.prose {
             Some(Open { at, kind: Kind::Text, .. }) => {
                 let annotation = Box::new(message_in::decode_annotation(raw));

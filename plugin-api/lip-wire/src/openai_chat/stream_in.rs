@@ -50,7 +50,7 @@ impl DecodeStream for Decoder {
             self.choice(choice, out).map_err(|e| e.under(format!("choices[{at}]")))?;
         }
         if let Some(usage) = chunk.usage {
-            out.push(Event::Usage(Box::new(usage::decode(usage))));
+            out.push(Event::Usage(Box::new(usage::decode(*usage))));
         }
         Ok(())
     }
@@ -141,7 +141,7 @@ impl Decoder {
             lane.push(delta, out, &mut self.losses);
         }
         if let Some(tokens) = choice.logprobs {
-            lane.push_logprobs(tokens, out);
+            lane.push_logprobs(*tokens, out);
         }
         if !extensions.is_empty() {
             out.push(Event::Extra { choice: Some(index), extensions: Box::new(extensions) });

@@ -1,13 +1,11 @@
 //! Tools and the choice among them.
-use serde_json::value::RawValue;
-
 use super::{CHAT, LEGACY, wire};
 use crate::{
     canon::{
         AllowedTool, CacheMark, CallKind, CustomTool, Extensions, Fields, FunctionTool, Grammar, Json,
         Native, Tool, ToolChoice, ToolKind,
     },
-    codec::{Array, CodecError, Object, Str},
+    codec::{Array, CodecError, Object, Raw, Str},
     loss::Losses,
 };
 
@@ -86,7 +84,7 @@ pub(super) fn is_legacy(tool: &Tool) -> bool {
 /// Writes the tools of one of the two lists.
 pub(super) fn encode_tools(tools: &[Tool], marks: bool, list: &mut Array<'_>, losses: &mut Losses) {
     for (index, tool) in tools.iter().enumerate().filter(|(_, tool)| !is_legacy(tool)) {
-        losses.foreign(&tool.extensions, CHAT, &format!("tools[{index}]."));
+        losses.foreign(&tool.extensions, CHAT, format_args!("tools[{index}]."));
         if tool.cache.is_some() && !marks {
             losses.dropped(format!("tools[{index}].cache"), "no cache marks in this dialect");
         }
@@ -163,7 +161,7 @@ fn custom_fields(custom: &CustomTool, object: &mut Object<'_>) {
 }
 
 /// Reads `tool_choice` (or the legacy `function_call`).
-pub(super) fn decode_choice(raw: &RawValue, field: &str) -> Result<ToolChoice, CodecError> {
+pub(super) fn decode_choice(raw: Raw<'_>, field: &str) -> Result<ToolChoice, CodecError> {
     let wrong = |error: serde_json::Error| CodecError::at(CHAT, field, error.to_string());
     if raw.get().starts_with('"') {
         let word: Str<'_> = serde_json::from_str(raw.get()).map_err(wrong)?;

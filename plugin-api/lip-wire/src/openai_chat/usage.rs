@@ -73,7 +73,12 @@ pub(super) fn encode(usage: &Usage, object: &mut Object<'_>, losses: &mut Losses
     losses.foreign(&usage.extensions, CHAT, "usage.");
 }
 
-fn details(name: &str, counts: &[(&str, Option<u64>)], own: Option<&Fields>, object: &mut Object<'_>) {
+fn details(
+    name: &'static str,
+    counts: &[(&'static str, Option<u64>)],
+    own: Option<&Fields>,
+    object: &mut Object<'_>,
+) {
     let rest = own.and_then(|fields| fields.get(name)).and_then(Json::read::<Fields>);
     if rest.is_some() || counts.iter().any(|(_, count)| count.is_some()) {
         object.object(name, |inner| {

@@ -1,19 +1,17 @@
 //! The objects of the Chat Completions API as they stand on the wire.
 //! Source: OpenAI API reference, "Chat Completions" (types of the official Python SDK 3.5x); fields that only compatible servers use are marked.
-use serde_json::value::RawValue;
-
 use crate::{
     canon::{Fields, Json},
-    codec::{Count, Id, Str, StrOrSeq, Wtf8, json_object},
+    codec::{Count, Id, Raw, Said, Str, StrOrSeq, Whole, Wtf8, json_object},
 };
 
 json_object! {
     struct Request<'a> {
         "model" => model: Str<'a>,
         "messages" => messages: Vec<Message<'a>>,
-        "audio" => audio: &'a RawValue,
+        "audio" => audio: Raw<'a>,
         "frequency_penalty" => frequency_penalty: f64,
-        "function_call" => function_call: &'a RawValue,
+        "function_call" => function_call: Raw<'a>,
         "functions" => functions: Vec<Function<'a>>,
         "logit_bias" => logit_bias: Json,
         "logprobs" => logprobs: bool,
@@ -37,7 +35,7 @@ json_object! {
         "stream" => stream: bool,
         "stream_options" => stream_options: StreamOptions<'a>,
         "temperature" => temperature: f64,
-        "tool_choice" => tool_choice: &'a RawValue,
+        "tool_choice" => tool_choice: Raw<'a>,
         "tools" => tools: Vec<Tool<'a>>,
         "top_k" => top_k: Count,
         "top_logprobs" => top_logprobs: u32,
@@ -83,7 +81,7 @@ json_object! {
         "type" => kind: Str<'a>,
         "function" => function: Function<'a>,
         "custom" => custom: Custom<'a>,
-        "cache_control" => cache_control: CacheControl<'a>,
+        "cache_control" => cache_control: Box<CacheControl<'a>>,
     }
 }
 
@@ -157,11 +155,11 @@ json_object! {
         "name" => name: Str<'a>,
         "content" => content: StrOrSeq<'a, Part<'a>>,
         "refusal" => refusal: Str<'a>,
-        "audio" => audio: Audio<'a>,
-        "function_call" => function_call: FunctionCall<'a>,
+        "audio" => audio: Box<Audio<'a>>,
+        "function_call" => function_call: Box<FunctionCall<'a>>,
         "tool_calls" => tool_calls: Vec<ToolCall<'a>>,
         "tool_call_id" => tool_call_id: Id<'a>,
-        "annotations" => annotations: Vec<&'a RawValue>,
+        "annotations" => annotations: Vec<Raw<'a>>,
         "images" => images: Vec<Part<'a>>,
         "reasoning_content" => reasoning_content: Str<'a>,
         "reasoning" => reasoning: Str<'a>,
@@ -173,13 +171,13 @@ json_object! {
     /// A content part: which fields count is said by `type`. `video_url` is compatible servers'.
     struct Part<'a> {
         "type" => kind: Str<'a>,
-        "text" => text: Str<'a>,
+        "text" => text: Said<'a>,
         "refusal" => refusal: Str<'a>,
-        "image_url" => image_url: &'a RawValue,
-        "video_url" => video_url: &'a RawValue,
-        "input_audio" => input_audio: InputAudio<'a>,
-        "file" => file: File<'a>,
-        "cache_control" => cache_control: CacheControl<'a>,
+        "image_url" => image_url: Raw<'a>,
+        "video_url" => video_url: Raw<'a>,
+        "input_audio" => input_audio: Box<InputAudio<'a>>,
+        "file" => file: Box<File<'a>>,
+        "cache_control" => cache_control: Box<CacheControl<'a>>,
     }
 }
 
@@ -227,8 +225,8 @@ json_object! {
         "id" => id: Id<'a>,
         "type" => kind: Str<'a>,
         "function" => function: FunctionCall<'a>,
-        "custom" => custom: CustomCall<'a>,
-        "extra_content" => extra_content: ExtraContent<'a>,
+        "custom" => custom: Box<CustomCall<'a>>,
+        "extra_content" => extra_content: Box<ExtraContent<'a>>,
     }
 }
 
@@ -272,11 +270,11 @@ json_object! {
         "created" => created: Count,
         "model" => model: Str<'a>,
         "choices" => choices: Vec<Choice<'a>>,
-        "usage" => usage: Usage<'a>,
+        "usage" => usage: Box<Usage<'a>>,
         "service_tier" => service_tier: Str<'a>,
         "system_fingerprint" => system_fingerprint: Str<'a>,
-        "error" => error: &'a RawValue,
-        "message" => message: &'a RawValue,
+        "error" => error: Raw<'a>,
+        "message" => message: Raw<'a>,
     }
 }
 
@@ -284,10 +282,10 @@ json_object! {
     /// A choice of an answer (`message`) or of a chunk (`delta`).
     struct Choice<'a> {
         "index" => index: Count,
-        "message" => message: Message<'a>,
+        "message" => message: Box<Message<'a>>,
         "delta" => delta: Delta<'a>,
         "finish_reason" => finish_reason: Str<'a>,
-        "logprobs" => logprobs: Logprobs<'a>,
+        "logprobs" => logprobs: Box<Logprobs<'a>>,
     }
 }
 
@@ -296,10 +294,10 @@ json_object! {
         "role" => role: Str<'a>,
         "content" => content: Wtf8<'a>,
         "refusal" => refusal: Wtf8<'a>,
-        "audio" => audio: Audio<'a>,
-        "function_call" => function_call: FunctionCall<'a>,
+        "audio" => audio: Box<Audio<'a>>,
+        "function_call" => function_call: Box<FunctionCall<'a>>,
         "tool_calls" => tool_calls: Vec<ToolCall<'a>>,
-        "annotations" => annotations: Vec<&'a RawValue>,
+        "annotations" => annotations: Vec<Raw<'a>>,
         "images" => images: Vec<Part<'a>>,
         "reasoning_content" => reasoning_content: Wtf8<'a>,
         "reasoning" => reasoning: Wtf8<'a>,
@@ -383,16 +381,16 @@ json_object! {
 #[derive(Debug)]
 pub(crate) enum Arguments<'a> {
     Text(Wtf8<'a>),
-    Object(&'a RawValue),
+    Object(Raw<'a>),
 }
 
 impl<'de: 'a, 'a> serde::Deserialize<'de> for Arguments<'a> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = <&'a RawValue>::deserialize(deserializer)?;
-        if raw.get().starts_with('"') {
-            serde_json::from_str(raw.get()).map(Self::Text).map_err(serde::de::Error::custom)
-        } else {
-            Ok(Self::Object(raw))
+        let whole = Whole::<Wtf8<'a>>::deserialize(deserializer)?;
+        let raw = whole.raw();
+        if !raw.get().starts_with('"') {
+            return Ok(Self::Object(raw));
         }
+        whole.read().map(Self::Text).ok_or_else(|| serde::de::Error::custom("not a string"))
     }
 }

@@ -1,28 +1,27 @@
 //! Content parts, both ways: text, refusals, images, files, audio, citations, token probabilities.
-use serde_json::value::RawValue;
-
 use super::{CONTENT, ITEM, RESPONSES, item_in, wire};
 use crate::{
     canon::{
         Annotation, Content, Json, Media, MediaKind, Native, Part, Refusal, Source, Text, TokenLogprob,
         TopLogprob,
     },
-    codec::{Array, CodecError, Object, Str, data_url, parse, split_data_url},
+    codec::{Array, CodecError, Object, Raw, Said, Str, Whole, data_url, split_data_url},
     loss::Losses,
 };
 
 /// Reads one content part. What the model has no kind for stays whole.
-pub(super) fn decode_part(raw: &RawValue) -> Result<Part, CodecError> {
-    let part: wire::Part<'_> = parse(RESPONSES, raw.get().as_bytes())?;
+pub(super) fn decode_part(part: Whole<'_, wire::Part<'_>>) -> Result<Part, CodecError> {
+    let raw = part.raw();
+    let part = part.parse(RESPONSES)?;
     let kind = part.kind.as_ref().ok_or_else(|| CodecError::missing(RESPONSES, "type"))?;
     let content = match kind.as_str() {
         "input_text" | "output_text" | "text" => Content::Text(Text {
-            text: part.text.ok_or_else(|| CodecError::missing(RESPONSES, "text"))?.into_owned(),
+            text: part.text.ok_or_else(|| CodecError::missing(RESPONSES, "text"))?.into_words(),
             annotations: part.annotations.into_iter().flatten().map(decode_annotation).collect(),
             logprobs: decode_logprobs(part.logprobs.unwrap_or_default()),
         }),
         "refusal" => Content::Refusal(Refusal {
-            text: part.refusal.map(Str::into_owned).unwrap_or_default(),
+            text: part.refusal.map(Said::into_owned).unwrap_or_default(),
             logprobs: Vec::new(),
         }),
         "input_image" | "image_url" => decode_image(&part)?,
@@ -55,10 +54,10 @@ fn decode_image(part: &wire::Part<'_>) -> Result<Content, CodecError> {
     }
     let raw = part.image_url.ok_or_else(|| CodecError::missing(RESPONSES, "image_url"))?;
     let image = if raw.get().starts_with('{') {
-        parse(RESPONSES, raw.get().as_bytes()).map_err(|e| e.under("image_url"))?
+        raw.parse(RESPONSES).map_err(|e| e.under("image_url"))?
     } else {
         wire::ImageUrl {
-            url: Some(parse(RESPONSES, raw.get().as_bytes()).map_err(|e| e.under("image_url"))?),
+            url: Some(raw.parse(RESPONSES).map_err(|e| e.under("image_url"))?),
             ..wire::ImageUrl::default()
         }
     };
@@ -170,8 +169,8 @@ pub(super) fn output_text(part: &Part, text: &Text, object: &mut Object<'_>, los
 }
 
 /// Reads a citation; the raw object is kept.
-pub(super) fn decode_annotation(raw: &RawValue) -> Annotation {
-    let cited = serde_json::from_str::<wire::Annotation<'_>>(raw.get()).unwrap_or_default();
+pub(super) fn decode_annotation(raw: Raw<'_>) -> Annotation {
+    let cited = raw.read::<wire::Annotation<'_>>().unwrap_or_default();
     Annotation {
         url: cited.url.map(Str::into_owned),
         title: cited.title.or(cited.filename).map(Str::into_owned),

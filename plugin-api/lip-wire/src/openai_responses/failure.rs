@@ -1,15 +1,13 @@
 //! Failures: the `error` of a failed Response, and `error` events in their two forms (fields at the top as documented, or in an object as servers send them).
-use serde_json::value::RawValue;
-
 use super::{RESPONSES, wire};
 use crate::{
     Dialect,
     canon::{Failure, FailureKind, Json, Native},
-    codec::{Id, Object, Str},
+    codec::{Id, Object, Raw, Str},
 };
 
 /// Reads an error object (or a string, with some servers).
-pub(super) fn decode(error: &RawValue) -> Failure {
+pub(super) fn decode(error: Raw<'_>) -> Failure {
     let native = Some(Native { dialect: RESPONSES, raw: Json::from(error) });
     if let Ok(text) = serde_json::from_str::<Str<'_>>(error.get()) {
         return Failure { message: text.into_owned(), native, ..Failure::default() };

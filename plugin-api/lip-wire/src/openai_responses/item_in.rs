@@ -1,6 +1,4 @@
 //! Items of `input` to canonical turns, and items of `output` to canonical parts.
-use serde_json::value::RawValue;
-
 use super::{ITEM, PLAIN_STATUS, RESPONSES, content, wire};
 use crate::{
     Dialect,
@@ -8,12 +6,13 @@ use crate::{
         CallKind, Content, Extensions, Fields, Json, Native, Part, Reasoning, Role, Sealed, ToolCall,
         ToolResult, Turn,
     },
-    codec::{CodecError, Id, Rest, Seals, Str, StrOrSeq, parse, replace_surrogates, unpack},
+    codec::{CodecError, Id, Raw, Rest, Seals, Str, StrOrSeq, Whole, replace_surrogates, unpack},
 };
 
 /// Reads an item of a request. Each is a turn of its own, but for one that carries the seal of the turn before it.
-pub(super) fn decode_into(raw: &RawValue, turns: &mut Vec<Turn>) -> Result<(), CodecError> {
-    let item: wire::Item<'_> = parse(RESPONSES, raw.get().as_bytes())?;
+pub(super) fn decode_into(item: Whole<'_, wire::Item<'_>>, turns: &mut Vec<Turn>) -> Result<(), CodecError> {
+    let raw = item.raw();
+    let item = item.parse(RESPONSES)?;
     let turn = match kind_of(&item)?.as_str() {
         "message" => message(item)?,
         kind @ ("function_call" | "custom_tool_call") => {
@@ -45,8 +44,8 @@ pub(super) fn decode_into(raw: &RawValue, turns: &mut Vec<Turn>) -> Result<(), C
 }
 
 /// Reads an item of an answer. A message without content has no part to stand for it and stays whole.
-pub(super) fn decode_output(raw: &RawValue, parts: &mut Vec<Part>) -> Result<(), CodecError> {
-    let mut item: wire::Item<'_> = parse(RESPONSES, raw.get().as_bytes())?;
+pub(super) fn decode_output(raw: Raw<'_>, parts: &mut Vec<Part>) -> Result<(), CodecError> {
+    let mut item: wire::Item<'_> = raw.parse(RESPONSES)?;
     match kind_of(&item)?.as_str() {
         "message" => {
             let id = item.id.take().map(Id::into_owned);
@@ -63,11 +62,11 @@ pub(super) fn decode_output(raw: &RawValue, parts: &mut Vec<Part>) -> Result<(),
         }
         kind @ ("function_call" | "custom_tool_call") => {
             let kind = call_kind(kind);
-            item.rest.0.retain(|(key, raw)| !is_plain_status(key.as_str(), raw));
+            item.rest.0.retain(|(key, raw)| !is_plain_status(key.as_str(), *raw));
             parts.push(call(item, kind)?);
         }
         "reasoning" => {
-            item.rest.0.retain(|(key, raw)| !is_plain_status(key.as_str(), raw));
+            item.rest.0.retain(|(key, raw)| !is_plain_status(key.as_str(), *raw));
             match reasoning(item)? {
                 Thought::Part(part) => parts.push(*part),
                 Thought::SealOfPrevious(sealed) => {
@@ -97,7 +96,7 @@ pub(super) fn call_kind(kind: &str) -> CallKind {
 }
 
 /// An item that only this dialect understands.
-pub(super) fn native(raw: &RawValue) -> Part {
+pub(super) fn native(raw: Raw<'_>) -> Part {
     Part::new(Content::Native(Native { dialect: RESPONSES, raw: Json::from(raw) }))
 }
 
@@ -107,7 +106,7 @@ fn native_role(kind: &str) -> Role {
 }
 
 /// "completed" is what every finished item of a finished answer is: the encoder says it anyway.
-fn is_plain_status(key: &str, raw: &RawValue) -> bool {
+fn is_plain_status(key: &str, raw: Raw<'_>) -> bool {
     key == "status" && matches!(raw.get(), "\"completed\"" | "\"in_progress\"" | "null")
 }
 
@@ -124,7 +123,7 @@ fn rest_of(rest: Rest<'_>) -> Extensions {
 /// Unknown fields of an answer's item, without its plain status.
 pub(super) fn item_fields(item: &mut wire::Item<'_>) -> Fields {
     let rest = std::mem::take(&mut item.rest).0.into_iter();
-    rest.filter(|(key, raw)| !is_plain_status(key.as_str(), raw))
+    rest.filter(|(key, raw)| !is_plain_status(key.as_str(), *raw))
         .map(|(key, raw)| (key.into_owned(), Json::from(raw)))
         .collect()
 }
@@ -159,12 +158,15 @@ fn message(item: wire::Item<'_>) -> Result<Turn, CodecError> {
     })
 }
 
-fn decode_content(content: StrOrSeq<'_, &RawValue>, field: &str) -> Result<Vec<Part>, CodecError> {
+fn decode_content(
+    content: StrOrSeq<'_, Whole<'_, wire::Part<'_>>>,
+    field: &str,
+) -> Result<Vec<Part>, CodecError> {
     match content {
-        StrOrSeq::Str(text) => Ok(vec![Part::text(text.into_owned())]),
+        StrOrSeq::Str(text) => Ok(vec![Part::text(text.into_words())]),
         StrOrSeq::Seq(parts) => {
             let one =
-                |(index, raw)| content::decode_part(raw).map_err(|e| e.under(format!("{field}[{index}]")));
+                |(index, part)| content::decode_part(part).map_err(|e| e.under(format!("{field}[{index}]")));
             parts.into_iter().enumerate().map(one).collect()
         }
     }
@@ -189,7 +191,7 @@ pub(super) fn call(item: wire::Item<'_>, kind: CallKind) -> Result<Part, CodecEr
 }
 
 /// A string's text; of any other value its JSON.
-pub(super) fn text_of(raw: &RawValue) -> String {
+pub(super) fn text_of(raw: Raw<'_>) -> String {
     match wire::string(raw) {
         Some(text) => replace_surrogates(text.0).into_owned(),
         None => raw.get().to_owned(),
@@ -197,12 +199,12 @@ pub(super) fn text_of(raw: &RawValue) -> String {
 }
 
 fn result(item: wire::Item<'_>, kind: CallKind) -> Result<Part, CodecError> {
-    let raw = item.output.ok_or_else(|| CodecError::missing(RESPONSES, "output"))?;
-    let parts = if raw.get().starts_with('[') {
-        let list: Vec<&RawValue> = parse(RESPONSES, raw.get().as_bytes()).map_err(|e| e.under("output"))?;
-        decode_content(StrOrSeq::Seq(list), "output")?
+    let output = item.output.ok_or_else(|| CodecError::missing(RESPONSES, "output"))?;
+    let raw = output.raw();
+    let parts = if raw.get().starts_with(['[', '"']) {
+        decode_content(output.parse(RESPONSES).map_err(|e| e.under("output"))?, "output")?
     } else {
-        vec![Part::text(text_of(raw))]
+        vec![Part::text(raw.get())]
     };
     let mut extensions: Extensions = rest_of(item.rest);
     if let Some(namespace) = item.namespace {
@@ -237,9 +239,9 @@ pub(super) fn reasoning(item: wire::Item<'_>) -> Result<Thought, CodecError> {
         None => {}
         Some(StrOrSeq::Str(text)) => thought.text.push(text.into_owned()),
         Some(StrOrSeq::Seq(list)) => {
-            for (index, raw) in list.into_iter().enumerate() {
-                let segment: wire::Segment<'_> = parse(RESPONSES, raw.get().as_bytes())
-                    .map_err(|e| e.under(format!("content[{index}]")))?;
+            for (index, part) in list.into_iter().enumerate() {
+                let segment: wire::Segment<'_> =
+                    part.raw().parse(RESPONSES).map_err(|e| e.under(format!("content[{index}]")))?;
                 thought.text.push(segment.text.map(Str::into_owned).unwrap_or_default());
             }
         }

@@ -5,6 +5,7 @@ use super::{CONTENT, ITEM, PLAIN_STATUS, RESPONSES, content};
 use crate::{
     canon::{
         CallIds, CallKind, Content, Fields, Json, Part, Reasoning, Request, Role, ToolCall, ToolResult, Turn,
+        Words,
     },
     codec::{Array, Object},
     loss::Losses,
@@ -52,7 +53,7 @@ fn is_spoken(part: &Part) -> bool {
 
 impl<'a> Items<'a, '_> {
     fn turn(&mut self, index: usize, turn: &'a Turn, list: &mut Array<'_>) {
-        self.losses.foreign(&turn.extensions, RESPONSES, &format!("turns[{index}]."));
+        self.losses.foreign(&turn.extensions, RESPONSES, format_args!("turns[{index}]."));
         if turn.parts.is_empty() && self.own && turn.role != Role::Tool {
             self.message(index, turn, 0..0, list);
         }
@@ -271,7 +272,9 @@ impl<'a> Items<'a, '_> {
         if part.signature.is_some() && !reasoning {
             self.losses.dropped(path(*turn, *at) + ".signature", "no place for signatures");
         }
-        self.losses.foreign(&part.extensions, RESPONSES, &(path(*turn, *at) + "."));
+        if !part.extensions.is_empty() {
+            self.losses.foreign(&part.extensions, RESPONSES, path(*turn, *at) + ".");
+        }
     }
 }
 
@@ -284,8 +287,8 @@ fn put_rest(fields: Option<&Fields>, item: &mut Object<'_>) {
 }
 
 /// The text of a part that says nothing besides.
-fn bare(part: &Part) -> Option<&str> {
-    part.as_text().filter(|_| part.extensions.fields(RESPONSES).is_none())
+fn bare(part: &Part) -> Option<&Words> {
+    part.as_words().filter(|_| part.extensions.fields(RESPONSES).is_none())
 }
 
 /// Writes the segments of a reasoning item.

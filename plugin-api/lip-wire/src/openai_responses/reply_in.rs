@@ -1,12 +1,10 @@
 //! A whole Response to a canonical answer.
-use serde_json::value::RawValue;
-
 use super::{RESPONSES, failure, item_in, response, usage, wire};
 use crate::{
     canon::{
         CallKind, Choice, Extensions, Failure, FailureKind, Fields, Json, Part, Reply, Stop, StopReason,
     },
-    codec::{CodecError, Coded, Id, Rest, Str, parse},
+    codec::{CodecError, Coded, Id, Raw, Rest, Str, parse},
     loss::Losses,
 };
 
@@ -48,7 +46,7 @@ pub(super) fn seconds(at: f64) -> i64 {
 }
 
 /// Reads the items of `output`.
-pub(super) fn decode_output(items: Vec<&RawValue>) -> Result<Vec<Part>, CodecError> {
+pub(super) fn decode_output(items: Vec<Raw<'_>>) -> Result<Vec<Part>, CodecError> {
     let mut parts = Vec::with_capacity(items.len());
     for (index, raw) in items.into_iter().enumerate() {
         item_in::decode_output(raw, &mut parts).map_err(|e| e.under(format!("output[{index}]")))?;

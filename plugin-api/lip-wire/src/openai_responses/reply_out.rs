@@ -104,7 +104,7 @@ impl Output<'_> {
         let why = match &part.content {
             Content::ToolCall(call) if !matches!(call.kind, CallKind::Builtin(_)) => {
                 self.item(|answer, n, item| answer.call(part, call, n, item));
-                return losses.foreign(&part.extensions, RESPONSES, &format!("parts[{at}]."));
+                return losses.foreign(&part.extensions, RESPONSES, format_args!("parts[{at}]."));
             }
             Content::Reasoning(reasoning) => {
                 return self.item(|answer, n, item| answer.reasoning(part, reasoning, n, item, losses));

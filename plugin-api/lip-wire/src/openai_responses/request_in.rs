@@ -1,13 +1,11 @@
 //! A Responses request to a canonical one.
-use serde_json::value::RawValue;
-
 use super::{RESPONSES, item_in, tools, wire};
 use crate::{
     canon::{
         Extensions, Fields, Json, Native, OutputFormat, Part, ReasoningConfig, Request, Role, Sampling,
         StreamOptions, Turn,
     },
-    codec::{CodecError, Coded, Str, parse},
+    codec::{CodecError, Coded, Raw, Str, StrOrSeq, parse},
     loss::Losses,
 };
 
@@ -30,7 +28,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Coded<Request>, CodecError> {
     if let Some(kind) = wire.kind.take().filter(|kind| kind.as_str() != "response.create") {
         request.extensions.set(RESPONSES, "type", Json::of(kind.as_str()));
     }
-    request.turns = decode_input(&wire, &request.extensions)?;
+    request.turns = decode_input(&mut wire, &request.extensions)?;
     let instructions = wire.instructions.take().map(|text| Part::text(text.into_owned()));
     request.instructions.extend(instructions);
     for (index, raw) in wire.tools.take().into_iter().flatten().enumerate() {
@@ -59,14 +57,14 @@ pub(super) fn decode(body: &[u8]) -> Result<Coded<Request>, CodecError> {
     Ok((request, Losses::new()))
 }
 
-fn decode_input(wire: &wire::Request<'_>, extensions: &Extensions) -> Result<Vec<Turn>, CodecError> {
-    let (raw, field) = match (wire.input, wire.messages) {
+fn decode_input(wire: &mut wire::Request<'_>, extensions: &Extensions) -> Result<Vec<Turn>, CodecError> {
+    let (input, field) = match (wire.input.take(), wire.messages.take()) {
         (Some(_), Some(_)) => {
             return Err(CodecError::at(RESPONSES, "input", "stands beside `messages`; send one of them"));
         }
-        (Some(raw), None) => (raw, "input"),
+        (Some(input), None) => (input, "input"),
         // Clients that come from Chat.
-        (None, Some(raw)) => (raw, "messages"),
+        (None, Some(input)) => (input, "messages"),
         (None, None) => {
             let continues =
                 ["prompt", "conversation"].iter().any(|name| extensions.get(RESPONSES, name).is_some());
@@ -77,21 +75,18 @@ fn decode_input(wire: &wire::Request<'_>, extensions: &Extensions) -> Result<Vec
             };
         }
     };
-    match raw.get().as_bytes().first() {
-        Some(b'"') => {
-            let text: Str<'_> = parse(RESPONSES, raw.get().as_bytes()).map_err(|e| e.under(field))?;
-            Ok(vec![Turn::new(Role::User, vec![Part::text(text.into_owned())])])
-        }
-        Some(b'{') => {
-            let mut turns = Vec::new();
-            item_in::decode_into(raw, &mut turns).map_err(|e| e.under(field))?;
-            Ok(turns)
-        }
-        _ => {
-            let items: Vec<&RawValue> = parse(RESPONSES, raw.get().as_bytes()).map_err(|e| e.under(field))?;
+    let raw = input.raw();
+    if raw.get().starts_with('{') {
+        let mut turns = Vec::new();
+        item_in::decode_into(raw.into(), &mut turns).map_err(|e| e.under(field))?;
+        return Ok(turns);
+    }
+    match input.parse(RESPONSES).map_err(|e| e.under(field))? {
+        StrOrSeq::Str(text) => Ok(vec![Turn::new(Role::User, vec![Part::text(text.into_words())])]),
+        StrOrSeq::Seq(items) => {
             let mut turns = Vec::with_capacity(items.len());
-            for (index, raw) in items.into_iter().enumerate() {
-                item_in::decode_into(raw, &mut turns).map_err(|e| e.under(format!("{field}[{index}]")))?;
+            for (index, item) in items.into_iter().enumerate() {
+                item_in::decode_into(item, &mut turns).map_err(|e| e.under(format!("{field}[{index}]")))?;
             }
             Ok(turns)
         }
@@ -126,8 +121,8 @@ fn decode_text(text: wire::TextConfig<'_>, request: &mut Request) -> Result<(), 
     Ok(())
 }
 
-fn decode_format(raw: &RawValue) -> Result<(OutputFormat, Fields), CodecError> {
-    let format: wire::Format<'_> = parse(RESPONSES, raw.get().as_bytes())?;
+fn decode_format(raw: Raw<'_>) -> Result<(OutputFormat, Fields), CodecError> {
+    let format: wire::Format<'_> = raw.parse(RESPONSES)?;
     let kind = format.kind.ok_or_else(|| CodecError::missing(RESPONSES, "type"))?;
     let rest = format.rest.into_fields();
     Ok(match kind.as_str() {

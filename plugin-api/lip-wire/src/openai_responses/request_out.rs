@@ -20,10 +20,7 @@ const OUTPUT_TOKENS_MIN: u64 = 16;
 pub(super) fn encode(request: &Request, options: &RequestOptions) -> Coded<Vec<u8>> {
     let own = request.origin == Some(RESPONSES);
     let mut losses = Losses::new();
-    // Text dominates a request; its size is a good first guess for the body.
-    let parts = request.turns.iter().flat_map(|turn| &turn.parts);
-    let text: usize = parts.filter_map(|part| part.as_text()).map(str::len).sum();
-    let mut out = Vec::with_capacity(text + text / 8 + 2048);
+    let mut out = Vec::with_capacity(request.bytes_hint());
     object(&mut out, |body| {
         body.put("model", &request.model);
         encode_instructions(request, body, &mut losses);
@@ -61,16 +58,16 @@ fn encode_instructions(request: &Request, body: &mut Object<'_>, losses: &mut Lo
     }
     let mut texts = Vec::with_capacity(request.instructions.len());
     for (at, part) in request.instructions.iter().enumerate() {
-        match part.as_text() {
+        match part.as_words() {
             Some(text) => texts.push(text),
             None => losses.dropped(format!("instructions[{at}]"), "instructions are text here"),
         }
         if part.cache.is_some() {
             losses.dropped(format!("instructions[{at}].cache"), "no cache marks in this dialect");
         }
-        losses.foreign(&part.extensions, RESPONSES, &format!("instructions[{at}]."));
+        losses.foreign(&part.extensions, RESPONSES, format_args!("instructions[{at}]."));
     }
-    body.put("instructions", &texts.join("\n\n"));
+    body.joined("instructions", texts.into_iter());
 }
 
 fn encode_sampling(sampling: &Sampling, own: bool, body: &mut Object<'_>, losses: &mut Losses) {

@@ -231,7 +231,7 @@ fn echo(request: Option<&Request>, extensions: &Extensions) -> Vec<u8> {
 }
 
 /// One field as the client said it, else the API's default.
-fn echo_field(name: &str, request: &Request, response: &mut Object<'_>) {
+fn echo_field(name: &'static str, request: &Request, response: &mut Object<'_>) {
     let sampling = &request.sampling;
     let unknown = |name: &str| request.extensions.get(RESPONSES, name);
     match name {

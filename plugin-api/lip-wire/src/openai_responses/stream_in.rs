@@ -5,12 +5,10 @@ mod item;
 mod message;
 mod thought;
 
-use serde_json::value::RawValue;
-
 use super::{RESPONSES, content, item_in, wire};
 use crate::{
     canon::{At, Event, Extensions, Failure, Json, ReasoningKind},
-    codec::{CodecError, DecodeStream, Str, Wtf8, parse, parse_frame},
+    codec::{CodecError, DecodeStream, Raw, Str, Wtf8, parse_frame},
     loss::Losses,
 };
 use item::{Item, Kind, Parts};
@@ -160,7 +158,7 @@ impl Decoder {
     ) -> Result<(), CodecError> {
         self.any = true;
         let raw = frame.item.ok_or_else(|| CodecError::missing(RESPONSES, "item"))?;
-        let item: wire::Item<'_> = parse(RESPONSES, raw.get().as_bytes()).map_err(|e| e.under("item"))?;
+        let item: wire::Item<'_> = raw.parse(RESPONSES).map_err(|e| e.under("item"))?;
         let kind = item_in::kind_of(&item).map_err(|e| e.under("item"))?;
         let id = item.id.as_ref().map(|id| id.0.clone().into_owned());
         let Some(kind) = Kind::begin(&kind, item, &mut self.parts, out).map_err(|e| e.under("item"))? else {
@@ -178,7 +176,7 @@ impl Decoder {
 
     fn done(&mut self, frame: &wire::Frame<'_>, out: &mut Vec<Event>) -> Result<(), CodecError> {
         let raw = frame.item.ok_or_else(|| CodecError::missing(RESPONSES, "item"))?;
-        let wire: wire::Item<'_> = parse(RESPONSES, raw.get().as_bytes()).map_err(|e| e.under("item"))?;
+        let wire: wire::Item<'_> = raw.parse(RESPONSES).map_err(|e| e.under("item"))?;
         let index = frame.output_index.map(|n| n.0);
         let id = wire.id.as_ref().map(|id| &*id.0);
         let kind = item_in::kind_of(&wire).map_err(|e| e.under("item"))?;
@@ -207,7 +205,7 @@ impl Decoder {
 
     fn content_part(&mut self, frame: &wire::Frame<'_>, out: &mut Vec<Event>) -> Result<(), CodecError> {
         let Some(raw) = frame.part else { return Ok(()) };
-        let part: wire::Part<'_> = parse(RESPONSES, raw.get().as_bytes()).map_err(|e| e.under("part"))?;
+        let part: wire::Part<'_> = raw.parse(RESPONSES).map_err(|e| e.under("part"))?;
         let refusal = match part.kind.as_ref().map(Str::as_str) {
             Some("output_text" | "text") | None => false,
             Some("refusal") => true,
@@ -227,7 +225,7 @@ impl Decoder {
         Ok(())
     }
 
-    fn text(&mut self, frame: &wire::Frame<'_>, refusal: bool, raw: Option<&RawValue>, out: &mut Vec<Event>) {
+    fn text(&mut self, frame: &wire::Frame<'_>, refusal: bool, raw: Option<Raw<'_>>, out: &mut Vec<Event>) {
         let index = frame.content_index.map_or(0, |n| n.0);
         let mut parts = std::mem::take(&mut self.parts);
         if let Some(message) = self.message(frame) {
@@ -245,7 +243,7 @@ impl Decoder {
         &mut self,
         frame: &wire::Frame<'_>,
         refusal: bool,
-        raw: Option<&RawValue>,
+        raw: Option<Raw<'_>>,
         out: &mut Vec<Event>,
     ) {
         let index = frame.content_index.map_or(0, |n| n.0);
@@ -279,7 +277,7 @@ impl Decoder {
         &mut self,
         frame: &wire::Frame<'_>,
         kind: ReasoningKind,
-        raw: Option<&RawValue>,
+        raw: Option<Raw<'_>>,
         whole: bool,
         out: &mut Vec<Event>,
     ) {
@@ -306,7 +304,7 @@ impl Decoder {
     fn arguments(
         &mut self,
         frame: &wire::Frame<'_>,
-        raw: Option<&RawValue>,
+        raw: Option<Raw<'_>>,
         whole: bool,
         out: &mut Vec<Event>,
     ) {
@@ -324,13 +322,13 @@ fn item_id(frame: &wire::Frame<'_>) -> Option<String> {
 }
 
 fn logprobs(frame: &wire::Frame<'_>) -> Vec<crate::canon::TokenLogprob> {
-    let tokens = frame.logprobs.and_then(|raw| serde_json::from_str(raw.get()).ok());
+    let tokens = frame.logprobs.and_then(|raw| raw.read());
     content::decode_logprobs(tokens.unwrap_or_default())
 }
 
 /// An event that only this dialect understands, whole.
 fn native(kind: &str, data: &[u8], out: &mut Vec<Event>) {
-    if let Ok(raw) = serde_json::from_slice::<&RawValue>(data) {
+    if let Ok(raw) = serde_json::from_slice::<Raw<'_>>(data) {
         out.push(Event::Native {
             dialect: RESPONSES,
             at: None::<At>,

@@ -1,18 +1,16 @@
 //! Tools and the choice among them.
-use serde_json::value::RawValue;
-
 use super::{RESPONSES, wire};
 use crate::{
     canon::{
         AllowedTool, CallKind, CustomTool, FunctionTool, Grammar, Json, Native, Tool, ToolChoice, ToolKind,
     },
-    codec::{Array, CodecError, Object, Str, parse},
+    codec::{Array, CodecError, Object, Raw, Str},
     loss::Losses,
 };
 
 /// Reads a tool. Kinds other than `function` and `custom` (built-ins, namespaces) stay whole.
-pub(super) fn decode_tool(raw: &RawValue) -> Result<Tool, CodecError> {
-    let tool: wire::Tool<'_> = parse(RESPONSES, raw.get().as_bytes())?;
+pub(super) fn decode_tool(raw: Raw<'_>) -> Result<Tool, CodecError> {
+    let tool: wire::Tool<'_> = raw.parse(RESPONSES)?;
     let kind = tool.kind.ok_or_else(|| CodecError::missing(RESPONSES, "type"))?;
     let name = tool.name.map(Str::into_owned);
     let description = tool.description.map(Str::into_owned);
@@ -59,7 +57,7 @@ pub(super) enum Spelling {
 /// Writes the tools.
 pub(super) fn encode_tools(tools: &[Tool], spelling: Spelling, list: &mut Array<'_>, losses: &mut Losses) {
     for (index, tool) in tools.iter().enumerate() {
-        losses.foreign(&tool.extensions, RESPONSES, &format!("tools[{index}]."));
+        losses.foreign(&tool.extensions, RESPONSES, format_args!("tools[{index}]."));
         if tool.cache.is_some() {
             losses.dropped(format!("tools[{index}].cache"), "no cache marks in this dialect");
         }
@@ -114,9 +112,9 @@ fn function_fields(function: &FunctionTool, spelling: Spelling, object: &mut Obj
 }
 
 /// Reads `tool_choice`.
-pub(super) fn decode_choice(raw: &RawValue) -> Result<ToolChoice, CodecError> {
+pub(super) fn decode_choice(raw: Raw<'_>) -> Result<ToolChoice, CodecError> {
     if raw.get().starts_with('"') {
-        let word: Str<'_> = parse(RESPONSES, raw.get().as_bytes())?;
+        let word: Str<'_> = raw.parse(RESPONSES)?;
         return match word.as_str() {
             "auto" => Ok(ToolChoice::Auto),
             "none" => Ok(ToolChoice::None),
@@ -124,7 +122,7 @@ pub(super) fn decode_choice(raw: &RawValue) -> Result<ToolChoice, CodecError> {
             other => Err(CodecError::unknown_value(RESPONSES, "", other)),
         };
     }
-    let mut choose: wire::Choose<'_> = parse(RESPONSES, raw.get().as_bytes())?;
+    let mut choose: wire::Choose<'_> = raw.parse(RESPONSES)?;
     let choice = if choose.kind.as_ref().is_some_and(|kind| kind.as_str() == "allowed_tools") {
         let tools: Option<Vec<_>> = choose.tools.take().into_iter().flatten().map(named).collect();
         let required = choose.mode.is_some_and(|mode| mode.as_str() == "required");

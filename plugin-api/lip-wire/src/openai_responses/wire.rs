@@ -1,19 +1,20 @@
 //! The objects of the Responses API as they stand on the wire.
 //! Source: OpenAI API reference, "Responses" (types of the official Python SDK 3.5x). What decides its meaning by `type` stays raw here and is read by the module that knows it.
-use serde_json::value::RawValue;
-
 use crate::{
     canon::{Fields, Json},
-    codec::{Count, Id, Str, StrOrSeq, Wtf8, json_object},
+    codec::{Count, Id, Raw, Said, Str, StrOrSeq, Whole, Wtf8, json_object},
 };
+
+/// A text, or items. A single item stands for a list of one, but is none of these.
+pub(super) type Input<'a> = StrOrSeq<'a, Whole<'a, Item<'a>>>;
 
 json_object! {
     /// `type` stands in WebSocket messages (`response.create`) only.
     struct Request<'a> {
         "type" => kind: Str<'a>,
         "model" => model: Str<'a>,
-        "input" => input: &'a RawValue,
-        "messages" => messages: &'a RawValue,
+        "input" => input: Whole<'a, Input<'a>>,
+        "messages" => messages: Whole<'a, Input<'a>>,
         "instructions" => instructions: Str<'a>,
         "include" => include: Vec<Str<'a>>,
         "max_output_tokens" => max_output_tokens: Count,
@@ -32,8 +33,8 @@ json_object! {
         "stream_options" => stream_options: StreamOptions<'a>,
         "temperature" => temperature: f64,
         "text" => text: TextConfig<'a>,
-        "tool_choice" => tool_choice: &'a RawValue,
-        "tools" => tools: Vec<&'a RawValue>,
+        "tool_choice" => tool_choice: Raw<'a>,
+        "tools" => tools: Vec<Raw<'a>>,
         "top_logprobs" => top_logprobs: u32,
         "top_p" => top_p: f64,
         "truncation" => truncation: Str<'a>,
@@ -56,7 +57,7 @@ json_object! {
 
 json_object! {
     struct TextConfig<'a> {
-        "format" => format: &'a RawValue,
+        "format" => format: Raw<'a>,
         "verbosity" => verbosity: Str<'a>,
     }
 }
@@ -109,11 +110,11 @@ json_object! {
         "role" => role: Str<'a>,
         "name" => name: Str<'a>,
         "namespace" => namespace: Str<'a>,
-        "content" => content: StrOrSeq<'a, &'a RawValue>,
+        "content" => content: StrOrSeq<'a, Whole<'a, Part<'a>>>,
         "call_id" => call_id: Id<'a>,
-        "arguments" => arguments: &'a RawValue,
-        "input" => input: &'a RawValue,
-        "output" => output: &'a RawValue,
+        "arguments" => arguments: Raw<'a>,
+        "input" => input: Raw<'a>,
+        "output" => output: Whole<'a, StrOrSeq<'a, Whole<'a, Part<'a>>>>,
         "summary" => summary: Vec<Segment<'a>>,
         "encrypted_content" => encrypted_content: Str<'a>,
     }
@@ -131,17 +132,17 @@ json_object! {
     /// A content part. Which fields count is said by `type`.
     struct Part<'a> {
         "type" => kind: Str<'a>,
-        "text" => text: Str<'a>,
-        "refusal" => refusal: Str<'a>,
-        "annotations" => annotations: Vec<&'a RawValue>,
+        "text" => text: Said<'a>,
+        "refusal" => refusal: Said<'a>,
+        "annotations" => annotations: Vec<Raw<'a>>,
         "logprobs" => logprobs: Vec<Token<'a>>,
-        "image_url" => image_url: &'a RawValue,
+        "image_url" => image_url: Raw<'a>,
         "detail" => detail: Str<'a>,
         "file_id" => file_id: Str<'a>,
         "file_data" => file_data: Str<'a>,
         "file_url" => file_url: Str<'a>,
         "filename" => filename: Str<'a>,
-        "input_audio" => input_audio: InputAudio<'a>,
+        "input_audio" => input_audio: Box<InputAudio<'a>>,
     }
 }
 
@@ -188,12 +189,12 @@ json_object! {
         "id" => id: Id<'a>,
         "object" => object: Str<'a>,
         "created_at" => created_at: f64,
-        "completed_at" => completed_at: &'a RawValue,
+        "completed_at" => completed_at: Raw<'a>,
         "status" => status: Str<'a>,
         "model" => model: Str<'a>,
-        "output" => output: Vec<&'a RawValue>,
+        "output" => output: Vec<Raw<'a>>,
         "usage" => usage: Usage<'a>,
-        "error" => error: &'a RawValue,
+        "error" => error: Raw<'a>,
         "incomplete_details" => incomplete_details: Incomplete<'a>,
         "service_tier" => service_tier: Str<'a>,
     }
@@ -245,25 +246,25 @@ json_object! {
     /// A stream event. Which fields count is said by `type`; `error` events carry their fields at the top or in `error`.
     struct Frame<'a> {
         "type" => kind: Str<'a>,
-        "response" => response: &'a RawValue,
-        "item" => item: &'a RawValue,
+        "response" => response: Raw<'a>,
+        "item" => item: Raw<'a>,
         "item_id" => item_id: Id<'a>,
         "output_index" => output_index: Count,
         "content_index" => content_index: Count,
         "summary_index" => summary_index: Count,
-        "delta" => delta: &'a RawValue,
-        "text" => text: &'a RawValue,
-        "refusal" => refusal: &'a RawValue,
-        "arguments" => arguments: &'a RawValue,
-        "input" => input: &'a RawValue,
-        "part" => part: &'a RawValue,
-        "annotation" => annotation: &'a RawValue,
-        "logprobs" => logprobs: &'a RawValue,
-        "error" => error: &'a RawValue,
+        "delta" => delta: Raw<'a>,
+        "text" => text: Raw<'a>,
+        "refusal" => refusal: Raw<'a>,
+        "arguments" => arguments: Raw<'a>,
+        "input" => input: Raw<'a>,
+        "part" => part: Raw<'a>,
+        "annotation" => annotation: Raw<'a>,
+        "logprobs" => logprobs: Raw<'a>,
+        "error" => error: Raw<'a>,
     }
 }
 
 /// A string as WTF-8; `None` for any other value.
-pub(super) fn string(raw: &RawValue) -> Option<Wtf8<'_>> {
-    serde_json::from_str(raw.get()).ok()
+pub(super) fn string(raw: Raw<'_>) -> Option<Wtf8<'_>> {
+    raw.read()
 }

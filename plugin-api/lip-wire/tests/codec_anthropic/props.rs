@@ -45,7 +45,7 @@ fn answer_part() -> impl Strategy<Value = Part> {
             native: Some(Native { dialect: ANTHROPIC, raw: Json::of(&raw) }),
             ..Annotation::default()
         };
-        Part::new(Content::Text(Text { text, annotations: vec![note], logprobs: Vec::new() }))
+        Part::new(Content::Text(Text { text: text.into(), annotations: vec![note], logprobs: Vec::new() }))
     });
     let thought = (proptest::option::of(word()), word()).prop_map(|(text, data)| Part {
         signature: Some(sealed(data)),
@@ -155,7 +155,7 @@ proptest! {
             let reply = collect(events(&chunks)).expect("complete");
             let [part] = &reply.choices[0].parts[..] else { panic!("one part") };
             let said = match &part.content {
-                Content::Text(part) => part.text.clone(),
+                Content::Text(part) => part.text.to_string(),
                 Content::Reasoning(thought) => thought.text.concat(),
                 Content::ToolCall(call) => call.arguments.clone(),
                 other => panic!("{other:?}"),

@@ -125,7 +125,8 @@ proptest! {
             let chunks: Vec<&str> = chunks.iter().map(String::as_str).collect();
             let reply = collect(events(&chunks)).expect("complete");
             let said: String = reply.choices[0].parts.iter().map(|part| match &part.content {
-                Content::Text(Text { text, .. }) | Content::Refusal(Refusal { text, .. }) => text.clone(),
+                Content::Text(Text { text, .. }) => text.to_string(),
+                Content::Refusal(Refusal { text, .. }) => text.clone(),
                 Content::Reasoning(reasoning) => reasoning.text.concat(),
                 other => panic!("{other:?}"),
             }).collect();

@@ -139,7 +139,8 @@ proptest! {
             prop_assert_eq!(events.iter().filter(|e| matches!(e, Event::PartStart { .. })).count(), events.iter().filter(|e| matches!(e, Event::PartEnd { .. })).count());
             let answer = collect(events).expect("complete");
             let said: String = answer.choices.iter().flat_map(|choice| &choice.parts).map(|part| match &part.content {
-                Content::Text(Text { text, .. }) | Content::Refusal(Refusal { text, .. }) => text.clone(),
+                Content::Text(Text { text, .. }) => text.to_string(),
+                Content::Refusal(Refusal { text, .. }) => text.clone(),
                 Content::Reasoning(reasoning) => reasoning.text.concat() + &reasoning.summary.concat(),
                 Content::ToolCall(call) => call.arguments.clone(),
                 other => panic!("{other:?}"),

@@ -5,7 +5,7 @@ use crate::support::{RESPONSES, collect, events};
 
 fn said(reply: &Reply) -> Vec<(Option<&str>, String)> {
     let one = |part: &Part| match &part.content {
-        Content::Text(text) => text.text.clone(),
+        Content::Text(text) => text.text.to_string(),
         Content::Refusal(refusal) => refusal.text.clone(),
         Content::ToolCall(call) => format!("{}({}) {:?}", call.name, call.arguments, call.id),
         Content::Reasoning(thought) => {

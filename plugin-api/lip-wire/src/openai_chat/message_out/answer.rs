@@ -126,7 +126,7 @@ impl<'a> Messages<'a, '_> {
             }
         }
         if !texts.is_empty() {
-            message.put(&field, &texts.join("\n\n"));
+            message.field(&field, &texts.join("\n\n"));
         }
     }
 }

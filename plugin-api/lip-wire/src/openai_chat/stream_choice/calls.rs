@@ -30,7 +30,7 @@ impl Lane {
         let Some(at) = self.find_call(index, id.as_deref(), legacy, name.is_some()) else {
             return losses.dropped("tool_calls", "more calls than any model makes");
         };
-        let signature = delta.extra_content.as_ref().and_then(message_in::signature);
+        let signature = delta.extra_content.as_ref().and_then(|extra| message_in::signature(extra));
         if self.calls[at].open.is_none() {
             let call = &mut self.calls[at];
             call.id = call.id.take().or(id);

@@ -104,7 +104,7 @@ impl Encoder {
         let (field, part) = (field.clone(), part.clone());
         self.delta(at.choice, out, |delta| {
             if *field != *reasoning::DETAILS {
-                return delta.put(&field, text);
+                return delta.field(&field, text);
             }
             delta.put(reasoning::PLAIN, text);
             delta.array(reasoning::DETAILS, |list| {

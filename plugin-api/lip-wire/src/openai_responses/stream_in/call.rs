@@ -1,13 +1,11 @@
 //! Calls of a streamed answer.
-use serde_json::value::RawValue;
-
 use super::{
     super::{RESPONSES, item_in, wire},
     item::{Parts, extra},
 };
 use crate::{
     canon::{At, CallKind, Event, Extensions},
-    codec::{CodecError, Joiner},
+    codec::{CodecError, Joiner, Raw},
 };
 
 /// A call; it has no place before its name is known.
@@ -68,7 +66,7 @@ impl Call {
     }
 
     /// More text; `whole`: all of it, which counts only if no delta came.
-    pub(super) fn push(&mut self, raw: &RawValue, whole: bool, out: &mut Vec<Event>) {
+    pub(super) fn push(&mut self, raw: Raw<'_>, whole: bool, out: &mut Vec<Event>) {
         if whole && self.said {
             return;
         }

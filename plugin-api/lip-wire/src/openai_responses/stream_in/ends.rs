@@ -1,6 +1,4 @@
 //! The begin and the end of a streamed answer.
-use serde_json::value::RawValue;
-
 use super::{
     super::{
         RESPONSES, failure,
@@ -11,7 +9,7 @@ use super::{
 };
 use crate::{
     canon::{Event, Extensions, Failure, Json, Part, Start, split_part},
-    codec::{CodecError, Id, Str, parse},
+    codec::{CodecError, Id, Raw, Str},
 };
 
 impl Decoder {
@@ -21,7 +19,7 @@ impl Decoder {
     }
 
     pub(super) fn error(&mut self, frame: &wire::Frame<'_>, data: &[u8], out: &mut Vec<Event>) {
-        let whole = || serde_json::from_slice::<&RawValue>(data).ok();
+        let whole = || serde_json::from_slice::<Raw<'_>>(data).ok();
         let failure = frame.error.or_else(whole).map(failure::decode);
         self.fail(failure.unwrap_or_default(), out);
     }
@@ -123,6 +121,6 @@ impl Decoder {
 fn response_of<'a>(frame: &wire::Frame<'a>) -> Result<wire::Response<'a>, CodecError> {
     match frame.response {
         None => Ok(wire::Response::default()),
-        Some(raw) => parse(RESPONSES, raw.get().as_bytes()).map_err(|e| e.under("response")),
+        Some(raw) => raw.parse(RESPONSES).map_err(|e| e.under("response")),
     }
 }

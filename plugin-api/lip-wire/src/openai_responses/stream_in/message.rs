@@ -1,6 +1,4 @@
 //! Messages of a streamed answer: their content parts come one after the other.
-use serde_json::value::RawValue;
-
 use super::{
     super::{ITEM, RESPONSES, content, item_in, wire},
     item::Parts,
@@ -100,14 +98,14 @@ impl Message {
         if changed {
             self.fields = fields;
         }
-        let content: Vec<&RawValue> = match item.content {
+        let content = match item.content {
             Some(StrOrSeq::Seq(content)) => content,
             Some(StrOrSeq::Str(_)) | None => Vec::new(),
         };
         // The last part that began may lack its text; parts behind it were not told at all.
         let from = self.n_parts.saturating_sub(1);
-        for (index, raw) in (0u64..).zip(content).skip(from) {
-            let part: wire::Part<'_> = serde_json::from_str(raw.get()).unwrap_or_default();
+        for (index, part) in (0u64..).zip(content).skip(from) {
+            let part: wire::Part<'_> = part.read().unwrap_or_default();
             let refusal = match part.kind.as_ref().map(Str::as_str) {
                 Some("output_text" | "text") => false,
                 Some("refusal") => true,
@@ -163,7 +161,7 @@ impl Speech {
     /// Takes the part as it is said to be so far: what no delta told is told now.
     pub(super) fn settle(&mut self, part: wire::Part<'_>, out: &mut Vec<Event>) {
         let text = if self.refusal { part.refusal } else { part.text };
-        if let Some(text) = text.filter(|text| !text.as_str().is_empty() && !self.said) {
+        if let Some(text) = text.filter(|text| !text.is_empty() && !self.said) {
             self.said = true;
             out.push(self.event(text.into_owned()));
         }

@@ -57,7 +57,7 @@ impl Encoder {
         };
         let mut begun = part.clone();
         let early = match &mut begun.content {
-            Content::Text(text) => std::mem::take(&mut text.text),
+            Content::Text(text) => std::mem::take(&mut text.text).into_string(),
             Content::Refusal(refusal) => std::mem::take(&mut refusal.text),
             _ => String::new(),
         };
