@@ -12,6 +12,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::{Instant, Sleep};
 
+/// How often a silence is looked at until it is too long: it ends after the time that it may take, and at the most one look later.
+const LOOKS: u32 = 4;
+
 /// A body as it arrives from the network.
 #[derive(Debug)]
 pub struct Body {
@@ -21,8 +24,10 @@ pub struct Body {
     idle: Duration,
     target: Target,
     decoding: Option<Box<Decoding>>,
-    /// When the current wait began. The timer is moved only when it fires, not for every chunk.
-    waiting_since: Option<Instant>,
+    /// Has a chunk come since the last look? The timer runs on whatever comes: chunks cost no clock.
+    came: bool,
+    /// Looks in a row that found nothing.
+    silent_looks: u32,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
@@ -35,25 +40,27 @@ pub(crate) fn limited(
 ) -> Body {
     let decoding = decoding.map(Box::new);
     line.iter_mut().for_each(|line| line.settle(&incoming));
-    Body { incoming, line, idle, target, decoding, waiting_since: None, timer: None }
+    Body { incoming, line, idle, target, decoding, came: false, silent_looks: 0, timer: None }
 }
 
 impl Body {
     fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Fault> {
-        let now = Instant::now();
-        let since = *self.waiting_since.get_or_insert(now);
-        let idle = self.idle;
-        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(since + idle)));
+        let pause = self.idle / LOOKS;
+        let timer = self.timer.get_or_insert_with(|| {
+            self.came = false;
+            Box::pin(tokio::time::sleep(pause))
+        });
         while timer.as_mut().poll(cx).is_ready() {
-            if Instant::now() >= since + idle {
+            self.silent_looks = if std::mem::take(&mut self.came) { 0 } else { self.silent_looks + 1 };
+            if self.silent_looks >= LOOKS {
                 let sentence = format!(
                     "{} was silent for {} s in the middle of the answer",
                     self.target,
-                    idle.as_secs_f32()
+                    self.idle.as_secs_f32()
                 );
                 return Poll::Ready(Fault::upstream(Kind::Timeout, sentence).code("upstream_silent"));
             }
-            timer.as_mut().reset(since + idle);
+            timer.as_mut().reset(Instant::now() + pause);
         }
         Poll::Pending
     }
@@ -65,7 +72,7 @@ impl Body {
         };
         match frame {
             Poll::Ready(frame) => {
-                self.waiting_since = None;
+                self.came = true;
                 Poll::Ready(frame.map(|frame| frame.map_err(|error| fault::of_body(&self.target, error))))
             }
             Poll::Pending => self.poll_silence(cx).map(|fault| Some(Err(fault))),

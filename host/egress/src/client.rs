@@ -31,7 +31,7 @@ pub struct Deadlines {
     pub connect: Duration,
     /// From the request to the head of the answer.
     pub head: Duration,
-    /// Between two chunks of a body.
+    /// Between two chunks of a body; a longer silence is told at the latest when a quarter more has passed.
     pub idle: Duration,
 }
 

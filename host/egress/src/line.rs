@@ -38,13 +38,15 @@ pub(crate) struct Line {
     /// None once the connection has ended.
     driver: Option<Connection<Io, Full<Bytes>>>,
     doubt: Option<Doubt>,
+    /// Has somebody asked for the body of the answer that comes on it?
+    is_asked: bool,
 }
 
 impl Line {
     /// A line over a fresh stream.
     pub(crate) async fn over(opened: Opened) -> Result<Self, hyper::Error> {
         let (sender, driver) = http1::handshake(opened.stream).await?;
-        Ok(Self { sender, driver: Some(driver), doubt: opened.doubt })
+        Ok(Self { sender, driver: Some(driver), doubt: opened.doubt, is_asked: false })
     }
 
     /// Lets the connection do what it can.
@@ -76,6 +78,7 @@ impl Line {
         &mut self,
         request: Request<Full<Bytes>>,
     ) -> Result<Response<Incoming>, Lost> {
+        self.is_asked = false;
         let mut answer = pin!(self.sender.try_send_request(request));
         let answer = poll_fn(|cx| {
             self.drive(cx);
@@ -92,7 +95,10 @@ impl Line {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let mut quiet = Context::from_waker(Waker::noop());
-        if let Poll::Ready(frame) = Pin::new(&mut *incoming).poll_frame(&mut quiet) {
+        // The driver reads for nobody until somebody has asked.
+        if !std::mem::replace(&mut self.is_asked, true)
+            && let Poll::Ready(frame) = Pin::new(&mut *incoming).poll_frame(&mut quiet)
+        {
             return Poll::Ready(frame);
         }
         self.drive(cx);

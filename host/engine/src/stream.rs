@@ -17,8 +17,8 @@ const JOINED_MAX: usize = 16;
 /// read and one for it to hand over.
 const YIELDS: u8 = 2;
 /// After so many waits that brought nothing, chunks come one by one: that many more go out without a wait.
-const BARREN_MAX: u8 = 4;
-const UNYIELDING: u8 = 64;
+const BARREN_MAX: u8 = 2;
+const UNYIELDING: u8 = 250;
 
 /// Joins chunks that arrive in one burst, so that they go out in one write.
 #[derive(Default)]

@@ -56,7 +56,7 @@ impl App {
     ///
     /// # Errors
     /// 401, 408, 413, 415 or 400; the body has been read to its end, within bounds.
-    pub(crate) async fn intake(&self, parts: &Parts, body: Body) -> Result<Bytes, Fault> {
+    pub(crate) async fn intake(&self, parts: &Parts, body: impl intake::Incoming) -> Result<Bytes, Fault> {
         if let Err(fault) = self.keys.admit(parts) {
             intake::drain(body).await;
             return Err(fault);

@@ -1,18 +1,23 @@
 //! The way from a connection to a handler: straight for the routes that carry the load, through the router for all others.
 use crate::app::{App, head_too_large, router};
+use crate::connections::Busy;
 use crate::diagnostics::{self, Local};
 use crate::sockets::Sockets;
 use crate::{anthropic, openai_chat};
 use axum::Router;
 use axum::body::Body;
-use axum::extract::State;
+use bytes::Bytes;
+use engine::ReplyBody;
 use http::{HeaderName, HeaderValue, Method, Request, Response};
+use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use std::convert::Infallible;
+use std::error::Error;
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use tower::Service as _;
 
 /// Serves every route of an [`App`].
@@ -41,42 +46,53 @@ impl Door {
 }
 
 /// The bytes of a request's head, but for its punctuation.
-fn head_bytes(request: &Request<Body>) -> usize {
+fn head_bytes(request: &Request<Incoming>) -> usize {
     let uri = request.uri();
     let target = uri.path().len() + uri.query().map_or(0, str::len);
     let header = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len();
     target + request.headers().iter().map(header).sum::<usize>()
 }
 
-type Answer = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
+type Routed = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
 
 /// Where a request goes.
 enum Way {
-    Chat(Request<Body>),
-    Messages(Request<Body>),
-    Other(Answer),
+    Chat(Request<Incoming>),
+    Messages(Request<Incoming>),
+    Other(Routed),
 }
 
 impl Door {
-    /// Answers a request. Not boxed: a connection keeps the room for one answer, and most of its requests are turns.
+    /// Answers a request.
     pub fn answer(
         &self,
         request: Request<Incoming>,
-    ) -> impl Future<Output = Result<Response<Body>, Infallible>> + Send + use<> {
-        let (way, app) = (self.way(request.map(Body::new)), State(Arc::clone(&self.app)));
+    ) -> impl Future<Output = Result<Response<Answer>, Infallible>> + Send + use<> {
+        self.answer_while(request, None)
+    }
+
+    /// Answers a request; its connection is `busy` until the answer has been given. Not boxed: a connection keeps the room for one
+    /// answer, and most of its requests are turns.
+    pub(crate) fn answer_while(
+        &self,
+        request: Request<Incoming>,
+        busy: Option<Busy>,
+    ) -> impl Future<Output = Result<Response<Answer>, Infallible>> + Send + use<> {
+        let (way, app) = (self.way(request), Arc::clone(&self.app));
         async move {
-            Ok(match way {
-                Way::Chat(request) => openai_chat::create(app, request).await,
-                Way::Messages(request) => anthropic::create(app, request).await,
-                Way::Other(answer) => answer.await,
-            })
+            let response = match way {
+                Way::Chat(request) => openai_chat::create(app, request).await.map(Inner::Turn),
+                Way::Messages(request) => anthropic::create(app, request).await.map(Inner::Turn),
+                Way::Other(answer) => answer.await.map(Inner::Routed),
+            };
+            Ok(response.map(|body| Answer { body, _busy: busy }))
         }
     }
 
-    fn way(&self, mut request: Request<Body>) -> Way {
+    fn way(&self, request: Request<Incoming>) -> Way {
         let head_max = self.app.limits.head_bytes;
         if head_bytes(&request) > head_max {
-            return Way::Other(Box::pin(head_too_large(request, head_max)));
+            return Way::Other(Box::pin(head_too_large(request.map(Body::new), head_max)));
         }
         if request.method() == Method::POST {
             match request.uri().path() {
@@ -85,10 +101,53 @@ impl Door {
                 _ => {}
             }
         }
+        let mut request = request.map(Body::new);
         if self.is_local && request.uri().path().starts_with(diagnostics::PREFIX) {
             request.extensions_mut().insert(Local);
         }
         let answer = self.router.clone().call(request);
         Way::Other(Box::pin(async { answer.await.unwrap_or_else(|never| match never {}) }))
+    }
+}
+
+/// The body of an answer. Its connection is busy until it is gone.
+#[derive(Debug)]
+pub struct Answer {
+    body: Inner,
+    _busy: Option<Busy>,
+}
+
+#[derive(Debug)]
+enum Inner {
+    Turn(ReplyBody),
+    Routed(Body),
+}
+
+impl http_body::Body for Answer {
+    type Data = Bytes;
+    type Error = Box<dyn Error + Send + Sync>;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        match &mut self.body {
+            Inner::Turn(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
+            Inner::Routed(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.body {
+            Inner::Turn(body) => body.is_end_stream(),
+            Inner::Routed(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.body {
+            Inner::Turn(body) => body.size_hint(),
+            Inner::Routed(body) => body.size_hint(),
+        }
     }
 }

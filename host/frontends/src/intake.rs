@@ -1,11 +1,11 @@
 //! Reads request bodies: bounded in size and time, whole before any answer.
-use axum::body::Body;
 use base::{Fault, Kind};
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http::request::Parts;
-use http_body::Body as _;
+use http_body::Body;
 use http_body_util::BodyExt;
+use std::error::Error;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
@@ -17,11 +17,23 @@ const DRAIN_TIME_MAX: Duration = Duration::from_secs(10);
 /// Room made for a body before it arrives, whatever its `content-length` claims.
 const ROOM_BYTES_MAX: usize = 1 << 20;
 
+/// A request's body.
+pub(crate) trait Incoming:
+    Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + Unpin
+{
+}
+impl<B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + Unpin> Incoming for B {}
+
 /// Reads the whole body.
 ///
 /// # Errors
 /// 413 when it is larger than `max`, 415 when it is compressed, 400 when it breaks off, 408 when it stalls.
-pub(crate) async fn read(parts: &Parts, mut body: Body, max: usize, time: Duration) -> Result<Bytes, Fault> {
+pub(crate) async fn read(
+    parts: &Parts,
+    mut body: impl Incoming,
+    max: usize,
+    time: Duration,
+) -> Result<Bytes, Fault> {
     if let Some(encoding) = parts.headers.get(CONTENT_ENCODING).filter(|v| *v != "identity") {
         let sentence = format!(
             "a request body with content-encoding {} is not accepted",
@@ -51,7 +63,8 @@ pub(crate) async fn read(parts: &Parts, mut body: Body, max: usize, time: Durati
             drain(body).await;
             Err(too_large(max))
         }
-        Ok(Err(error)) => Err(Fault::client(Kind::BadRequest, "the request body broke off").source(error)),
+        Ok(Err(error)) => Err(Fault::client(Kind::BadRequest, "the request body broke off")
+            .source(std::io::Error::other(error))),
         Err(_) => {
             let mut fault = Fault::client(
                 Kind::Timeout,
@@ -63,7 +76,11 @@ pub(crate) async fn read(parts: &Parts, mut body: Body, max: usize, time: Durati
     }
 }
 
-async fn collect(body: &mut Body, length: Option<usize>, max: usize) -> Result<Option<Bytes>, axum::Error> {
+async fn collect<B: Incoming>(
+    body: &mut B,
+    length: Option<usize>,
+    max: usize,
+) -> Result<Option<Bytes>, B::Error> {
     let mut first = Bytes::new();
     let mut whole = BytesMut::new();
     while let Some(frame) = body.frame().await {
@@ -89,7 +106,7 @@ async fn collect(body: &mut Body, length: Option<usize>, max: usize) -> Result<O
 }
 
 /// Reads the rest of a body that nobody wants, within bounds.
-pub(crate) async fn drain(mut body: Body) {
+pub(crate) async fn drain(mut body: impl Incoming) {
     let reading = async {
         let mut seen = 0;
         while seen < DRAIN_BYTES_MAX && !body.is_end_stream() {
@@ -110,6 +127,7 @@ fn too_large(max: usize) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::body::Body;
     use http::Request;
 
     async fn read_of(request: Request<Body>, max: usize) -> Result<Bytes, Fault> {

@@ -2,6 +2,7 @@
 mod anthropic;
 mod app;
 mod auth;
+mod connections;
 mod diagnostics;
 mod door;
 mod gemini;
@@ -17,6 +18,6 @@ mod turns;
 pub use app::{App, Limits, router};
 pub use auth::ClientKeys;
 pub use diagnostics::plugins::{Libraries, Reloading};
-pub use door::Door;
+pub use door::{Answer, Door};
 pub use serve::serve;
 pub use sockets::Sockets;

@@ -11,5 +11,5 @@ use axum::routing::post;
 pub(crate) const PATH: &str = "/v1/chat/completions";
 
 pub(crate) fn routes() -> Router<Shared> {
-    Router::new().route(PATH, post(chat::create)).route("/chat/completions", post(chat::create))
+    Router::new().route(PATH, post(chat::routed)).route("/chat/completions", post(chat::routed))
 }

@@ -14,6 +14,11 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// The response of a turn in the client's dialect.
 pub(crate) fn turn(dialect: Dialect, result: Result<Reply, Failure>) -> Response<Body> {
+    routed(bare_turn(dialect, result))
+}
+
+/// As [`turn`], for those who have the connection at hand.
+pub(crate) fn bare_turn(dialect: Dialect, result: Result<Reply, Failure>) -> Response<ReplyBody> {
     let reply = match result {
         Ok(reply) => reply,
         Err(Failure { raw: Some(raw), .. }) => *raw,
@@ -24,7 +29,20 @@ pub(crate) fn turn(dialect: Dialect, result: Result<Reply, Failure>) -> Response
 
 /// The response of a request that became no turn.
 pub(crate) fn error(dialect: Dialect, fault: &Fault) -> Response<Body> {
+    routed(bare_error(dialect, fault))
+}
+
+/// As [`error`], for those who have the connection at hand.
+pub(crate) fn bare_error(dialect: Dialect, fault: &Fault) -> Response<ReplyBody> {
     reply_response(error_reply(dialect, fault))
+}
+
+/// A response that goes through the router.
+pub(crate) fn routed(response: Response<ReplyBody>) -> Response<Body> {
+    response.map(|body| match body {
+        ReplyBody::Full(bytes) => Body::from(bytes.unwrap_or_default()),
+        body @ ReplyBody::Stream(_) => Body::new(body),
+    })
 }
 
 /// A JSON answer of the host's own.
@@ -40,19 +58,15 @@ pub(crate) fn raw_json(json: String) -> Response<Body> {
     response
 }
 
-fn reply_response(reply: Reply) -> Response<Body> {
-    let body = match reply.body {
-        ReplyBody::Full(bytes) => Body::from(bytes.unwrap_or_default()),
-        body @ ReplyBody::Stream(_) => Body::new(body),
-    };
-    let mut response = Response::new(body);
+fn reply_response(reply: Reply) -> Response<ReplyBody> {
+    let mut response = Response::new(reply.body);
     *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::BAD_GATEWAY);
     *response.headers_mut() = reply.headers;
     finish(&mut response);
     response
 }
 
-fn finish(response: &mut Response<Body>) {
+fn finish<B>(response: &mut Response<B>) {
     let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
     headers.entry(CACHE_CONTROL).or_insert(NO_STORE);
@@ -64,10 +78,11 @@ fn new_request_id() -> HeaderValue {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     static PREFIX: LazyLock<String> = LazyLock::new(|| format!("req-{:x}-", std::process::id()));
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let mut id = Vec::with_capacity(PREFIX.len() + 16);
+    // Not through a formatter, which costs as much as the rest of the head; and with the very room that it takes, which the header's
+    // value then takes over.
+    let n_digits = number.checked_ilog2().unwrap_or_default() as usize / 4;
+    let mut id = Vec::with_capacity(PREFIX.len() + n_digits + 1);
     id.extend_from_slice(PREFIX.as_bytes());
-    // Not through a formatter, which costs as much as the rest of the head.
-    let n_digits = number.checked_ilog2().unwrap_or_default() / 4;
     id.extend((0..=n_digits).rev().map(|at| match (number >> (4 * at)) as u8 & 15 {
         digit @ 0..10 => b'0' + digit,
         digit => b'a' - 10 + digit,

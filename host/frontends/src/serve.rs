@@ -1,36 +1,48 @@
 //! The accept loop: TCP_NODELAY on every socket, bounded heads, a graceful end.
+use crate::connections::{Connections, Ending};
 use crate::door::Door;
-use hyper::service::service_fn;
+use hyper::body::Incoming;
+use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::conn::auto::{Builder, UpgradeableConnection};
 use std::future::Future;
 use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 
-/// Time for a client to send the head of a request.
-const HEAD_TIME: Duration = Duration::from_secs(30);
 /// The most that is read at once: a body that comes in one piece is copied by nobody. Also the most that a head may be which never
 /// ends; one that ends is judged at the door.
 const READ_BYTES_MAX: usize = 512 << 10;
 /// Time for open turns to end after a shutdown was asked for.
 const DRAIN_TIME: Duration = Duration::from_secs(30);
 
+impl<I, S, B> Ending for UpgradeableConnection<'static, I, S, TokioExecutor>
+where
+    S: HttpService<Incoming, ResBody = B>,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    S::Future: Send + 'static,
+    I: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
+    B: http_body::Body<Data: Send> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    fn end(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
 /// Serves `door` on `listener` until `shutdown` resolves, then lets open turns end for up to 30 s, those on WebSockets too. `head_bytes` bounds the head
-/// of a request.
+/// of a request. A connection that has no request under way is closed after 30 s: that is also the time that a head may take.
 pub async fn serve(listener: TcpListener, door: Door, head_bytes: usize, shutdown: impl Future<Output = ()>) {
     let mut builder = Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIME)
-        .max_buf_size(head_bytes.max(READ_BYTES_MAX));
+    builder.http1().header_read_timeout(None).max_buf_size(head_bytes.max(READ_BYTES_MAX));
     builder
         .http2()
         .timer(TokioTimer::new())
         .max_header_list_size(u32::try_from(head_bytes).unwrap_or(u32::MAX));
-    let graceful = GracefulShutdown::new();
+    let connections = Connections::default();
+    connections.look_after();
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
         let (stream, peer) = tokio::select! {
@@ -44,19 +56,21 @@ pub async fn serve(listener: TcpListener, door: Door, head_bytes: usize, shutdow
             () = &mut shutdown => break,
         };
         prepare(&stream);
-        let door = door.reached_from(peer.ip());
-        let service = service_fn(move |request| door.answer(request));
+        let (id, watch) = connections.open();
+        let (door, requests) = (door.reached_from(peer.ip()), Arc::clone(&watch));
+        let service = service_fn(move |request| door.answer_while(request, Some(requests.begin())));
         let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
-        let connection = graceful.watch(connection.into_owned());
-        tokio::spawn(async move {
+        let connection = connections.guard(id, watch, connection.into_owned());
+        let task = tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection ended early");
             }
         });
+        connections.runs(id, task.abort_handle());
     }
     drop(listener);
     let sockets = door.sockets();
-    let drained = async { tokio::join!(graceful.shutdown(), sockets.end()) };
+    let drained = async { tokio::join!(connections.end(), sockets.end()) };
     if tokio::time::timeout(DRAIN_TIME, drained).await.is_err() {
         tracing::warn!("open turns were cut off {} s after the shutdown began", DRAIN_TIME.as_secs());
     }

@@ -1,6 +1,6 @@
 //! From an HTTP request to a turn, the same for every dialect.
 use crate::app::App;
-use axum::body::Body;
+use crate::intake::Incoming;
 use base::{Fault, Kind};
 use bytes::Bytes;
 use engine::{Turn, What};
@@ -33,7 +33,7 @@ impl Route {
         self,
         app: &App,
         parts: &mut Parts,
-        body: Body,
+        body: impl Incoming,
         url: InUrl,
     ) -> Result<Turn, Fault> {
         let body = app.intake(parts, body).await?;

@@ -1,10 +1,11 @@
 //! `POST /v1/chat/completions`. Source: OpenAI API reference, "Create chat completion".
 use crate::app::Shared;
+use crate::intake::Incoming;
 use crate::respond;
 use crate::turns::{InUrl, Route};
 use axum::body::Body;
 use axum::extract::State;
-use engine::What;
+use engine::{ReplyBody, What};
 use http::{Request, Response};
 use lip_wire::Dialect;
 
@@ -14,10 +15,14 @@ const ROUTE: Route = Route {
     forwarded: &["openai-beta", "idempotency-key"],
 };
 
-pub(crate) async fn create(State(app): State<Shared>, request: Request<Body>) -> Response<Body> {
+pub(super) async fn routed(State(app): State<Shared>, request: Request<Body>) -> Response<Body> {
+    respond::routed(create(app, request).await)
+}
+
+pub(crate) async fn create(app: Shared, request: Request<impl Incoming>) -> Response<ReplyBody> {
     let (mut parts, body) = request.into_parts();
     match ROUTE.turn(&app, &mut parts, body, InUrl::default()).await {
-        Ok(turn) => respond::turn(ROUTE.dialect, app.engine.turn(turn).await),
-        Err(fault) => respond::error(ROUTE.dialect, &fault),
+        Ok(turn) => respond::bare_turn(ROUTE.dialect, app.engine.turn(turn).await),
+        Err(fault) => respond::bare_error(ROUTE.dialect, &fault),
     }
 }

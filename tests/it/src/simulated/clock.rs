@@ -158,7 +158,9 @@ async fn ill_backend_is_asked_outside_turns_whether_it_is_well() {
 #[tokio::test(start_paused = true)]
 async fn silence_in_the_middle_ends_a_turn_and_so_does_its_last_second() {
     let drip = (0..60).fold(Reply::events(), |reply, _| reply.send(OUTPUT).pause(s(10)));
-    for (reply, end) in [(Reply::events().send(OUTPUT).then_silence(), IDLE), (drip.end(), TURN)] {
+    // A silence that begins between two looks is found by the look after it.
+    let silence = (Reply::events().send(OUTPUT).then_silence(), IDLE + IDLE / 4);
+    for (reply, end) in [silence, (drip.end(), TURN)] {
         let world = World::new("http", |_| {});
         let bad = world.network.provider("bad.test", move |_| reply.clone());
         let answer = world.chat(BOTH, true).await;
