@@ -96,6 +96,11 @@ async fn collect<B: Incoming>(
                 );
                 whole.extend_from_slice(&first);
             }
+            if whole.len() + data.len() > whole.capacity() {
+                // As much came as was made room for: the rest is believed, and moved no more.
+                let rest = length.unwrap_or(0).min(max).saturating_sub(whole.len());
+                whole.reserve(rest.max(data.len()));
+            }
             whole.extend_from_slice(&data);
         }
         if first.len().max(whole.len()) > max {
