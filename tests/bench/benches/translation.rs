@@ -1,153 +1,36 @@
 //! What translation costs: a request of 200 KB and one delta of a stream, for every pair of dialects; pass-through for scale.
-#![expect(clippy::expect_used, reason = "a benchmark of bodies that are known to be good")]
-use bytes::Bytes;
+#[expect(clippy::expect_used, reason = "bodies that are known to be good")]
+#[path = "../../instructions/src/translation.rs"]
+mod translation;
+
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
-use lip_wire::Dialect::{self, AnthropicMessages, Gemini, OpenAiChat, OpenAiResponses};
-use lip_wire::canon::{Event, Request, split};
-use lip_wire::codec::{
-    EncodeCtx, RequestOptions, StreamDecoder, StreamEncoder, UrlParts, decode_reply, decode_request,
-    encode_request,
+use lip_wire::Dialect;
+use translation::{
+    DIALECTS, N_DELTAS, Pair, body, pairs, pass_request, stream, translate_request, translate_stream,
 };
-use lip_wire::frame::sse::Decoder;
-use lip_wire::lens;
-use serde_json::{Value, json};
-use std::fmt;
-
-const DIALECTS: [Dialect; 4] = [OpenAiChat, OpenAiResponses, AnthropicMessages, Gemini];
-const N_DELTAS: usize = 100;
-const REQUEST_BYTES: usize = 200_000;
 
 fn main() {
     divan::main();
 }
 
-/// What a client speaks, and what its upstream speaks.
-#[derive(Clone, Copy)]
-struct Pair(Dialect, Dialect);
-
-impl fmt::Display for Pair {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} > {}", self.0, self.1)
-    }
-}
-
-fn pairs() -> impl Iterator<Item = Pair> {
-    DIALECTS
-        .into_iter()
-        .flat_map(|from| DIALECTS.into_iter().filter(move |to| *to != from).map(move |to| Pair(from, to)))
-}
-
-/// A coding session: a system prompt, ten tools, and rounds of a call, its result, and words about it.
-fn session() -> Value {
-    let code = "    let name = format!(\"{}\\n\", self.path.join(\"a\\tb\"));\n\tif x == '\"' { return; }\n";
-    let mut messages = vec![json!({"role": "system", "content": "You are a coding agent. ".repeat(200)})];
-    let mut bytes = 0;
-    for round in 0.. {
-        if bytes >= REQUEST_BYTES {
-            break;
-        }
-        let id = format!("call_{round}");
-        let arguments = json!({"path": format!("src/file_{round}.rs"), "limit": 200}).to_string();
-        messages.push(json!({"role": "user", "content": format!("Go on with step {round}.")}));
-        messages.push(json!({"role": "assistant", "content": "I read the file first.", "tool_calls": [
-            {"id": id, "type": "function", "function": {"name": "tool_0", "arguments": arguments}}]}));
-        messages.push(json!({"role": "tool", "tool_call_id": id, "content": code.repeat(40)}));
-        messages.push(json!({"role": "assistant", "content": "It formats a name. ".repeat(10)}));
-        bytes += code.len() * 44 + 600;
-    }
-    let tool = |n: usize| {
-        json!({"type": "function", "function": {"name": format!("tool_{n}"), "description": "Reads a file. ".repeat(20),
-            "parameters": {"type": "object", "properties": {
-                "path": {"type": "string", "description": "Where it lies"},
-                "limit": {"type": "integer", "minimum": 1}}, "required": ["path"]}}})
-    };
-    let tools: Vec<Value> = (0..10).map(tool).collect();
-    json!({"model": "m", "messages": messages, "tools": tools, "max_tokens": 1024, "temperature": 0.5, "stream": true})
-}
-
-const URL: UrlParts<'_> = UrlParts { model: Some("m"), stream: Some(true) };
-
-fn decoded(dialect: Dialect, body: &[u8]) -> Request {
-    decode_request(dialect, body, &URL).expect("a good body").0
-}
-
-/// The session as a body of `dialect`.
-fn body(dialect: Dialect) -> Bytes {
-    let request = decoded(OpenAiChat, session().to_string().as_bytes());
-    encode_request(dialect, &request, &RequestOptions::default()).expect("a good request").0.into()
-}
-
-fn context() -> EncodeCtx {
-    EncodeCtx { reply_id: "r".to_owned(), created_unix: 1_700_000_000, ..EncodeCtx::default() }
-}
-
-/// One answer of short words as the events of a stream of `dialect`.
-fn stream(dialect: Dialect) -> Bytes {
-    let answer = json!({"id": "r", "object": "chat.completion", "created": 1, "model": "m", "choices": [{"index": 0,
-        "message": {"role": "assistant", "content": "?"}, "finish_reason": "stop"}],
-        "usage": {"prompt_tokens": 10, "completion_tokens": 100, "total_tokens": 110}});
-    let (reply, _) = decode_reply(OpenAiChat, answer.to_string().as_bytes()).expect("a good answer");
-    let mut events = Vec::new();
-    split(reply, &mut events);
-    let mut encoder = StreamEncoder::new(dialect, context()).expect("streams");
-    let mut out = Vec::new();
-    for event in &events {
-        let is_text = matches!(event, Event::Text { .. });
-        for _ in 0..if is_text { N_DELTAS } else { 1 } {
-            let mut event = event.clone();
-            if let Event::Text { text, .. } = &mut event {
-                " the next word".clone_into(text);
-            }
-            encoder.encode(&event, &mut out);
-        }
-    }
-    out.into()
-}
-
 /// A request, read and written.
 #[divan::bench(args = pairs())]
 fn request_200_kb(bencher: Bencher<'_, '_>, pair: Pair) {
-    let Pair(from, to) = pair;
-    let body = body(from);
-    bencher.counter(BytesCount::new(body.len())).bench(|| {
-        let request = decoded(from, black_box(&body));
-        encode_request(to, &request, &RequestOptions::default()).expect("a good request")
-    });
+    let body = body(pair.0);
+    bencher.counter(BytesCount::new(body.len())).bench(|| translate_request(pair, black_box(&body)));
 }
 
 /// A request that passes: its fields found, its model renamed.
 #[divan::bench(args = DIALECTS)]
 fn request_200_kb_passes(bencher: Bencher<'_, '_>, dialect: Dialect) {
     let body = body(dialect);
-    bencher.counter(BytesCount::new(body.len())).bench(|| {
-        let lens = lens::scan(dialect, black_box(&body)).expect("a good body");
-        let mut edits = lens.edits();
-        // Gemini names the model in the URL.
-        let _ = edits.set_model("other");
-        lens.splice(&edits)
-    });
+    bencher.counter(BytesCount::new(body.len())).bench(|| pass_request(dialect, black_box(&body)));
 }
 
 /// A stream of one hundred deltas from the upstream of a pair to its client: frames, events, frames.
 #[divan::bench(args = pairs())]
 fn stream_100_deltas(bencher: Bencher<'_, '_>, pair: Pair) {
-    let Pair(client, upstream) = pair;
-    let bytes = stream(upstream);
-    bencher.counter(ItemsCount::new(N_DELTAS)).bench(|| {
-        let mut frames = Decoder::default();
-        let mut decoder = StreamDecoder::new(upstream).expect("streams");
-        let mut encoder = StreamEncoder::new(client, context()).expect("streams");
-        let (mut events, mut out) = (Vec::new(), Vec::with_capacity(bytes.len()));
-        frames.push(black_box(bytes.clone()));
-        while let Some(Ok(frame)) = frames.next_event() {
-            decoder.push_event(frame.name(), &frame.data, &mut events).expect("a good event");
-            for event in events.drain(..) {
-                encoder.encode(&event, &mut out);
-            }
-        }
-        decoder.finish(&mut events);
-        events.iter().for_each(|event| encoder.encode(event, &mut out));
-        out
-    });
+    let bytes = stream(pair.1);
+    bencher.counter(ItemsCount::new(N_DELTAS)).bench(|| translate_stream(pair, black_box(bytes.clone())));
 }
