@@ -15,7 +15,7 @@ use lip_wire::Dialect;
 use lip_wire::canon::Request;
 use lip_wire::codec::{CodecError, EncodeCtx};
 use lip_wire::fault::{parse, retry};
-use lip_wire::gate::{Verdict, classify_body};
+use lip_wire::gate::body_error;
 use loader::run::Upstream;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -130,7 +130,7 @@ impl Deliver<'_> {
             return Err(fault.into());
         }
         if self.turn.what == What::Generate
-            && let Verdict::Error(error) = classify_body(dialect, &bytes)
+            && let Some(error) = body_error(dialect, &bytes)
         {
             return Err(wire::upstream(&error).retry(Retry::Elsewhere).into());
         }

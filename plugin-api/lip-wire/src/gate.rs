@@ -23,6 +23,8 @@ use crate::{
     fault::{self, WireFault},
     lens::cursor::Cursor,
 };
+use memchr::memmem::Finder;
+use std::sync::LazyLock;
 use stream::Signs;
 
 /// What one frame means for the attempt that it belongs to.
@@ -102,6 +104,24 @@ pub fn classify_body(dialect: Dialect, body: &[u8]) -> Verdict {
         Verdict::Output => Verdict::OutputEnd(Terminal::Finished),
         judged @ (Verdict::OutputEnd(_) | Verdict::End(_) | Verdict::Error(_)) => judged,
     }
+}
+
+/// The error that a whole body tells of which was answered with a 200, as [`classify_body`] finds it.
+pub fn body_error(dialect: Dialect, body: &[u8]) -> Option<Box<WireFault>> {
+    if check_json(body).is_ok() && !may_tell_of_error(body) {
+        return None;
+    }
+    match classify_body(dialect, body) {
+        Verdict::Error(fault) => Some(fault),
+        Verdict::Prelude | Verdict::Output | Verdict::OutputEnd(_) | Verdict::End(_) => None,
+    }
+}
+
+/// Whether one of the words stands somewhere without which no dialect tells of an error.
+fn may_tell_of_error(body: &[u8]) -> bool {
+    static WORDS: LazyLock<[Finder<'static>; 2]> =
+        LazyLock::new(|| [Finder::new("error"), Finder::new("fail")]);
+    WORDS.iter().any(|word| word.find(body).is_some())
 }
 
 fn check_json(body: &[u8]) -> Result<(), String> {

@@ -94,7 +94,9 @@ proptest! {
         status in any::<u16>(),
     ) {
         let _ = gate::classify(dialect, event, &data);
-        let _ = gate::classify_body(dialect, &data);
+        let whole = gate::classify_body(dialect, &data);
+        let error = gate::body_error(dialect, &data).map(Verdict::Error);
+        prop_assert_eq!(error, Some(whole).filter(|verdict| matches!(verdict, Verdict::Error(_))));
         let _ = gate::usage(dialect, &data);
         let fault = fault::parse(dialect, status, &data);
         prop_assert!(!fault.message.trim().is_empty());

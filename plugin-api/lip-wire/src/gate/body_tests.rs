@@ -53,6 +53,7 @@ fn whole_bodies_are_judged() {
         ),
     ] {
         let got = classify_body(dialect, body.as_bytes());
+        assert_eq!(body_error(dialect, body.as_bytes()).is_some(), want.is_none(), "{dialect} {body}");
         match want {
             Some(want) => assert_eq!(got, want, "{dialect} {body}"),
             None => assert!(matches!(got, Verdict::Error(_)), "{dialect} {body}: {got:?}"),
