@@ -6,7 +6,7 @@ use landlock::{
     ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreatedAttr,
     RulesetStatus, Scope, path_beneath_rules,
 };
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, setpriority_process, setrlimit};
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
 };
@@ -23,6 +23,9 @@ const BELL: RawFd = 4;
 const FILES_MAX: u64 = 64;
 /// How ready the system is to end a worker when memory runs out, before the host.
 const EXPENDABLE: &str = "500";
+/// How much a worker gives way to the host and all others where the processor is wanted by several (see `nice(1)`). It costs nothing
+/// where it is not, and a host that waits for its worker does not want it.
+const COURTESY: i32 = 10;
 /// The newest kernel interface that is asked for; older kernels do what they can.
 const LANDLOCK: ABI = ABI::V6;
 
@@ -64,6 +67,8 @@ fn moved(file: OwnedFd, to: RawFd) -> io::Result<OwnedFd> {
 /// Sets limits; says what could not be set.
 pub(super) fn limit(limits: &Limits) -> Vec<String> {
     let _ = std::fs::write("/proc/self/oom_score_adj", EXPENDABLE);
+    // Threads that begin later have it from this one. No limit, only manners: nothing is told if it fails.
+    let _ = setpriority_process(None, COURTESY);
     let data = own_data_bytes().saturating_add(limits.memory);
     let all = [
         ("memory", Resource::Data, data),
