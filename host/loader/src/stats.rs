@@ -94,6 +94,7 @@ impl Stats {
         }
     }
 
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "told of workers, which only Linux has"))]
     pub(crate) fn restarted(&self) {
         self.restarts.fetch_add(1, Ordering::Relaxed);
     }
@@ -102,6 +103,7 @@ impl Stats {
         self.stuck.fetch_add(1, Ordering::Relaxed);
     }
 
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "told of workers, which only Linux has"))]
     pub(crate) fn memory(&self, bytes: u64) {
         self.memory_bytes.store(bytes, Ordering::Relaxed);
     }
