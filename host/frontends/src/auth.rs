@@ -4,19 +4,19 @@ use http::header::{AUTHORIZATION, HeaderMap};
 use http::request::Parts;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
-use subtle::{Choice, ConstantTimeEq};
+use subtle::ConstantTimeEq;
 
 const KEY_HEADERS: [&str; 3] = ["x-api-key", "x-goog-api-key", "api-key"];
 const KEY_PARAMETERS: [&str; 2] = ["key", "api_key"];
 
 type Hash = [u8; 32];
 
-/// How a hash begins, by which it is looked up: that tells nothing of a key.
+/// How a hash begins: by that it is looked up, which tells nothing of a key, and its client is named.
 type Beginning = [u8; 8];
 
 /// The client keys, hashed. Empty: everyone who can reach the socket may use the host.
 #[derive(Clone, Default)]
-pub struct ClientKeys(HashMap<Beginning, Vec<Hash>>);
+pub struct ClientKeys(HashMap<Beginning, Hash>);
 
 impl std::fmt::Debug for ClientKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -27,15 +27,8 @@ impl std::fmt::Debug for ClientKeys {
 impl ClientKeys {
     /// These keys.
     pub fn new<'a>(keys: impl IntoIterator<Item = &'a Secret<String>>) -> Self {
-        let mut all: HashMap<Beginning, Vec<Hash>> = HashMap::new();
-        for key in keys {
-            let hash = hash(key.expose().as_bytes());
-            let alike = all.entry(beginning(&hash)).or_default();
-            if !alike.contains(&hash) {
-                alike.push(hash);
-            }
-        }
-        Self(all)
+        let hashes = keys.into_iter().map(|key| hash(key.expose().as_bytes()));
+        Self(hashes.map(|hash| (beginning(&hash), hash)).collect())
     }
 
     /// Is any key asked for?
@@ -85,8 +78,7 @@ impl ClientKeys {
 
     /// However many keys there are, it takes the same time; and however much of a hash is right.
     fn has(&self, shown: &Hash) -> bool {
-        let alike = self.0.get(&beginning(shown)).into_iter().flatten();
-        alike.fold(Choice::from(0), |known, own| known | own.ct_eq(shown)).into()
+        self.0.get(&beginning(shown)).is_some_and(|own| own.ct_eq(shown).into())
     }
 }
 

@@ -141,7 +141,8 @@ impl Watch {
 
     /// Looks in a row at which it had nothing under way.
     fn idle_looks(&self, now: u32) -> u32 {
-        if self.n_open.load(Ordering::Relaxed) > 0 {
+        // Whoever sees that the last one is answered sees since when, too.
+        if self.n_open.load(Ordering::Acquire) > 0 {
             return 0;
         }
         now.saturating_sub(self.idle_since.load(Ordering::Relaxed))
@@ -160,7 +161,7 @@ impl Drop for Busy {
         if let Some(all) = self.0.all.upgrade() {
             self.0.idle_since.store(all.n_looks.load(Ordering::Relaxed), Ordering::Relaxed);
         }
-        self.0.n_open.fetch_sub(1, Ordering::Relaxed);
+        self.0.n_open.fetch_sub(1, Ordering::Release);
     }
 }
 

@@ -82,29 +82,29 @@ impl<'de> Reader<'de> {
     }
 
     fn string<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Odd> {
-        match self.literal()? {
-            (inside, Escapes::None) => visitor.visit_borrowed_str(inside),
-            (inside, _) => {
-                let mut text = Vec::new();
-                match unescape(inside.as_bytes(), &mut text) {
-                    Sound::Utf8 => visitor.visit_string(String::from_utf8(text).map_err(|_| Odd::Broken)?),
-                    Sound::Wtf8 => Err(Odd::Unfit),
-                }
-            }
-        }
+        self.text(visitor, |_, _| Err(Odd::Unfit))
     }
 
     /// The same for who takes half a surrogate pair.
     fn bytes<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Odd> {
-        match self.literal()? {
-            (inside, Escapes::None) => visitor.visit_borrowed_str(inside),
-            (inside, _) => {
-                let mut text = Vec::new();
-                match unescape(inside.as_bytes(), &mut text) {
-                    Sound::Utf8 => visitor.visit_string(String::from_utf8(text).map_err(|_| Odd::Broken)?),
-                    Sound::Wtf8 => visitor.visit_byte_buf(text),
-                }
-            }
+        self.text(visitor, |visitor, wtf8| visitor.visit_byte_buf(wtf8))
+    }
+
+    /// A string; `halved`: what becomes of one with half a surrogate pair.
+    #[inline]
+    fn text<V: Visitor<'de>>(
+        &mut self,
+        visitor: V,
+        halved: impl FnOnce(V, Vec<u8>) -> Result<V::Value, Odd>,
+    ) -> Result<V::Value, Odd> {
+        let (inside, escapes) = self.literal()?;
+        if escapes == Escapes::None {
+            return visitor.visit_borrowed_str(inside);
+        }
+        let mut text = Vec::new();
+        match unescape(inside.as_bytes(), &mut text) {
+            Sound::Utf8 => visitor.visit_string(String::from_utf8(text).map_err(|_| Odd::Broken)?),
+            Sound::Wtf8 => halved(visitor, text),
         }
     }
 
