@@ -60,7 +60,7 @@ pub struct BackendSpec {
 impl BackendSpec {
     /// Does `other` describe the same backend, of the same library? Whether somebody was logged in when either was written
     /// down does not count: that is known better by now.
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
+    pub fn is_same(&self, other: &Self) -> bool {
         // Each by its name, so that a new one has to be thought of.
         let Self {
             name,
@@ -192,6 +192,13 @@ impl Backend {
         // Without the lock, since the connector's code may never come back. Of two that make one, the first is kept.
         let made = plugin.create(&self.spec.connector, &self.spec.name, &self.spec.config)?;
         Ok(Arc::clone(self.instance.lock().get_or_insert_with(|| Arc::new(made))))
+    }
+
+    /// What the connector says of itself to people who look at it, where it has been made. Runs its code: not for a thread that
+    /// must not wait.
+    pub fn status(&self) -> Option<Value> {
+        let made = self.instance.lock().clone();
+        made?.status()
     }
 
     /// A secret of this backend; `key` is the position of the API key in use.

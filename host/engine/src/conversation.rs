@@ -164,7 +164,7 @@ impl Conversation {
             used_oneoff: self.settings().route.oneoff.clone().filter(|_| plan.uses_oneoff),
             counts_turn: true,
             takes_first: plan.takes_first,
-            thinker_rests: self.thought.then_some(engine.rules.thinker_rests),
+            thinker_rests: self.thought.then(|| engine.planner.load().rules.thinker_rests),
             ..self.hearing.as_ref().and_then(|hearing| hearing.heard()).unwrap_or_default()
         };
         match self.unwritten.take() {
@@ -206,14 +206,16 @@ impl Conversation {
     }
 
     fn commands(&mut self, engine: &Engine, turn: &Turn) -> Result<Option<Done>, Fault> {
-        if !engine.rules.commands || turn.what != What::Generate {
+        let planner = engine.planner.load();
+        let rules = &planner.rules;
+        if !rules.commands || turn.what != What::Generate {
             return Ok(None);
         }
         let lens = &turn.lens;
         let Some(message) = lens.newest_user().filter(|n| n + 1 == lens.messages().len()) else {
             return Ok(None);
         };
-        let prefix = self.settings().command_prefix.as_ref().unwrap_or(&engine.rules.prefix);
+        let prefix = self.settings().command_prefix.as_ref().unwrap_or(&rules.prefix);
         let content = lens.messages().get(message).and_then(|m| m.content);
         // The prefix holds no character that JSON must escape, but a client may escape a slash.
         let first = prefix.as_bytes().first().copied();
@@ -224,7 +226,7 @@ impl Conversation {
         let prefix = prefix.clone();
         let text = lens.user_text(message);
         let parts: Vec<&str> = text.parts.iter().map(|part| &*part.text).collect();
-        let found = scan(&parts, &Syntax { prefix: &prefix, strict: engine.rules.strict });
+        let found = scan(&parts, &Syntax { prefix: &prefix, strict: rules.strict });
         if found.calls.is_empty() {
             return Ok(None);
         }

@@ -63,7 +63,7 @@ impl Job {
         time: Duration,
     ) -> Drive {
         let engine = Arc::clone(&self.engine);
-        let budgets = Budgets { turn: time, commit_after: None, ..engine.rules.budgets };
+        let budgets = Budgets { turn: time, commit_after: None, ..engine.planner.load().rules.budgets };
         let (health, budgets) = (engine.health_for(&planned), engine.budgets_for(&planned, budgets));
         let (loop_guard, session, project_dir) =
             (self.loop_guard.clone(), self.session, self.project_dir.clone());
@@ -90,6 +90,7 @@ pub(crate) struct Ledger {
     health: Arc<Mutex<Health>>,
     attempts: Attempts,
     attempt: AttemptId,
+    leg: LegId,
     conversation: Option<Conversation>,
     _permit: Option<OwnedSemaphorePermit>,
 }
@@ -102,6 +103,11 @@ impl Ledger {
         }
     }
 
+    /// The fault of an answer that is over because the host is.
+    pub(crate) fn cut(&self) -> Option<Fault> {
+        self.engine.cut()
+    }
+
     /// The answer ended: well, or broken off by `fault`.
     pub(crate) fn ended(mut self, fault: Option<&Fault>) {
         let tick = tick();
@@ -111,6 +117,9 @@ impl Ledger {
                 None => self.attempts.on_success(self.attempt, tick, &mut health),
                 Some(fault) => self.attempts.on_fault(self.attempt, fault, tick, &mut health),
             }
+        }
+        if let Some(fault) = fault {
+            self.engine.note_fault(self.attempts.plan().legs.get(self.leg.0), fault);
         }
         self.note(fault);
         if let (None, Some(conversation)) = (fault, &mut self.conversation) {
@@ -176,6 +185,7 @@ impl Drive {
                 Decision::Start(start) => match self.start(&start) {
                     Ok(future) => running.push(Running { id: start.attempt, leg: start.leg, future }),
                     Err(fault) => {
+                        self.job.engine.note_fault(self.job.planned.plan.legs.get(start.leg.0), &fault);
                         attempts.on_fault(start.attempt, &fault, now, &mut self.health.lock());
                         last_failure = Some(fault.into());
                     }
@@ -187,12 +197,13 @@ impl Drive {
                     }
                 }
                 Decision::Wait(until) => {
-                    let ended = wait(&mut running, until).await;
+                    let ended = wait(&mut running, until, &self.job.engine).await?;
                     if let Some((id, leg, Ok(delivered))) = ended {
                         return Ok(self.answered(&mut live, id, leg, delivered)?);
                     }
                     now = tick();
-                    if let Some((id, _, Err(failure))) = ended {
+                    if let Some((id, leg, Err(failure))) = ended {
+                        self.job.engine.note_fault(self.job.planned.plan.legs.get(leg.0), &failure.fault);
                         attempts.on_fault(id, &failure.fault, now, &mut self.health.lock());
                         last_failure = Some(failure);
                     }
@@ -230,7 +241,7 @@ impl Drive {
             reply.headers.insert(ROUTE_HEADER, label.clone());
         }
         let engine = Arc::clone(&job.engine);
-        let mut ledger = Ledger { engine, health, attempts, attempt: id, conversation, _permit: permit };
+        let mut ledger = Ledger { engine, health, attempts, attempt: id, leg, conversation, _permit: permit };
         Ok(match reply.body {
             ReplyBody::Full(bytes) => {
                 bytes.iter().for_each(|bytes| ledger.hear(bytes));
@@ -270,19 +281,23 @@ impl Drive {
 }
 
 /// The next attempt that ends, or nothing when `until` comes first.
+///
+/// # Errors
+/// The host ends.
 async fn wait(
     running: &mut Vec<Running>,
     until: Instant,
-) -> Option<(AttemptId, LegId, Result<Delivered, Failure>)> {
+    engine: &Engine,
+) -> Result<Option<(AttemptId, LegId, Result<Delivered, Failure>)>, Fault> {
     let next = poll_fn(|cx| {
         for at in 0..running.len() {
             let Some(one) = running.get_mut(at) else { continue };
             if let Poll::Ready(result) = one.future.as_mut().poll(cx) {
                 let Running { id, leg, .. } = running.swap_remove(at);
-                return Poll::Ready((id, leg, result));
+                return Poll::Ready(Ok((id, leg, result)));
             }
         }
-        Poll::Pending
+        engine.cut().map_or(Poll::Pending, |fault| Poll::Ready(Err(fault)))
     });
-    tokio::time::timeout_at(until.into(), next).await.ok()
+    tokio::time::timeout_at(until.into(), next).await.ok().transpose()
 }

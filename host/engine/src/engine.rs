@@ -10,6 +10,7 @@ use crate::loop_guard::next_hop;
 use crate::models::{Freshness, Model, ModelLists};
 use crate::planner::{Planned, Planner, no_backend};
 use crate::scope::{Means, Scope};
+use crate::standing::LastFaults;
 use crate::store::Values;
 use crate::trace::Traces;
 use crate::turn::{Failure, Reply, Turn, What};
@@ -119,13 +120,13 @@ pub struct Edges {
 /// Serves turns. Shared by all frontends.
 #[derive(Debug)]
 pub struct Engine {
-    pub(crate) rules: Rules,
-    /// The backends, and what plans are made from. A turn looks once.
+    /// The backends, the rules, and what plans are made from. A turn keeps what it began with.
     pub(crate) planner: ArcSwap<Planner>,
     /// Held by whoever makes another planner from the one that is there.
     pub(crate) swapping: Mutex<()>,
     pub(crate) has_default: AtomicBool,
     pub(crate) health: Arc<Mutex<Health>>,
+    pub(crate) last_faults: LastFaults,
     /// Of turns that have only one place to go.
     no_health: Arc<Mutex<Health>>,
     pub(crate) sessions: sessions::Memory,
@@ -136,6 +137,8 @@ pub struct Engine {
     pub(crate) models: ModelLists,
     rotation: AtomicU64,
     open_turns: Arc<Semaphore>,
+    /// Are turns over that are still open?
+    is_cut: AtomicBool,
 }
 
 impl Engine {
@@ -148,24 +151,41 @@ impl Engine {
             health.declare(backend.name(), backend.spec().keys.len().max(1), Rotation::default());
         }
         let table = table::of(&backends, &rules, &HashMap::new());
+        let open_turns = Arc::new(Semaphore::new(rules.turns_max.min(Semaphore::MAX_PERMITS)));
+        let sessions = sessions::Memory::new(rules.sessions);
         let has_default = AtomicBool::new(backends.default().is_some());
         let gates = Gates::new(rules.gate_bytes);
         Self {
-            planner: ArcSwap::from_pointee(Planner::new(table, Arc::new(backends))),
+            planner: ArcSwap::from_pointee(Planner::new(table, Arc::new(backends), Arc::new(rules))),
             swapping: Mutex::default(),
             has_default,
             health: Arc::new(Mutex::new(health)),
+            last_faults: LastFaults::default(),
             no_health: Arc::new(Mutex::new(Health::forgetful())),
-            sessions: sessions::Memory::new(rules.sessions),
+            sessions,
             ids: Ids::default(),
             traces: Traces::default(),
             means: Arc::new(Means { egress, agents, accounts, user_agent, gates, values: Values::default() }),
             host_id,
             models: ModelLists::default(),
             rotation: AtomicU64::new(0),
-            open_turns: Arc::new(Semaphore::new(rules.turns_max.min(Semaphore::MAX_PERMITS))),
-            rules,
+            open_turns,
+            is_cut: AtomicBool::new(false),
         }
+    }
+
+    /// Ends all turns that are open or still come: each with an error in its client's dialect, once its task is polled.
+    pub fn cut_turns(&self) {
+        self.is_cut.store(true, Ordering::Relaxed);
+    }
+
+    /// The fault of a turn that is over because the host is.
+    pub(crate) fn cut(&self) -> Option<Fault> {
+        if !self.is_cut.load(Ordering::Relaxed) {
+            return None;
+        }
+        let fault = Fault::host(Kind::Unavailable, "the host is shutting down").code("host_shutting_down");
+        Some(fault.retry(Retry::Soon).hint("Send it again in a moment"))
     }
 
     /// The agents of this machine.
@@ -200,7 +220,7 @@ impl Engine {
     /// # Errors
     /// The fault of the last attempt, with the upstream's own answer where the client can read it.
     pub async fn turn(self: &Arc<Self>, turn: Turn) -> Result<Reply, Failure> {
-        if turn.what == What::CountTokens && !self.rules.count_upstream {
+        if turn.what == What::CountTokens && !self.planner.load().rules.count_upstream {
             return Ok(count::answer(Arc::new(turn)).await?);
         }
         let permit = self.admit()?;
@@ -234,12 +254,12 @@ impl Engine {
             rotation: self.next_rotation(),
             ..ask(conversation.session(), conversation.settings(), &turn.model)
         };
-        let planned = self.planned(&ask)?;
-        let may_commit = turn.may_commit();
-        let budgets = Budgets {
-            commit_after: self.rules.budgets.commit_after.filter(|_| may_commit),
-            ..self.rules.budgets
+        let (planned, budgets) = {
+            let planner = self.planner.load();
+            (planner.plan(&ask)?, planner.rules.budgets)
         };
+        let may_commit = turn.may_commit();
+        let budgets = Budgets { commit_after: budgets.commit_after.filter(|_| may_commit), ..budgets };
         let budgets = self.budgets_for(&planned, budgets);
         let health = self.health_for(&planned);
         let (engine, session, through) = (Arc::clone(self), conversation.id(), Vec::new());
@@ -300,9 +320,10 @@ impl Engine {
         let (models, freshness) = self.models.get(scope, refresh).await;
         if self.models.has_news() {
             let _one = self.swapping.lock();
-            let backends = self.backends();
-            let table = table::of(&backends, &self.rules, &self.models.known());
-            self.planner.store(Arc::new(Planner::new(table, backends)));
+            let old = self.planner.load_full();
+            let table = table::of(&old.backends, &old.rules, &self.models.known());
+            let (backends, rules) = (Arc::clone(&old.backends), Arc::clone(&old.rules));
+            self.planner.store(Arc::new(Planner::new(table, backends, rules)));
         }
         Offer { backend, models, freshness }
     }

@@ -54,6 +54,6 @@ pub use lip_wire::Dialect;
 pub use lip_wire::codec::{ChatReasoning, MaxTokensField, RequestOptions};
 pub use manner::Manner;
 pub use models::{Freshness, Model};
-pub use standing::Standing;
+pub use standing::{KeyStanding, LastFault, Standing};
 pub use turn::{Failure, Reply, ReplyBody, Shorthand, Turn, What};
 pub use wire::error_reply;

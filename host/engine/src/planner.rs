@@ -1,6 +1,7 @@
 //! Plans of turns. One that follows from the request's words alone is made once and kept as long as its table.
 use crate::backend::Backend;
 use crate::backends::Backends;
+use crate::engine::Rules;
 use base::{Fault, Kind, Retry};
 use http::HeaderValue;
 use parking_lot::RwLock;
@@ -67,17 +68,18 @@ pub(crate) fn no_backend(name: &str) -> Fault {
     Fault::host(Kind::NotFound, format!("there is no backend \"{name}\"")).retry(Retry::Elsewhere)
 }
 
-/// The backends, the table that plans are made from, and those plans that last.
+/// The backends, the operator's rules, the table that plans are made from, and those plans that last.
 #[derive(Debug)]
 pub(crate) struct Planner {
     pub(crate) backends: Arc<Backends>,
     pub(crate) table: Table,
+    pub(crate) rules: Arc<Rules>,
     kept: RwLock<HashMap<String, Planned>>,
 }
 
 impl Planner {
-    pub(crate) fn new(table: Table, backends: Arc<Backends>) -> Self {
-        Self { backends, table, kept: RwLock::default() }
+    pub(crate) fn new(table: Table, backends: Arc<Backends>, rules: Arc<Rules>) -> Self {
+        Self { backends, table, rules, kept: RwLock::default() }
     }
 
     /// As [`Table::plan`].
@@ -122,7 +124,7 @@ mod tests {
         let default_backend = Some("b".to_owned());
         let table = Table { default_backend, backends: rows.into(), ..Table::default() };
         let backends = Backends::new(names.map(|name| spec(name, &[])).into(), None).expect("backends");
-        Planner::new(table, Arc::new(backends))
+        Planner::new(table, Arc::new(backends), Arc::default())
     }
 
     #[test]

@@ -42,12 +42,18 @@ impl Settling {
         Self { body, broken, ledger: Some(ledger), end_by, timer: None, form, last: Bytes::new() }
     }
 
-    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
-        let end_by = self.end_by;
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(end_by)));
-        std::task::ready!(timer.as_mut().poll(cx));
-        let fault = Fault::host(Kind::Timeout, "the turn took longer than it may").code("turn_timeout");
-        let fault = fault.hint("timeouts.total says how long a turn may take");
+    /// Nothing has come: is its time over, or that of the host?
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        let fault = match self.ledger.as_ref().and_then(Ledger::cut) {
+            Some(fault) => fault,
+            None => {
+                let end_by = self.end_by;
+                let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(end_by)));
+                std::task::ready!(timer.as_mut().poll(cx));
+                let fault = Fault::host(Kind::Timeout, "the turn took longer than it may");
+                fault.code("turn_timeout").hint("timeouts.total says how long a turn may take")
+            }
+        };
         self.settle(Some(&fault));
         // What is dropped lets its upstream go.
         self.body = Box::pin(http_body_util::Empty::new().map_err(|never| match never {}));
@@ -76,7 +82,7 @@ impl Body for Settling {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
         let Poll::Ready(frame) = self.body.as_mut().poll_frame(cx) else {
-            return self.poll_deadline(cx);
+            return self.poll_end(cx);
         };
         if let (Some(Ok(frame)), Some(ledger)) = (&frame, &mut self.ledger)
             && let Some(chunk) = frame.data_ref()

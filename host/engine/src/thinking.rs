@@ -82,7 +82,7 @@ fn internal(error: impl std::error::Error + Send + Sync + 'static) -> Fault {
 async fn notes(parent: &Job, own: &Lens, thinker: Arc<Plan>, limit: Duration) -> Result<String, Fault> {
     let dialect = own.dialect();
     let mut edits = own.edits();
-    edits.append_text(own, &parent.engine.rules.thinker_instructions);
+    edits.append_text(own, &parent.engine.planner.load().rules.thinker_instructions);
     for (field, value) in [(Field::Stream, Some(false)), (Field::StreamOptions, None)] {
         if field.path(dialect).is_some() {
             match value {

@@ -15,7 +15,7 @@ pub(crate) struct SessionView<'a> {
 
 impl View for SessionView<'_> {
     fn version(&self) -> &str {
-        self.engine.rules.version
+        self.engine.planner.load().rules.version
     }
 
     fn session_id(&self) -> &str {
@@ -46,7 +46,7 @@ impl View for SessionView<'_> {
     }
 
     fn static_route(&self) -> Option<String> {
-        self.engine.rules.static_route.clone()
+        self.engine.planner.load().rules.static_route.clone()
     }
 
     fn read_selector(&self, text: &str) -> Result<Target, String> {

@@ -28,7 +28,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/v1/messages/count_tokens", post(count))
         .route("/anthropic/v1/messages", post(routed))
         .route("/anthropic/v1/messages/count_tokens", post(count))
-        .route("/anthropic/v1/health", get(crate::app::health))
+        .route("/anthropic/v1/health", get(crate::health::health))
 }
 
 async fn routed(State(app): State<Shared>, request: Request<Body>) -> Response<Body> {

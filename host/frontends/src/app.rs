@@ -1,11 +1,11 @@
 //! What every request handler shares, and the routes of all dialects.
 use crate::auth::ClientKeys;
 use crate::diagnostics::plugins::Libraries;
+use crate::drain::Drain;
 use crate::sockets::Sockets;
-use crate::{anthropic, diagnostics, intake, models, openai_chat, respond, responses};
+use crate::{anthropic, diagnostics, health, intake, models, openai_chat, respond, responses};
 use axum::Router;
 use axum::body::Body;
-use axum::routing::get;
 use base::{Fault, Kind};
 use bytes::Bytes;
 use engine::Engine;
@@ -47,6 +47,8 @@ pub struct App {
     pub sockets: Sockets,
     /// The host's libraries, where they may change.
     pub libraries: Option<Arc<dyn Libraries>>,
+    /// The end of the host.
+    pub drain: Drain,
 }
 
 pub(crate) type Shared = Arc<App>;
@@ -73,15 +75,10 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(anthropic::routes())
         .merge(models::routes())
         .merge(diagnostics::routes())
-        .route("/health", get(health))
-        .route("/internal/health", get(health))
+        .merge(health::routes())
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
         .with_state(app)
-}
-
-pub(crate) async fn health() -> Response<Body> {
-    respond::json(&serde_json::json!({"status": "ok", "service": "lip"}))
 }
 
 async fn no_route(request: Request<Body>) -> Response<Body> {

@@ -104,6 +104,11 @@ impl Connections {
         Guarded { connection: Box::pin(connection), watch, is_heard: false, is_told: false, _place: place }
     }
 
+    /// Has all of them look at their answers, which may have been cut off.
+    pub(crate) fn wake(&self) {
+        self.0.open.lock().values().for_each(|open| open.watch.wake());
+    }
+
     /// Asks all of them to end, and waits until they have.
     pub(crate) async fn end(&self) {
         self.0.is_ending.store(true, Ordering::SeqCst);
@@ -150,6 +155,10 @@ impl Watch {
 
     fn end(&self) {
         self.must_end.store(true, Ordering::SeqCst);
+        self.wake();
+    }
+
+    fn wake(&self) {
         if let Some(waker) = self.waker.lock().as_ref() {
             waker.wake_by_ref();
         }

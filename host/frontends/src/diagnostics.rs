@@ -1,21 +1,22 @@
 //! What an operator asks a running host, on the host's own machine only. Paths and fields are those of LIP's Python
 //! predecessor where it has them.
 use crate::app::{App, Shared};
-use crate::{intake, respond};
+use crate::respond;
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, State};
-use axum::routing::{get, post};
+use axum::extract::State;
+use axum::routing::post;
 use base::{Fault, Kind};
-use engine::{Dialect, Standing};
+use engine::Dialect;
 use http::header::{HeaderMap, HeaderValue, ORIGIN};
 use http::request::Parts;
 use http::{Request, Response};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 mod agents;
 pub(crate) mod plugins;
+mod standings;
 
 pub(crate) const PREFIX: &str = "/v1/diagnostics";
 
@@ -25,11 +26,10 @@ pub(crate) struct Local;
 
 pub(crate) fn routes() -> Router<Shared> {
     Router::new()
-        .route(PREFIX, get(standings))
         .route(&format!("{PREFIX}/route"), post(route))
-        .route(&format!("{PREFIX}/backends/{{name}}/reactivate"), post(reactivate))
         .merge(agents::routes())
         .merge(plugins::routes())
+        .merge(standings::routes())
 }
 
 /// Lets in who has a key and sits at this machine, and is no web page that this machine's browser shows.
@@ -58,49 +58,6 @@ fn answered(result: Result<Value, Fault>) -> Response<Body> {
         Ok(value) => respond::json(&value),
         Err(fault) => respond::error(Dialect::OpenAiChat, &fault),
     }
-}
-
-async fn standings(State(app): State<Shared>, request: Request<Body>) -> Response<Body> {
-    let (parts, body) = request.into_parts();
-    intake::drain(body).await;
-    answered(
-        admit(&app, &parts)
-            .map(|()| json!({"instances": app.engine.standings().iter().map(instance).collect::<Vec<_>>()})),
-    )
-}
-
-fn instance(standing: &Standing) -> Value {
-    let status = match standing {
-        Standing { missing: Some(_), .. } => "disabled",
-        Standing { n_keys, n_disabled, .. } if n_keys == n_disabled => "disabled",
-        Standing { rests: Some(_), .. } => "rate_limited",
-        _ => "active",
-    };
-    json!({
-        "name": standing.name,
-        "connector_type": standing.connector,
-        "availability_status": status,
-        "cooldown_remaining_seconds": standing.rests.map(|rest| rest.as_secs_f64()),
-        "keys": standing.n_keys,
-        "keys_disabled": standing.n_disabled,
-        "validation_errors": standing.missing.iter().collect::<Vec<_>>(),
-    })
-}
-
-async fn reactivate(
-    State(app): State<Shared>,
-    Path(name): Path<String>,
-    request: Request<Body>,
-) -> Response<Body> {
-    let (parts, body) = request.into_parts();
-    intake::drain(body).await;
-    answered(admit(&app, &parts).and_then(|()| {
-        match app.engine.reactivate(&name) {
-            true => Ok(json!({"backend_instance": name, "reactivated": true})),
-            false => Err(Fault::client(Kind::NotFound, format!("there is no backend \"{name}\""))
-                .hint("GET /v1/diagnostics lists them")),
-        }
-    }))
 }
 
 /// A question about a route.

@@ -2,7 +2,6 @@
 use crate::app::{App, head_too_large, router};
 use crate::connections::Busy;
 use crate::diagnostics::{self, Local};
-use crate::sockets::Sockets;
 use crate::{anthropic, openai_chat};
 use axum::Router;
 use axum::body::Body;
@@ -40,8 +39,8 @@ impl Door {
         Self { is_local: peer.to_canonical().is_loopback(), ..self.clone() }
     }
 
-    pub(crate) fn sockets(&self) -> Sockets {
-        self.app.sockets.clone()
+    pub(crate) fn app(&self) -> &App {
+        &self.app
     }
 }
 

@@ -5,7 +5,6 @@ use hyper::body::Incoming;
 use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::{Builder, UpgradeableConnection};
-use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,8 +14,8 @@ use tokio::net::{TcpListener, TcpStream};
 /// The most that is read at once: a body that comes in one piece is copied by nobody. Also the most that a head may be which never
 /// ends; one that ends is judged at the door.
 const READ_BYTES_MAX: usize = 512 << 10;
-/// Time for open turns to end after a shutdown was asked for.
-const DRAIN_TIME: Duration = Duration::from_secs(30);
+/// Time for what was cut off to tell its client so.
+const CUT_TIME: Duration = Duration::from_secs(1);
 
 impl<I, S, B> Ending for UpgradeableConnection<'static, I, S, TokioExecutor>
 where
@@ -32,9 +31,10 @@ where
     }
 }
 
-/// Serves `door` on `listener` until `shutdown` resolves, then lets open turns end for up to 30 s, those on WebSockets too. `head_bytes` bounds the head
-/// of a request. A connection that has no request under way is closed after 30 s: that is also the time that a head may take.
-pub async fn serve(listener: TcpListener, door: Door, head_bytes: usize, shutdown: impl Future<Output = ()>) {
+/// Serves `door` on `listener` until its host's end begins; then open turns may end, those on WebSockets too, until they are cut off.
+/// `head_bytes` bounds the head of a request. A connection that has no request under way is closed after 30 s: that is also the time
+/// that a head may take.
+pub async fn serve(listener: TcpListener, door: Door, head_bytes: usize) {
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().header_read_timeout(None).max_buf_size(head_bytes.max(READ_BYTES_MAX));
     builder
@@ -43,7 +43,8 @@ pub async fn serve(listener: TcpListener, door: Door, head_bytes: usize, shutdow
         .max_header_list_size(u32::try_from(head_bytes).unwrap_or(u32::MAX));
     let connections = Connections::default();
     connections.look_after();
-    let mut shutdown = std::pin::pin!(shutdown);
+    let drain = door.app().drain.clone();
+    let mut begun = std::pin::pin!(drain.begun());
     loop {
         let (stream, peer) = tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -53,7 +54,7 @@ pub async fn serve(listener: TcpListener, door: Door, head_bytes: usize, shutdow
                     continue;
                 }
             },
-            () = &mut shutdown => break,
+            () = &mut begun => break,
         };
         prepare(&stream);
         let (id, watch) = connections.open();
@@ -69,10 +70,16 @@ pub async fn serve(listener: TcpListener, door: Door, head_bytes: usize, shutdow
         connections.runs(id, task.abort_handle());
     }
     drop(listener);
-    let sockets = door.sockets();
-    let drained = async { tokio::join!(connections.end(), sockets.end()) };
-    if tokio::time::timeout(DRAIN_TIME, drained).await.is_err() {
-        tracing::warn!("open turns were cut off {} s after the shutdown began", DRAIN_TIME.as_secs());
+    let sockets = &door.app().sockets;
+    tokio::select! {
+        _ = async { tokio::join!(connections.end(), sockets.end()) } => return,
+        () = drain.is_cut() => {}
+    }
+    connections.wake();
+    sockets.cut();
+    let told = async { tokio::join!(connections.end(), sockets.end()) };
+    if tokio::time::timeout(CUT_TIME, told).await.is_err() {
+        tracing::warn!("connections were closed in the middle of an answer");
     }
 }
 

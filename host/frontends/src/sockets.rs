@@ -3,18 +3,24 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 /// All open WebSockets of one door.
-#[derive(Clone, Debug)]
-pub struct Sockets(Arc<watch::Sender<bool>>);
+#[derive(Clone, Debug, Default)]
+pub struct Sockets(Arc<watch::Sender<Wish>>);
+
+/// What the host wants of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Wish {
+    /// Nothing.
+    #[default]
+    None,
+    /// That they end once their answer is given.
+    End,
+    /// That they end.
+    Cut,
+}
 
 /// One open WebSocket's place among them; dropping it gives it up.
 #[derive(Debug)]
-pub(crate) struct Place(watch::Receiver<bool>);
-
-impl Default for Sockets {
-    fn default() -> Self {
-        Self(Arc::new(watch::Sender::new(false)))
-    }
-}
+pub(crate) struct Place(watch::Receiver<Wish>);
 
 impl Sockets {
     /// A place for one more.
@@ -24,15 +30,33 @@ impl Sockets {
 
     /// Asks all of them to end once their answer is given, and waits until they have.
     pub(crate) async fn end(&self) {
-        self.0.send_replace(true);
+        self.wish(Wish::End);
         self.0.closed().await;
+    }
+
+    /// Asks all of them to end at once.
+    pub(crate) fn cut(&self) {
+        self.wish(Wish::Cut);
+    }
+
+    fn wish(&self, wish: Wish) {
+        self.0.send_modify(|now| *now = wish.max(*now));
     }
 }
 
 impl Place {
     /// Resolves when the host wants to end.
     pub(crate) async fn closing(&mut self) {
-        if self.0.wait_for(|closing| *closing).await.is_err() {
+        self.wished(Wish::End).await;
+    }
+
+    /// Resolves when it waits no longer.
+    pub(crate) async fn cut_off(&mut self) {
+        self.wished(Wish::Cut).await;
+    }
+
+    async fn wished(&mut self, wish: Wish) {
+        if self.0.wait_for(|now| *now >= wish).await.is_err() {
             std::future::pending::<()>().await;
         }
     }

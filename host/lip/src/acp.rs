@@ -6,7 +6,8 @@ mod line;
 mod models;
 mod session;
 
-use crate::{out, serve, setup};
+use crate::ending::Signals;
+use crate::{out, setup};
 use agents::acp::serve::lines::Lines;
 use bytes::BytesMut;
 use clap::{Arg, ArgMatches, Command};
@@ -64,14 +65,14 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), String> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| e.to_string())?;
     let result = runtime.block_on(async {
-        let shutdown = serve::shutdown_signal()?;
+        let mut signals = Signals::new()?;
         let (line, writer) = Line::to(tokio::io::stdout());
         let gone = line.closed();
         let mut desk = Desk::new(Arc::clone(&host), line);
         tokio::select! {
             () = hear(&mut desk, tokio::io::stdin()) => {}
             () = gone => {}
-            () = shutdown => {}
+            () = signals.next() => {}
             () = host.engine.check_up(every), if !every.is_zero() => {}
         }
         desk.close().await;

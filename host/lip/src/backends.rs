@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use settings::{AccessMode, Backend, Env, Resolved, api_keys_from_env};
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The connector that answers when nothing else can.
@@ -230,6 +230,27 @@ fn lacks_program(
     config: &Map<String, Value>,
     env: &Env,
 ) -> Option<String> {
+    let (program, name) = named_program(manifest, config)?;
+    let Some(name) = name else { return Some(program.unset.unwrap_or(program.hint)) };
+    let found = find_program(&name, env).is_some();
+    (!found).then(|| format!("the program \"{name}\" was not found; {}", lower(&program.hint)))
+}
+
+/// The program of the agent that this backend speaks to, where it is there.
+pub(crate) fn program(spec: &BackendSpec, env: &Env) -> Option<PathBuf> {
+    let (_, name) = named_program(spec.manifest.as_ref(), spec.config.as_object()?)?;
+    find_program(&name?, env)
+}
+
+fn find_program(name: &str, env: &Env) -> Option<PathBuf> {
+    which::which_in_global(name, env.get("PATH")).ok()?.next()
+}
+
+/// What the manifest says of a program, and the name of the one that is set.
+fn named_program(
+    manifest: Option<&Arc<ConnectorManifest>>,
+    config: &Map<String, Value>,
+) -> Option<(Program, Option<String>)> {
     let program = Program::deserialize(manifest?.more.get("program")?).ok()?;
     let word = |value: &Value| match value {
         Value::Array(words) => words.first().and_then(Value::as_str).map(str::to_owned),
@@ -237,9 +258,8 @@ fn lacks_program(
         value => value.as_str()?.split_whitespace().next().map(str::to_owned),
     };
     let set = program.keys.iter().find_map(|key| config.get(key).and_then(word));
-    let Some(name) = set.or(program.name) else { return Some(program.unset.unwrap_or(program.hint)) };
-    let found = which::which_in_global(&name, env.get("PATH")).is_ok_and(|mut found| found.next().is_some());
-    (!found).then(|| format!("the program \"{name}\" was not found; {}", lower(&program.hint)))
+    let name = set.or_else(|| program.name.clone());
+    Some((program, name))
 }
 
 /// Somebody must have logged in, here or with the program that the provider's own is.

@@ -31,8 +31,14 @@ pub(crate) fn command() -> Command {
                 .subcommand_required(true)
                 .arg_required_else_help(true)
                 .subcommand(Command::new("check").about("Check it; exit 1 on an error"))
-                .subcommand(Command::new("show").about("Show every setting, its value and its source")),
+                .subcommand(Command::new("show").about("Show every setting, its value and its source"))
+                .subcommand(
+                    Command::new("reload")
+                        .about("Tell the host that runs to read it again; exit 1 if it keeps the one it has")
+                        .arg(json_flag()),
+                ),
         )
+        .subcommand(crate::doctor::command(json_flag()))
         .subcommand(conform::command())
         .subcommand(
             Command::new("completions")
@@ -76,8 +82,10 @@ pub(crate) fn run(matches: ArgMatches) -> Result<(), String> {
         Some(("config", own)) => match own.subcommand() {
             Some(("check", own)) => config::check(own),
             Some(("show", own)) => config::show(own),
+            Some(("reload", own)) => config::reload(own),
             _ => Err("unknown subcommand of config".to_owned()),
         },
+        Some(("doctor", own)) => crate::doctor::run(own),
         Some(("conform", own)) => conform::run(own),
         Some(("completions", own)) => {
             let Some(shell) = own.get_one::<Shell>("shell").copied() else {

@@ -10,6 +10,8 @@ mod config;
 mod conform;
 mod desk;
 mod dirs;
+mod doctor;
+mod ending;
 mod list;
 mod log;
 mod model_lists;

@@ -2,7 +2,7 @@
 mod archive;
 mod inspect;
 mod install;
-mod list;
+pub(crate) mod list;
 mod lock;
 mod new;
 mod offer;

@@ -1,9 +1,9 @@
-//! Looks for libraries again while the host serves: on request, by SIGHUP, or when a folder has changed. With the settings of the
-//! start; a look that finds nothing new changes nothing.
+//! Looks for libraries again, and reads the configuration again, while the host serves: on request, by SIGHUP, or when a folder has
+//! changed. What cannot be used changes nothing.
 mod due;
+mod renewal;
 mod report;
 
-use crate::backends;
 use crate::setup::Setup;
 use base::{Fault, Kind};
 use due::Watch;
@@ -12,6 +12,7 @@ use frontends::{Libraries, Reloading};
 use loader::Look;
 use parking_lot::Mutex;
 use serde_json::Value;
+use settings::Resolved;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +27,8 @@ pub(crate) struct Reloader(Arc<Inner>);
 
 struct Inner {
     engine: Arc<Engine>,
+    /// The settings that it was started with.
+    started: Arc<Resolved>,
     /// As of the last look.
     now: Mutex<Arc<Setup>>,
     /// Held for the time of a look.
@@ -44,14 +47,21 @@ impl Inner {
         let _one = self.one.lock();
         let old = Arc::clone(&self.now.lock());
         let new = Arc::new(old.again());
-        let (mut specs, default) = new.backends();
-        // The folder may have lost the default backend, but not the right to say so.
-        if let Some(name) = default.as_deref().filter(|name| specs.iter().all(|spec| spec.name != *name)) {
-            specs.push(backends::departed(name, &new));
-        }
+        let (specs, default) = renewal::backends(&new);
         let swapped = self.engine.swap(specs, default.as_deref()).map_err(|fault| fault.public())?;
         *self.now.lock() = Arc::clone(&new);
         let report = report::changes(&old, &new, &swapped);
+        report.log();
+        Ok(report.as_json())
+    }
+
+    /// Reads the configuration again. Blocks as [`Inner::reload`] does.
+    fn reload_config(&self) -> Result<Value, String> {
+        let _one = self.one.lock();
+        let old = Arc::clone(&self.now.lock());
+        let renewal = renewal::prepare(&old, &self.started, &self.engine)?;
+        let (new, report) = renewal.carry_out(&old, &self.engine)?;
+        *self.now.lock() = new;
         report.log();
         Ok(report.as_json())
     }
@@ -60,7 +70,8 @@ impl Inner {
 impl Reloader {
     /// For the host that `found` describes and `engine` serves.
     pub(crate) fn new(found: Arc<Setup>, engine: Arc<Engine>) -> Self {
-        Self(Arc::new(Inner { engine, now: Mutex::new(found), one: Mutex::default() }))
+        let started = Arc::clone(&found.settings);
+        Self(Arc::new(Inner { engine, started, now: Mutex::new(found), one: Mutex::default() }))
     }
 
     /// One look, after those that are under way. Goes on if nobody waits for its end.
@@ -75,6 +86,21 @@ impl Reloader {
         if let Err(fault) = self.look().await {
             tracing::error!(%fault, "the libraries could not be looked for");
         }
+    }
+
+    /// The configuration once more, after looks that are under way. Goes on if nobody waits for its end.
+    async fn read(&self) -> Result<Value, Fault> {
+        let inner = Arc::clone(&self.0);
+        let done = tokio::task::spawn_blocking(move || inner.reload_config()).await;
+        let done = done.unwrap_or_else(|_| Err("reading the configuration failed".to_owned()));
+        if let Err(why) = &done {
+            tracing::error!("the host goes on with the configuration that it has: {why}");
+        }
+        done.map_err(|why| {
+            let mut fault = Fault::host(Kind::BadRequest, why).code("config_refused");
+            fault.status = Some(422);
+            fault.hint("The host goes on with the configuration that it has")
+        })
     }
 
     /// Looks again whenever the folders have changed and nobody is writing any more. Never ends.
@@ -94,7 +120,7 @@ impl Reloader {
         }
     }
 
-    /// Looks again at every SIGHUP; one that comes because the terminal has gone is told to `hung_up`.
+    /// Reads the configuration and looks again at every SIGHUP; one that comes because the terminal has gone is told to `hung_up`.
     #[cfg(unix)]
     pub(crate) async fn hear_hangups(&self, hung_up: watch::Sender<bool>) -> Infallible {
         use std::io::IsTerminal;
@@ -106,6 +132,8 @@ impl Reloader {
                 if had_terminal && !is_shown() {
                     hung_up.send_replace(true);
                 } else {
+                    // Why not stands in the log.
+                    let _ = self.read().await;
                     self.look_and_log().await;
                 }
             }
@@ -129,5 +157,10 @@ impl Libraries for Reloader {
     fn reload(&self) -> Reloading {
         let own = self.clone();
         Box::pin(async move { own.look().await })
+    }
+
+    fn reload_config(&self) -> Reloading {
+        let own = self.clone();
+        Box::pin(async move { own.read().await })
     }
 }

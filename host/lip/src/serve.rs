@@ -1,10 +1,11 @@
 //! `lip serve`: everything is read, found and bound before the first client is let in.
+use crate::ending::{Orders, Signals, end};
 use crate::reload::Reloader;
 use crate::setup::{self, Setup};
 use crate::{out, summary};
 use clap::ArgMatches;
 use engine::{Backends, Dialect};
-use frontends::{App, ClientKeys, Door, Limits, Sockets, serve};
+use frontends::{App, ClientKeys, Door, Drain, Limits, Sockets, serve, serve_operations};
 use settings::Resolved;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-/// Serves until SIGTERM or SIGINT.
+/// Serves until SIGTERM or SIGINT, then lets open turns end; a second one ends them.
 ///
 /// # Errors
 /// A configuration or an address that cannot be used.
@@ -23,7 +24,17 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), String> {
 }
 
 /// What is said once it listens.
-type Words = fn(&Setup, &Backends, SocketAddr, Option<SocketAddr>) -> String;
+type Words = fn(&Setup, &Backends, &Bound) -> String;
+
+/// Where it listens.
+pub(crate) struct Bound {
+    /// For clients.
+    pub(crate) clients: SocketAddr,
+    /// For those of the Anthropic frontend alone.
+    pub(crate) anthropic: Option<SocketAddr>,
+    /// For those who watch the host.
+    pub(crate) operations: Option<SocketAddr>,
+}
 
 /// Serves with what was found, on `port`.
 ///
@@ -40,6 +51,7 @@ pub(crate) fn with(found: Setup, port: u16, words: Words) -> Result<(), String> 
         ..Limits::default()
     };
     let keys = ClientKeys::new(&settings.client_keys());
+    let drain = Drain::default();
     let app = |home| {
         Arc::new(App {
             engine: Arc::clone(&engine),
@@ -48,39 +60,42 @@ pub(crate) fn with(found: Setup, port: u16, words: Words) -> Result<(), String> 
             home,
             sockets: Sockets::default(),
             libraries: Some(Arc::new(reloader.clone())),
+            drain: drain.clone(),
         })
     };
     let threads = std::thread::available_parallelism().map_or(2, |n| n.get().max(2));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
     let runtime = runtime.map_err(|e| e.to_string())?;
     let served = runtime.block_on(async {
-        let listener = listen(&settings, port).await?;
-        let bound = listener.local_addr().map_err(|e| e.to_string())?;
-        let anthropic = match settings.anthropic_port() {
-            Some(port) => Some(listen(&settings, port).await?),
-            None => None,
-        };
+        let Listeners { clients, anthropic, operations } = Listeners::open(&settings, port).await?;
         let (hung_up, gone) = watch::channel(false);
-        let (told, second_shutdown) = (shutdown(gone.clone())?, shutdown(gone)?);
-        let shutdown = async {
-            told.await;
-            tracing::info!("shutting down: open turns may end, new ones are refused");
+        let orders = Orders::new(Signals::new()?, gone);
+        let bound = Bound {
+            clients: place(&clients)?,
+            anthropic: anthropic.as_ref().map(place).transpose()?,
+            operations: operations.as_ref().map(place).transpose()?,
         };
-        let second_bound =
-            anthropic.as_ref().map(TcpListener::local_addr).transpose().map_err(|e| e.to_string())?;
-        out::line(words(&found, &engine.backends(), bound, second_bound));
+        out::line(words(&found, &engine.backends(), &bound));
         // The reloader keeps what is in use; this would keep what was.
         drop(found);
         let second = async {
             if let Some(listener) = anthropic {
                 let door = Door::new(app(Dialect::AnthropicMessages));
-                serve(listener, door, limits.head_bytes, second_shutdown).await;
+                serve(listener, door, limits.head_bytes).await;
             }
         };
-        let first = serve(listener, Door::new(app(Dialect::OpenAiChat)), limits.head_bytes, shutdown);
+        let first = serve(clients, Door::new(app(Dialect::OpenAiChat)), limits.head_bytes);
+        let watchers = async {
+            match operations {
+                Some(listener) => serve_operations(listener, app(Dialect::OpenAiChat)).await,
+                None => std::future::pending().await,
+            }
+        };
         let every = settings.health_probe_every();
         tokio::select! {
             _ = async { tokio::join!(first, second) } => {}
+            () = watchers => {}
+            never = end(orders, &drain, &engine, settings.drain_timeout()) => match never {},
             () = engine.check_up(every), if !every.is_zero() => {}
             never = reloader.hear_hangups(hung_up) => match never {},
             () = reloader.watch(), if settings.plugins_watch() => {}
@@ -96,6 +111,32 @@ pub(crate) fn with(found: Setup, port: u16, words: Words) -> Result<(), String> 
 /// How long threads have to end what they are at when the host ends.
 const END_TIME: Duration = Duration::from_secs(1);
 
+/// What it listens on.
+struct Listeners {
+    clients: TcpListener,
+    anthropic: Option<TcpListener>,
+    operations: Option<TcpListener>,
+}
+
+impl Listeners {
+    async fn open(settings: &Resolved, port: u16) -> Result<Self, String> {
+        let clients = listen(settings, port).await?;
+        let anthropic = match settings.anthropic_port() {
+            Some(port) => Some(listen(settings, port).await?),
+            None => None,
+        };
+        let operations = match settings.operations_bind() {
+            Some(address) => Some(bind(address).await?),
+            None => None,
+        };
+        Ok(Self { clients, anthropic, operations })
+    }
+}
+
+fn place(listener: &TcpListener) -> Result<SocketAddr, String> {
+    listener.local_addr().map_err(|e| e.to_string())
+}
+
 async fn listen(settings: &Resolved, port: u16) -> Result<TcpListener, String> {
     let host = settings.host();
     TcpListener::bind((host, port)).await.map_err(|error| {
@@ -103,40 +144,8 @@ async fn listen(settings: &Resolved, port: u16) -> Result<TcpListener, String> {
     })
 }
 
-/// Resolves when the process is asked to end, or its terminal has gone.
-///
-/// # Errors
-/// Signals cannot be heard.
-fn shutdown(mut gone: watch::Receiver<bool>) -> Result<impl Future<Output = ()>, String> {
-    let told = shutdown_signal()?;
-    Ok(async move {
-        tokio::select! {
-            () = told => {}
-            Ok(_) = gone.wait_for(|gone| *gone) => {}
-        }
-    })
-}
-
-/// Resolves when the process is asked to end.
-///
-/// # Errors
-/// Signals cannot be heard.
-#[cfg(unix)]
-pub(crate) fn shutdown_signal() -> Result<impl Future<Output = ()>, String> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).map_err(|e| e.to_string())?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| e.to_string())?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
-}
-
-#[cfg(not(unix))]
-pub(crate) fn shutdown_signal() -> Result<impl Future<Output = ()>, String> {
-    Ok(async {
-        let _ = tokio::signal::ctrl_c().await;
+async fn bind(address: &str) -> Result<TcpListener, String> {
+    TcpListener::bind(address).await.map_err(|error| {
+        format!("operations.bind: {address} cannot be listened on: {error}; choose another address")
     })
 }

@@ -8,7 +8,7 @@ use http::HeaderValue;
 use loader::trust::Policy;
 use loader::{Discovery, Generations, Look, Options, Outcome, Registry};
 use parking_lot::Mutex;
-use settings::{Env, File, Format, Resolved};
+use settings::{CliOverrides, Env, File, Format, Resolved};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,6 +18,8 @@ use vault::{SystemClock, Vault};
 pub(crate) struct Setup {
     pub(crate) settings: Arc<Resolved>,
     pub(crate) env: Arc<Env>,
+    /// What was given on the command line.
+    cli: Arc<CliOverrides>,
     pub(crate) shelf: Arc<Shelf>,
     /// How the libraries looked from outside before they were found.
     pub(crate) look: Look,
@@ -48,14 +50,18 @@ pub(crate) fn settings(matches: &ArgMatches) -> Result<(Resolved, Env), String> 
     let env: Env = std::env::vars_os()
         .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
         .collect();
-    let cli = settings::overrides(matches);
-    let Some((path, source)) = settings::config_path(&env, &cli) else {
-        return settings::resolve(None, &env, &cli).map(|s| (s, env)).map_err(|e| e.to_string());
+    Ok((resolved(&env, &settings::overrides(matches))?, env))
+}
+
+/// The settings that the file, the environment and the command line make together.
+fn resolved(env: &Env, cli: &CliOverrides) -> Result<Resolved, String> {
+    let Some((path, source)) = settings::config_path(env, cli) else {
+        return settings::resolve(None, env, cli).map_err(|e| e.to_string());
     };
     let name = path.display().to_string();
     let text = std::fs::read_to_string(&path).map_err(|e| format!("{source}: {name} cannot be read: {e}"))?;
     let file = File { name: &name, format: Format::of(&name), text: &text };
-    settings::resolve(Some(&file), &env, &cli).map(|s| (s, env)).map_err(|e| e.to_string())
+    settings::resolve(Some(&file), env, cli).map_err(|e| e.to_string())
 }
 
 /// Settings, and the libraries that they lead to.
@@ -66,7 +72,8 @@ pub(crate) fn setup(matches: &ArgMatches) -> Result<Setup, String> {
     let (settings, env) = settings(matches)?;
     let folders = trust::folders(&settings, &env);
     let options = trust::options(&settings, &env)?;
-    Ok(Setup::found(Arc::new(settings), Arc::new(env), Shelf::new(folders, options)))
+    let shelf = Shelf::new(folders, options);
+    Ok(Setup::found(Given::new(settings, env, matches), shelf))
 }
 
 /// The same with the libraries of the folder that `file` lies in, and no others. Whoever names a file trusts it.
@@ -77,7 +84,8 @@ pub(crate) fn beside(matches: &ArgMatches, file: &Path) -> Result<Setup, String>
     let (settings, env) = settings(matches)?;
     let folder = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let options = Options { trust: Policy::default(), ..trust::options(&settings, &env)? };
-    Ok(Setup::found(Arc::new(settings), Arc::new(env), Shelf::new(vec![folder.to_owned()], options)))
+    let shelf = Shelf::new(vec![folder.to_owned()], options);
+    Ok(Setup::found(Given::new(settings, env, matches), shelf))
 }
 
 /// The same with the library `file` and no other.
@@ -102,24 +110,66 @@ pub(crate) fn only(matches: &ArgMatches, file: &Path) -> Result<Setup, String> {
     Ok(found)
 }
 
+/// What everything else follows from.
+struct Given {
+    settings: Arc<Resolved>,
+    env: Arc<Env>,
+    cli: Arc<CliOverrides>,
+}
+
+impl Given {
+    fn new(settings: Resolved, env: Env, matches: &ArgMatches) -> Self {
+        let cli = Arc::new(settings::overrides(matches));
+        Self { settings: Arc::new(settings), env: Arc::new(env), cli }
+    }
+}
+
 impl Setup {
-    fn found(settings: Arc<Resolved>, env: Arc<Env>, shelf: Arc<Shelf>) -> Self {
-        crate::log::start(&settings);
+    fn found(given: Given, shelf: Arc<Shelf>) -> Self {
+        crate::log::start(&given.settings);
         let look = Look::at(&shelf.folders);
-        let bundled = dirs::bundled_plugins();
         let discovery = shelf.generations.lock().discover(&shelf.folders, &shelf.options);
+        let found = Self::with(given, shelf, look, discovery);
+        for problem in &found.profiles.problems {
+            tracing::warn!(%problem, "a profile is left out");
+        }
+        found
+    }
+
+    fn with(given: Given, shelf: Arc<Shelf>, look: Look, discovery: Discovery) -> Self {
+        let Given { settings, env, cli } = given;
+        let bundled = dirs::bundled_plugins();
         let overrides = backends::library_overrides(&settings);
         let registry = Registry::build(discovery.plugins(), bundled.as_deref(), &overrides);
         let profiles = Profiles::read(&settings, &registry, &env);
-        for problem in &profiles.problems {
-            tracing::warn!(%problem, "a profile is left out");
-        }
-        Self { settings, env, shelf, look, discovery, registry, profiles }
+        Self { settings, env, cli, shelf, look, discovery, registry, profiles }
     }
 
-    /// Everything once more with the settings of the start: what has changed in the folders since then.
+    fn given(&self, settings: Arc<Resolved>) -> Given {
+        Given { settings, env: Arc::clone(&self.env), cli: Arc::clone(&self.cli) }
+    }
+
+    /// Everything once more with the settings in use: what has changed in the folders since then.
     pub(crate) fn again(&self) -> Self {
-        Self::found(Arc::clone(&self.settings), Arc::clone(&self.env), Arc::clone(&self.shelf))
+        Self::found(self.given(Arc::clone(&self.settings)), Arc::clone(&self.shelf))
+    }
+
+    /// The settings once more: the file may have changed.
+    ///
+    /// # Errors
+    /// As for [`settings`].
+    pub(crate) fn settings_again(&self) -> Result<Resolved, String> {
+        resolved(&self.env, &self.cli)
+    }
+
+    /// The same libraries with other settings; those that were touched since are looked for.
+    pub(crate) fn under(&self, settings: Resolved) -> Self {
+        let given = self.given(Arc::new(settings));
+        let look = Look::at(&self.shelf.folders);
+        if look != self.look {
+            return Self::found(given, Arc::clone(&self.shelf));
+        }
+        Self::with(given, Arc::clone(&self.shelf), look, self.discovery.clone())
     }
 
     /// The backends, and the default one's name.

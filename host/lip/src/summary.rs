@@ -1,17 +1,14 @@
 //! What a person reads when the host starts.
+use crate::serve::Bound;
 use crate::setup::Setup;
 use engine::Backends;
 use std::net::SocketAddr;
 
 /// Address, libraries, backends, and one line to try. The first line is stable: scripts wait for it.
-pub(crate) fn text(
-    found: &Setup,
-    backends: &Backends,
-    bound: SocketAddr,
-    anthropic: Option<SocketAddr>,
-) -> String {
-    let mut lines = vec![format!("lip listening on http://{bound}")];
-    lines.extend(anthropic.map(|bound| format!("  anthropic http://{bound}")));
+pub(crate) fn text(found: &Setup, backends: &Backends, bound: &Bound) -> String {
+    let mut lines = vec![format!("lip listening on http://{}", bound.clients)];
+    lines.extend(bound.anthropic.map(|bound| format!("  anthropic http://{bound}")));
+    lines.extend(bound.operations.map(|bound| format!("  watched   http://{bound}/readyz")));
     let loaded = found.discovery.plugins().count();
     let refused = found.discovery.refused().count();
     lines.push(format!("  plugins   {loaded} loaded, {refused} refused"));
@@ -53,7 +50,7 @@ pub(crate) fn text(
         Some(backend) => lines.push(format!("  default   {}", backend.name())),
         None => lines.push("  default   none: name a backend in the model, as backend:model".to_owned()),
     }
-    lines.push(format!("  try       {}", curl(found, backends, bound)));
+    lines.push(format!("  try       {}", curl(found, backends, bound.clients)));
     lines.join("\n")
 }
 

@@ -93,7 +93,7 @@ impl fmt::Display for Note {
 }
 
 /// Everything that was found, files in the order of directories and names.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Discovery {
     /// One per file.
     pub outcomes: Vec<Outcome>,

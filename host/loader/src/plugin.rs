@@ -20,6 +20,9 @@ use std::sync::Arc;
 /// Makes an instance: the host's functions, the connector's id, the instance's name, its config as JSON.
 pub type Factory = Box<dyn Fn(HostFns_Ref, &str, &str, Buf) -> Result<ConnectorBox, AbiError> + Send + Sync>;
 
+/// The most that is read of what an instance says of itself.
+const STATUS_BYTES_MAX: usize = 64 << 10;
+
 /// A library in use. What is mapped in this process stays so until it ends.
 pub struct Plugin {
     path: PathBuf,
@@ -291,6 +294,22 @@ impl Instance {
                 let beginning = Beginning { key, what: what.to_owned(), meta, body };
                 Ok(Work::There(RemoteTask::new(instance, beginning)))
             }
+        }
+    }
+
+    /// What the instance says of itself to people who look at it: JSON, if it says anything. One in a worker is not asked. Runs
+    /// the library's code: not for a thread that must not wait.
+    pub fn status(&self) -> Option<Value> {
+        match &self.object {
+            Object::Here(object) => {
+                let said = visit(self.plugin.stats.seats(), || object.status());
+                if said.len() > STATUS_BYTES_MAX {
+                    return None;
+                }
+                serde_json::from_slice(&said).ok().filter(Value::is_object)
+            }
+            #[cfg(target_os = "linux")]
+            Object::There(_) => None,
         }
     }
 

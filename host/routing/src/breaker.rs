@@ -128,6 +128,15 @@ impl Breaker {
         }
     }
 
+    /// How it stands, in a word: `closed`, `open`, or `half_open` where the next attempt is to show whether the backend is well.
+    pub fn word(&self, now: Instant) -> &'static str {
+        match self.state {
+            State::Closed { .. } => "closed",
+            State::Open { until } if until > now => "open",
+            State::Open { .. } | State::HalfOpen { .. } => "half_open",
+        }
+    }
+
     /// Closes it: an operator says so, or a question outside any turn was answered.
     pub fn reset(&mut self) {
         self.state = State::default();

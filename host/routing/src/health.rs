@@ -1,7 +1,7 @@
 //! What all turns together know about the backends: who rests, who is refused, who is ill. Knows no turn.
 use crate::{
     breaker::BreakerRules,
-    keys::{Key, KeyPick, KeyPool, Rotation},
+    keys::{Key, KeyHealth, KeyPick, KeyPool, Rotation},
 };
 use base::{Fault, Kind, Retry, Side};
 use std::{
@@ -53,6 +53,8 @@ pub struct BackendHealth {
     pub n_disabled: usize,
     /// When some key can be used again; `None` is now, or never if all are disabled.
     pub rests_until: Option<Instant>,
+    /// Every key, by position.
+    pub keys: Vec<KeyHealth>,
 }
 
 /// What a question outside any turn found.
@@ -211,6 +213,7 @@ impl Health {
             .map(|(name, pool)| BackendHealth {
                 backend: name.clone(),
                 n_keys: pool.keys().len(),
+                keys: pool.keys().iter().map(|key| key.health(now)).collect(),
                 n_disabled: pool.keys().iter().filter(|key| key.is_disabled()).count(),
                 rests_until: match pool.pick("", &[], now) {
                     KeyPick::At(until) => Some(until),

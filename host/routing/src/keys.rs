@@ -29,6 +29,19 @@ pub enum KeyPick {
 /// Models that one key remembers as resting; beyond that the key as a whole rests.
 const MODELS_MAX: usize = 64;
 
+/// One credential as diagnostics show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyHealth {
+    /// The provider refused it.
+    pub is_disabled: bool,
+    /// When it may be used for any model again; `None` is now.
+    pub rests_until: Option<Instant>,
+    /// Models for which it rests longer, and until when.
+    pub models: Vec<(String, Instant)>,
+    /// As [`Breaker::word`].
+    pub breaker: &'static str,
+}
+
 /// One credential's state.
 #[derive(Clone, Debug, Default)]
 pub struct Key {
@@ -44,6 +57,22 @@ impl Key {
     /// True if the provider refused it.
     pub const fn is_disabled(&self) -> bool {
         self.disabled
+    }
+
+    /// How it stands.
+    pub fn health(&self, now: Instant) -> KeyHealth {
+        let resting =
+            self.models.iter().filter_map(|(name, rest)| Some((name.clone(), rest.rests_until(now)?)));
+        let open = match self.breaker.admission(now) {
+            Admission::Until(until) => Some(until),
+            Admission::Free | Admission::Probe => None,
+        };
+        KeyHealth {
+            is_disabled: self.disabled,
+            rests_until: self.rest.rests_until(now).max(open),
+            models: resting.collect(),
+            breaker: self.breaker.word(now),
+        }
     }
 
     /// When it may be used for `model` again; `None` is now.

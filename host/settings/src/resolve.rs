@@ -22,9 +22,9 @@ use crate::{
 /// A configuration that the host can run with. Reads like [`Values`].
 #[derive(Clone, Debug)]
 pub struct Resolved {
-    values: Values,
+    pub(crate) values: Values,
     backends: Vec<Backend>,
-    libraries: Vec<Library>,
+    pub(crate) libraries: Vec<Library>,
     for_connectors: Map<String, Json>,
     warnings: Vec<Problem>,
 }
@@ -213,6 +213,17 @@ fn check_access(values: &Values, problems: &mut Problems) {
             };
             problems.push(Severity::Error, &values.host.source, "host", message, Some(hint.to_owned()));
         }
+        AccessMode::SingleUser if values.operations_bind().is_some_and(|address| !is_local(address)) => {
+            let message = "it is not a loopback address, and single-user mode listens on loopback only";
+            let hint = "use 127.0.0.1; or --multi-user-mode".to_owned();
+            problems.push(
+                Severity::Error,
+                &values.operations_bind.source,
+                "operations.bind",
+                message,
+                Some(hint),
+            );
+        }
         AccessMode::MultiUser if keys.value.is_empty() => {
             let hint = "set auth.api_keys, API_KEYS or LLM_INTERACTIVE_PROXY_API_KEY";
             let message = "multi-user mode needs at least one client key";
@@ -233,6 +244,10 @@ fn is_loopback(host: &str) -> bool {
         Ok(address) => address.to_canonical().is_loopback(),
         Err(_) => host.trim_end_matches('.').eq_ignore_ascii_case("localhost"),
     }
+}
+
+fn is_local(address: &str) -> bool {
+    address.parse().is_ok_and(|address: core::net::SocketAddr| is_loopback(&address.ip().to_string()))
 }
 
 fn check_tls(values: &Values, problems: &mut Problems) {

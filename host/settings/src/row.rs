@@ -35,6 +35,8 @@ pub struct Setting {
     pub since: &'static str,
     /// Whether this version can do it.
     pub status: Status,
+    /// When a host that runs takes up a new value.
+    pub applies: Applies,
 }
 
 impl Setting {
@@ -53,6 +55,7 @@ impl Setting {
         doc: "",
         since: "0.1.0",
         status: Status::Ready,
+        applies: Applies::AtStart,
     };
 
     /// Every variable that sets it, in order of precedence: the derived `LIP_…` name first.
@@ -75,6 +78,15 @@ pub enum Status {
     Ready,
     /// It is accepted with a warning; the text names the milestone that brings it.
     Later(&'static str),
+}
+
+/// When a host that runs takes up a new value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Applies {
+    /// When it is started again.
+    AtStart,
+    /// When its configuration is reloaded.
+    OnReload,
 }
 
 /// The shape of a value in files, docs and schema.
@@ -147,7 +159,7 @@ pub(crate) struct Sourced<T> {
 
 /// A type of value: how it is read, shown and handed out.
 pub(crate) trait Kind {
-    type Value: Clone + std::fmt::Debug + 'static;
+    type Value: Clone + PartialEq + std::fmt::Debug + 'static;
     type Out<'a>;
     const SHAPE: Shape;
     /// Reads a value; `None` after a problem was reported, or when there is nothing to read.
@@ -162,6 +174,10 @@ pub(crate) struct Row<V: 'static> {
     pub(crate) setting: Setting,
     pub(crate) apply: fn(&mut V, &Raw<'_>, &mut Reader<'_>),
     pub(crate) show: fn(&V) -> (Option<String>, &Source),
+    /// Have both the same value, wherever it came from?
+    pub(crate) is_same: fn(&V, &V) -> bool,
+    /// Gives the first the value of the second.
+    pub(crate) take: fn(&mut V, &V),
 }
 
 impl<T> Sourced<T> {
@@ -214,6 +230,8 @@ macro_rules! settings {
                 },
                 apply: |values, raw, reader| values.$name.apply::<$kind>(raw, reader),
                 show: |values| (<$kind as $crate::row::Kind>::show(&values.$name.value), &values.$name.source),
+                is_same: |a, b| a.$name.value == b.$name.value,
+                take: |values, from| values.$name = from.$name.clone(),
             },)+
         ];
     };

@@ -9,12 +9,12 @@ use crate::{
     numbers::{Bool, Bytes, Port, Seconds, Whole},
     routes::{Aliases, FailoverRoute, ModelAlias, Routes},
     row::{
-        Flag, Status,
+        Applies, Flag, Status,
         Takes::{MaybeBool, Nothing, Value, Values as Many},
         settings,
     },
     secrets::{ApiKey, Keys},
-    texts::{Host, OnePath, Opt, Paths, Prefix, Text, Texts},
+    texts::{Address, Host, OnePath, Opt, Paths, Prefix, Text, Texts},
 };
 
 const GIB: f64 = 1_073_741_824.0;
@@ -50,7 +50,7 @@ settings! {
     /// The backend that answers when a model name does not name one. Unset: the first ready backend in
     /// the order of the file, else the built-in echo.
     default_backend: Opt<Text> as Option<&str> = None,
-        { key: "default_backend", aliases: &["backends.default_backend"],
+        { key: "default_backend", applies: Applies::OnReload, aliases: &["backends.default_backend"],
           flags: &[Flag::new("default-backend", Value)], env: &["LLM_BACKEND"], example: "\"openai\"" }
 
     /// Directories that hold connector libraries, searched in this order. A variable separates them as
@@ -62,7 +62,7 @@ settings! {
     /// Directories that hold profiles of providers: `NAME.toml` makes the backend `NAME`. A variable separates them as `PATH`
     /// does.
     profiles_dir: Paths as &[PathBuf] = Vec::new(),
-        { key: "profiles_dir", flags: &[Flag::new("profiles-dir", Many)], example: "[\"profiles\"]",
+        { key: "profiles_dir", applies: Applies::OnReload, flags: &[Flag::new("profiles-dir", Many)], example: "[\"profiles\"]",
           default_words: "`lip/profiles` in the user's configuration directory" }
 
     /// How much is logged.
@@ -116,7 +116,7 @@ settings! {
 
     /// The time from a sent request to the first meaningful output of a stream.
     first_output_timeout: Seconds as Duration = Duration::from_secs(600),
-        { key: "timeouts.first_output", unit: "seconds", range: Some((0.001, DAY_S)) }
+        { key: "timeouts.first_output", applies: Applies::OnReload, unit: "seconds", range: Some((0.001, DAY_S)) }
 
     /// The longest silence inside an answer.
     idle_timeout: Seconds as Duration = Duration::from_secs(300),
@@ -124,17 +124,26 @@ settings! {
 
     /// The longest turn, all attempts together.
     total_timeout: Seconds as Duration = Duration::from_secs(3_600),
-        { key: "timeouts.total", unit: "seconds", range: Some((0.001, DAY_S)) }
+        { key: "timeouts.total", applies: Applies::OnReload, unit: "seconds", range: Some((0.001, DAY_S)) }
+
+    /// How long a host that is asked to end waits for open turns. Those that outlive it are ended with an error.
+    drain_timeout: Seconds as Duration = Duration::from_secs(30),
+        { key: "timeouts.drain", unit: "seconds", range: Some((0.0, DAY_S)) }
 
     /// How long a streaming client waits before the head goes out and keep-alives begin. Until then a
     /// failed attempt may still move to another backend with a proper status.
     stream_commit_after: Seconds as Duration = Duration::from_secs(10),
-        { key: "stream.commit_after", unit: "seconds", range: Some((0.0, DAY_S)) }
+        { key: "stream.commit_after", applies: Applies::OnReload, unit: "seconds", range: Some((0.0, DAY_S)) }
 
     /// How often backends that are left alone after three failures in a row are asked for their models, to see whether they are
     /// well again. 0: never; then every half minute one turn tries.
     health_probe_every: Seconds as Duration = Duration::ZERO,
         { key: "health.probe_every", unit: "seconds", range: Some((0.0, DAY_S)) }
+
+    /// A second address, such as `127.0.0.1:9090`, for those who watch the host: it serves health alone, asks for no key, and
+    /// answers until the host has ended. In single-user mode it must be a loopback address.
+    operations_bind: Opt<Address> as Option<&str> = None,
+        { key: "operations.bind", example: "\"127.0.0.1:9090\"" }
 
     /// The memory of all streams that still hold back their first frames.
     gate_bytes: Bytes as u64 = 64 << 20,
@@ -148,7 +157,7 @@ settings! {
     /// Whether token counts that clients ask for come from the provider, where it has an endpoint for
     /// them. Else they are estimated here, without a call, and marked by the header `x-lip-token-count`.
     count_upstream: Bool as bool = false,
-        { key: "usage.count_upstream" }
+        { key: "usage.count_upstream", applies: Applies::OnReload }
 
     /// Whether outgoing connections go through the proxies named by `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`.
     proxy_use_environment: Bool as bool = false,
@@ -162,16 +171,16 @@ settings! {
 
     /// What begins a command in a chat.
     command_prefix: Prefix as &str = "!/".to_owned(),
-        { key: "command_prefix", flags: &[Flag::new("command-prefix", Value)], env: &["COMMAND_PREFIX"] }
+        { key: "command_prefix", applies: Applies::OnReload, flags: &[Flag::new("command-prefix", Value)], env: &["COMMAND_PREFIX"] }
 
     /// Whether a command counts only at the beginning of a message.
     strict_command_detection: Bool as bool = false,
-        { key: "strict_command_detection", flags: &[Flag::new("strict-command-detection", MaybeBool)],
+        { key: "strict_command_detection", applies: Applies::OnReload, flags: &[Flag::new("strict-command-detection", MaybeBool)],
           env: &["STRICT_COMMAND_DETECTION"] }
 
     /// Whether commands in chats are passed on as plain text.
     disable_interactive_commands: Bool as bool = false,
-        { key: "disable_interactive_commands", aliases: &["session.disable_interactive_commands"],
+        { key: "disable_interactive_commands", applies: Applies::OnReload, aliases: &["session.disable_interactive_commands"],
           flags: &[Flag::new("disable-interactive-commands", MaybeBool)], env: &["DISABLE_INTERACTIVE_COMMANDS"] }
 
     /// How many sessions are remembered; the least recently used goes first.
@@ -189,34 +198,34 @@ settings! {
 
     /// A selector that replaces the route of every turn.
     static_route: Opt<Text> as Option<&str> = None,
-        { key: "static_route", aliases: &["backends.static_route"], flags: &[Flag::new("static-route", Value)],
+        { key: "static_route", applies: Applies::OnReload, aliases: &["backends.static_route"], flags: &[Flag::new("static-route", Value)],
           env: &["STATIC_ROUTE"], example: "\"openai:gpt-5\"" }
 
     /// Rewrites of model names; the first pattern that matches the beginning of the name wins and its
     /// replacement is the whole new selector. As a variable: JSON. As a flag: `PATTERN=REPLACEMENT`.
     model_aliases: Aliases as &[ModelAlias] = Vec::new(),
-        { key: "model_aliases", aliases: &["model_rewrites"], flags: &[Flag::new("model-alias", Many)],
+        { key: "model_aliases", applies: Applies::OnReload, aliases: &["model_rewrites"], flags: &[Flag::new("model-alias", Many)],
           env: &["MODEL_ALIASES"],
           example: "[{ pattern = '^gpt-(.*)', replacement = 'openrouter:openai/gpt-\\1' }]" }
 
     /// A text file with what a route's `[thinker]` is told. Unset: to write notes for the model that will answer.
     thinker_instructions_file: Opt<OnePath> as Option<&Path> = None,
-        { key: "thinker.instructions_file", aliases: &["backends.interleaved_thinking_instructions_file"],
+        { key: "thinker.instructions_file", applies: Applies::OnReload, aliases: &["backends.interleaved_thinking_instructions_file"],
           example: "\"thinker.txt\"" }
 
     /// How many turns a `[thinker]` rests after it has written notes.
     thinker_rest_turns: Whole as u64 = 2,
-        { key: "thinker.rest_turns", aliases: &["backends.interleaved_thinking_regular_turns_remaining"], unit: "turns",
+        { key: "thinker.rest_turns", applies: Applies::OnReload, aliases: &["backends.interleaved_thinking_regular_turns_remaining"], unit: "turns",
           range: Some((0.0, 1_000_000.0)) }
 
     /// Named lists of legs that are tried in order; `default` and `*` are the fallback for every model.
     failover_routes: Routes as &[FailoverRoute] = Vec::new(),
-        { key: "failover_routes",
+        { key: "failover_routes", applies: Applies::OnReload,
           example: "{ best = [\"openai:gpt-5\", \"anthropic:claude-opus-4-1\"] }" }
 
     /// The Google Cloud project that pays for `gemini-cli-cloud-project`.
     google_cloud_project: Opt<Text> as Option<&str> = None,
-        { key: "google_cloud_project", aliases: &["gcp_project_id"], flags: &[Flag::new("google-cloud-project", Value)],
+        { key: "google_cloud_project", applies: Applies::OnReload, aliases: &["gcp_project_id"], flags: &[Flag::new("google-cloud-project", Value)],
           env: &["GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_PROJECT_ID", "GCP_PROJECT_ID"], example: "\"my-project\"" }
 
     /// Where the accounts are kept that `lip login` makes. Hosts and commands that share it share their accounts.

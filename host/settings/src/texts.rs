@@ -66,6 +66,10 @@ text_kind! {
     Host, Shape::Text, host, str::to_owned
 }
 text_kind! {
+    /// An IP address and a port.
+    Address, Shape::Text, address, str::to_owned
+}
+text_kind! {
     /// An http or https URL. What may hide a secret in it is not shown.
     Url, Shape::Url, url, masked_url
 }
@@ -92,6 +96,11 @@ fn host(text: &str) -> Result<String, &'static str> {
     } else {
         Err("an IP address or a host name, without scheme and port")
     }
+}
+
+fn address(text: &str) -> Result<String, &'static str> {
+    let address: Result<core::net::SocketAddr, _> = text.trim().parse();
+    address.map(|address| address.to_string()).map_err(|_| "an IP address and a port, such as 127.0.0.1:9090")
 }
 
 fn url(text: &str) -> Result<String, &'static str> {

@@ -36,6 +36,15 @@ async fn refused_key_is_shown_and_given_another_chance() {
     assert_eq!(instance(&now, "openai")["availability_status"], "disabled", "{now}");
     assert_eq!(instance(&now, "openai")["keys_disabled"], 1, "{now}");
     assert_eq!(instance(&now, "openrouter")["availability_status"], "active", "{now}");
+    let openai = instance(&now, "openai");
+    assert_eq!(
+        (&openai["key_pool"][0]["state"], &openai["key_pool"][0]["breaker"]),
+        (&json!("refused"), &json!("closed"))
+    );
+    assert_eq!(openai["last_error"]["message"], "no", "{openai}");
+    assert_eq!((&openai["is_functional"], &openai["is_rate_limited"]), (&json!(true), &json!(false)));
+    assert_eq!(instance(&now, "openrouter")["last_error"], Value::Null, "{now}");
+    assert_eq!((&now["draining"], &now["default_backend"]), (&json!(false), &json!("openai")), "{now}");
     assert!(!now.to_string().contains("sk-openai"), "{now}");
     let path = "/v1/diagnostics/backends/openai/reactivate";
     assert_eq!(lip.send(Call::post(path, "")).await.json()["reactivated"], true);
@@ -74,4 +83,37 @@ async fn route_is_explained_for_a_session() {
         printed.stdout,
         printed.stderr
     );
+}
+
+#[tokio::test]
+async fn backend_that_rests_says_for_how_long_and_why() {
+    let provider = Upstream::by(|_| {
+        let body =
+            r#"{"error":{"message":"slow down","type":"t","param":null,"code":"rate_limit_exceeded"}}"#;
+        Reply::status(429).header("retry-after", "600").header("content-type", "application/json").full(body)
+    })
+    .await;
+    let spare = Upstream::by(|request| says(request, "spare speaks")).await;
+    let config = backend("openai", &provider.url()) + &backend("openrouter", &spare.url());
+    let lip = Lip::builder().config_toml(&config).start().await;
+    let body = json!({"model": "openai:m|openrouter:m", "messages": [{"role": "user", "content": "hi"}]});
+    assert!(lip.chat(body.to_string()).await.text().contains("spare speaks"));
+    let now = lip.send(Call::get("/v1/diagnostics")).await.json();
+    let key = &instance(&now, "openai")["key_pool"][0];
+    let rest = &key["models_resting"][0];
+    assert_eq!(rest["name"], "m", "{now}");
+    assert!(
+        (500.0..=600.0).contains(&rest["cooldown_remaining_seconds"].as_f64().expect("seconds")),
+        "{now}"
+    );
+    let error = instance(&now, "openai")["last_error"]["message"].as_str().expect("a message").to_owned();
+    assert!(error.contains("slow down"), "{error}");
+    assert_eq!(
+        lip.send(Call::get("/v1/diagnostics/accounts")).await.json()["backends"]
+            .as_array()
+            .map(Vec::is_empty),
+        Some(false)
+    );
+    let page = Call::get("/v1/diagnostics").header("origin", "https://evil.test");
+    assert_eq!(lip.send(page).await.status, 403);
 }

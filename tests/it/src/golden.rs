@@ -96,3 +96,43 @@ async fn config_of_the_python_proxy() {
 async fn address_beyond_loopback() {
     transcript("host-refused", "--host 0.0.0.0", |lip| lip).await;
 }
+
+/// What the machine that tests allows is not the same everywhere.
+fn open_files() -> String {
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap_or_default();
+    let most = line.split_whitespace().next().and_then(|most| most.parse::<u64>().ok()).unwrap_or(u64::MAX);
+    format!("{most} may be open")
+}
+
+async fn doctor(name: &str, change: impl FnOnce(LipBuilder) -> LipBuilder) {
+    let (plugins, builder) = with_two_connectors();
+    let builder = change(builder.args("doctor --offline --port 0").env("LIP_LIMITS_CONCURRENT_TURNS", "10"));
+    let home = builder.home().to_str().unwrap().to_owned();
+    let output = builder.run().await;
+    let told = format!("$ lip doctor --offline\n{}{}", output.stdout, output.stderr);
+    let told = format!("{told}exit {}\n", if output.success { "0" } else { "1" });
+    let hide = [
+        (&*home, "HOME"),
+        (plugins.path().to_str().unwrap(), "PLUGINS"),
+        (&*open_files(), "FILES may be open"),
+    ];
+    check(name, &told, &hide);
+}
+
+#[tokio::test]
+async fn doctor_of_a_host_that_is_well() {
+    doctor("doctor-well", |lip| lip.env("OPENAI_API_KEY", "sk").args("--default-backend openai")).await;
+}
+
+#[tokio::test]
+async fn doctor_of_a_host_that_is_not() {
+    let config = "default_backend = \"openai\"\ncommand_prefix = \"!/\"\n[backends.openai]\napi_ulr = \"http://127.0.0.1:1\"\n\
+                  [backends.ollama]\n";
+    doctor("doctor-ill", |lip| lip.config_toml(config)).await;
+}
+
+#[tokio::test]
+async fn doctor_of_a_wrong_configuration() {
+    doctor("doctor-config", |lip| lip.config_toml("prot = 1\nlog_level = \"loud\"\n")).await;
+}

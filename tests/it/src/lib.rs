@@ -18,6 +18,8 @@ mod commands_rules;
 mod cuts;
 mod deadlines;
 mod diagnostics;
+mod doctor;
+mod draining;
 mod first_run;
 #[cfg(unix)]
 mod foreign;

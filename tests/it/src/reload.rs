@@ -2,4 +2,5 @@
 mod changeling;
 mod folders;
 mod requests;
+mod storm;
 mod swaps;

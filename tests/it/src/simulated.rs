@@ -8,7 +8,7 @@ use agents::Agents;
 use base::Secret;
 use egress::{Deadlines, Egress};
 use engine::{BackendSpec, Backends, Dialect, Edges, Engine, Manner, RequestOptions, Rules};
-use frontends::{App, ClientKeys, Door, Limits, Sockets};
+use frontends::{App, ClientKeys, Door, Drain, Limits, Sockets};
 use http::HeaderValue;
 use hyper_util::rt::TokioIo;
 use loader::{Discovery, Options, Plugin, Prober, Writable, discover};
@@ -72,6 +72,7 @@ impl World {
             home: Dialect::OpenAiChat,
             sockets: Sockets::default(),
             libraries: None,
+            drain: Drain::default(),
         };
         Self { network, app: Arc::new(app), began: Instant::now() }
     }

@@ -1,6 +1,7 @@
 //! `lip plugin run`: a host with one library, on a free port, and a line to send it.
+use crate::serve::{self, Bound};
+use crate::setup;
 use crate::setup::Setup;
-use crate::{serve, setup};
 use clap::{Arg, ArgMatches, Command, value_parser};
 use engine::{Backend, Backends};
 use std::net::SocketAddr;
@@ -35,7 +36,8 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), String> {
 }
 
 /// The first line is that of `lip serve`: scripts wait for it.
-fn words(found: &Setup, backends: &Backends, bound: SocketAddr, _: Option<SocketAddr>) -> String {
+fn words(found: &Setup, backends: &Backends, bound: &Bound) -> String {
+    let bound = bound.clients;
     let mut lines = vec![format!("lip listening on http://{bound}")];
     for plugin in found.discovery.plugins() {
         let (manifest, cage) = (plugin.manifest(), plugin.isolation().name());

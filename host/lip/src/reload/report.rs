@@ -88,7 +88,7 @@ impl Report<'_> {
     }
 
     /// One line for each thing that has changed or is wrong.
-    fn words(&self) -> Vec<String> {
+    pub(super) fn words(&self) -> Vec<String> {
         let mut lines = Vec::new();
         for (verb, plugins) in
             [("added", &self.added), ("replaced", &self.replaced), ("removed", &self.removed)]

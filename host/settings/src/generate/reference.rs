@@ -1,6 +1,6 @@
 //! The reference page of all settings.
 use super::{Line, backend_lines, doc, library_lines, lines, sections};
-use crate::row::{Status, Takes};
+use crate::row::{Applies, Status, Takes};
 
 const HEAD: &str = "\
 <!-- Generated from the table of settings; do not edit. -->
@@ -14,6 +14,8 @@ tells everything that is wrong, with its place and a remedy.
   proxy that LIP does not have is one warning.
 - Every setting has a variable `LIP_…` made from its key; more names are listed. An empty variable counts as not set.
 - A secret is written literally or as `env:NAME`, which reads the variable `NAME`. No command prints secrets.
+- A host that runs takes up another value when it is started again, or, where it says so below, by `lip config reload`;
+  backends are always taken up.
 - Seconds may have decimals. Bytes are a whole number, or a text such as `\"100MiB\"`.
 ";
 const LIBRARIES: &str = "
@@ -70,6 +72,9 @@ fn block(out: &mut String, line: &Line, is_global: bool) {
     }
     if !setting.in_file {
         out.push_str("- Not in files\n");
+    }
+    if is_global && setting.applies == Applies::OnReload {
+        out.push_str("- A host that runs takes it up by `lip config reload`\n");
     }
     if !setting.aliases.is_empty() {
         let aliases = setting.aliases.iter().map(|alias| (*alias).to_owned()).collect();

@@ -70,6 +70,8 @@ impl Line {
             tokio::select! {
                 biased;
                 done = &mut work => return Ok(done),
+                // What is at work has been told, and had its chance to say so.
+                () = self.place.cut_off() => return Err(Gone),
                 heard = self.socket.recv() => self.hear(heard).await?,
                 _ = self.ticks.tick() => {
                     let due = self.clock.due_in_answer(Instant::now());

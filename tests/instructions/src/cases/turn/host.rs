@@ -5,7 +5,7 @@ use base::Secret;
 use bytes::Bytes;
 use egress::{Deadlines, Egress};
 use engine::{BackendSpec, Backends, Dialect, Edges, Engine, Manner, RequestOptions, Rules};
-use frontends::{App, ClientKeys, Door, Limits, Sockets};
+use frontends::{App, ClientKeys, Door, Drain, Limits, Sockets};
 use http::HeaderValue;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use loader::{Cages, Options, Plugin, Prober, Writable, discover};
@@ -52,6 +52,7 @@ impl Host {
             home: Dialect::OpenAiChat,
             sockets: Sockets::default(),
             libraries: None,
+            drain: Drain::default(),
         };
         Self { door: Door::new(Arc::new(app)) }
     }
