@@ -88,7 +88,8 @@ impl Attempt<'_> {
             (body, Some(request))
         };
         let (gates, leases) = (&self.scope.means.gates, &*self.scope.leases);
-        let deliver = Deliver { turn, backend: self.backend, gates, leases, request };
+        let noted = &self.scope.noted;
+        let deliver = Deliver { turn, backend: self.backend, gates, leases, request, noted };
         if let Some(passage) = passage {
             let upstream = self.scope.pass(passage, is_native.then_some(turn), body).await?;
             return deliver.spliced(upstream, dialect).await;
@@ -124,7 +125,8 @@ impl Attempt<'_> {
         let (model, params) = (self.model, &self.leg.params);
         let own = self.turn.lens.splice(&self.job.edits);
         let wanted = Wanted { model, dialect, sampling: params, spelling: &self.backend.spec().translation };
-        let (body, request) = translate::request(self.turn, &own, &wanted)?;
+        let (body, request, losses) = translate::request(self.turn, &own, &wanted)?;
+        self.scope.noted.lost(&losses);
         match gemini_config(dialect, params) {
             None => Ok((body, request)),
             // Only Gemini has words for it.

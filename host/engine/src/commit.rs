@@ -44,6 +44,7 @@ impl Drive {
         let (thinks, dialect) = (self.thinks(), self.job.turn.dialect);
         let patience = self.budgets.commit_after.unwrap_or_default();
         let (tell, mut told) = oneshot::channel();
+        let record = self.telling.record();
         let mut deciding: Deciding =
             if thinks { Box::pin(self.think_and_run(Some(tell))) } else { Box::pin(self.run(Some(tell))) };
         async move {
@@ -57,6 +58,7 @@ impl Drive {
             match decided {
                 Some(decided) => decided,
                 None => {
+                    record.committed(200);
                     let mut headers = HeaderMap::with_capacity(4);
                     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
                     Ok(Reply {

@@ -2,12 +2,13 @@
 use crate::accounts::Leases;
 use crate::backend::Backend;
 use crate::gate::Gates;
+use crate::record::Noted;
 use crate::source::Source;
 use crate::stream::PassThrough;
 use crate::translated::{Reader, Translated};
 use crate::turn::{Broken, Failure, Reply, ReplyBody, Turn, What};
 use crate::whole::{self, Whole};
-use crate::{gate, headers, redact, translate, wire};
+use crate::{gate, headers, redact, tally, translate, wire};
 use base::{Fault, Kind, Retry};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -46,6 +47,8 @@ pub(crate) struct Deliver<'a> {
     pub(crate) leases: &'a Leases,
     /// The decoded request, if it was translated.
     pub(crate) request: Option<Arc<Request>>,
+    /// What is known of the attempt.
+    pub(crate) noted: &'a Noted,
 }
 
 impl Deliver<'_> {
@@ -62,10 +65,12 @@ impl Deliver<'_> {
         if streams {
             return self.streamed(Source::Body(upstream.body), headers, dialect).await;
         }
-        match whole::read(upstream.body).await? {
+        let whole = whole::read(upstream.body).await?;
+        self.noted.heard();
+        match whole {
             Whole::Complete(bytes) => self.complete(upstream.status, headers, bytes, dialect),
             Whole::Large(body) if self.is_as_wanted(dialect, Form::Whole) => {
-                let body = ReplyBody::stream(body);
+                let body = ReplyBody::stream(tally::Large::new(body, dialect, self.noted.clone()));
                 Ok(Reply { status: upstream.status, headers, body }.into())
             }
             Whole::Large(body) => {
@@ -77,6 +82,7 @@ impl Deliver<'_> {
 
     /// A whole answer that the connector made.
     pub(crate) fn full(&self, bytes: Bytes, dialect: Dialect) -> Result<Delivered, Failure> {
+        self.noted.heard();
         self.complete(200, of_type(JSON), bytes, dialect)
     }
 
@@ -100,14 +106,16 @@ impl Deliver<'_> {
         headers: HeaderMap,
         dialect: Dialect,
     ) -> Result<Delivered, Failure> {
-        let held = gate::open(&mut source, dialect, self.gates, &self.backend.spec().manner).await?;
-        let broken = Broken::default();
+        let (held, usage) = gate::open(&mut source, dialect, self.gates, &self.backend.spec().manner).await?;
+        self.noted.heard();
+        self.noted.used(usage.as_ref());
+        let (broken, noted) = (Broken::default(), self.noted.clone());
         if self.is_as_wanted(dialect, Form::Stream) {
-            let body = PassThrough::new(held, source, dialect, Broken::clone(&broken));
+            let body = PassThrough::new(held, source, dialect, (Broken::clone(&broken), noted));
             let reply = Reply { status: 200, headers, body: ReplyBody::stream(body) };
             return Ok(Delivered { reply, broken });
         }
-        let reader = Reader::new(held, source, dialect, Broken::clone(&broken)).map_err(unspoken)?;
+        let reader = Reader::new(held, source, dialect, (Broken::clone(&broken), noted)).map_err(unspoken)?;
         if self.turn.stream {
             let context = self.context();
             let body = Translated::new(reader, self.turn.dialect, context).map_err(unspoken)?;
@@ -133,6 +141,9 @@ impl Deliver<'_> {
             && let Some(error) = body_error(dialect, &bytes)
         {
             return Err(wire::upstream(&error).retry(Retry::Elsewhere).into());
+        }
+        if self.turn.what == What::Generate {
+            self.noted.used(tally::of_whole(dialect, &bytes).as_ref());
         }
         if self.is_as_wanted(dialect, Form::Whole) {
             return Ok(Reply { status, headers, body: ReplyBody::full(bytes) }.into());

@@ -4,6 +4,7 @@ use crate::drive::{self, Job};
 use crate::wire;
 use base::{Fault, RouteOverrides, Sampling};
 use bytes::Bytes;
+use events::attempt::Role;
 use lip_wire::Dialect;
 use lip_wire::lens;
 use loader::run::{Outcome, Refusal, Upstream};
@@ -23,14 +24,16 @@ struct Meta {
     dialect: String,
 }
 
+/// Who asks for a turn.
+pub(crate) struct From {
+    /// The virtual backend.
+    pub(crate) backend: String,
+    /// Where its attempt stands in the list of its turn's.
+    pub(crate) attempt: usize,
+}
+
 /// Runs the turn that the connector of `from` asks for in the midst of `parent`, which ends by `end_by`.
-pub(crate) async fn run(
-    parent: Arc<Job>,
-    end_by: Instant,
-    from: String,
-    meta: Bytes,
-    body: Bytes,
-) -> Outcome {
+pub(crate) async fn run(parent: Arc<Job>, end_by: Instant, from: From, meta: Bytes, body: Bytes) -> Outcome {
     let denied = |sentence: String| Outcome::Failed(Refusal::Denied, sentence);
     let meta: Meta = match serde_json::from_slice(&meta) {
         Ok(meta) => meta,
@@ -49,12 +52,12 @@ pub(crate) async fn run(
 async fn answer(
     parent: &Job,
     end_by: Instant,
-    from: String,
+    from: From,
     (meta, dialect, body): (Meta, Dialect, Bytes),
 ) -> Result<Upstream, Fault> {
     let engine = Arc::clone(&parent.engine);
     let mut through = parent.through.clone();
-    through.push(from);
+    through.push(from.backend);
     let looped = |sentence: String| Fault::host(base::Kind::Loop, sentence).code("virtual_loop");
     if through.len() > DEPTH_MAX {
         return Err(looped(format!("virtual backends are nested too deep: {}", through.join(" > "))));
@@ -75,7 +78,7 @@ async fn answer(
     let time = end_by.saturating_duration_since(drive::now());
     let turn = parent.turn.child(lens, meta.selector, meta.stream);
     let edits = turn.lens.edits();
-    let drive = parent.child((turn, edits), planned, through, time);
+    let drive = parent.child((turn, edits), planned, (through, Role::Within(from.attempt)), time);
     let reply = drive.run(None).await.map_err(|failure| failure.fault)?;
     Ok(reply.into())
 }

@@ -4,19 +4,21 @@ use crate::conversation::Conversation;
 use crate::deliver::Delivered;
 use crate::engine::Engine;
 use crate::planner::Planned;
+use crate::record::{Noted, Record, Telling};
 use crate::scope::Parent;
 use crate::settle::{Form, Settling};
 use crate::trace::Trace;
 use crate::turn::{Failure, Reply, ReplyBody, Turn};
 use base::{Fault, Kind};
 use bytes::Bytes;
+use events::attempt::{AttemptOutcome, Role};
 use http::HeaderValue;
 use http::header::HeaderName;
 use lip_wire::lens::Edits;
 use parking_lot::Mutex;
 use routing::health::Health;
 use routing::plan::LegId;
-use routing::policy::{AttemptId, Attempts, Budgets, Decision, Outcome, Start, Tick};
+use routing::policy::{AttemptId, Attempts, Budgets, Cancelled, Decision, Outcome, Start, Tick};
 use sessions::SessionId;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -26,6 +28,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 pub(crate) const ROUTE_HEADER: HeaderName = HeaderName::from_static("x-lip-route");
+/// How much of the time until the answer was the host's own, in microseconds.
+const OVERHEAD_HEADER: HeaderName = HeaderName::from_static("x-lip-overhead-us");
 
 type Trying = Pin<Box<dyn Future<Output = Result<Delivered, Failure>> + Send>>;
 
@@ -33,6 +37,7 @@ type Trying = Pin<Box<dyn Future<Output = Result<Delivered, Failure>> + Send>>;
 struct Running {
     id: AttemptId,
     leg: LegId,
+    noted: Noted,
     future: Trying,
 }
 
@@ -50,16 +55,20 @@ pub(crate) struct Job {
     pub(crate) project_dir: Option<String>,
     /// The virtual backends that this turn came through, outermost first.
     pub(crate) through: Vec<String>,
+    /// What is known of the client's turn.
+    pub(crate) record: Record,
+    /// Whose wish the attempts are.
+    pub(crate) role: Role,
 }
 
 impl Job {
     /// Carries out a turn within this one: in its conversation, with its hops counted on, for `time` at the most. `through`: the
-    /// virtual backends that it came through.
+    /// virtual backends that it came through. It is no turn of its own to those who are told of turns.
     pub(crate) fn child(
         &self,
         (turn, edits): (Turn, Edits),
         planned: Planned,
-        through: Vec<String>,
+        (through, role): (Vec<String>, Role),
         time: Duration,
     ) -> Drive {
         let engine = Arc::clone(&self.engine);
@@ -67,8 +76,11 @@ impl Job {
         let (health, budgets) = (engine.health_for(&planned), engine.budgets_for(&planned, budgets));
         let (loop_guard, session, project_dir) =
             (self.loop_guard.clone(), self.session, self.project_dir.clone());
-        let job = Arc::new(Self { engine, turn, edits, planned, loop_guard, session, project_dir, through });
-        Drive { job, budgets, began: now(), permit: None, health, conversation: None }
+        let record = self.record.clone();
+        let job =
+            Self { engine, turn, edits, planned, loop_guard, session, project_dir, through, record, role };
+        let (job, telling) = (Arc::new(job), Telling::default());
+        Drive { job, budgets, began: now(), permit: None, health, conversation: None, telling }
     }
 }
 
@@ -82,6 +94,8 @@ pub(crate) struct Drive {
     pub(crate) health: Arc<Mutex<Health>>,
     /// The session; none for a turn that another turn asked for.
     pub(crate) conversation: Option<Conversation>,
+    /// Tells of the client's turn; of nothing for a turn that another turn asked for.
+    pub(crate) telling: Telling,
 }
 
 /// What is left to write down when the answer has ended.
@@ -92,12 +106,16 @@ pub(crate) struct Ledger {
     attempt: AttemptId,
     leg: LegId,
     conversation: Option<Conversation>,
+    noted: Noted,
+    telling: Telling,
+    status: u16,
     _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Ledger {
     /// A piece of the answer goes out.
     pub(crate) fn hear(&mut self, chunk: &Bytes) {
+        self.telling.piece(chunk.len());
         if let Some(hearing) = self.conversation.as_mut().and_then(Conversation::hearing) {
             hearing.hear(chunk);
         }
@@ -125,12 +143,17 @@ impl Ledger {
         if let (None, Some(conversation)) = (fault, &mut self.conversation) {
             conversation.answered(&self.engine, self.attempts.plan());
         }
+        self.noted.settled(fault, tick.now);
+        self.telling.ended(self.status, fault, tick.now);
     }
 
     /// The client went away in the middle of the answer.
     pub(crate) fn client_gone(mut self) {
         self.attempts.on_client_gone(&mut self.health.lock());
         self.note(Some(&Fault::client(Kind::Cancelled, "the client went away")));
+        let now = now();
+        self.noted.ended(AttemptOutcome::Cancelled, now);
+        self.telling.client_gone(now);
     }
 
     fn note(&self, fault: Option<&Fault>) {
@@ -170,7 +193,7 @@ impl Drop for Live {
 
 impl Drive {
     /// Runs the plan. Says through `committed` that the client has waited long enough for a head.
-    pub(crate) async fn run(self, mut committed: Option<oneshot::Sender<()>>) -> Result<Reply, Failure> {
+    pub(crate) async fn run(mut self, mut committed: Option<oneshot::Sender<()>>) -> Result<Reply, Failure> {
         let attempts = Attempts::new(Arc::clone(&self.job.planned.plan), self.budgets, self.began);
         let mut live = Live { attempts: Some(attempts), health: Arc::clone(&self.health) };
         let mut running: Vec<Running> = Vec::new();
@@ -182,29 +205,47 @@ impl Drive {
             };
             let decision = attempts.next(now, &mut self.health.lock());
             match decision {
-                Decision::Start(start) => match self.start(&start) {
-                    Ok(future) => running.push(Running { id: start.attempt, leg: start.leg, future }),
+                Decision::Start(start) => match self.start(&start, now.now) {
+                    Ok((noted, future)) => {
+                        running.push(Running { id: start.attempt, leg: start.leg, noted, future });
+                    }
                     Err(fault) => {
                         self.job.engine.note_fault(self.job.planned.plan.legs.get(start.leg.0), &fault);
                         attempts.on_fault(start.attempt, &fault, now, &mut self.health.lock());
                         last_failure = Some(fault.into());
                     }
                 },
-                Decision::Cancel(attempt, _) => running.retain(|running| running.id != attempt),
+                Decision::Cancel(attempt, why) => {
+                    for cancelled in running.extract_if(.., |running| running.id == attempt) {
+                        cancelled.noted.ended(of_cancelled(why), now.now);
+                    }
+                }
                 Decision::Commit => {
                     if let Some(committed) = committed.take() {
                         let _ = committed.send(());
                     }
                 }
                 Decision::Wait(until) => {
-                    let ended = wait(&mut running, until, &self.job.engine).await?;
-                    if let Some((id, leg, Ok(delivered))) = ended {
-                        return Ok(self.answered(&mut live, id, leg, delivered)?);
+                    let rests = running.is_empty();
+                    let ended = match wait(&mut running, until, &self.job.engine).await {
+                        Ok(ended) => ended,
+                        Err(fault) => {
+                            let failure = fault.into();
+                            self.telling.failed(&failure);
+                            return Err(failure);
+                        }
+                    };
+                    if let Some((by, Ok(delivered))) = ended {
+                        return Ok(self.answered(&mut live, running, by, delivered)?);
                     }
-                    now = tick();
-                    if let Some((id, leg, Err(failure))) = ended {
-                        self.job.engine.note_fault(self.job.planned.plan.legs.get(leg.0), &failure.fault);
-                        attempts.on_fault(id, &failure.fault, now, &mut self.health.lock());
+                    let before = std::mem::replace(&mut now, tick());
+                    if rests {
+                        self.job.record.rested(before.now, now.now);
+                    }
+                    if let Some((by, Err(failure))) = ended {
+                        by.noted.settled(Some(&failure.fault), now.now);
+                        self.job.engine.note_fault(self.job.planned.plan.legs.get(by.leg.0), &failure.fault);
+                        attempts.on_fault(by.id, &failure.fault, now, &mut self.health.lock());
                         last_failure = Some(failure);
                     }
                 }
@@ -213,35 +254,59 @@ impl Drive {
         }
     }
 
-    fn start(&self, start: &Start) -> Result<Trying, Fault> {
+    fn start(&self, start: &Start, at: Instant) -> Result<(Noted, Trying), Fault> {
         let job = &self.job;
         let internal = || Fault::host(Kind::Internal, "internal error");
         let leg = job.planned.plan.legs.get(start.leg.0).ok_or_else(internal)?;
-        let backend = job.planned.backend(start.leg.0)?;
+        let served = job.planned.served(start.leg.0).ok_or_else(internal)?;
+        let noted = job.record.attempt(job.role, served, start.key, at);
+        let backend = job.planned.backend(start.leg.0).inspect_err(|fault| noted.settled(Some(fault), at))?;
         let mut scope = job.engine.scope(backend, start.key, &job.loop_guard);
         let Start { first_output_by, end_by, .. } = *start;
         scope.parent = Some(Parent { job: Arc::clone(job), first_output_by, end_by });
+        scope.noted = noted.clone();
         tracing::debug!(%leg, key = start.key, "attempt");
-        Ok(Box::pin(attempt(Try { job: Arc::clone(job), leg: start.leg, scope: Arc::new(scope) })))
+        let trying = attempt(Try { job: Arc::clone(job), leg: start.leg, scope: Arc::new(scope) });
+        Ok((noted, Box::pin(trying)))
     }
 
     fn answered(
         self,
         live: &mut Live,
-        id: AttemptId,
-        leg: LegId,
+        losers: Vec<Running>,
+        by: By,
         delivered: Delivered,
     ) -> Result<Reply, Fault> {
         let mut attempts =
             live.attempts.take().ok_or_else(|| Fault::host(Kind::Internal, "internal error"))?;
-        attempts.on_first_output(id, &mut self.health.lock());
+        attempts.on_first_output(by.id, &mut self.health.lock());
+        if !losers.is_empty() {
+            let now = now();
+            losers.iter().for_each(|loser| loser.noted.ended(AttemptOutcome::LostRace, now));
+        }
+        drop(losers);
         let Delivered { mut reply, broken } = delivered;
-        let Self { job, health, budgets, began, conversation, permit } = self;
+        let Self { job, health, budgets, began, conversation, permit, telling } = self;
+        let By { id, leg, noted } = by;
         if let Some(label) = job.planned.label(leg.0) {
             reply.headers.insert(ROUTE_HEADER, label.clone());
         }
-        let engine = Arc::clone(&job.engine);
-        let mut ledger = Ledger { engine, health, attempts, attempt: id, leg, conversation, _permit: permit };
+        if let Some(own) = telling.speaks(&noted) {
+            reply.headers.insert(OVERHEAD_HEADER, HeaderValue::from(own.as_micros() as u64));
+        }
+        let (engine, status) = (Arc::clone(&job.engine), reply.status);
+        let mut ledger = Ledger {
+            engine,
+            health,
+            attempts,
+            attempt: id,
+            leg,
+            conversation,
+            noted,
+            telling,
+            status,
+            _permit: permit,
+        };
         Ok(match reply.body {
             ReplyBody::Full(bytes) => {
                 bytes.iter().for_each(|bytes| ledger.hear(bytes));
@@ -260,7 +325,7 @@ impl Drive {
         })
     }
 
-    fn failed(&self, attempts: &Attempts, outcome: Outcome, last: Option<Failure>) -> Failure {
+    fn failed(&mut self, attempts: &Attempts, outcome: Outcome, last: Option<Failure>) -> Failure {
         let fault = match outcome {
             Outcome::Failed { fault, .. } => fault,
             Outcome::ClientGone => Fault::client(Kind::Cancelled, "the client went away"),
@@ -271,12 +336,33 @@ impl Drive {
             self.job.engine.traces.put(conversation.id(), trace);
         }
         // The upstream's own words, where the policy ended with its fault and changed nothing about it.
-        match last {
+        let failure = match last {
             Some(last) if last.fault.message == fault.message && last.fault.status() == fault.status() => {
                 Failure { fault, raw: last.raw }
             }
             _ => fault.into(),
+        };
+        self.telling.failed(&failure);
+        failure
+    }
+}
+
+/// An attempt that has ended or begun to answer.
+struct By {
+    id: AttemptId,
+    leg: LegId,
+    noted: Noted,
+}
+
+/// What is told of an attempt that the policy cancelled.
+fn of_cancelled(why: Cancelled) -> AttemptOutcome {
+    match why {
+        Cancelled::LostRace => AttemptOutcome::LostRace,
+        Cancelled::Timeout => {
+            let fault = Fault::upstream(Kind::Timeout, "no output in time").code("first_output_timeout");
+            AttemptOutcome::Failed(Box::new((&fault).into()))
         }
+        Cancelled::ClientGone | Cancelled::TurnOver => AttemptOutcome::Cancelled,
     }
 }
 
@@ -288,13 +374,13 @@ async fn wait(
     running: &mut Vec<Running>,
     until: Instant,
     engine: &Engine,
-) -> Result<Option<(AttemptId, LegId, Result<Delivered, Failure>)>, Fault> {
+) -> Result<Option<(By, Result<Delivered, Failure>)>, Fault> {
     let next = poll_fn(|cx| {
         for at in 0..running.len() {
             let Some(one) = running.get_mut(at) else { continue };
             if let Poll::Ready(result) = one.future.as_mut().poll(cx) {
-                let Running { id, leg, .. } = running.swap_remove(at);
-                return Poll::Ready(Ok((id, leg, result)));
+                let Running { id, leg, noted, .. } = running.swap_remove(at);
+                return Poll::Ready(Ok((By { id, leg, noted }, result)));
             }
         }
         engine.cut().map_or(Poll::Pending, |fault| Poll::Ready(Err(fault)))

@@ -9,16 +9,20 @@ use crate::ids::Ids;
 use crate::loop_guard::next_hop;
 use crate::models::{Freshness, Model, ModelLists};
 use crate::planner::{Planned, Planner, no_backend};
+use crate::record::{Telling, Witnesses};
 use crate::scope::{Means, Scope};
 use crate::standing::LastFaults;
 use crate::store::Values;
 use crate::trace::Traces;
-use crate::turn::{Failure, Reply, Turn, What};
+use crate::turn::{Failure, Reply, ReplyBody, Turn, What};
 use crate::{count, drive, local, table, thinking};
 use agents::Agents;
 use arc_swap::ArcSwap;
 use base::{Fault, Kind, NamedRoute, Retry};
 use egress::Egress;
+use events::attempt::Role;
+use events::open::OpenTurns;
+use events::witness::{UnderWay, Witness};
 use futures_util::future::join_all;
 use http::HeaderValue;
 use lip_wire::lens::Edits;
@@ -115,6 +119,8 @@ pub struct Edges {
     pub user_agent: HeaderValue,
     /// Unique to this process.
     pub host_id: HeaderValue,
+    /// Who is told of every turn.
+    pub witnesses: Vec<Arc<dyn Witness>>,
 }
 
 /// Serves turns. Shared by all frontends.
@@ -134,6 +140,8 @@ pub struct Engine {
     pub(crate) traces: Traces,
     means: Arc<Means>,
     host_id: HeaderValue,
+    witnesses: Witnesses,
+    under_way: Arc<OpenTurns>,
     pub(crate) models: ModelLists,
     rotation: AtomicU64,
     open_turns: Arc<Semaphore>,
@@ -144,7 +152,10 @@ pub struct Engine {
 impl Engine {
     /// An engine over these backends.
     pub fn new(backends: Backends, rules: Rules, edges: Edges) -> Self {
-        let Edges { egress, agents, vault, home, user_agent, host_id } = edges;
+        let Edges { egress, agents, vault, home, user_agent, host_id, witnesses } = edges;
+        let under_way = Arc::new(OpenTurns::default());
+        let witnesses = [Arc::clone(&under_way) as Arc<dyn Witness>].into_iter().chain(witnesses);
+        let witnesses = Witnesses::new(witnesses.collect());
         let accounts = Accounts::new(vault, home, host_id.clone());
         let mut health = Health::new(HealthRules::default());
         for backend in backends.iter() {
@@ -167,6 +178,8 @@ impl Engine {
             traces: Traces::default(),
             means: Arc::new(Means { egress, agents, accounts, user_agent, gates, values: Values::default() }),
             host_id,
+            witnesses,
+            under_way,
             models: ModelLists::default(),
             rotation: AtomicU64::new(0),
             open_turns,
@@ -186,6 +199,11 @@ impl Engine {
         }
         let fault = Fault::host(Kind::Unavailable, "the host is shutting down").code("host_shutting_down");
         Some(fault.retry(Retry::Soon).hint("Send it again in a moment"))
+    }
+
+    /// The turns that are under way, the oldest first.
+    pub fn under_way(&self) -> Vec<Arc<dyn UnderWay>> {
+        self.under_way.list()
     }
 
     /// The agents of this machine.
@@ -220,18 +238,29 @@ impl Engine {
     /// # Errors
     /// The fault of the last attempt, with the upstream's own answer where the client can read it.
     pub async fn turn(self: &Arc<Self>, turn: Turn) -> Result<Reply, Failure> {
+        let mut telling = self.witnesses.told(&turn);
+        let result = self.told(turn, &mut telling).await;
+        if let Err(failure) = &result {
+            telling.failed(failure);
+        }
+        result
+    }
+
+    /// Answers a turn that is told of. What drives it takes the telling over.
+    async fn told(self: &Arc<Self>, turn: Turn, telling: &mut Telling) -> Result<Reply, Failure> {
         if turn.what == What::CountTokens && !self.planner.load().rules.count_upstream {
-            return Ok(count::answer(Arc::new(turn)).await?);
+            return Ok(here(count::answer(Arc::new(turn)).await?, telling));
         }
         let permit = self.admit()?;
         let loop_guard = next_hop(turn.header(&egress::LOOP_GUARD), &self.host_id)?;
         match prepare(self, &turn).await? {
-            Prepared::Local(text) => Ok(local::answer(&turn, text)?),
+            Prepared::Local(text) => Ok(here(local::answer(&turn, text)?, telling)),
             Prepared::Forward(conversation, edits) => {
+                telling.record().session(conversation.id());
                 if self.must_discover(&turn.model) {
                     Box::pin(self.offers(false)).await;
                 }
-                let drive = self.drive(turn, conversation, edits, loop_guard, permit)?;
+                let drive = self.drive((turn, edits), conversation, loop_guard, permit, telling)?;
                 if drive.job.turn.may_commit() {
                     return drive.committing().await;
                 }
@@ -243,11 +272,11 @@ impl Engine {
     /// Plans a turn and collects what it needs. No future: what it moves is moved once.
     fn drive(
         self: &Arc<Self>,
-        turn: Turn,
+        (turn, edits): (Turn, Edits),
         conversation: Conversation,
-        edits: Edits,
         loop_guard: HeaderValue,
         permit: OwnedSemaphorePermit,
+        telling: &mut Telling,
     ) -> Result<Drive, Fault> {
         let ask = Ask {
             header: turn.header(drive::ROUTE_HEADER),
@@ -264,9 +293,12 @@ impl Engine {
         let health = self.health_for(&planned);
         let (engine, session, through) = (Arc::clone(self), conversation.id(), Vec::new());
         let project_dir = conversation.settings().project_dir.clone();
-        let job = Arc::new(Job { engine, turn, edits, planned, loop_guard, session, project_dir, through });
-        let (permit, conversation) = (Some(permit), Some(conversation));
-        Ok(Drive { job, budgets, began: drive::now(), permit, health, conversation })
+        let (record, role) = (telling.record(), Role::Answer);
+        let job =
+            Job { engine, turn, edits, planned, loop_guard, session, project_dir, through, record, role };
+        let (job, permit, conversation) = (Arc::new(job), Some(permit), Some(conversation));
+        let telling = std::mem::take(telling);
+        Ok(Drive { job, budgets, began: drive::now(), permit, health, conversation, telling })
     }
 
     pub(crate) fn next_rotation(&self) -> u64 {
@@ -343,4 +375,12 @@ impl Engine {
     pub(crate) fn scope(&self, backend: Arc<Backend>, key: usize, loop_guard: &HeaderValue) -> Scope {
         Scope::new(Arc::clone(&self.means), backend, key, loop_guard.clone())
     }
+}
+
+/// An answer of the host's own.
+fn here(reply: Reply, telling: &mut Telling) -> Reply {
+    if let ReplyBody::Full(bytes) = &reply.body {
+        telling.ended_here(bytes.as_ref().map_or(0, bytes::Bytes::len));
+    }
+    reply
 }

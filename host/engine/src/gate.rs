@@ -2,11 +2,11 @@
 use crate::frames::Frames;
 use crate::manner::Manner;
 use crate::source::Source;
-use crate::wire;
+use crate::{tally, wire};
 use base::{Fault, Kind, Retry};
 use bytes::Bytes;
 use lip_wire::Dialect;
-use lip_wire::gate::{Verdict, classify};
+use lip_wire::gate::{Usage, Verdict, classify};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -47,7 +47,7 @@ impl Drop for Share<'_> {
     }
 }
 
-/// Reads `source` until its first output. The held chunks are to be released unchanged.
+/// Reads `source` until its first output. The held chunks are to be released unchanged. With what the head says of usage.
 ///
 /// # Errors
 /// The upstream's own error event, or its end before any output.
@@ -56,8 +56,9 @@ pub(crate) async fn open(
     dialect: Dialect,
     gates: &Gates,
     manner: &Manner,
-) -> Result<VecDeque<Bytes>, Fault> {
+) -> Result<(VecDeque<Bytes>, Option<Usage>), Fault> {
     let mut held = VecDeque::new();
+    let mut usage = None;
     let mut share = Share { gates, bytes: 0 };
     let mut has_room = true;
     let mut frames = Frames::of(dialect);
@@ -75,16 +76,16 @@ pub(crate) async fn open(
         held.push_back(chunk.clone());
         frames.push(chunk);
         while let Some(frame) = frames.next() {
-            let Ok(frame) = frame else { return Ok(held) };
+            let Ok(frame) = frame else { return Ok((held, usage)) };
             if let Some(fault) = manner.error(frame.data()) {
                 return Err(fault);
             }
             match classify(dialect, frame.name(), frame.data()) {
-                Verdict::Prelude => {}
-                Verdict::Output | Verdict::OutputEnd(_) | Verdict::End(_) => return Ok(held),
+                Verdict::Prelude => usage = tally::of_head(dialect, frame.data()).or(usage),
+                Verdict::Output | Verdict::OutputEnd(_) | Verdict::End(_) => return Ok((held, usage)),
                 Verdict::Error(error) => return Err(wire::upstream(&error)),
             }
         }
     }
-    Ok(held)
+    Ok((held, usage))
 }

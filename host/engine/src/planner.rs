@@ -4,6 +4,7 @@ use crate::backends::Backends;
 use crate::engine::Rules;
 use base::{Fault, Kind, Retry};
 use http::HeaderValue;
+use loader::Auth;
 use parking_lot::RwLock;
 use routing::plan::{Ask, Plan, Table};
 use std::collections::HashMap;
@@ -23,11 +24,25 @@ pub(crate) struct Planned {
     legs: Arc<[Leg]>,
 }
 
+/// Who serves a leg, as it is told of a turn.
+#[derive(Debug)]
+pub(crate) struct Served {
+    /// The backend's name.
+    pub(crate) backend: Arc<str>,
+    /// The id of its connector.
+    pub(crate) connector: Arc<str>,
+    /// The model as the plan names it.
+    pub(crate) model: Arc<str>,
+    /// Is it paid by the token?
+    pub(crate) is_metered: bool,
+}
+
 /// What follows from one leg of a plan.
 #[derive(Debug)]
 struct Leg {
     /// What `x-lip-route` says of it.
     label: Option<HeaderValue>,
+    served: Served,
     /// As it was when the turn began: a turn ends where it began.
     backend: Option<Arc<Backend>>,
 }
@@ -38,9 +53,17 @@ impl Planned {
             [leg] => backends.get(&leg.backend).is_none_or(|backend| backend.spec().keys.len() < 2),
             _ => false,
         };
-        let leg = |leg: &routing::plan::Leg| Leg {
-            label: HeaderValue::try_from(leg.to_string()).ok(),
-            backend: backends.get(&leg.backend).cloned(),
+        let leg = |leg: &routing::plan::Leg| {
+            let backend = backends.get(&leg.backend).cloned();
+            let spec = backend.as_ref().map(|backend| backend.spec());
+            let auth = spec.and_then(|spec| Some(spec.manifest.as_ref()?.auth));
+            let served = Served {
+                backend: leg.backend.as_str().into(),
+                connector: spec.map_or("", |spec| &spec.connector).into(),
+                model: leg.model.as_str().into(),
+                is_metered: auth == Some(Auth::ApiKey),
+            };
+            Leg { label: HeaderValue::try_from(leg.to_string()).ok(), served, backend }
         };
         let legs = plan.legs.iter().map(leg).collect();
         Self { plan, is_alone, legs }
@@ -48,6 +71,11 @@ impl Planned {
 
     pub(crate) fn label(&self, leg: usize) -> Option<&HeaderValue> {
         self.legs.get(leg)?.label.as_ref()
+    }
+
+    /// Who serves a leg.
+    pub(crate) fn served(&self, leg: usize) -> Option<&Served> {
+        Some(&self.legs.get(leg)?.served)
     }
 
     /// The backend of a leg.

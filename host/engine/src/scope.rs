@@ -1,12 +1,14 @@
 //! Carries out the effects of one attempt: its backend's secrets, its egress list, the host's pool.
 use crate::accounts::{Accounts, Leases, lease};
+use crate::agent;
 use crate::backend::Backend;
+use crate::dispatch::{self, From};
 use crate::drive::Job;
 use crate::gate::Gates;
 use crate::passage::Passage;
+use crate::record::Noted;
 use crate::store::Values;
 use crate::turn::Turn;
-use crate::{agent, dispatch};
 use agents::Agents;
 use base::{Fault, Kind};
 use bytes::Bytes;
@@ -40,6 +42,8 @@ pub(crate) struct Scope {
     pub(crate) parent: Option<Parent>,
     /// The tokens that it has leased.
     pub(crate) leases: Arc<Leases>,
+    /// What is known of the attempt.
+    pub(crate) noted: Noted,
 }
 
 /// The turn that an attempt belongs to.
@@ -54,7 +58,8 @@ pub(crate) struct Parent {
 impl Scope {
     /// What the effects of a task outside of any turn may touch.
     pub(crate) fn new(means: Arc<Means>, backend: Arc<Backend>, key: usize, loop_guard: HeaderValue) -> Self {
-        Self { means, backend, key, loop_guard, parent: None, leases: Arc::default() }
+        let (leases, noted) = (Arc::default(), Noted::default());
+        Self { means, backend, key, loop_guard, parent: None, leases, noted }
     }
 
     /// A request of this backend, with what the host says of itself.
@@ -87,6 +92,7 @@ impl Scope {
         let headers = passage.headers(self.key, client);
         let call = self.signed(passage.method.clone(), passage.target.clone(), headers, body);
         let given_up = self.parent.as_ref().map(|parent| parent.first_output_by);
+        self.noted.asked();
         let head = self.means.egress.send_for(call, passage.timeout, given_up).await?;
         Ok(upstream(head))
     }
@@ -104,7 +110,10 @@ impl Scope {
 
     fn http(&self, call: HttpCall) -> EffectFuture {
         match self.request(call) {
-            Ok(request) => Box::pin(async move { outcome(request.await) }),
+            Ok(request) => {
+                self.noted.asked();
+                Box::pin(async move { outcome(request.await) })
+            }
             Err(refused) => ready(refused),
         }
     }
@@ -154,13 +163,17 @@ impl Effects for Scope {
             }
             Effect::Dispatch { meta, body } => match self.parent.clone() {
                 Some(Parent { job, end_by, .. }) => {
-                    Box::pin(dispatch::run(job, end_by, name.to_owned(), meta, body))
+                    let from = From { backend: name.to_owned(), attempt: self.noted.at() };
+                    Box::pin(dispatch::run(job, end_by, from, meta, body))
                 }
                 None => {
                     ready(Outcome::Failed(Refusal::Denied, "only a turn may ask for another turn".to_owned()))
                 }
             },
-            Effect::AgentTurn { meta, body } => agent::turn(self, meta, body),
+            Effect::AgentTurn { meta, body } => {
+                self.noted.asked();
+                agent::turn(self, meta, body)
+            }
             Effect::AgentModels { meta } => agent::models(self, meta),
             Effect::AgentCommand { meta, time } => agent::command(self, meta, time),
             Effect::Token { meta } => lease::token(self, meta),

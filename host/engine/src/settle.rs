@@ -55,8 +55,6 @@ impl Settling {
             }
         };
         self.settle(Some(&fault));
-        // What is dropped lets its upstream go.
-        self.body = Box::pin(http_body_util::Empty::new().map_err(|never| match never {}));
         Poll::Ready(Some(match self.form {
             Form::Stream(dialect) => {
                 let error = wire::stream_error(dialect, &fault, next_sequence(&self.last));
@@ -68,8 +66,14 @@ impl Settling {
 
     fn settle(&mut self, fault: Option<&Fault>) {
         if let Some(ledger) = self.ledger.take() {
+            self.let_go();
             ledger.ended(fault.or_else(|| self.broken.get()));
         }
+    }
+
+    /// What is dropped lets its upstream go, and says before the turn is settled what it knows of it.
+    fn let_go(&mut self) {
+        self.body = Box::pin(http_body_util::Empty::new().map_err(|never| match never {}));
     }
 }
 
@@ -114,6 +118,7 @@ impl Drop for Settling {
         // Hyper does not ask again once a body says that its end is reached.
         let is_whole = self.body.is_end_stream();
         if let Some(ledger) = self.ledger.take() {
+            self.let_go();
             if is_whole || self.broken.get().is_some() {
                 ledger.ended(self.broken.get());
             } else {

@@ -1,4 +1,5 @@
 //! The body of a streamed answer: held chunks, then the rest as it comes, and an honest end.
+use crate::record::Noted;
 use crate::source::Source;
 use crate::tail::{Ending, Tail};
 use crate::turn::Broken;
@@ -7,6 +8,7 @@ use base::{Fault, Kind};
 use bytes::Bytes;
 use http_body::Frame;
 use lip_wire::Dialect;
+use lip_wire::gate::usage;
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -68,10 +70,16 @@ pub(crate) struct PassThrough {
     tail: Tail,
     dialect: Dialect,
     broken: Broken,
+    noted: Noted,
 }
 
 impl PassThrough {
-    pub(crate) fn new(held: VecDeque<Bytes>, source: Source, dialect: Dialect, broken: Broken) -> Self {
+    pub(crate) fn new(
+        held: VecDeque<Bytes>,
+        source: Source,
+        dialect: Dialect,
+        (broken, noted): (Broken, Noted),
+    ) -> Self {
         let mut tail = Tail::default();
         for chunk in &held {
             tail.push(chunk);
@@ -86,6 +94,7 @@ impl PassThrough {
             tail,
             dialect,
             broken,
+            noted,
         }
     }
 
@@ -111,6 +120,13 @@ impl PassThrough {
         }
         // What stands half finished must not swallow the error.
         Some([b"\n\n", &error[..]].concat().into())
+    }
+}
+
+impl Drop for PassThrough {
+    /// However it ends: the last that came of it says what it cost.
+    fn drop(&mut self) {
+        self.noted.used(usage(self.dialect, self.tail.bytes()).as_ref());
     }
 }
 

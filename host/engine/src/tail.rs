@@ -64,6 +64,11 @@ impl Tail {
         self.head.extend_from_slice(bytes.get(..room).unwrap_or_default());
     }
 
+    /// The last bytes, as many as are kept.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Would what comes next be a frame of its own?
     pub(crate) fn is_between_frames(&self) -> bool {
         let ends: [&[u8]; 4] = [b"\n\n", b"\r\n\r\n", b"\r\r", b"\n\r\n"];

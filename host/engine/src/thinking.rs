@@ -4,6 +4,7 @@ use crate::drive::{self, Drive, Job};
 use crate::turn::{Failure, Reply};
 use base::{Fault, Kind};
 use bytes::Bytes;
+use events::attempt::Role;
 use http_body_util::{BodyExt, Limited};
 use lip_wire::lens::{self, Edits, Field, Lens};
 use lip_wire::{Dialect, codec};
@@ -43,7 +44,9 @@ impl Drive {
             Err(fault) => Why::NotThought(fault.message.clone()),
         };
         let Some(job) = Arc::get_mut(&mut self.job) else {
-            return Err(Fault::host(Kind::Internal, "internal error").into());
+            let failure = Fault::host(Kind::Internal, "internal error").into();
+            self.telling.failed(&failure);
+            return Err(failure);
         };
         Arc::make_mut(&mut job.planned.plan).why.push(why);
         match told {
@@ -93,7 +96,7 @@ async fn notes(parent: &Job, own: &Lens, thinker: Arc<Plan>, limit: Duration) ->
     }
     let turn = parent.turn.child(own.clone(), parent.turn.model.clone(), false);
     let planned = parent.engine.dressed(thinker);
-    let drive = parent.child((turn, edits), planned, parent.through.clone(), limit);
+    let drive = parent.child((turn, edits), planned, (parent.through.clone(), Role::Notes), limit);
     let reply = Box::pin(drive.run(None)).await.map_err(|failure| failure.fault)?;
     let body = Limited::new(reply.body, ANSWER_BYTES_MAX).collect().await;
     let body = body.map_err(|error| match error.downcast::<Fault>() {

@@ -29,7 +29,7 @@ pub(crate) fn request(
     turn: &Turn,
     body: &Bytes,
     wanted: &Wanted<'_>,
-) -> Result<(Bytes, Arc<Request>), Fault> {
+) -> Result<(Bytes, Arc<Request>, Losses), Fault> {
     let &Wanted { model, dialect, sampling, spelling } = wanted;
     let is_foreign = dialect != turn.dialect;
     if is_foreign {
@@ -48,7 +48,7 @@ pub(crate) fn request(
     let (body, more) = codec::encode_request(dialect, &request, spelling).map_err(|e| unreadable(&e))?;
     losses.append(more);
     report(&losses, turn.dialect, dialect);
-    Ok((body.into(), Arc::new(request)))
+    Ok((body.into(), Arc::new(request), losses))
 }
 
 /// Session and selector overrule the request.

@@ -1,5 +1,6 @@
 //! The body of a streamed answer in another dialect than the upstream's: decoded and encoded event by event.
 use crate::frames::{Frame, Frames};
+use crate::record::Noted;
 use crate::source::Source;
 use crate::translate;
 use crate::turn::Broken;
@@ -9,6 +10,7 @@ use http_body::Frame as BodyFrame;
 use lip_wire::Dialect;
 use lip_wire::canon::{Collector, Event};
 use lip_wire::codec::{CodecError, EncodeCtx, StreamDecoder, StreamEncoder};
+use lip_wire::gate::Usage;
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -21,6 +23,9 @@ pub(crate) struct Reader {
     decoder: StreamDecoder,
     is_over: bool,
     broken: Broken,
+    /// What the stream said until now that it cost.
+    usage: Option<Box<Usage>>,
+    noted: Noted,
 }
 
 impl Reader {
@@ -28,10 +33,10 @@ impl Reader {
         held: VecDeque<Bytes>,
         source: Source,
         dialect: Dialect,
-        broken: Broken,
+        (broken, noted): (Broken, Noted),
     ) -> Result<Self, CodecError> {
-        let decoder = StreamDecoder::new(dialect)?;
-        Ok(Self { held, source, frames: Frames::of(dialect), decoder, is_over: false, broken })
+        let (decoder, frames) = (StreamDecoder::new(dialect)?, Frames::of(dialect));
+        Ok(Self { held, source, frames, decoder, is_over: false, broken, usage: None, noted })
     }
 
     /// Appends the events of the next chunk. False when the stream is over; it then ends with `End` or `Failed`.
@@ -72,6 +77,7 @@ impl Reader {
                     self.is_over = true;
                     let _ = self.broken.set(translate::of_failure(failure));
                 }
+                Event::Usage(usage) => self.usage.get_or_insert_default().update(&Usage::from(&**usage)),
                 _ => {}
             }
         }
@@ -103,6 +109,12 @@ impl Reader {
             events.drain(..).for_each(|event| collector.push(event));
         }
         collector
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.noted.used(self.usage.as_deref());
     }
 }
 

@@ -4,6 +4,7 @@ use crate::{agents, backends, dirs, rules, trust};
 use ::agents::{Agents, native::Native};
 use clap::ArgMatches;
 use engine::{BackendSpec, Backends, Edges, Engine};
+use events::witness::Witness;
 use http::HeaderValue;
 use loader::trust::Policy;
 use loader::{Discovery, Generations, Look, Options, Outcome, Registry};
@@ -185,11 +186,19 @@ impl Setup {
         Vault::open(folder, Arc::new(SystemClock))
     }
 
-    /// The engine over the configured backends.
+    /// The engine over the configured backends, whose turns nobody is told of.
+    ///
+    /// # Errors
+    /// As for [`Self::engine_for`].
+    pub(crate) fn engine(&self) -> Result<Engine, String> {
+        self.engine_for(Vec::new())
+    }
+
+    /// The engine over the configured backends; `witnesses` are told of every turn.
     ///
     /// # Errors
     /// A default backend that does not exist.
-    pub(crate) fn engine(&self) -> Result<Engine, String> {
+    pub(crate) fn engine_for(&self, witnesses: Vec<Arc<dyn Witness>>) -> Result<Engine, String> {
         let (specs, default) = self.backends();
         let backends = Backends::new(specs, default.as_deref()).map_err(|fault| fault.public())?;
         let user_agent = HeaderValue::from_str(self.settings.user_agent())
@@ -206,6 +215,7 @@ impl Setup {
             home: dirs::home(&self.env),
             user_agent,
             host_id: host_id(),
+            witnesses,
         };
         Ok(Engine::new(backends, rules::of(&self.settings)?, edges))
     }

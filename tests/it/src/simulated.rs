@@ -3,6 +3,7 @@
 //! long.
 mod clock;
 mod faults;
+mod told;
 
 use agents::Agents;
 use base::Secret;
@@ -20,6 +21,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::io::{DuplexStream, duplex};
 use tokio::time::Instant;
+use told::Seen;
 use vault::{SystemClock, Vault};
 
 const fn s(seconds: u64) -> Duration {
@@ -36,6 +38,8 @@ const TURN: Duration = s(300);
 /// A host, and the network behind it.
 struct World {
     network: Network,
+    /// What was told of its turns.
+    seen: Arc<Seen>,
     app: Arc<App>,
     began: Instant,
 }
@@ -43,7 +47,7 @@ struct World {
 impl World {
     /// A host with the backends `openai` at `bad.test`, and `openai.spare` at `good.test`. `scheme` is that of the former.
     fn new(scheme: &str, change: impl FnOnce(&mut Rules)) -> Self {
-        let network = Network::default();
+        let (network, seen) = (Network::default(), Arc::<Seen>::default());
         let specs = vec![
             backend("openai", &format!("{scheme}://bad.test/v1")),
             backend("openai.spare", "http://good.test/v1"),
@@ -63,6 +67,7 @@ impl World {
                 home: None,
                 user_agent: word.clone(),
                 host_id: word,
+                witnesses: vec![Arc::clone(&seen) as _],
             },
         );
         let app = App {
@@ -74,7 +79,7 @@ impl World {
             libraries: None,
             drain: Drain::default(),
         };
-        Self { network, app: Arc::new(app), began: Instant::now() }
+        Self { network, seen, app: Arc::new(app), began: Instant::now() }
     }
 
     /// A client's connection.

@@ -61,6 +61,24 @@ impl<'a> Key<'a> {
     pub(super) fn is_true(&self) -> bool {
         self.rest.starts_with(b"true")
     }
+
+    /// A value that is a count.
+    pub(super) fn count(&self) -> Option<u64> {
+        count(self.rest)
+    }
+}
+
+/// The count that a text begins with; nothing where it begins with any other value. Some servers write `1.0`.
+pub(super) fn count(text: &[u8]) -> Option<u64> {
+    let is_part = |byte: &u8| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-');
+    let number = text.get(..text.iter().position(|byte| !is_part(byte)).unwrap_or(text.len()))?;
+    let number = std::str::from_utf8(number).ok()?;
+    if let Ok(count) = number.parse() {
+        return Some(count);
+    }
+    let float: f64 = number.parse().ok()?;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked in the guard")]
+    (float.fract() == 0.0 && (0.0..1e15).contains(&float)).then_some(float as u64)
 }
 
 /// Every key of `json`, in order.
@@ -94,7 +112,7 @@ pub(super) fn keys(json: &[u8]) -> impl Iterator<Item = Key<'_>> {
 }
 
 /// The offset of the quote that closes the string whose text starts at `at`.
-fn string_end(json: &[u8], mut at: usize) -> Option<usize> {
+pub(super) fn string_end(json: &[u8], mut at: usize) -> Option<usize> {
     loop {
         at += plain_run(json.get(at..)?);
         match json.get(at)? {

@@ -2,13 +2,13 @@
 //!
 //! Sources: OpenAI API reference (`CompletionUsage`, `ResponseUsage`), Anthropic API documentation (Usage),
 //! Gemini API reference (`UsageMetadata`), Ollama API documentation. DeepSeek: `prompt_cache_hit_tokens`.
-use memchr::memmem;
-use serde::{
-    Deserialize,
-    de::{Deserializer, IgnoredAny},
-};
-
-use crate::Dialect;
+//!
+//! The counts are looked for by their name and read where they stand: most of an answer is never parsed for them. In a text the quotes
+//! around a name would be escaped, so no text can pass for one.
+use super::keys::{Key, count, keys, string_end};
+use crate::{Dialect, canon};
+use memchr::memmem::Finder;
+use std::sync::LazyLock;
 
 /// Tokens as a vendor reported them; `None` where it did not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,184 +54,132 @@ impl Usage {
     }
 }
 
-/// The usage in one frame or one whole body; `None` if it reports none.
+/// The usage in a frame, in a whole body, or in the last bytes of either; `None` if it reports none. Of several reports the last one counts.
 pub fn usage(dialect: Dialect, data: &[u8]) -> Option<Usage> {
-    let has = |mark: &str| memmem::find(data, mark.as_bytes()).is_some();
-    let found = match dialect {
-        Dialect::OpenAiChat | Dialect::OpenAiResponses if has("\"usage\"") => {
-            serde_json::from_slice::<OpenAi>(data).ok()?.pick()?.neutral()
-        }
-        Dialect::AnthropicMessages if has("\"usage\"") => {
-            let frame: Anthropic = serde_json::from_slice(data).ok()?;
-            frame.usage.or_else(|| frame.message?.usage)?.neutral()
-        }
-        Dialect::Gemini if has("\"usageMetadata\"") || has("\"usage_metadata\"") => gemini(data)?,
-        Dialect::Ollama if has("_eval_count\"") || has("\"eval_count\"") => {
-            let counts: OllamaUsage = serde_json::from_slice(data).ok()?;
-            Usage { input: counts.prompt_eval_count, output: counts.eval_count, ..Usage::default() }
-        }
-        Dialect::Lip if has("\"usage\"") => {
-            let frame: Lip = serde_json::from_slice(data).ok()?;
-            frame.usage?.neutral()
-        }
-        Dialect::OpenAiChat
-        | Dialect::OpenAiResponses
-        | Dialect::AnthropicMessages
-        | Dialect::Gemini
-        | Dialect::Ollama
-        | Dialect::Lip => return None,
-    };
-    Some(found).filter(|u| !u.is_empty())
-}
-
-/// A count, or nothing for any other value: one odd field must not hide the others.
-fn count<'de, D: Deserializer<'de>>(de: D) -> Result<Option<u64>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Any {
-        Count(u64),
-        Float(f64),
-        Other(IgnoredAny),
+    static NAME: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"usage"));
+    if dialect == Dialect::Ollama {
+        return ollama(data);
     }
-    Ok(match Any::deserialize(de)? {
-        Any::Count(n) => Some(n),
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked in the guard")]
-        Any::Float(f) if f.fract() == 0.0 && (0.0..1e15).contains(&f) => Some(f as u64),
-        Any::Float(_) | Any::Other(_) => None,
-    })
+    let (mut rest, mut last) = (data, None);
+    while let Some(at) = NAME.find(rest) {
+        rest = rest.get(at + NAME.needle().len()..)?;
+        let behind_name = match dialect {
+            Dialect::Gemini => rest.strip_prefix(b"Metadata\"").or_else(|| rest.strip_prefix(b"_metadata\"")),
+            _ => rest.strip_prefix(b"\""),
+        };
+        let Some(value) = behind_name.and_then(object_start) else { continue };
+        // What has no end is no report, and nothing within it is one.
+        let Some(end) = object_end(value) else { break };
+        let found = read(dialect, value.get(..end)?);
+        if !found.is_empty() {
+            last = Some(found);
+        }
+        rest = value.get(end..)?;
+    }
+    last
 }
 
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct OpenAi {
-    usage: Option<OpenAiUsage>,
-    response: Option<Inner>,
-    x_groq: Option<Inner>,
-    choices: Option<Vec<Inner>>,
+/// The text from the object on that is the value of the name in front of `rest`. `None` for any other value.
+fn object_start(rest: &[u8]) -> Option<&[u8]> {
+    let value = rest.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start();
+    (value.first() == Some(&b'{')).then_some(value)
 }
 
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Inner {
-    usage: Option<OpenAiUsage>,
-}
-
-impl OpenAi {
-    fn pick(self) -> Option<OpenAiUsage> {
-        let inner = |i: Option<Inner>| i.and_then(|i| i.usage);
-        self.usage
-            .or_else(|| inner(self.response))
-            .or_else(|| inner(self.x_groq))
-            // Moonshot puts it into the choice.
-            .or_else(|| self.choices?.into_iter().find_map(|c| c.usage))
+/// The offset behind the object that `value` begins with.
+fn object_end(value: &[u8]) -> Option<usize> {
+    let (mut at, mut depth) = (0, 0_u32);
+    loop {
+        match value.get(at)? {
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => {
+                depth = depth.saturating_sub(1);
+                if depth == 0 {
+                    return Some(at + 1);
+                }
+            }
+            b'"' => at = string_end(value, at + 1)?,
+            _ => {}
+        }
+        at += 1;
     }
 }
 
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct OpenAiUsage {
-    #[serde(deserialize_with = "count", alias = "input_tokens")]
-    prompt_tokens: Option<u64>,
-    #[serde(deserialize_with = "count", alias = "output_tokens")]
-    completion_tokens: Option<u64>,
-    #[serde(deserialize_with = "count")]
-    total_tokens: Option<u64>,
-    #[serde(deserialize_with = "count")]
-    prompt_cache_hit_tokens: Option<u64>,
-    #[serde(alias = "input_tokens_details")]
-    prompt_tokens_details: Option<Details>,
-    #[serde(alias = "output_tokens_details")]
-    completion_tokens_details: Option<Details>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Details {
-    #[serde(deserialize_with = "count")]
-    cached_tokens: Option<u64>,
-    #[serde(deserialize_with = "count")]
-    cache_write_tokens: Option<u64>,
-    #[serde(deserialize_with = "count")]
-    reasoning_tokens: Option<u64>,
-}
-
-impl OpenAiUsage {
-    fn neutral(self) -> Usage {
-        let input = self.prompt_tokens_details.unwrap_or_default();
-        Usage {
-            input: self.prompt_tokens,
-            output: self.completion_tokens,
-            cached_input: input.cached_tokens.or(self.prompt_cache_hit_tokens),
-            cache_write: input.cache_write_tokens,
-            reasoning: self.completion_tokens_details.unwrap_or_default().reasoning_tokens,
-            total: self.total_tokens,
+fn read(dialect: Dialect, object: &[u8]) -> Usage {
+    let mut counts = Usage::default();
+    match dialect {
+        Dialect::OpenAiChat | Dialect::OpenAiResponses => {
+            let mut hits = None;
+            for key in keys(object) {
+                let to = match (key.depth, key.name) {
+                    (1, b"prompt_tokens" | b"input_tokens") => &mut counts.input,
+                    (1, b"completion_tokens" | b"output_tokens") => &mut counts.output,
+                    (1, b"total_tokens") => &mut counts.total,
+                    (1, b"prompt_cache_hit_tokens") => &mut hits,
+                    // In the details of either.
+                    (2, b"cached_tokens") => &mut counts.cached_input,
+                    (2, b"cache_write_tokens") => &mut counts.cache_write,
+                    (2, b"reasoning_tokens") => &mut counts.reasoning,
+                    _ => continue,
+                };
+                *to = key.count();
+            }
+            counts.cached_input = counts.cached_input.or(hits);
         }
-    }
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Anthropic {
-    usage: Option<AnthropicUsage>,
-    message: Option<AnthropicMessage>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct AnthropicMessage {
-    usage: Option<AnthropicUsage>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct AnthropicUsage {
-    #[serde(deserialize_with = "count")]
-    input_tokens: Option<u64>,
-    #[serde(deserialize_with = "count")]
-    output_tokens: Option<u64>,
-    #[serde(deserialize_with = "count")]
-    cache_read_input_tokens: Option<u64>,
-    #[serde(deserialize_with = "count")]
-    cache_creation_input_tokens: Option<u64>,
-}
-
-impl AnthropicUsage {
-    fn neutral(self) -> Usage {
-        // Anthropic counts cached tokens beside `input_tokens`, the others within.
-        let cached = [self.cache_read_input_tokens, self.cache_creation_input_tokens];
-        let cached = cached.into_iter().flatten().fold(0, u64::saturating_add);
-        Usage {
-            input: self.input_tokens.map(|n| n.saturating_add(cached)),
-            output: self.output_tokens,
-            cached_input: self.cache_read_input_tokens,
-            cache_write: self.cache_creation_input_tokens,
-            ..Usage::default()
+        Dialect::AnthropicMessages => {
+            for key in top(object) {
+                let to = match key.name {
+                    b"input_tokens" => &mut counts.input,
+                    b"output_tokens" => &mut counts.output,
+                    b"cache_read_input_tokens" => &mut counts.cached_input,
+                    b"cache_creation_input_tokens" => &mut counts.cache_write,
+                    _ => continue,
+                };
+                *to = key.count();
+            }
+            // Anthropic counts cached tokens beside `input_tokens`, the others within.
+            let cached = [counts.cached_input, counts.cache_write];
+            let cached = cached.into_iter().flatten().fold(0, u64::saturating_add);
+            counts.input = counts.input.map(|n| n.saturating_add(cached));
         }
+        Dialect::Gemini => {
+            let mut tools = None;
+            for key in top(object) {
+                let to = match key.name {
+                    b"promptTokenCount" | b"prompt_token_count" => &mut counts.input,
+                    b"toolUsePromptTokenCount" | b"tool_use_prompt_token_count" => &mut tools,
+                    b"candidatesTokenCount" | b"candidates_token_count" => &mut counts.output,
+                    b"thoughtsTokenCount" | b"thoughts_token_count" => &mut counts.reasoning,
+                    b"cachedContentTokenCount" | b"cached_content_token_count" => &mut counts.cached_input,
+                    b"totalTokenCount" | b"total_token_count" => &mut counts.total,
+                    _ => continue,
+                };
+                *to = key.count();
+            }
+            // Gemini counts both beside what they belong to, the others within.
+            counts.input = sum(counts.input, tools);
+            counts.output = sum(counts.output, counts.reasoning);
+        }
+        Dialect::Lip => {
+            for key in top(object) {
+                let to = match key.name {
+                    b"input" => &mut counts.input,
+                    b"output" => &mut counts.output,
+                    b"total" => &mut counts.total,
+                    b"cache_read" => &mut counts.cached_input,
+                    b"cache_write" => &mut counts.cache_write,
+                    b"reasoning" => &mut counts.reasoning,
+                    _ => continue,
+                };
+                *to = key.count();
+            }
+        }
+        Dialect::Ollama => {}
     }
+    counts
 }
 
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct GeminiFrame {
-    #[serde(rename = "usageMetadata", alias = "usage_metadata")]
-    usage: Option<GeminiUsage>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default, rename_all = "camelCase")]
-struct GeminiUsage {
-    #[serde(deserialize_with = "count", alias = "prompt_token_count")]
-    prompt_token_count: Option<u64>,
-    #[serde(deserialize_with = "count", alias = "candidates_token_count")]
-    candidates_token_count: Option<u64>,
-    #[serde(deserialize_with = "count", alias = "thoughts_token_count")]
-    thoughts_token_count: Option<u64>,
-    #[serde(deserialize_with = "count", alias = "cached_content_token_count")]
-    cached_content_token_count: Option<u64>,
-    #[serde(deserialize_with = "count", alias = "tool_use_prompt_token_count")]
-    tool_use_prompt_token_count: Option<u64>,
-    #[serde(deserialize_with = "count", alias = "total_token_count")]
-    total_token_count: Option<u64>,
+fn top(object: &[u8]) -> impl Iterator<Item = Key<'_>> {
+    keys(object).filter(|key| key.depth == 1)
 }
 
 fn sum(a: Option<u64>, b: Option<u64>) -> Option<u64> {
@@ -241,58 +189,34 @@ fn sum(a: Option<u64>, b: Option<u64>) -> Option<u64> {
     }
 }
 
-fn gemini(data: &[u8]) -> Option<Usage> {
-    let usage = if data.trim_ascii_start().first() == Some(&b'[') {
-        let frames: Vec<GeminiFrame> = serde_json::from_slice(data).ok()?;
-        frames.into_iter().rev().find_map(|f| f.usage)?
-    } else {
-        serde_json::from_slice::<GeminiFrame>(data).ok()?.usage?
-    };
-    Some(Usage {
-        input: sum(usage.prompt_token_count, usage.tool_use_prompt_token_count),
-        output: sum(usage.candidates_token_count, usage.thoughts_token_count),
-        cached_input: usage.cached_content_token_count,
-        reasoning: usage.thoughts_token_count,
-        total: usage.total_token_count,
-        ..Usage::default()
-    })
+/// Ollama's counts are members of the last line.
+fn ollama(data: &[u8]) -> Option<Usage> {
+    static NAME: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("eval_count\""));
+    let mut counts = Usage::default();
+    for at in NAME.find_iter(data) {
+        let before = data.get(..at).unwrap_or_default();
+        let to = match before {
+            [.., b'"'] => &mut counts.output,
+            _ if before.ends_with(b"\"prompt_") => &mut counts.input,
+            _ => continue,
+        };
+        let rest = data.get(at + NAME.needle().len()..).unwrap_or_default().trim_ascii_start();
+        if let Some(value) = rest.strip_prefix(b":") {
+            *to = count(value.trim_ascii_start()).or(*to);
+        }
+    }
+    (!counts.is_empty()).then_some(counts)
 }
 
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct OllamaUsage {
-    #[serde(deserialize_with = "count")]
-    prompt_eval_count: Option<u64>,
-    #[serde(deserialize_with = "count")]
-    eval_count: Option<u64>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Lip {
-    usage: Option<LipUsage>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct LipUsage {
-    input: Option<u64>,
-    output: Option<u64>,
-    total: Option<u64>,
-    cache_read: Option<u64>,
-    cache_write: Option<u64>,
-    reasoning: Option<u64>,
-}
-
-impl LipUsage {
-    fn neutral(self) -> Usage {
-        Usage {
-            input: self.input,
-            output: self.output,
-            cached_input: self.cache_read,
-            cache_write: self.cache_write,
-            reasoning: self.reasoning,
-            total: self.total,
+impl From<&canon::Usage> for Usage {
+    fn from(usage: &canon::Usage) -> Self {
+        Self {
+            input: usage.input,
+            output: usage.output,
+            cached_input: usage.cache_read,
+            cache_write: usage.cache_write,
+            reasoning: usage.reasoning,
+            total: usage.total,
         }
     }
 }

@@ -3,6 +3,8 @@
 //! outlives it.
 use super::{FIRST_OUTPUT, HEAD, World, s};
 use crate::talk::{Tongue, says, stream_of};
+use events::attempt::AttemptOutcome;
+use events::turn::TurnEnded;
 use serde_json::json;
 use stage::{Answer, End, Far, Reply};
 use std::io::Write;
@@ -233,7 +235,25 @@ async fn check(wrong: Wrong, route: Route, stream: bool) -> Result<(), String> {
     if (bad.n_busy(), saver.n_busy(), bad.n_hung_up()) != (0, 0, given_up) {
         return Err(format!("{} of its exchanges go on, {} were given up", bad.n_busy(), bad.n_hung_up()));
     }
-    Ok(())
+    told(cell, answer.status, &world.seen.only())
+}
+
+/// What is told of the turn: how it ended, and all that was tried.
+fn told(cell: Cell, status: u16, turn: &TurnEnded) -> Result<(), String> {
+    let (outcome, tries) = match cell {
+        Cell::Rescued(tries) => ("answered", tries),
+        Cell::Answered(tries) => ("answered", tries - 1),
+        Cell::Broken => ("broke_off", 1),
+        Cell::Late | Cell::Status(_) => ("failed", 1),
+    };
+    let failed = turn.attempts.iter().filter(|attempt| attempt.outcome != AttemptOutcome::Answered).count();
+    let n_attempts = tries + usize::from(outcome == "answered");
+    match (turn.outcome.name(), turn.status, failed, turn.attempts.len())
+        == (outcome, status, tries, n_attempts)
+    {
+        true => Ok(()),
+        false => Err(format!("told {turn:#?}")),
+    }
 }
 
 /// How often the bad provider was tried.

@@ -43,6 +43,7 @@ impl Host {
                 home: None,
                 user_agent: word.clone(),
                 host_id: word,
+                witnesses: Vec::new(),
             },
         );
         let app = App {
