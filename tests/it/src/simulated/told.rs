@@ -98,8 +98,9 @@ async fn good_turn_is_told_with_its_tokens_times_and_sizes() {
                 .end(),
             false => Reply::nothing().pause(s(2)).then(says(request, "yes")),
         });
-        let body = json!({"model": "openai:m", "stream": stream, "max_tokens": 9, "input": "hi",
-            "messages": [{"role": "user", "content": "hi"}]});
+        let said = if path == "/v1/responses" { "input" } else { "messages" };
+        let body = json!({"model": "openai:m", "stream": stream, "max_tokens": 9,
+            said: [{"role": "user", "content": "hi"}]});
         let (answer, turn) = told(&world, Call::post(path, body.to_string())).await;
         assert_eq!((answer.status, turn.status, &turn.outcome), (200, 200, &Outcome::Answered));
         assert_eq!(tried(&turn), ["openai answered"]);
@@ -132,12 +133,12 @@ async fn turns_that_no_upstream_answers_are_told_of() {
     let message = |text: &str| json!({"model": "openai:m", "max_tokens": 9, "messages": [{"role": "user", "content": text}]});
     let command = Call::chat(message("!/hello").to_string());
     let count = Call::post("/v1/messages/count_tokens", message("how long is this?").to_string());
-    let nowhere = chat("nowhere:m", false);
+    let nowhere = chat("[weight=x]openai:m", false);
     let circle = chat("openai:m", true).header("x-llmproxy-loop-guard", "lip");
     for (call, status, outcome) in [
         (command, 200, "answered_here"),
         (count, 200, "answered_here"),
-        (nowhere, 404, "failed"),
+        (nowhere, 400, "failed"),
         (circle, 508, "failed"),
     ] {
         let world = World::new("http", |_| {});
