@@ -26,6 +26,9 @@ const EXPENDABLE: &str = "500";
 /// How much a worker gives way to the host and all others where the processor is wanted by several (see `nice(1)`). It costs nothing
 /// where it is not, and a host that waits for its worker does not want it.
 const COURTESY: i32 = 10;
+/// How long a worker's thread goes on at most when others want its processor, in ns: the least that the kernel takes. They wait a
+/// thirtieth of what they would wait otherwise when a step computes for long, and the worker's share stays the same.
+const SLICE_NS: u64 = 100_000;
 /// The newest kernel interface that is asked for; older kernels do what they can.
 const LANDLOCK: ABI = ABI::V6;
 
@@ -69,6 +72,7 @@ pub(super) fn limit(limits: &Limits) -> Vec<String> {
     let _ = std::fs::write("/proc/self/oom_score_adj", EXPENDABLE);
     // Threads that begin later have it from this one. No limit, only manners: nothing is told if it fails.
     let _ = setpriority_process(None, COURTESY);
+    let _ = cut_into_slices();
     let data = own_data_bytes().saturating_add(limits.memory);
     let all = [
         ("memory", Resource::Data, data),
@@ -80,6 +84,21 @@ pub(super) fn limit(limits: &Limits) -> Vec<String> {
         setrlimit(*which, Rlimit { current: Some(*most), maximum: Some(*most) }).is_err()
     });
     failed.map(|(name, ..)| format!("no limit of {name}")).collect()
+}
+
+/// Lets the kernel take the processor away from this process sooner. Kernels before 6.12 take no notice.
+fn cut_into_slices() -> io::Result<()> {
+    // SAFETY: all zeroes is a valid `sched_attr`: the usual policy.
+    let mut how: libc::sched_attr = unsafe { std::mem::zeroed() };
+    let size = size_of_val(&how);
+    how.size = u32::try_from(size).unwrap_or_default();
+    how.sched_nice = COURTESY;
+    how.sched_runtime = SLICE_NS;
+    // SAFETY: the kernel reads `how`, of the size that it names; 0 is the calling thread, and 0 no flags.
+    match unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const how, 0) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
 }
 
 /// What this program has mapped for writing by itself.

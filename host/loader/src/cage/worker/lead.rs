@@ -2,8 +2,9 @@
 //! when another one is awake and takes it first, and to wake a core that sleeps costs more than most steps take. So one of the others
 //! watches, and listens instead when a step takes long; the rest sleep. No timer is set for a step: that alone costs microseconds on
 //! a virtual machine.
-use parking_lot::{Condvar, Mutex};
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use crate::nap::Nap;
+use parking_lot::Mutex;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Time between two looks of the thread that watches. A step that is seen twice takes long.
@@ -26,8 +27,7 @@ pub(super) struct Lead {
     n_steps: AtomicU64,
     /// One thread watches, the others wait for that.
     watch: Mutex<()>,
-    sleeps: AtomicBool,
-    sleeper: (Mutex<()>, Condvar),
+    nap: Nap,
 }
 
 impl Lead {
@@ -36,8 +36,7 @@ impl Lead {
             state: AtomicU8::new(FREE),
             n_steps: AtomicU64::new(0),
             watch: Mutex::new(()),
-            sleeps: AtomicBool::new(false),
-            sleeper: (Mutex::new(()), Condvar::new()),
+            nap: Nap::new(),
         }
     }
 
@@ -55,7 +54,7 @@ impl Lead {
             }
             n_idle = if is_lent || seen != Some(n_steps) { 0 } else { n_idle + 1 };
             if n_idle > IDLE_LOOKS {
-                self.sleep(n_steps);
+                self.nap.take(|| self.n_steps.load(Ordering::SeqCst) == n_steps);
                 n_idle = 0;
             }
             seen = Some(n_steps);
@@ -67,10 +66,7 @@ impl Lead {
     pub(super) fn during(&self, step: impl FnOnce()) -> bool {
         self.state.store(LENT, Ordering::SeqCst);
         self.n_steps.fetch_add(1, Ordering::SeqCst);
-        if self.sleeps.swap(false, Ordering::SeqCst) {
-            let _there = self.sleeper.0.lock();
-            self.sleeper.1.notify_one();
-        }
+        self.nap.end();
         step();
         self.goes(LENT, HELD)
     }
@@ -81,18 +77,6 @@ impl Lead {
 
     fn goes(&self, from: u8, to: u8) -> bool {
         self.state.compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst).is_ok()
-    }
-
-    /// Sleeps until a step begins, if none has since `n_steps` were counted.
-    fn sleep(&self, n_steps: u64) {
-        let mut there = self.sleeper.0.lock();
-        self.sleeps.store(true, Ordering::SeqCst);
-        if self.n_steps.load(Ordering::SeqCst) != n_steps {
-            self.sleeps.store(false, Ordering::SeqCst);
-        }
-        while self.sleeps.load(Ordering::SeqCst) {
-            self.sleeper.1.wait(&mut there);
-        }
     }
 }
 
@@ -127,7 +111,7 @@ mod tests {
         lead.wait();
         std::thread::scope(|scope| {
             let other = scope.spawn(|| lead.wait());
-            while !lead.sleeps.load(Ordering::SeqCst) {
+            while !lead.nap.is_taken() {
                 std::thread::yield_now();
             }
             assert!(!lead.during(|| other.join().expect("the other")));
