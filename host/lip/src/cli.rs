@@ -1,7 +1,6 @@
 //! The command line.
-use crate::{accounts, config, conform, list, model_lists, out, plugin, serve};
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use clap_complete::Shell;
+use crate::{accounts, config, conform, list, model_lists, plugin, serve, shell};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 
 /// The whole command line. Settings may stand before or after the subcommand.
 pub(crate) fn command() -> Command {
@@ -40,11 +39,8 @@ pub(crate) fn command() -> Command {
         )
         .subcommand(crate::doctor::command(json_flag()))
         .subcommand(conform::command())
-        .subcommand(
-            Command::new("completions")
-                .about("Print a shell's completion script")
-                .arg(Arg::new("shell").required(true).value_parser(value_parser!(Shell))),
-        );
+        .subcommand(shell::completions_command())
+        .subcommand(shell::man_command());
     settings::clap_args(root).mut_args(|setting| setting.global(true))
 }
 
@@ -87,15 +83,8 @@ pub(crate) fn run(matches: ArgMatches) -> Result<(), String> {
         },
         Some(("doctor", own)) => crate::doctor::run(own),
         Some(("conform", own)) => conform::run(own),
-        Some(("completions", own)) => {
-            let Some(shell) = own.get_one::<Shell>("shell").copied() else {
-                return Err("which shell?".to_owned());
-            };
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut command(), "lip", &mut script);
-            out::line(String::from_utf8_lossy(&script).trim_end());
-            Ok(())
-        }
+        Some(("completions", own)) => shell::completions(own),
+        Some(("man", own)) => shell::man(own),
         Some((other, _)) => Err(format!("unknown subcommand {other}")),
     }
 }

@@ -24,6 +24,7 @@ mod route;
 mod rules;
 mod serve;
 mod setup;
+mod shell;
 mod summary;
 mod trust;
 
