@@ -1,4 +1,5 @@
 //! Nouns that the rooms of the host share. Knows no IO, no clock, no room above it.
+pub mod calendar;
 mod fault;
 mod hex;
 mod sampling;

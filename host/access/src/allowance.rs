@@ -1,0 +1,283 @@
+//! How much one client may use: turns and tokens a minute, tokens and money a day and a month. What a turn used is known at its end,
+//! so a turn is let in while anything is left, and those that run at the same time may together take more than that.
+use base::calendar::{DAY_S, month};
+use std::fmt;
+use std::time::Duration;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// Bounds of one client; none: no bound. Money is in millionths of a US dollar.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Turns a minute; as many may come at once.
+    pub turns_per_minute: Option<u64>,
+    /// Tokens a minute, of prompts and answers together; as many may come at once.
+    pub tokens_per_minute: Option<u64>,
+    /// Tokens from midnight to midnight, UTC.
+    pub tokens_per_day: Option<u64>,
+    /// Tokens of a month, UTC.
+    pub tokens_per_month: Option<u64>,
+    /// Money from midnight to midnight, UTC.
+    pub cost_per_day: Option<u64>,
+    /// Money of a month, UTC.
+    pub cost_per_month: Option<u64>,
+}
+
+impl Limits {
+    /// Is there no bound at all?
+    pub fn are_none(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Which bound keeps a turn out, and for how long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TooMuch {
+    /// The bound in words, such as `60 turns a minute`.
+    pub bound: String,
+    /// When another turn may come.
+    pub after: Duration,
+}
+
+impl fmt::Display for TooMuch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "this key may use {}", self.bound)
+    }
+}
+
+/// Tokens and money of one day or month.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// Tokens.
+    pub tokens: u64,
+    /// Millionths of a US dollar.
+    pub cost: u64,
+}
+
+impl Spent {
+    fn add(&mut self, more: Self) {
+        self.tokens = self.tokens.saturating_add(more.tokens);
+        self.cost = self.cost.saturating_add(more.cost);
+    }
+}
+
+/// What flows back evenly, and what is there.
+#[derive(Debug)]
+struct Bucket {
+    per_minute: u64,
+    /// In units times milliseconds of a minute, so that whole numbers do. Below zero: owed.
+    level: i128,
+    at: Duration,
+}
+
+impl Bucket {
+    fn full(per_minute: u64, now: Duration) -> Self {
+        Self { per_minute, level: Self::size(per_minute), at: now }
+    }
+
+    fn size(units: u64) -> i128 {
+        i128::from(units) * MINUTE.as_millis() as i128
+    }
+
+    fn flow(&mut self, now: Duration) {
+        let passed = now.saturating_sub(self.at).as_millis();
+        let more = i128::from(self.per_minute).saturating_mul(i128::try_from(passed).unwrap_or(i128::MAX));
+        self.level = self.level.saturating_add(more).min(Self::size(self.per_minute));
+        self.at = self.at.max(now);
+    }
+
+    /// The time until `units` are there.
+    fn lacks(&self, units: u64) -> Option<Duration> {
+        let missing = Self::size(units) - self.level;
+        if missing <= 0 {
+            return None;
+        }
+        let wait = missing.unsigned_abs().div_ceil(u128::from(self.per_minute.max(1)));
+        Some(Duration::from_millis(u64::try_from(wait).unwrap_or(u64::MAX)))
+    }
+
+    fn take(&mut self, units: u64) {
+        self.level -= Self::size(units);
+    }
+}
+
+/// What one client has used. Times are since 1970-01-01, UTC.
+#[derive(Debug)]
+pub struct Meter {
+    limits: Limits,
+    turns: Option<Bucket>,
+    tokens: Option<Bucket>,
+    day: (u64, Spent),
+    month: (u64, Spent),
+}
+
+impl Meter {
+    /// Nothing has been used yet.
+    pub fn new(limits: Limits, now: Duration) -> Self {
+        let bucket = |per_minute: Option<u64>| per_minute.map(|units| Bucket::full(units, now));
+        let (turns, tokens) = (bucket(limits.turns_per_minute), bucket(limits.tokens_per_minute));
+        let (day, month) = periods(now);
+        Self { limits, turns, tokens, day: (day, Spent::default()), month: (month, Spent::default()) }
+    }
+
+    /// Adds what earlier runs of the host have written down: of the day and the month of `now`.
+    pub fn restore(&mut self, day: Spent, month: Spent, now: Duration) {
+        self.turn_page(now);
+        self.day.1.add(day);
+        self.month.1.add(month);
+    }
+
+    /// Lets a turn in.
+    ///
+    /// # Errors
+    /// The bound that is reached, and when it no longer is.
+    pub fn begin(&mut self, now: Duration) -> Result<(), TooMuch> {
+        self.turn_page(now);
+        self.spent(now)?;
+        if let Some(tokens) = &mut self.tokens {
+            tokens.flow(now);
+            if let Some(after) = tokens.lacks(1) {
+                return Err(TooMuch { bound: format!("{} tokens a minute", tokens.per_minute), after });
+            }
+        }
+        if let Some(turns) = &mut self.turns {
+            turns.flow(now);
+            if let Some(after) = turns.lacks(1) {
+                return Err(TooMuch { bound: format!("{} turns a minute", turns.per_minute), after });
+            }
+            turns.take(1);
+        }
+        Ok(())
+    }
+
+    /// A turn has ended that used so much.
+    pub fn end(&mut self, used: Spent, now: Duration) {
+        self.turn_page(now);
+        self.day.1.add(used);
+        self.month.1.add(used);
+        if let Some(tokens) = &mut self.tokens {
+            tokens.flow(now);
+            tokens.take(used.tokens);
+        }
+    }
+
+    /// What was used on the day and in the month of `now`.
+    pub fn used(&mut self, now: Duration) -> (Spent, Spent) {
+        self.turn_page(now);
+        (self.day.1, self.month.1)
+    }
+
+    fn turn_page(&mut self, now: Duration) {
+        let (day, month) = periods(now);
+        // A clock that was set back opens no old page again.
+        if day > self.day.0 {
+            self.day = (day, Spent::default());
+        }
+        if month > self.month.0 {
+            self.month = (month, Spent::default());
+        }
+    }
+
+    fn spent(&self, now: Duration) -> Result<(), TooMuch> {
+        let second = now.as_secs();
+        let (next_day, next_month) = ((second / DAY_S + 1) * DAY_S, month(second).1);
+        let (day, month) = (self.day.1, self.month.1);
+        let bounds = [
+            (self.limits.tokens_per_day, day.tokens, "tokens a day", next_day),
+            (self.limits.tokens_per_month, month.tokens, "tokens a month", next_month),
+            (self.limits.cost_per_day, day.cost, "a day", next_day),
+            (self.limits.cost_per_month, month.cost, "a month", next_month),
+        ];
+        for (bound, used, words, next) in bounds {
+            let Some(bound) = bound.filter(|bound| used >= *bound) else { continue };
+            let bound = match words.starts_with("tokens") {
+                true => format!("{bound} {words}"),
+                false => format!("{}.{:02} USD {words}", bound / 1_000_000, bound % 1_000_000 / 10_000),
+            };
+            return Err(TooMuch { bound, after: Duration::from_secs(next).saturating_sub(now) });
+        }
+        Ok(())
+    }
+}
+
+/// The day and the month of `now`, as numbers.
+fn periods(now: Duration) -> (u64, u64) {
+    (now.as_secs() / DAY_S, month(now.as_secs()).0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base::calendar::unix_seconds;
+
+    fn at(text: &str) -> Duration {
+        Duration::from_secs(unix_seconds(text).expect("a date"))
+    }
+
+    const fn tokens(tokens: u64) -> Spent {
+        Spent { tokens, cost: 0 }
+    }
+
+    #[test]
+    fn turns_a_minute_flow_back_evenly() {
+        let now = at("2026-11-26");
+        let limits = Limits { turns_per_minute: Some(6), ..Limits::default() };
+        let mut meter = Meter::new(limits, now);
+        for n in 0..6 {
+            assert_eq!(meter.begin(now), Ok(()), "{n}");
+        }
+        let refused = meter.begin(now).expect_err("the seventh");
+        assert_eq!(
+            (refused.after, refused.to_string().as_str()),
+            (Duration::from_secs(10), "this key may use 6 turns a minute")
+        );
+        assert!(meter.begin(now + Duration::from_millis(9_999)).is_err());
+        assert_eq!(meter.begin(now + Duration::from_secs(10)), Ok(()));
+        // In the long run as many as were allowed, however they come: a minute is 6, an hour 360.
+        let mut let_in = 0;
+        for tick in 0..3_600 * 4 {
+            let_in += u32::from(meter.begin(now + Duration::from_millis(10_000 + 250 * tick)).is_ok());
+        }
+        assert!((359..=361).contains(&let_in), "{let_in}");
+    }
+
+    #[test]
+    fn tokens_a_minute_may_be_owed() {
+        let now = at("2026-11-26");
+        let mut meter = Meter::new(Limits { tokens_per_minute: Some(1_000), ..Limits::default() }, now);
+        assert_eq!(meter.begin(now), Ok(()));
+        meter.end(tokens(3_000), now);
+        let refused = meter.begin(now).expect_err("owed");
+        assert!((120_000..=120_100).contains(&refused.after.as_millis()), "{refused:?}");
+        assert!(meter.begin(now + refused.after).is_ok());
+    }
+
+    #[test]
+    fn days_and_months_begin_anew() {
+        let limits = Limits { tokens_per_day: Some(100), tokens_per_month: Some(150), ..Limits::default() };
+        let mut meter = Meter::new(limits, at("2026-11-29T12:00:00Z"));
+        assert_eq!(meter.begin(at("2026-11-29T12:00:00Z")), Ok(()));
+        meter.end(tokens(100), at("2026-11-29T18:00:00Z"));
+        let refused = meter.begin(at("2026-11-29T18:00:00Z")).expect_err("the day's");
+        assert_eq!((refused.after, &*refused.bound), (Duration::from_secs(6 * 3_600), "100 tokens a day"));
+        assert_eq!(meter.begin(at("2026-11-30")), Ok(()));
+        meter.end(tokens(60), at("2026-11-30T23:00:00Z"));
+        let refused = meter.begin(at("2026-11-30T23:00:00Z")).expect_err("the month's");
+        assert_eq!((refused.after, &*refused.bound), (Duration::from_secs(3_600), "150 tokens a month"));
+        assert_eq!(meter.begin(at("2026-12-01")), Ok(()));
+        assert_eq!(meter.used(at("2026-12-01")), (tokens(0), tokens(0)));
+    }
+
+    #[test]
+    fn money_is_counted_and_what_was_written_down_counts() {
+        let now = at("2026-11-26");
+        let limits = Limits { cost_per_day: Some(2_500_000), ..Limits::default() };
+        let mut meter = Meter::new(limits, now);
+        meter.restore(Spent { tokens: 5, cost: 2_499_999 }, Spent { tokens: 9, cost: 2_499_999 }, now);
+        assert_eq!(meter.begin(now), Ok(()));
+        meter.end(Spent { tokens: 1, cost: 1 }, now);
+        assert_eq!(meter.begin(now).expect_err("spent").bound, "2.50 USD a day");
+        // A clock that is set back gives nothing back.
+        assert!(meter.begin(at("2026-11-25")).is_err());
+    }
+}
