@@ -5,6 +5,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::{
     backends::Backend,
+    clients::{self, ClientKey},
     env::Env,
     instances,
     libraries::{self, Library},
@@ -77,6 +78,41 @@ pub(crate) struct Named {
     /// In the order of the file.
     pub(crate) backends: Vec<Backend>,
     pub(crate) libraries: Vec<Library>,
+    pub(crate) clients: Vec<ClientKey>,
+}
+
+/// The tree of a file; none after an error was told.
+fn parsed(file: &File<'_>, walk: &mut Walk<'_>) -> Option<Node> {
+    // A hundred times the largest configuration that anyone writes by hand.
+    const TEXT_BYTES_MAX: usize = 4 << 20;
+    let text = file.text.strip_prefix('\u{feff}').unwrap_or(file.text);
+    if text.len() > TEXT_BYTES_MAX {
+        walk.error(Pos { line: 1, column: 1 }, "", "the file is larger than 4 MiB", None);
+        return None;
+    }
+    let parsed = match file.format {
+        Format::Toml => crate::toml_tree::parse(text),
+        Format::Yaml => crate::yaml_tree::parse(text).map_err(|error| vec![error]),
+    };
+    match parsed {
+        Ok(root) => Some(root),
+        Err(errors) => {
+            for (at, message) in errors {
+                walk.error(at, "", &message, None);
+            }
+            None
+        }
+    }
+}
+
+/// Reads the file of `lip keys`: the tables of client keys and nothing else.
+pub(crate) fn apply_keys(file: &File<'_>, env: &Env, problems: &mut Problems, found: &mut Vec<ClientKey>) {
+    let mut for_connectors = Map::new();
+    let mut walk = Walk { file: Arc::from(file.name), env, problems, for_connectors: &mut for_connectors };
+    let Some(root) = parsed(file, &mut walk) else { return };
+    if let Some(entries) = entries_of(&root, "", &mut walk) {
+        clients::read(entries, "", &mut walk, found);
+    }
 }
 
 /// Applies a file to `values` and gives its named tables. `for_connectors` gets what stands under `backends` for them.
@@ -87,28 +123,8 @@ pub(crate) fn apply(
     problems: &mut Problems,
     for_connectors: &mut Map<String, Json>,
 ) -> Named {
-    // A hundred times the largest configuration that anyone writes by hand.
-    const TEXT_BYTES_MAX: usize = 4 << 20;
     let mut walk = Walk { file: Arc::from(file.name), env, problems, for_connectors };
-    let top = Pos { line: 1, column: 1 };
-    let text = file.text.strip_prefix('\u{feff}').unwrap_or(file.text);
-    if text.len() > TEXT_BYTES_MAX {
-        walk.error(top, "", "the file is larger than 4 MiB", None);
-        return Named::default();
-    }
-    let parsed = match file.format {
-        Format::Toml => crate::toml_tree::parse(text),
-        Format::Yaml => crate::yaml_tree::parse(text).map_err(|error| vec![error]),
-    };
-    let root = match parsed {
-        Ok(root) => root,
-        Err(errors) => {
-            for (at, message) in errors {
-                walk.error(at, "", &message, None);
-            }
-            return Named::default();
-        }
-    };
+    let Some(root) = parsed(file, &mut walk) else { return Named::default() };
     match root.value {
         Value::Null => Named::default(),
         Value::Map(entries) => {
@@ -123,6 +139,9 @@ pub(crate) fn apply(
                     let mut unknown = section.entry(&entry.key, entry, &mut walk);
                     for (_, entry) in unknown.extract_if(.., |(path, _)| path == libraries::BASE) {
                         named.libraries.append(&mut libraries::read(entry, &mut walk));
+                    }
+                    for (_, entry) in unknown.extract_if(.., |(path, _)| path == clients::BASE) {
+                        clients::read_table(entry, &mut walk, &mut named.clients);
                     }
                     report_unknown(&unknown, &mut walk);
                 }
@@ -234,7 +253,7 @@ pub(crate) fn report_unknown(unknown: &[(String, &Entry)], walk: &mut Walk<'_>) 
             }
             None => {
                 let known = TABLE.iter().filter(|row| row.setting.in_file).map(|row| row.setting.key);
-                let hint = suggestion(path, known.chain(["backends", libraries::BASE]));
+                let hint = suggestion(path, known.chain(["backends", libraries::BASE, clients::BASE]));
                 let hint = hint.map(|key| format!("did you mean {key}?"));
                 let hint = hint.or_else(|| Some("lip config show lists every setting".to_owned()));
                 walk.error(entry.at, "", &format!("unknown setting {}", quote(path)), hint);

@@ -9,6 +9,7 @@ pub use reference::reference;
 
 use crate::{
     backends::{BACKEND_TABLE, BackendValues},
+    clients::{CLIENT_TABLE, ClientValues},
     libraries::{LIBRARY_TABLE, LibraryValues},
     row::{Setting, Shape},
     table::{TABLE, Values},
@@ -84,6 +85,11 @@ impl Line {
 fn lines() -> Vec<Line> {
     let defaults = Values::default();
     TABLE.iter().map(|row| Line { setting: &row.setting, default: (row.show)(&defaults).0 }).collect()
+}
+
+fn client_lines() -> Vec<Line> {
+    let defaults = ClientValues::default();
+    CLIENT_TABLE.iter().map(|row| Line { setting: &row.setting, default: (row.show)(&defaults).0 }).collect()
 }
 
 fn library_lines() -> Vec<Line> {

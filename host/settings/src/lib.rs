@@ -15,6 +15,7 @@
 mod backends;
 mod choices;
 mod cli;
+mod clients;
 mod env;
 mod file;
 pub mod generate;
@@ -41,11 +42,12 @@ mod yaml_tree;
 pub use backends::{Backend, BackendValues};
 pub use choices::{AccessMode, AgentPermissions, Isolation, LogFormat, LogLevel, PluginLock};
 pub use cli::{CliOverrides, clap_args, overrides};
+pub use clients::{ClientKey, ClientValues, is_client_name};
 pub use env::{Env, api_keys_from_env};
 pub use file::{File, Format};
 pub use libraries::{Library, LibraryValues, plain_name};
 pub use problem::{Problem, Refused, Severity, Source};
-pub use resolve::{Resolved, Row, config_path, resolve};
+pub use resolve::{KeysFile, Resolved, Row, config_path, read_keys, resolve, resolve_with};
 pub use routes::{FailoverRoute, ModelAlias};
 pub use row::{Applies, Flag, Setting, Shape, Status, Takes};
 pub use schema::read as read_with_schema;
@@ -61,6 +63,11 @@ pub fn all() -> impl Iterator<Item = &'static Setting> {
 /// Every known field of a backend, with keys below `backends.<name>`.
 pub fn all_of_backend() -> impl Iterator<Item = &'static Setting> {
     backends::BACKEND_TABLE.iter().map(|row| &row.setting)
+}
+
+/// Every field of a client key's table, with keys below `auth.keys.<name>`.
+pub fn all_of_client() -> impl Iterator<Item = &'static Setting> {
+    clients::CLIENT_TABLE.iter().map(|row| &row.setting)
 }
 
 /// Every field of a library's table, with keys below `plugins.library.<name>`.

@@ -4,7 +4,8 @@
 pub(crate) const KNOWN: &[(&str, &str)] = &[
     ("app", ""),
     ("auth.auth_token", "use auth.api_keys"),
-    ("auth.brute_force_protection", ""),
+    ("auth.brute_force_protection.block_multiplier", "each block is twice as long as the one before"),
+    ("auth.brute_force_protection.enabled", "auth.brute_force.failures = 0 shuts nobody out"),
     ("auth.disable_auth", "without client keys a loopback listener is open"),
     ("auth.trusted_ips", ""),
     ("auto_append_first_prompt_filename", ""),

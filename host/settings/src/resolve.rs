@@ -1,5 +1,6 @@
 //! Brings file, environment and command line together: command line > environment > file > default, per setting.
 use core::net::IpAddr;
+use std::path::Path;
 
 use base::Secret;
 
@@ -9,8 +10,9 @@ use crate::{
     backends::{BACKEND_TABLE, Backend},
     choices::AccessMode,
     cli::CliOverrides,
+    clients::{CLIENT_TABLE, ClientKey},
     env::Env,
-    file::{File, Named, warn_if_later},
+    file::{File, Format, Named, apply_keys, warn_if_later},
     libraries::{LIBRARY_TABLE, Library, LibraryValues},
     problem::{Problem, Problems, Refused, Severity, Source},
     read::{Raw, Reader},
@@ -25,6 +27,7 @@ pub struct Resolved {
     pub(crate) values: Values,
     backends: Vec<Backend>,
     pub(crate) libraries: Vec<Library>,
+    pub(crate) clients: Vec<ClientKey>,
     for_connectors: Map<String, Json>,
     warnings: Vec<Problem>,
 }
@@ -75,7 +78,17 @@ impl Resolved {
         &self.warnings
     }
 
-    /// The keys that clients may present.
+    /// The client keys that have names, of which only hashes are known.
+    pub fn clients(&self) -> &[ClientKey] {
+        &self.clients
+    }
+
+    /// Must clients show a key?
+    pub fn needs_client_key(&self) -> bool {
+        !self.clients.is_empty() || !self.auth_api_keys().is_empty()
+    }
+
+    /// The keys that clients may present and that stand in the configuration themselves.
     pub fn client_keys(&self) -> Vec<Secret<String>> {
         self.auth_api_keys().iter().filter_map(|key| key.secret().cloned()).collect()
     }
@@ -104,6 +117,15 @@ impl Resolved {
                 let (value, source) = (row.show)(&library.values);
                 if *source != Source::Default {
                     let key = format!("plugins.library.{}.{}", library.name, row.setting.key);
+                    rows.push(Row { key, value, source: source.clone() });
+                }
+            }
+        }
+        for client in &self.clients {
+            for row in CLIENT_TABLE {
+                let (value, source) = (row.show)(&client.values);
+                if *source != Source::Default {
+                    let key = format!("auth.keys.{}.{}", client.name, row.setting.key);
                     rows.push(Row { key, value, source: source.clone() });
                 }
             }
@@ -142,24 +164,67 @@ pub fn config_path(env: &Env, cli: &CliOverrides) -> Option<(std::path::PathBuf,
     values.config.value.map(|path| (path, source))
 }
 
-/// Resolves every setting.
+/// The file of `lip keys` as its reader has found it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeysFile {
+    /// There is none.
+    Missing,
+    /// Its name, and what stands in it.
+    Read(String, String),
+    /// Why it cannot be read or trusted, with its name.
+    Refused(String),
+}
+
+/// The client keys of the file of `lip keys`.
+///
+/// # Errors
+/// All errors of the file at once.
+pub fn read_keys(file: &File<'_>) -> Result<Vec<ClientKey>, Refused> {
+    let (mut problems, mut found) = (Problems::default(), Vec::new());
+    apply_keys(file, &Env::default(), &mut problems, &mut found);
+    problems.verdict().map(|_| found)
+}
+
+/// Resolves every setting, without a file of `lip keys`.
 ///
 /// # Errors
 /// All errors at once, each with its place, what was expected, what was found and what to do.
 pub fn resolve(file: Option<&File<'_>>, env: &Env, cli: &CliOverrides) -> Result<Resolved, Refused> {
+    resolve_with(file, env, cli, |_| KeysFile::Missing)
+}
+
+/// Resolves every setting. `keys_file` reads the file of `lip keys` at the path that is set, or else at its usual place.
+///
+/// # Errors
+/// As for [`resolve`].
+pub fn resolve_with(
+    file: Option<&File<'_>>,
+    env: &Env,
+    cli: &CliOverrides,
+    keys_file: impl FnOnce(Option<&Path>) -> KeysFile,
+) -> Result<Resolved, Refused> {
     let mut problems = Problems::default();
     let mut values = Values::default();
     let mut for_connectors = Map::new();
     let apply = |file| crate::file::apply(file, &mut values, env, &mut problems, &mut for_connectors);
-    let Named { backends, libraries } = file.map(apply).unwrap_or_default();
+    let Named { backends, libraries, mut clients } = file.map(apply).unwrap_or_default();
     apply_env(&mut values, env, &mut problems);
     apply_cli(&mut values, env, cli, &mut problems);
-    check_access(&values, &mut problems);
+    let keys_source = values.keys_file.source.clone();
+    match keys_file(values.keys_file()) {
+        KeysFile::Read(name, text) => {
+            let file = File { name: &name, format: Format::of(&name), text: &text };
+            apply_keys(&file, env, &mut problems, &mut clients);
+        }
+        KeysFile::Refused(why) => problems.push(Severity::Error, &keys_source, "auth.keys_file", why, None),
+        KeysFile::Missing => {}
+    }
+    check_access(&values, clients.is_empty(), &mut problems);
     check_tls(&values, &mut problems);
     check_signatures(&values, &mut problems);
     check_env_names(env, &mut problems);
     let warnings = problems.verdict()?;
-    Ok(Resolved { values, backends, libraries, for_connectors, warnings })
+    Ok(Resolved { values, backends, libraries, clients, for_connectors, warnings })
 }
 
 fn apply_env(values: &mut Values, env: &Env, problems: &mut Problems) {
@@ -192,9 +257,13 @@ fn apply_cli(values: &mut Values, env: &Env, cli: &CliOverrides, problems: &mut 
     }
 }
 
+/// Characters of a client key that nobody guesses, whoever made it up.
+const KEY_BYTES_GOOD: usize = 16;
+
 /// Single-user listens on loopback only; multi-user needs a client key.
-fn check_access(values: &Values, problems: &mut Problems) {
+fn check_access(values: &Values, has_no_clients: bool, problems: &mut Problems) {
     let keys = &values.auth_api_keys;
+    let has_no_key = keys.value.is_empty() && has_no_clients;
     for name in keys.value.iter().filter(|key| key.secret().is_none()).filter_map(ApiKey::env_name) {
         let hint = format!("set {name}, or remove the entry");
         let message = format!("the variable {name} is not set");
@@ -206,7 +275,7 @@ fn check_access(values: &Values, problems: &mut Problems) {
                 "{} is not a loopback address, and single-user mode listens on loopback only",
                 values.host()
             );
-            let hint = if keys.value.is_empty() {
+            let hint = if has_no_key {
                 "use host 127.0.0.1; or --multi-user-mode with at least one client key (auth.api_keys or API_KEYS)"
             } else {
                 "use host 127.0.0.1; or --multi-user-mode"
@@ -224,8 +293,8 @@ fn check_access(values: &Values, problems: &mut Problems) {
                 Some(hint),
             );
         }
-        AccessMode::MultiUser if keys.value.is_empty() => {
-            let hint = "set auth.api_keys, API_KEYS or LLM_INTERACTIVE_PROXY_API_KEY";
+        AccessMode::MultiUser if has_no_key => {
+            let hint = "lip keys new NAME makes one; or set auth.api_keys, API_KEYS or LLM_INTERACTIVE_PROXY_API_KEY";
             let message = "multi-user mode needs at least one client key";
             problems.push(
                 Severity::Error,
@@ -235,7 +304,16 @@ fn check_access(values: &Values, problems: &mut Problems) {
                 Some(hint.to_owned()),
             );
         }
-        AccessMode::SingleUser | AccessMode::MultiUser => {}
+        AccessMode::MultiUser => {
+            let is_short = |key: &ApiKey| key.secret().is_some_and(|key| key.expose().len() < KEY_BYTES_GOOD);
+            if keys.value.iter().any(is_short) {
+                let message =
+                    format!("a client key of fewer than {KEY_BYTES_GOOD} characters may be guessed");
+                let hint = Some("lip keys new NAME makes one that cannot".to_owned());
+                problems.push(Severity::Warning, &keys.source, "auth.api_keys", message, hint);
+            }
+        }
+        AccessMode::SingleUser => {}
     }
 }
 

@@ -6,6 +6,7 @@ use std::{
 
 use crate::{
     choices::{AccessMode, AgentPermissions, Isolation, LogFormat, LogLevel, Mode, PluginLock},
+    hosts::Hosts,
     numbers::{Bool, Bytes, Port, Seconds, Whole},
     routes::{Aliases, FailoverRoute, ModelAlias, Routes},
     row::{
@@ -79,19 +80,59 @@ settings! {
         { key: "auth.api_keys", flags: &[Flag::new("api-keys", Many)],
           env: &["API_KEYS", "LLM_INTERACTIVE_PROXY_API_KEY"], env_joined: true, example: "[\"env:LIP_CLIENT_KEY\"]" }
 
+    /// The file with the client keys that `lip keys` makes: their hashes, names and bounds.
+    keys_file: Opt<OnePath> as Option<&Path> = None,
+        { key: "auth.keys_file", example: "\"keys.toml\"",
+          default_words: "`lip/keys.toml` in the user's configuration directory" }
+
+    /// Wrong client keys from one address after which it is shut out for a while, with right keys as well. 0: never. This machine's
+    /// own addresses are exempt.
+    brute_force_failures: Whole as u64 = 5,
+        { key: "auth.brute_force.failures", aliases: &["auth.brute_force_protection.max_failed_attempts"],
+          flags: &[Flag::new("auth-max-failed-attempts", Value), Flag::new("disable-brute-force-protection", Nothing("0"))],
+          env: &["BRUTE_FORCE_MAX_FAILED_ATTEMPTS"], unit: "wrong keys", range: Some((0.0, 1_000_000.0)) }
+
+    /// The time within which wrong keys count together.
+    brute_force_within: Seconds as Duration = Duration::from_secs(900),
+        { key: "auth.brute_force.within", aliases: &["auth.brute_force_protection.ttl_seconds"],
+          flags: &[Flag::new("auth-brute-force-ttl", Value)], env: &["BRUTE_FORCE_TTL_SECONDS"], unit: "seconds",
+          range: Some((1.0, 30.0 * DAY_S)) }
+
+    /// How long an address is shut out the first time; each further time twice as long.
+    brute_force_block: Seconds as Duration = Duration::from_secs(30),
+        { key: "auth.brute_force.block", aliases: &["auth.brute_force_protection.initial_block_seconds"],
+          flags: &[Flag::new("auth-brute-force-initial-block", Value)], env: &["BRUTE_FORCE_INITIAL_BLOCK_SECONDS"],
+          unit: "seconds", range: Some((1.0, DAY_S)) }
+
+    /// How long an address is shut out at most.
+    brute_force_block_max: Seconds as Duration = Duration::from_secs(3_600),
+        { key: "auth.brute_force.block_max", aliases: &["auth.brute_force_protection.max_block_seconds"],
+          flags: &[Flag::new("auth-brute-force-max-block", Value)], env: &["BRUTE_FORCE_MAX_BLOCK_SECONDS"],
+          unit: "seconds", range: Some((1.0, 30.0 * DAY_S)) }
+
+    /// Names beside addresses and `localhost` by which a host in single-user mode may be called, such as that of a proxy in front of
+    /// it. `*.x` stands for all that end in `.x`, and `*` for any, which lets web pages in that rename themselves.
+    allowed_hosts: Texts as &[String] = Vec::new(),
+        { key: "allowed_hosts", flags: &[Flag::new("allowed-host", Many)], example: "[\"lip.internal\"]" }
+
     /// Whether configured keys that appear in prompts are replaced before they leave the host.
     redact_api_keys_in_prompts: Bool as bool = true,
         { key: "auth.redact_api_keys_in_prompts", aliases: &["redact_api_keys_in_prompts"],
           flags: &[Flag::new("disable-redact-api-keys-in-prompts", Nothing("false"))],
-          env: &["REDACT_API_KEYS_IN_PROMPTS"], status: Status::Later("W9") }
+          env: &["REDACT_API_KEYS_IN_PROMPTS"] }
 
-    /// The certificate chain of the listener, PEM. Needs `tls.key`.
+    /// The certificate chain of the listener, PEM, its own certificate first. Needs `tls.key`. Read again at SIGHUP.
     tls_cert: Opt<OnePath> as Option<&Path> = None,
-        { key: "tls.cert", example: "\"cert.pem\"", status: Status::Later("W9") }
+        { key: "tls.cert", flags: &[Flag::new("tls-cert", Value)], example: "\"cert.pem\"" }
 
     /// The private key of the listener, PEM. Needs `tls.cert`.
     tls_key: Opt<OnePath> as Option<&Path> = None,
-        { key: "tls.key", example: "\"key.pem\"", status: Status::Later("W9") }
+        { key: "tls.key", flags: &[Flag::new("tls-key", Value)], example: "\"key.pem\"" }
+
+    /// Addresses that are not of the public internet and may be asked all the same in multi-user mode: `host`, `host:port`, or
+    /// `*.domain`. In single-user mode all may.
+    egress_allow_private: Hosts as &[String] = Vec::new(),
+        { key: "egress.allow_private", flags: &[Flag::new("egress-allow-private", Many)], example: "[\"localhost:11434\"]" }
 
     /// The largest request body.
     request_body_bytes: Bytes as u64 = 100 << 20,
@@ -104,6 +145,14 @@ settings! {
     /// How many turns may run at the same time; further ones are answered with 503.
     concurrent_turns: Whole as u64 = 1_024,
         { key: "limits.concurrent_turns", unit: "turns", range: Some((1.0, 1_000_000.0)) }
+
+    /// The time that the head of a request may take, and a connection may stay open on which nothing is asked.
+    request_head_timeout: Seconds as Duration = Duration::from_secs(30),
+        { key: "timeouts.request_head", unit: "seconds", range: Some((1.0, DAY_S)) }
+
+    /// The time that the body of a request may take.
+    request_body_timeout: Seconds as Duration = Duration::from_secs(120),
+        { key: "timeouts.request_body", unit: "seconds", range: Some((0.001, DAY_S)) }
 
     /// The time to connect to a provider.
     connect_timeout: Seconds as Duration = Duration::from_secs(10),

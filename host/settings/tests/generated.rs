@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use settings::{
-    CliOverrides, Env, File, Format, Status, all, all_of_backend, all_of_library, generate, resolve,
+    CliOverrides, Env, File, Format, Status, all, all_of_backend, all_of_client, all_of_library, generate,
+    resolve,
 };
 
 #[test]
@@ -37,12 +38,15 @@ fn every_key_of_the_generated_file_can_be_uncommented() {
     let resolved = resolve(Some(&file), &env, &CliOverrides::default()).unwrap();
     let n_in_file = all().filter(|setting| setting.in_file).count();
     let from_file = |row: &settings::Row| {
-        let named = ["backends.", "plugins.library."].iter().any(|table| row.key.starts_with(table));
+        let named =
+            ["backends.", "plugins.library.", "auth.keys."].iter().any(|table| row.key.starts_with(table));
         row.source.to_string().starts_with("lip.toml") && !named
     };
     assert_eq!(resolved.explain().iter().filter(|row| from_file(row)).count(), n_in_file);
     let of_library = |row: &&settings::Row| row.key.starts_with("plugins.library.lip_acme.");
     assert_eq!(resolved.explain().iter().filter(of_library).count(), all_of_library().count());
+    let of_client = |row: &&settings::Row| row.key.starts_with("auth.keys.alice.");
+    assert_eq!(resolved.explain().iter().filter(of_client).count(), all_of_client().count());
     let n_of_backend =
         resolved.explain().iter().filter(|row| row.key.starts_with("backends.openai.")).count();
     assert_eq!(n_of_backend, all_of_backend().count());
@@ -60,7 +64,7 @@ fn names_of_the_table_are_unique_and_documented() {
         assert!(setting.aliases.iter().all(|alias| seen.insert((*alias).to_owned())), "{}", setting.key);
         assert!(setting.doc.trim().ends_with('.'), "{}", setting.key);
     }
-    for setting in all_of_backend().chain(all_of_library()) {
+    for setting in all_of_backend().chain(all_of_library()).chain(all_of_client()) {
         assert!(setting.doc.trim().ends_with('.') && setting.flags.is_empty(), "{}", setting.key);
     }
 }

@@ -1,5 +1,5 @@
 //! The configuration file with every key commented.
-use super::{Line, backend_lines, doc, library_lines, lines, sections, split_key};
+use super::{Line, backend_lines, client_lines, doc, library_lines, lines, sections, split_key};
 use crate::row::Status;
 
 const WIDTH: usize = 100;
@@ -9,6 +9,10 @@ const HEAD: &str = "\
 # `lip config show` tells every value and where it came from.
 # Command line > environment > this file > default, for each setting.
 # Generated from the table of settings; do not edit this copy.
+";
+const CLIENTS: &str = "
+# Client keys with names; `lip keys new` makes them and keeps them in a file of their own.
+#[auth.keys.alice]
 ";
 const LIBRARIES: &str = "
 # Single libraries, by the name of their file, with or without `lib` and suffix:
@@ -37,7 +41,9 @@ pub fn config_toml() -> String {
             out.push_str(&format!("#{} = {}\n", split_key(line.setting.key).1, line.toml()));
         }
     }
-    for (head, members) in [(LIBRARIES, library_lines()), (BACKENDS, backend_lines())] {
+    for (head, members) in
+        [(CLIENTS, client_lines()), (LIBRARIES, library_lines()), (BACKENDS, backend_lines())]
+    {
         out.push_str(head);
         for line in members {
             out.push('\n');

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
-use super::{Line, backend_lines, doc, library_lines, lines};
+use super::{Line, backend_lines, client_lines, doc, library_lines, lines};
 use crate::row::Shape;
 
 /// A schema object under construction; a section has members.
@@ -19,10 +19,11 @@ pub fn json_schema() -> String {
     for line in lines().iter().filter(|line| line.setting.in_file) {
         add(&mut root, line);
     }
-    let mut library = Branch::default();
-    library_lines().iter().for_each(|line| add(&mut library, line));
-    let of_name = json!({ "type": "object", "additionalProperties": library.finish(None) });
-    insert(&mut root, crate::libraries::BASE, of_name);
+    for (base, lines) in [(crate::libraries::BASE, library_lines()), (crate::clients::BASE, client_lines())] {
+        let mut table = Branch::default();
+        lines.iter().for_each(|line| add(&mut table, line));
+        insert(&mut root, base, json!({ "type": "object", "additionalProperties": table.finish(None) }));
+    }
     let mut backend = Branch::default();
     backend_lines().iter().for_each(|line| add(&mut backend, line));
     let backends = root

@@ -1,5 +1,5 @@
 //! The reference page of all settings.
-use super::{Line, backend_lines, doc, library_lines, lines, sections};
+use super::{Line, backend_lines, client_lines, doc, library_lines, lines, sections};
 use crate::row::{Applies, Status, Takes};
 
 const HEAD: &str = "\
@@ -17,6 +17,12 @@ tells everything that is wrong, with its place and a remedy.
 - A host that runs takes up another value when it is started again, or, where it says so below, by `lip config reload`;
   backends are always taken up.
 - Seconds may have decimals. Bytes are a whole number, or a text such as `\"100MiB\"`.
+";
+const CLIENTS: &str = "
+## `auth.keys.<name>`
+
+A table for a client key with a name. `lip keys new` writes them, without `auth.keys.`, into the file `auth.keys_file`; they may as
+well stand here.
 ";
 const LIBRARIES: &str = "
 ## `plugins.library.<name>`
@@ -41,6 +47,8 @@ pub fn reference() -> String {
         out.push_str(&format!("\n## {title}\n"));
         members.iter().for_each(|line| block(&mut out, line, true));
     }
+    out.push_str(CLIENTS);
+    client_lines().iter().for_each(|line| block(&mut out, line, false));
     out.push_str(LIBRARIES);
     library_lines().iter().for_each(|line| block(&mut out, line, false));
     out.push_str(BACKENDS);
