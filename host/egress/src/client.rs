@@ -4,6 +4,7 @@ use crate::decode::Decoding;
 use crate::fault;
 use crate::lease::Leased;
 use crate::line::Lost;
+use crate::places::Places;
 use crate::pool::{Pool, Way};
 use crate::socket::Tcp;
 use crate::target::Target;
@@ -16,7 +17,6 @@ use http::header::{
 use http::{HeaderMap, Method, Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper_util::client::legacy::connect::HttpConnector;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -97,12 +97,12 @@ pub struct Egress {
 impl Egress {
     /// A way out with these default deadlines.
     pub fn new(deadlines: Deadlines) -> Self {
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(deadlines.connect));
-        tcp.set_keepalive(Some(Duration::from_secs(60)));
-        Self::over(Tcp(tcp), deadlines)
+        Self::to(Places::Any, deadlines)
+    }
+
+    /// A way out to these places and no others.
+    pub fn to(places: Places, deadlines: Deadlines) -> Self {
+        Self::over(Tcp::new(deadlines.connect, places), deadlines)
     }
 
     /// A way out whose connections `transport` makes; TLS is spoken over it where a URL says so. For tests that hold the far

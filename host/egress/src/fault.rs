@@ -1,11 +1,19 @@
 //! Transport errors in words.
+use crate::places::NotPublic;
 use crate::target::Target;
-use base::{Fault, Kind};
+use base::{Fault, Kind, Retry};
 use std::error::Error;
 use std::io::ErrorKind;
 
 /// The fault behind an upstream that could not be reached.
 pub(crate) fn of_connect(target: &Target, error: Box<dyn Error + Send + Sync>) -> Fault {
+    if let Some(refused) = find::<NotPublic>(&*error) {
+        let mut fault =
+            Fault::host(Kind::Forbidden, refused.to_string()).code("private_address").retry(Retry::Elsewhere);
+        fault.is_unsent = true;
+        fault.status = Some(502);
+        return fault.hint("Add it to egress.allow_private if it should be");
+    }
     let io = find_io(&*error);
     let sentence = match io {
         Some(ErrorKind::ConnectionRefused) => format!("{target} refused the connection"),
@@ -53,10 +61,15 @@ pub(crate) fn of_encoding(target: &Target, error: std::io::Error) -> Fault {
 }
 
 fn find_io(error: &(dyn Error + 'static)) -> Option<ErrorKind> {
+    find::<std::io::Error>(error).map(std::io::Error::kind)
+}
+
+/// The first of this type among an error and its causes.
+fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
     let mut cause = Some(error);
     while let Some(error) = cause {
-        if let Some(io) = error.downcast_ref::<std::io::Error>() {
-            return Some(io.kind());
+        if let Some(found) = error.downcast_ref::<E>() {
+            return Some(found);
         }
         cause = error.source();
     }

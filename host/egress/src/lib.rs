@@ -5,6 +5,7 @@ mod decode;
 mod fault;
 mod lease;
 mod line;
+mod places;
 mod pool;
 mod socket;
 mod target;
@@ -12,5 +13,6 @@ mod transport;
 
 pub use body::Body;
 pub use client::{Call, Deadlines, Egress, Head, Identity, LOOP_GUARD};
+pub use places::Places;
 pub use target::Target;
 pub use transport::Transport;

@@ -1,16 +1,19 @@
 //! TCP connections that can be read past the reactor. What a connection was told by the reactor may be old: an upstream that has
 //! hung up since is only noticed when the reactor next runs, which on a busy host is after the request has been written.
+use crate::places::{Places, Resolver};
 use http::Uri;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::rt::TokioIo;
 use socket2::SockRef;
+use std::error::Error;
 use std::future::Future;
 use std::io::{ErrorKind, IoSlice, Read as _, Result};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
@@ -38,20 +41,53 @@ impl Doubt {
 
 /// Opens [`Socket`]s.
 #[derive(Clone, Debug)]
-pub(crate) struct Tcp(pub(crate) HttpConnector);
+pub(crate) struct Tcp {
+    places: Places,
+    any: HttpConnector,
+    /// To public addresses only.
+    looking: HttpConnector<Resolver>,
+}
+
+impl Tcp {
+    /// Sockets to `places` that are open within `time`.
+    pub(crate) fn new(time: Duration, places: Places) -> Self {
+        Self {
+            places,
+            any: made(HttpConnector::new(), time),
+            looking: made(HttpConnector::new_with_resolver(Resolver::default()), time),
+        }
+    }
+}
+
+fn made<R>(mut tcp: HttpConnector<R>, time: Duration) -> HttpConnector<R> {
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_connect_timeout(Some(time));
+    tcp.set_keepalive(Some(Duration::from_secs(60)));
+    tcp
+}
 
 impl Service<Uri> for Tcp {
     type Response = Socket;
-    type Error = <HttpConnector as Service<Uri>>::Error;
+    type Error = Box<dyn Error + Send + Sync>;
     type Future = Pin<Box<dyn Future<Output = std::result::Result<Socket, Self::Error>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<std::result::Result<(), Self::Error>> {
-        self.0.poll_ready(cx)
+        self.any.poll_ready(cx).map_err(Into::into)
     }
 
     fn call(&mut self, to: Uri) -> Self::Future {
-        let opening = self.0.call(to);
-        Box::pin(async move { Ok(Socket { stream: opening.await?, doubt: Doubt::default() }) })
+        let socket = |stream| Socket { stream, doubt: Doubt::default() };
+        if self.places.are_open_for(&to) {
+            let opening = self.any.call(to);
+            return Box::pin(async move { Ok(socket(opening.await?)) });
+        }
+        let looked = Places::look_at(&to);
+        let opening = self.looking.call(to);
+        Box::pin(async move {
+            looked?;
+            Ok(socket(opening.await?))
+        })
     }
 }
 

@@ -87,6 +87,7 @@ impl Attempt<'_> {
             let (body, request) = self.translated(dialect)?;
             (body, Some(request))
         };
+        let body = self.redacted(body);
         let (gates, leases) = (&self.scope.means.gates, &*self.scope.leases);
         let noted = &self.scope.noted;
         let deliver = Deliver { turn, backend: self.backend, gates, leases, request, noted };
@@ -105,6 +106,14 @@ impl Attempt<'_> {
         let run = instance.run(Arc::<Scope>::clone(self.scope), turn.what.task(), meta, body)?;
         // Boxed: turns that need no code carry no room for it.
         Box::pin(self.answer(run, dialect, deliver)).await
+    }
+
+    /// Without the host's secrets, which a prompt may quote from a file or a terminal: the connector and its provider have no business
+    /// with them.
+    fn redacted(&self, body: Bytes) -> Bytes {
+        let Some((clean, n)) = self.scope.means.prompts.load().clean(&body) else { return body };
+        tracing::warn!(backend = self.backend.name(), n, "configured secrets were taken out of a prompt");
+        clean.into()
     }
 
     /// Whether the client brings back what this upstream would refuse: a seal of another dialect, or thinking that nobody signed. Such a

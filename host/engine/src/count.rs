@@ -116,6 +116,7 @@ mod tests {
             headers: HeaderMap::new(),
             forwarded: &[],
             caller: String::new(),
+            client: None,
             shorthand: None,
         };
         let reply = answer(Arc::new(turn)).await.expect("counted");

@@ -10,15 +10,17 @@ use crate::loop_guard::next_hop;
 use crate::models::{Freshness, Model, ModelLists};
 use crate::planner::{Planned, Planner, no_backend};
 use crate::record::{Telling, Witnesses};
+use crate::redactor::{PROMPT_MARK, Redactor};
 use crate::scope::{Means, Scope};
 use crate::standing::LastFaults;
 use crate::store::Values;
 use crate::trace::Traces;
 use crate::turn::{Failure, Reply, ReplyBody, Turn, What};
 use crate::{count, drive, local, table, thinking};
+use access::Clients;
 use agents::Agents;
 use arc_swap::ArcSwap;
-use base::{Fault, Kind, NamedRoute, Retry};
+use base::{Fault, Kind, NamedRoute, Retry, Secret};
 use egress::Egress;
 use events::attempt::Role;
 use events::open::OpenTurns;
@@ -79,6 +81,10 @@ pub struct Rules {
     pub thinker_instructions: String,
     /// Turns for which a thinker rests after its notes.
     pub thinker_rests: u32,
+    /// Secrets of the host that are taken out of prompts, beside those of all backends; none: nothing is taken out.
+    pub hidden: Option<Vec<Secret<String>>>,
+    /// The host's clients, whose keys are taken out of prompts as well.
+    pub clients: Clients,
     /// How many sessions are remembered, for how long, in how much memory.
     pub sessions: sessions::Limits,
 }
@@ -99,8 +105,19 @@ impl Default for Rules {
             budgets: Budgets::default(),
             thinker_instructions: thinking::INSTRUCTIONS.to_owned(),
             thinker_rests: 2,
+            hidden: Some(Vec::new()),
+            clients: Clients::default(),
             sessions: sessions::Limits::default(),
         }
+    }
+}
+
+impl Rules {
+    /// Takes the secrets of these backends, and the host's own, out of prompts.
+    pub(crate) fn redactor(&self, backends: &Backends) -> Redactor {
+        let Some(own) = &self.hidden else { return Redactor::default() };
+        let secrets = backends.iter().flat_map(|backend| backend.secrets()).chain(own);
+        Redactor::new(secrets, PROMPT_MARK, self.clients.clone())
     }
 }
 
@@ -166,6 +183,7 @@ impl Engine {
         let sessions = sessions::Memory::new(rules.sessions);
         let has_default = AtomicBool::new(backends.default().is_some());
         let gates = Gates::new(rules.gate_bytes);
+        let prompts = ArcSwap::from_pointee(rules.redactor(&backends));
         Self {
             planner: ArcSwap::from_pointee(Planner::new(table, Arc::new(backends), Arc::new(rules))),
             swapping: Mutex::default(),
@@ -176,7 +194,15 @@ impl Engine {
             sessions,
             ids: Ids::default(),
             traces: Traces::default(),
-            means: Arc::new(Means { egress, agents, accounts, user_agent, gates, values: Values::default() }),
+            means: Arc::new(Means {
+                egress,
+                agents,
+                accounts,
+                user_agent,
+                gates,
+                values: Values::default(),
+                prompts,
+            }),
             host_id,
             witnesses,
             under_way,
@@ -287,6 +313,7 @@ impl Engine {
             let planner = self.planner.load();
             (planner.plan(&ask)?, planner.rules.budgets)
         };
+        planned.allowed_to(turn.client.as_deref())?;
         let may_commit = turn.may_commit();
         let budgets = Budgets { commit_after: budgets.commit_after.filter(|_| may_commit), ..budgets };
         let budgets = self.budgets_for(&planned, budgets);

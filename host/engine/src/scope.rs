@@ -7,9 +7,11 @@ use crate::drive::Job;
 use crate::gate::Gates;
 use crate::passage::Passage;
 use crate::record::Noted;
+use crate::redactor::Redactor;
 use crate::store::Values;
 use crate::turn::Turn;
 use agents::Agents;
+use arc_swap::ArcSwap;
 use base::{Fault, Kind};
 use bytes::Bytes;
 use egress::{Call, Egress, Head, Identity, Target};
@@ -29,6 +31,8 @@ pub(crate) struct Means {
     pub(crate) values: Values,
     pub(crate) agents: Agents,
     pub(crate) accounts: Accounts,
+    /// Takes secrets out of what goes to backends.
+    pub(crate) prompts: ArcSwap<Redactor>,
 }
 
 /// What the effects of one attempt may touch.

@@ -53,6 +53,7 @@ impl Engine {
             }
         }
         self.models.retain(goes_on);
+        self.means().prompts.store(Arc::new(rules.redactor(&new)));
         self.last_faults.retain(goes_on);
         let table = table::of(&new, &rules, &self.models.known());
         self.has_default.store(new.default().is_some(), Ordering::Relaxed);

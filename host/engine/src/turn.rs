@@ -1,4 +1,5 @@
 //! One client request and its answer, free of any HTTP framework.
+use access::Client;
 use base::Fault;
 use bytes::Bytes;
 use http::header::{AsHeaderName, HeaderMap, HeaderName, HeaderValue};
@@ -46,6 +47,8 @@ pub struct Turn {
     pub forwarded: &'static [&'static str],
     /// Whose request it is: no caller reaches another's sessions. Not a secret.
     pub caller: String,
+    /// Its client, where that one may not ask for everything.
+    pub client: Option<Arc<Client>>,
     /// Where one backend has itself the conversation that the body repeats: the shorter body for that one.
     pub shorthand: Option<Box<Shorthand>>,
 }
@@ -83,6 +86,7 @@ impl Turn {
             headers: if is_same { self.headers.clone() } else { HeaderMap::new() },
             forwarded: if is_same { self.forwarded } else { &[] },
             caller: self.caller.clone(),
+            client: self.client.clone(),
             shorthand: None,
         }
     }

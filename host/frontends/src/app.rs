@@ -4,6 +4,7 @@ use crate::diagnostics::plugins::Libraries;
 use crate::drain::Drain;
 use crate::sockets::Sockets;
 use crate::{anthropic, diagnostics, health, intake, models, openai_chat, respond, responses};
+use access::{Client, Names};
 use axum::Router;
 use axum::body::Body;
 use base::{Fault, Kind};
@@ -22,13 +23,16 @@ pub struct Limits {
     pub body_bytes: usize,
     /// Time for a request body to arrive.
     pub body_time: Duration,
+    /// Time for a request's head to arrive; as long may a connection have nothing under way.
+    pub head_time: Duration,
     /// Bytes of a request's head.
     pub head_bytes: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body_bytes: 100 << 20, body_time: Duration::from_secs(120), head_bytes: 64 << 10 }
+        let (body_time, head_time) = (Duration::from_secs(120), Duration::from_secs(30));
+        Self { body_bytes: 100 << 20, body_time, head_time, head_bytes: 64 << 10 }
     }
 }
 
@@ -39,6 +43,8 @@ pub struct App {
     pub engine: Arc<Engine>,
     /// Who may use the host.
     pub keys: ClientKeys,
+    /// By which names it may be called.
+    pub names: Names,
     /// Bounds of a request.
     pub limits: Limits,
     /// Whose model list `GET /v1/models` is when the request's headers do not tell.
@@ -59,11 +65,27 @@ impl App {
     /// # Errors
     /// 401, 408, 413, 415 or 400; the body has been read to its end, within bounds.
     pub(crate) async fn intake(&self, parts: &Parts, body: impl intake::Incoming) -> Result<Bytes, Fault> {
-        if let Err(fault) = self.keys.admit(parts) {
-            intake::drain(body).await;
-            return Err(fault);
-        }
-        intake::read(parts, body, self.limits.body_bytes, self.limits.body_time).await
+        self.intake_of(parts, body).await.map(|(_, body)| body)
+    }
+
+    /// As [`App::intake`], and says whose request it is.
+    ///
+    /// # Errors
+    /// As [`App::intake`].
+    pub(crate) async fn intake_of(
+        &self,
+        parts: &Parts,
+        body: impl intake::Incoming,
+    ) -> Result<(Arc<Client>, Bytes), Fault> {
+        let client = match self.keys.admit(parts) {
+            Ok(client) => client,
+            Err(fault) => {
+                intake::drain(body).await;
+                return Err(fault);
+            }
+        };
+        let body = intake::read(parts, body, self.limits.body_bytes, self.limits.body_time).await?;
+        Ok((client, body))
     }
 }
 
@@ -96,13 +118,17 @@ async fn no_method(request: Request<Body>) -> Response<Body> {
     respond::error(dialect_of(parts.uri.path()), &Fault::client(Kind::MethodNotAllowed, sentence))
 }
 
-pub(crate) async fn head_too_large(request: Request<Body>, max: usize) -> Response<Body> {
+/// The answer to a request that goes no further.
+pub(crate) async fn refused(request: Request<Body>, fault: Fault) -> Response<Body> {
     let (parts, body) = request.into_parts();
     intake::drain(body).await;
+    respond::error(dialect_of(parts.uri.path()), &fault)
+}
+
+pub(crate) fn head_too_large(max: usize) -> Fault {
     let mut fault = Fault::client(Kind::TooLarge, format!("the request's head is larger than {max} bytes"));
     fault.status = Some(431);
-    let fault = fault.code("head_too_large").hint("Send fewer headers, or raise limits.request_header_bytes");
-    respond::error(dialect_of(parts.uri.path()), &fault)
+    fault.code("head_too_large").hint("Send fewer headers, or raise limits.request_header_bytes")
 }
 
 /// The dialect in which a client of this path reads errors.

@@ -1,65 +1,105 @@
-//! Which clients may use this host. Accepts a key wherever an official SDK of any dialect puts one.
-use base::{Fault, Kind, Secret};
-use http::header::{AUTHORIZATION, HeaderMap};
+//! Lets clients in: finds the key wherever an official SDK of any dialect puts one, shuts out who guesses, and bounds what one client
+//! may use. What is decided here is decided by `access`; this is its clock and its ear.
+mod shown;
+
+use access::{Client, Clients, KeyHash, Meter, Spent, Throttle, ThrottleRules};
+use base::{Fault, Kind, Retry, Secret};
 use http::request::Parts;
-use sha2::{Digest, Sha256};
+use parking_lot::Mutex;
+use shown::shown_keys;
 use std::collections::HashMap;
-use subtle::ConstantTimeEq;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-const KEY_HEADERS: [&str; 3] = ["x-api-key", "x-goog-api-key", "api-key"];
-const KEY_PARAMETERS: [&str; 2] = ["key", "api_key"];
+/// Keys of one request that are looked at. No SDK sends more than two; a guesser would.
+const SHOWN_MAX: usize = 4;
 
-type Hash = [u8; 32];
+/// Marks a request that came from another machine.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) IpAddr);
 
-/// How a hash begins: by that it is looked up, which tells nothing of a key, and its client is named.
-type Beginning = [u8; 8];
+/// The clients of a host, by their keys. Without any, everyone who can reach the socket may use the host. Cheap to clone: all clones
+/// are the same.
+#[derive(Clone)]
+pub struct ClientKeys(Arc<Inner>);
 
-/// The client keys, hashed. Empty: everyone who can reach the socket may use the host.
-#[derive(Clone, Default)]
-pub struct ClientKeys(HashMap<Beginning, Hash>);
+struct Inner {
+    clients: Clients,
+    /// Whoever reaches an open host.
+    anyone: Arc<Client>,
+    throttle: Mutex<Throttle>,
+    /// By name, of clients that have bounds.
+    meters: Mutex<HashMap<String, Meter>>,
+    began: Instant,
+}
 
 impl std::fmt::Debug for ClientKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "ClientKeys({})", self.0.len())
+        write!(f, "ClientKeys({})", self.0.clients.len())
+    }
+}
+
+impl Default for ClientKeys {
+    fn default() -> Self {
+        Self::of(Clients::default(), ThrottleRules::default())
     }
 }
 
 impl ClientKeys {
-    /// These keys.
+    /// These keys, which may ask for everything.
     pub fn new<'a>(keys: impl IntoIterator<Item = &'a Secret<String>>) -> Self {
-        let hashes = keys.into_iter().map(|key| hash(key.expose().as_bytes()));
-        Self(hashes.map(|hash| (beginning(&hash), hash)).collect())
+        let all = keys.into_iter().map(|key| (KeyHash::of(key.expose().as_bytes()), Client::default()));
+        Self::of(Clients::new(all), ThrottleRules::default())
     }
 
-    /// Is any key asked for?
+    /// These clients, and when guessers are shut out.
+    pub fn of(clients: Clients, rules: ThrottleRules) -> Self {
+        let now = unix_now();
+        let bounded = clients.iter().filter(|client| !client.limits.are_none());
+        let meters = bounded.map(|client| (client.name.clone(), Meter::new(client.limits, now))).collect();
+        let throttle = Mutex::new(Throttle::new(rules));
+        let (anyone, meters, began) = (Arc::default(), Mutex::new(meters), Instant::now());
+        Self(Arc::new(Inner { clients, anyone, throttle, meters, began }))
+    }
+
+    /// Is no key asked for?
     pub fn is_open(&self) -> bool {
-        self.0.is_empty()
+        self.0.clients.is_empty()
     }
 
     /// Are there several, so that one client must not see what is another's?
     pub(crate) fn tells_apart(&self) -> bool {
-        self.0.len() > 1
+        self.0.clients.len() > 1
     }
 
-    /// Lets a request in if it shows one of the keys.
+    /// Lets a request in if it shows one of the keys, and says whose.
     ///
     /// # Errors
-    /// 401, with where a key can be put.
-    pub fn admit(&self, parts: &Parts) -> Result<(), Fault> {
+    /// 401, with where a key can be put; 429 for a place that is shut out.
+    pub fn admit(&self, parts: &Parts) -> Result<Arc<Client>, Fault> {
         if self.is_open() {
-            return Ok(());
+            return Ok(Arc::clone(&self.0.anyone));
         }
-        let mut shown = 0;
-        for key in shown_keys(parts) {
-            shown += 1;
-            if self.has(&hash(&key)) {
-                return Ok(());
+        let peer = parts.extensions.get::<Peer>().map(|peer| peer.0);
+        if let Some(left) = peer.and_then(|ip| self.0.throttle.lock().blocked(ip, self.0.began.elapsed())) {
+            return Err(shut_out(left));
+        }
+        let now_s = unix_now().as_secs();
+        let mut n_wrong = 0;
+        for key in shown_keys(parts).filter(|key| !key.is_empty()).take(SHOWN_MAX) {
+            if let Some(client) = self.0.clients.of_key(&key, now_s) {
+                peer.into_iter().for_each(|ip| self.0.throttle.lock().succeeded(ip));
+                return Ok(Arc::clone(client));
             }
+            n_wrong += 1;
         }
-        let sentence = if shown == 0 {
-            "no API key was sent"
-        } else {
-            "the API key is not one of this host's client keys"
+        if let Some(ip) = peer {
+            self.guessed(ip, n_wrong);
+        }
+        let sentence = match n_wrong {
+            0 => "no API key was sent",
+            _ => "the API key is not one of this host's client keys",
         };
         let fault = Fault::client(Kind::Unauthorized, sentence).code("invalid_api_key");
         Err(fault.hint(
@@ -67,65 +107,65 @@ impl ClientKeys {
         ))
     }
 
-    /// Whose request it is, for what is remembered: the key's own hash, not the key. One name for all on an open host.
+    /// Whose request it is, for what is remembered: its client's name. One name for all on an open host.
     pub(crate) fn caller(&self, parts: &Parts) -> String {
-        if self.is_open() {
-            return String::new();
-        }
-        let own = shown_keys(parts).map(|key| hash(&key)).find(|hash| self.has(hash));
-        own.map(|hash| base::hex(&beginning(&hash))).unwrap_or_default()
+        self.admit(parts).map(|client| client.name.clone()).unwrap_or_default()
     }
 
-    /// However many keys there are, it takes the same time; and however much of a hash is right.
-    fn has(&self, shown: &Hash) -> bool {
-        self.0.get(&beginning(shown)).is_some_and(|own| own.ct_eq(shown).into())
-    }
-}
-
-fn beginning(hash: &Hash) -> Beginning {
-    std::array::from_fn(|n| hash[n])
-}
-
-fn hash(key: &[u8]) -> Hash {
-    Sha256::digest(key).into()
-}
-
-fn shown_keys(parts: &Parts) -> impl Iterator<Item = Vec<u8>> {
-    let bearer = parts.headers.get_all(AUTHORIZATION).iter().filter_map(|value| bearer(value.as_bytes()));
-    let headers = KEY_HEADERS.iter().flat_map(|name| values(&parts.headers, name));
-    let query = parts.uri.query().unwrap_or_default().split('&');
-    let parameters = query.filter_map(|pair| pair.split_once('='));
-    let parameters = parameters.filter(|(name, _)| KEY_PARAMETERS.contains(name));
-    let parameters = parameters.map(|(_, value)| percent_decoded(value));
-    bearer.map(<[u8]>::to_vec).chain(headers).chain(parameters)
-}
-
-fn values(headers: &HeaderMap, name: &str) -> impl Iterator<Item = Vec<u8>> {
-    headers.get_all(name).iter().map(|value| value.as_bytes().to_vec())
-}
-
-fn bearer(value: &[u8]) -> Option<&[u8]> {
-    let (scheme, key) = value.split_at_checked(7)?;
-    scheme.eq_ignore_ascii_case(b"bearer ").then(|| key.trim_ascii())
-}
-
-fn percent_decoded(value: &str) -> Vec<u8> {
-    let mut out = Vec::with_capacity(value.len());
-    let mut rest = value.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let hex = |digits: &[u8]| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok();
-        match (first, tail.get(..2).and_then(hex)) {
-            (b'%', Some(byte)) => {
-                out.push(byte);
-                rest = tail.get(2..).unwrap_or_default();
-            }
-            _ => {
-                out.push(*first);
-                rest = tail;
-            }
+    fn guessed(&self, ip: IpAddr, n_wrong: usize) {
+        let now = self.0.began.elapsed();
+        let mut throttle = self.0.throttle.lock();
+        let blocks: Vec<Duration> = (0..n_wrong).filter_map(|_| throttle.failed(ip, now)).collect();
+        if let Some(block) = blocks.last() {
+            tracing::warn!(%ip, seconds = block.as_secs(), "it showed too many wrong client keys and is shut out");
         }
     }
-    out
+
+    /// Lets a turn of `client` begin.
+    ///
+    /// # Errors
+    /// 429: one of its bounds is reached.
+    pub(crate) fn begin_turn(&self, client: &Client) -> Result<(), Fault> {
+        if client.limits.are_none() {
+            return Ok(());
+        }
+        let mut meters = self.0.meters.lock();
+        let Some(meter) = meters.get_mut(&client.name) else { return Ok(()) };
+        meter.begin(unix_now()).map_err(|much| {
+            let fault = Fault::client(Kind::RateLimited, much.to_string()).code("key_limit_reached");
+            let wait = much.after.as_secs() + u64::from(much.after.subsec_nanos() > 0);
+            fault
+                .retry(Retry::After(Duration::from_secs(wait.max(1))))
+                .hint(format!("Try again in {} s", wait.max(1)))
+        })
+    }
+
+    /// A turn of the client called `name` has used so much.
+    pub fn used(&self, name: &str, spent: Spent) {
+        if let Some(meter) = self.0.meters.lock().get_mut(name) {
+            meter.end(spent, unix_now());
+        }
+    }
+
+    /// The client called `name` used so much earlier today and this month, as was written down before this host began.
+    pub fn used_before(&self, name: &str, day: Spent, month: Spent) {
+        if let Some(meter) = self.0.meters.lock().get_mut(name) {
+            meter.restore(day, month, unix_now());
+        }
+    }
+}
+
+fn shut_out(left: Duration) -> Fault {
+    let seconds = left.as_secs() + 1;
+    let fault = Fault::client(Kind::RateLimited, "too many wrong API keys came from this address");
+    fault
+        .code("too_many_wrong_keys")
+        .retry(Retry::After(Duration::from_secs(seconds)))
+        .hint(format!("Right keys are refused as well for {seconds} s more"))
+}
+
+fn unix_now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -133,43 +173,75 @@ mod tests {
     use super::*;
     use http::Request;
 
-    fn admitted(uri: &str, headers: &[(&str, &str)]) -> bool {
-        let keys = ClientKeys::new([&Secret::new("k-one".to_owned()), &Secret::new("k two".to_owned())]);
-        let mut request = Request::builder().uri(uri);
+    fn parts(headers: &[(&str, &str)], from: Option<&str>) -> Parts {
+        let mut request = Request::builder().uri("/");
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        keys.admit(&request.body(()).expect("a request").into_parts().0).is_ok()
-    }
-
-    #[test]
-    fn key_is_found_wherever_an_sdk_puts_it() {
-        assert!(admitted("/", &[("authorization", "Bearer k-one")]));
-        assert!(admitted("/", &[("authorization", "bearer k two")]));
-        assert!(admitted("/", &[("x-api-key", "k-one")]));
-        assert!(admitted("/", &[("x-goog-api-key", "k-one")]));
-        assert!(admitted("/?alt=sse&key=k-one", &[]));
-        assert!(admitted("/?key=k%20two", &[]));
-        assert!(admitted("/", &[("x-api-key", "wrong"), ("authorization", "Bearer k-one")]));
-    }
-
-    #[test]
-    fn anything_else_is_refused() {
-        for headers in [
-            &[][..],
-            &[("authorization", "k-one")],
-            &[("authorization", "Bearer k-on")],
-            &[("x-api-key", "k-one ")],
-            &[("cookie", "key=k-one")],
-        ] {
-            assert!(!admitted("/?other=k-one&key=", headers), "{headers:?}");
+        if let Some(ip) = from {
+            request = request.extension(Peer(ip.parse().expect("an address")));
         }
-        assert!(!admitted("/?key=%6", &[]));
+        request.body(()).expect("a request").into_parts().0
+    }
+
+    fn keys() -> ClientKeys {
+        ClientKeys::new([&Secret::new("k-one".to_owned()), &Secret::new("k-two".to_owned())])
+    }
+
+    fn status(keys: &ClientKeys, key: &str, from: Option<&str>) -> u16 {
+        keys.admit(&parts(&[("x-api-key", key)], from)).map_or_else(|fault| fault.status(), |_| 200)
     }
 
     #[test]
     fn no_keys_means_open() {
-        let parts = Request::new(()).into_parts().0;
-        assert!(ClientKeys::default().admit(&parts).is_ok());
+        assert!(ClientKeys::default().admit(&parts(&[], None)).is_ok());
+    }
+
+    #[test]
+    fn guessers_are_shut_out_with_right_keys_too() {
+        let keys = keys();
+        for n in 0..5 {
+            assert_eq!(status(&keys, &format!("guess-{n}"), Some("203.0.113.7")), 401, "{n}");
+        }
+        let fault = keys.admit(&parts(&[("x-api-key", "k-one")], Some("203.0.113.7"))).expect_err("shut out");
+        assert_eq!((fault.status(), fault.code.as_deref()), (429, Some("too_many_wrong_keys")));
+        assert!(matches!(fault.retry, Retry::After(time) if time.as_secs() <= 31), "{fault:?}");
+        assert_eq!(status(&keys, "k-one", Some("203.0.113.8")), 200);
+        assert_eq!(status(&keys, "k-one", None), 200);
+    }
+
+    #[test]
+    fn requests_without_a_key_are_no_guesses() {
+        let keys = keys();
+        for _ in 0..50 {
+            assert_eq!(status(&keys, "", Some("203.0.113.7")), 401);
+        }
+        assert_eq!(status(&keys, "k-two", Some("203.0.113.7")), 200);
+    }
+
+    #[test]
+    fn many_keys_in_one_request_are_many_guesses() {
+        let keys = keys();
+        let mut many = vec![("x-api-key", "wrong"); 30];
+        many.push(("x-api-key", "k-one"));
+        assert_eq!(
+            keys.admit(&parts(&many, Some("203.0.113.7"))).map_err(|fault| fault.status()).err(),
+            Some(401)
+        );
+        assert_eq!(status(&keys, "wrong", Some("203.0.113.7")), 401);
+        assert_eq!(status(&keys, "k-one", Some("203.0.113.7")), 429);
+    }
+
+    #[test]
+    fn turns_are_bounded_by_client() {
+        let limits = access::Limits { turns_per_minute: Some(2), ..access::Limits::default() };
+        let alice = Client { name: "alice".to_owned(), limits, ..Client::default() };
+        let keys =
+            ClientKeys::of(Clients::new([(KeyHash::of(b"a"), alice.clone())]), ThrottleRules::default());
+        assert!(keys.begin_turn(&alice).is_ok() && keys.begin_turn(&alice).is_ok());
+        let fault = keys.begin_turn(&alice).expect_err("the third");
+        assert_eq!((fault.status(), fault.code.as_deref()), (429, Some("key_limit_reached")));
+        assert!(fault.public().contains("2 turns a minute"), "{}", fault.public());
+        assert!(keys.begin_turn(&Client::default()).is_ok());
     }
 }

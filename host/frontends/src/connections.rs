@@ -11,8 +11,6 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
-/// Looks in a row that a connection may have nothing under way: the time that the head of a request may take.
-const IDLE_LOOKS: u32 = 30;
 /// More looks until a connection that was asked to end is cut off.
 const GRACE_LOOKS: u32 = 2;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -23,11 +21,13 @@ pub(crate) trait Ending {
 }
 
 /// All open connections of one listener.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Connections(Arc<All>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct All {
+    /// Looks in a row that a connection may have nothing under way.
+    idle_looks: u32,
     open: Mutex<HashMap<u64, Open>>,
     next: AtomicU64,
     n_looks: AtomicU32,
@@ -58,7 +58,23 @@ pub(crate) struct Watch {
 #[derive(Debug)]
 pub(crate) struct Busy(Arc<Watch>);
 
+/// A connection that has been taken, until it is dropped.
+pub(crate) struct Opened {
+    pub(crate) id: u64,
+    pub(crate) watch: Arc<Watch>,
+    place: Place,
+}
+
 impl Connections {
+    /// None yet. One that has nothing under way for `idle`, in whole seconds, is closed: the head of a request may take as long.
+    pub(crate) fn new(idle: Duration) -> Self {
+        let idle_looks =
+            u32::try_from(idle.as_secs().div_ceil(LOOK_EVERY.as_secs())).unwrap_or(u32::MAX).max(1);
+        let (open, next, n_looks) = (Mutex::default(), AtomicU64::new(0), AtomicU32::new(0));
+        let (is_ending, emptied) = (AtomicBool::new(false), Notify::new());
+        Self(Arc::new(All { idle_looks, open, next, n_looks, is_ending, emptied }))
+    }
+
     /// Looks at them until the last handle is gone.
     pub(crate) fn look_after(&self) {
         let all = Arc::downgrade(&self.0);
@@ -74,7 +90,7 @@ impl Connections {
     }
 
     /// A new one.
-    pub(crate) fn open(&self) -> (u64, Arc<Watch>) {
+    pub(crate) fn open(&self) -> Opened {
         let id = self.0.next.fetch_add(1, Ordering::Relaxed);
         let watch = Arc::new(Watch {
             all: Arc::downgrade(&self.0),
@@ -88,7 +104,7 @@ impl Connections {
         if self.0.is_ending.load(Ordering::SeqCst) {
             watch.end();
         }
-        (id, watch)
+        Opened { id, watch, place: Place { all: Arc::clone(&self.0), id } }
     }
 
     /// The task that serves it.
@@ -96,12 +112,6 @@ impl Connections {
         if let Some(open) = self.0.open.lock().get_mut(&id) {
             open.task = Some(task);
         }
-    }
-
-    /// Drives a connection until it ends.
-    pub(crate) fn guard<C>(&self, id: u64, watch: Arc<Watch>, connection: C) -> Guarded<C> {
-        let place = Place { all: Arc::clone(&self.0), id };
-        Guarded { connection: Box::pin(connection), watch, is_heard: false, is_told: false, _place: place }
     }
 
     /// Has all of them look at their answers, which may have been cut off.
@@ -128,9 +138,9 @@ impl All {
         let now = self.n_looks.fetch_add(1, Ordering::Relaxed) + 1;
         for open in self.open.lock().values() {
             let idle = open.watch.idle_looks(now);
-            if idle > IDLE_LOOKS + GRACE_LOOKS {
+            if idle > self.idle_looks.saturating_add(GRACE_LOOKS) {
                 open.task.iter().for_each(AbortHandle::abort);
-            } else if idle > IDLE_LOOKS {
+            } else if idle > self.idle_looks {
                 open.watch.end();
             }
         }
@@ -171,6 +181,14 @@ impl Drop for Busy {
             self.0.idle_since.store(all.n_looks.load(Ordering::Relaxed), Ordering::Relaxed);
         }
         self.0.n_open.fetch_sub(1, Ordering::Release);
+    }
+}
+
+impl Opened {
+    /// Drives it until it ends.
+    pub(crate) fn guard<C>(self, connection: C) -> Guarded<C> {
+        let Self { watch, place, .. } = self;
+        Guarded { connection: Box::pin(connection), watch, is_heard: false, is_told: false, _place: place }
     }
 }
 
@@ -240,15 +258,16 @@ mod tests {
     }
 
     fn connect(all: &Connections, is_deaf: bool) -> (tokio::task::JoinHandle<()>, Arc<Watch>) {
-        let (id, watch) = all.open();
-        let task = tokio::spawn(all.guard(id, Arc::clone(&watch), Fake { is_deaf, is_over: false }));
+        let opened = all.open();
+        let (id, watch) = (opened.id, Arc::clone(&opened.watch));
+        let task = tokio::spawn(opened.guard(Fake { is_deaf, is_over: false }));
         all.runs(id, task.abort_handle());
         (task, watch)
     }
 
     #[tokio::test(start_paused = true)]
     async fn idle_connections_are_closed_and_busy_ones_are_not() {
-        let all = Connections::default();
+        let all = Connections::new(Duration::from_secs(30));
         all.look_after();
         let (idle, _) = connect(&all, false);
         let (deaf, _) = connect(&all, true);
@@ -268,7 +287,7 @@ mod tests {
 
     #[tokio::test]
     async fn end_waits_for_the_last() {
-        let all = Connections::default();
+        let all = Connections::new(Duration::from_secs(30));
         let (first, _) = connect(&all, false);
         let (last, _) = connect(&all, true);
         let ending = tokio::spawn({

@@ -1,8 +1,9 @@
 //! The way from a connection to a handler: straight for the routes that carry the load, through the router for all others.
-use crate::app::{App, head_too_large, router};
+use crate::app::{App, head_too_large, refused, router};
+use crate::auth::Peer;
 use crate::connections::Busy;
 use crate::diagnostics::{self, Local};
-use crate::{anthropic, openai_chat};
+use crate::{anthropic, openai_chat, pages};
 use axum::Router;
 use axum::body::Body;
 use bytes::Bytes;
@@ -24,19 +25,22 @@ use tower::Service as _;
 pub struct Door {
     app: Arc<App>,
     router: Router,
+    /// None: this machine itself.
+    peer: Option<IpAddr>,
     is_local: bool,
 }
 
 impl Door {
     /// The door of `app`.
     pub fn new(app: Arc<App>) -> Self {
-        Self { router: router(Arc::clone(&app)), app, is_local: false }
+        Self { router: router(Arc::clone(&app)), app, peer: None, is_local: false }
     }
 
     /// The same door for a connection from `peer`.
     #[must_use]
     pub fn reached_from(&self, peer: IpAddr) -> Self {
-        Self { is_local: peer.to_canonical().is_loopback(), ..self.clone() }
+        let is_local = peer.to_canonical().is_loopback();
+        Self { is_local, peer: Some(peer).filter(|_| !is_local), ..self.clone() }
     }
 
     pub(crate) fn app(&self) -> &App {
@@ -88,10 +92,16 @@ impl Door {
         }
     }
 
-    fn way(&self, request: Request<Incoming>) -> Way {
+    fn way(&self, mut request: Request<Incoming>) -> Way {
         let head_max = self.app.limits.head_bytes;
         if head_bytes(&request) > head_max {
-            return Way::Other(Box::pin(head_too_large(request.map(Body::new), head_max)));
+            return Way::Other(Box::pin(refused(request.map(Body::new), head_too_large(head_max))));
+        }
+        if let Some(fault) = pages::refused(&request, &self.app.names, self.app.keys.is_open()) {
+            return Way::Other(Box::pin(refused(request.map(Body::new), fault)));
+        }
+        if let Some(ip) = self.peer {
+            request.extensions_mut().insert(Peer(ip));
         }
         if request.method() == Method::POST {
             match request.uri().path() {

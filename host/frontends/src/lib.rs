@@ -12,10 +12,12 @@ mod intake;
 mod models;
 mod openai_chat;
 mod operations;
+mod pages;
 mod respond;
 mod responses;
 mod serve;
 mod sockets;
+mod tls;
 mod turns;
 
 pub use app::{App, Limits, router};
@@ -26,3 +28,4 @@ pub use drain::Drain;
 pub use operations::serve_operations;
 pub use serve::serve;
 pub use sockets::Sockets;
+pub use tls::{BadCertificate, Tls};

@@ -5,6 +5,7 @@ mod openai;
 
 use crate::app::{App, Shared};
 use crate::{gemini as gemini_frontend, intake, respond};
+use access::Client;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -15,6 +16,7 @@ use http::header::HeaderMap;
 use http::request::Parts;
 use http::{Request, Response};
 use lip_wire::Dialect;
+use std::sync::Arc;
 
 pub(crate) fn routes() -> Router<Shared> {
     Router::new()
@@ -36,10 +38,11 @@ pub(crate) struct Named {
 async fn list(State(app): State<Shared>, request: Request<Body>) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let dialect = dialect_of(&parts, app.home);
-    if let Err(fault) = admit(&app, &parts, body).await {
-        return respond::error(dialect, &fault);
-    }
-    let named = named(&app.engine).await;
+    let client = match admit(&app, &parts, body).await {
+        Ok(client) => client,
+        Err(fault) => return respond::error(dialect, &fault),
+    };
+    let named = named(&app.engine, &client).await;
     respond::json(&match dialect {
         Dialect::AnthropicMessages => anthropic::list(&named, parts.uri.query()),
         Dialect::Gemini => gemini::list(&named, parts.uri.query()),
@@ -50,10 +53,11 @@ async fn list(State(app): State<Shared>, request: Request<Body>) -> Response<Bod
 async fn one(State(app): State<Shared>, Path(id): Path<String>, request: Request<Body>) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let dialect = dialect_of(&parts, app.home);
-    if let Err(fault) = admit(&app, &parts, body).await {
-        return respond::error(dialect, &fault);
-    }
-    let named = named(&app.engine).await;
+    let client = match admit(&app, &parts, body).await {
+        Ok(client) => client,
+        Err(fault) => return respond::error(dialect, &fault),
+    };
+    let named = named(&app.engine, &client).await;
     let Some(found) = named.iter().find(|named| named.id == id) else {
         let fault = Fault::client(Kind::NotFound, format!("the model \"{id}\" does not exist"));
         let fault = fault.code("model_not_found").param("model").hint("GET /v1/models lists what does");
@@ -66,7 +70,7 @@ async fn one(State(app): State<Shared>, Path(id): Path<String>, request: Request
     })
 }
 
-async fn admit(app: &App, parts: &Parts, body: Body) -> Result<(), Fault> {
+async fn admit(app: &App, parts: &Parts, body: Body) -> Result<Arc<Client>, Fault> {
     intake::drain(body).await;
     app.keys.admit(parts)
 }
@@ -91,13 +95,13 @@ fn by_headers(headers: &HeaderMap) -> Option<Dialect> {
     }
 }
 
-/// Every name under which a model can be asked for: `backend:model` for all, the bare name for the default backend's.
-async fn named(engine: &Engine) -> Vec<Named> {
+/// Every name under which `client` may ask for a model: `backend:model` for all, the bare name for the default backend's.
+async fn named(engine: &Engine, client: &Client) -> Vec<Named> {
     let default = engine.backends().default().map(|backend| backend.name().to_owned());
     let mut names = Vec::new();
     for offer in engine.offers(false).await {
         let backend = offer.backend.name();
-        for model in offer.models {
+        for model in offer.models.into_iter().filter(|model| client.grants.allow(backend, &model.id)) {
             if default.as_deref() == Some(backend) {
                 names.push(Named { id: model.id.clone(), model: model.clone() });
             }

@@ -1,12 +1,14 @@
 //! From an HTTP request to a turn, the same for every dialect.
 use crate::app::App;
 use crate::intake::Incoming;
+use access::Client;
 use base::{Fault, Kind};
 use bytes::Bytes;
 use engine::{Turn, What};
 use http::request::Parts;
 use lip_wire::Dialect;
 use lip_wire::lens::{self, Field, JsonType};
+use std::sync::Arc;
 
 /// What a route says of its requests.
 #[derive(Clone, Copy)]
@@ -36,8 +38,8 @@ impl Route {
         body: impl Incoming,
         url: InUrl,
     ) -> Result<Turn, Fault> {
-        let body = app.intake(parts, body).await?;
-        self.turn_of(app, parts, &body, url)
+        let (client, body) = app.intake_of(parts, body).await?;
+        self.turn_for(&client, app, parts, (&body, url))
     }
 
     /// Makes the turn of a body that has been read.
@@ -51,6 +53,18 @@ impl Route {
         body: &Bytes,
         url: InUrl,
     ) -> Result<Turn, Fault> {
+        // Its key may have ended since the connection was opened.
+        let client = app.keys.admit(parts)?;
+        self.turn_for(&client, app, parts, (body, url))
+    }
+
+    fn turn_for(
+        self,
+        client: &Arc<Client>,
+        app: &App,
+        parts: &mut Parts,
+        (body, url): (&Bytes, InUrl),
+    ) -> Result<Turn, Fault> {
         let lens = scanned(self.dialect, body)?;
         let in_body = || lens.model().map(std::borrow::Cow::into_owned);
         let Some(model) = url.model.or_else(in_body).filter(|model| !model.is_empty()) else {
@@ -62,9 +76,9 @@ impl Route {
         };
         if self.what == What::Generate {
             conversation(&lens)?;
+            app.keys.begin_turn(client)?;
         }
         let stream = url.stream.or_else(|| lens.stream()).unwrap_or(false);
-        let caller = app.keys.caller(parts);
         Ok(Turn {
             dialect: self.dialect,
             what: self.what,
@@ -73,7 +87,8 @@ impl Route {
             lens,
             headers: std::mem::take(&mut parts.headers),
             forwarded: self.forwarded,
-            caller,
+            caller: client.name.clone(),
+            client: Some(client).filter(|client| !client.grants.are_all()).cloned(),
             shorthand: None,
         })
     }

@@ -1,6 +1,6 @@
 //! From settings, libraries and environment to the backends that turns can be sent to.
 use crate::setup::Setup;
-use crate::{bundles, dirs, trust};
+use crate::{access, bundles, dirs, trust};
 use base::Secret;
 use engine::{BackendSpec, ChatReasoning, Dialect, Manner, MaxTokensField, RequestOptions};
 use http::{HeaderValue, Uri};
@@ -76,7 +76,8 @@ fn spec(name: &str, connector: &str, configured: Option<&Backend>, from: &Setup)
     let needs_key = manifest.is_some_and(|m| needs_key(m, configured, &config));
     let missing = missing((name, connector), configured, manifest, needs_key && keys.is_empty(), registry)
         .or_else(|| refused(settings, manifest))
-        .or_else(|| lacks_program(manifest, &config, env));
+        .or_else(|| lacks_program(manifest, &config, env))
+        .or_else(|| leads_inside(settings, manifest, &config));
     let mut egress = manifest.map(|m| m.egress.clone()).unwrap_or_default();
     let places = config.get(BASE_URLS).and_then(Value::as_object).into_iter().flat_map(Map::values);
     egress.extend(config.get(BASE_URL).into_iter().chain(places).filter_map(|url| place(url.as_str()?)));
@@ -278,6 +279,25 @@ fn lacks_login(
         Ok(_) => None,
         Err(fault) => Some(fault.public()),
     }
+}
+
+/// A base URL of this machine or its network, which several users must not reach through this host unless it is listed.
+fn leads_inside(
+    settings: &Resolved,
+    manifest: Option<&Arc<ConnectorManifest>>,
+    config: &Map<String, Value>,
+) -> Option<String> {
+    let own = config.get(BASE_URL).and_then(Value::as_str);
+    let places = config.get(BASE_URLS).and_then(Value::as_object).into_iter().flat_map(Map::values);
+    let set = own.or(manifest?.base_url.as_deref()).into_iter().chain(places.filter_map(Value::as_str));
+    let allowed = access::places(settings);
+    let mut refused = set.filter_map(|url| {
+        let url: Uri = url.parse().ok()?;
+        Some((allowed.refused(&url)?, place(&url.to_string())?))
+    });
+    refused
+        .next()
+        .map(|(why, place)| format!("{why}; add \"{place}\" to egress.allow_private if it should be"))
 }
 
 /// A sentence that goes on behind another one.

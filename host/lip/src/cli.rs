@@ -38,6 +38,7 @@ pub(crate) fn command() -> Command {
                 ),
         )
         .subcommand(crate::doctor::command(json_flag()))
+        .subcommand(crate::keys::command())
         .subcommand(conform::command())
         .subcommand(shell::completions_command())
         .subcommand(shell::man_command());
@@ -82,6 +83,7 @@ pub(crate) fn run(matches: ArgMatches) -> Result<(), String> {
             _ => Err("unknown subcommand of config".to_owned()),
         },
         Some(("doctor", own)) => crate::doctor::run(own),
+        Some(("keys", own)) => crate::keys::run(own),
         Some(("conform", own)) => conform::run(own),
         Some(("completions", own)) => shell::completions(own),
         Some(("man", own)) => shell::man(own),

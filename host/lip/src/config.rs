@@ -1,6 +1,6 @@
 //! `lip config check`, `lip config show` and `lip config reload`.
 use crate::setup::Setup;
-use crate::{backends, operate, out, setup};
+use crate::{access, backends, operate, out, setup};
 use clap::ArgMatches;
 use engine::BackendSpec;
 use serde_json::{Value, json};
@@ -29,6 +29,7 @@ pub(crate) fn check(matches: &ArgMatches) -> Result<(), String> {
         }
     }
     found.engine()?;
+    access::tls(&found.settings)?;
     let mode = match found.settings.access_mode() {
         AccessMode::SingleUser => "single-user",
         AccessMode::MultiUser => "multi-user",

@@ -24,6 +24,12 @@ pub(crate) fn plugins_lock(env: &Env) -> PathBuf {
     chosen.unwrap_or_else(|| state(env).join("plugins.lock"))
 }
 
+/// The hashes of client keys that `lip keys` makes.
+pub(crate) fn keys(env: &Env) -> PathBuf {
+    let chosen = base(env, "XDG_CONFIG_HOME", ".config").map(|dir| dir.join("lip/keys.toml"));
+    chosen.unwrap_or_else(|| state(env).join("keys.toml"))
+}
+
 /// Private state: copies of libraries, verdicts.
 pub(crate) fn state(env: &Env) -> PathBuf {
     let chosen = base(env, "XDG_STATE_HOME", ".local/state").map(|dir| dir.join("lip"));

@@ -1,7 +1,41 @@
-//! Log lines to stderr.
+//! Log lines to stderr. No line is written that holds a secret which is known: nobody means to log one, and this is for mistakes.
+use access::Clients;
+use arc_swap::ArcSwap;
+use base::Secret;
+use engine::Redactor;
 use settings::{LogFormat, LogLevel, Resolved};
-use std::io::IsTerminal;
+use std::borrow::Cow;
+use std::io::{self, IsTerminal, Write};
+use std::sync::{Arc, LazyLock};
 use tracing_subscriber::EnvFilter;
+
+/// What stands in a line where a secret stood.
+const MARK: &str = "***";
+
+static KNOWN: LazyLock<ArcSwap<Redactor>> = LazyLock::new(ArcSwap::default);
+
+/// From now on these stand in no line.
+pub(crate) fn hide<'a>(secrets: impl IntoIterator<Item = &'a Secret<String>>) {
+    KNOWN.store(Arc::new(Redactor::new(secrets, MARK, Clients::default())));
+}
+
+/// The standard error stream, without the secrets. A line comes in one piece.
+struct Clean;
+
+impl Write for Clean {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        io::stderr().write_all(&cleaned(line))?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
+
+fn cleaned(line: &[u8]) -> Cow<'_, [u8]> {
+    KNOWN.load().clean(line).map_or(Cow::Borrowed(line), |(clean, _)| Cow::Owned(clean))
+}
 
 /// Starts logging as configured. Later calls do nothing.
 pub(crate) fn start(settings: &Resolved) {
@@ -21,8 +55,7 @@ pub(crate) fn start(settings: &Resolved) {
         level
     };
     let filter = format!("{level},hyper={quiet},hyper_util={quiet},rustls={quiet},h2={quiet}");
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(EnvFilter::new(filter)).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(filter)).with_writer(|| Clean);
     // Files and pipes get plain text.
     let builder = builder.with_ansi(std::io::stderr().is_terminal());
     // A line that cannot be written is lost: to say so on the same stream, once its terminal has gone, would end the host.
@@ -31,4 +64,17 @@ pub(crate) fn start(settings: &Resolved) {
         LogFormat::Text => builder.try_init(),
         LogFormat::Json => builder.json().try_init(),
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_secrets_stand_in_no_line() {
+        let line = b"INFO asked with sk-0123456789, not with sk-other";
+        assert_eq!(&*cleaned(line), line);
+        hide(&[Secret::new("sk-0123456789".to_owned())]);
+        assert_eq!(&*cleaned(line), b"INFO asked with ***, not with sk-other");
+    }
 }

@@ -1,4 +1,5 @@
 //! The `lip` binary: reads the command line and hands over to one subcommand.
+mod access;
 mod accounts;
 mod acp;
 mod agents;
@@ -12,6 +13,7 @@ mod desk;
 mod dirs;
 mod doctor;
 mod ending;
+mod keys;
 mod list;
 mod log;
 mod model_lists;

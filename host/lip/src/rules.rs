@@ -51,6 +51,8 @@ pub(crate) fn of(settings: &Resolved) -> Result<Rules, String> {
                 format!("{}{} cannot be read: {e}", place("thinker.instructions_file"), path.display())
             })?,
         },
+        hidden: settings.redact_api_keys_in_prompts().then(|| settings.client_keys()),
+        clients: crate::access::clients(settings),
         thinker_rests: u32::try_from(settings.thinker_rest_turns()).unwrap_or(u32::MAX),
         sessions: sessions::Limits {
             sessions_max: usize::try_from(settings.session_count_max()).unwrap_or(usize::MAX),

@@ -2,11 +2,12 @@
 use crate::ending::{Orders, Signals, end};
 use crate::reload::Reloader;
 use crate::setup::{self, Setup};
-use crate::{out, summary};
+use crate::{access, out, summary};
 use clap::ArgMatches;
 use engine::{Backends, Dialect};
-use frontends::{App, ClientKeys, Door, Drain, Limits, Sockets, serve, serve_operations};
+use frontends::{App, Door, Drain, Limits, Sockets, Tls, serve, serve_operations};
 use settings::Resolved;
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,14 +49,16 @@ pub(crate) fn with(found: Setup, port: u16, words: Words) -> Result<(), String> 
     let limits = Limits {
         body_bytes: usize::try_from(settings.request_body_bytes()).unwrap_or(usize::MAX),
         head_bytes: usize::try_from(settings.request_header_bytes()).unwrap_or(usize::MAX),
-        ..Limits::default()
+        body_time: settings.request_body_timeout(),
+        head_time: settings.request_head_timeout(),
     };
-    let keys = ClientKeys::new(&settings.client_keys());
+    let (keys, tls) = (access::client_keys(&settings), access::tls(&settings)?);
     let drain = Drain::default();
     let app = |home| {
         Arc::new(App {
             engine: Arc::clone(&engine),
             keys: keys.clone(),
+            names: access::names(&settings),
             limits,
             home,
             sockets: Sockets::default(),
@@ -81,10 +84,10 @@ pub(crate) fn with(found: Setup, port: u16, words: Words) -> Result<(), String> 
         let second = async {
             if let Some(listener) = anthropic {
                 let door = Door::new(app(Dialect::AnthropicMessages));
-                serve(listener, door, limits.head_bytes).await;
+                serve(listener, tls.clone(), door).await;
             }
         };
-        let first = serve(clients, Door::new(app(Dialect::OpenAiChat)), limits.head_bytes);
+        let first = serve(clients, tls.clone(), Door::new(app(Dialect::OpenAiChat)));
         let watchers = async {
             match operations {
                 Some(listener) => serve_operations(listener, app(Dialect::OpenAiChat)).await,
@@ -99,6 +102,7 @@ pub(crate) fn with(found: Setup, port: u16, words: Words) -> Result<(), String> 
             () = engine.check_up(every), if !every.is_zero() => {}
             never = reloader.hear_hangups(hung_up) => match never {},
             () = reloader.watch(), if settings.plugins_watch() => {}
+            never = renew_certificate(tls.as_ref(), &settings) => match never {},
         }
         engine.shutdown().await;
         Ok(())
@@ -106,6 +110,19 @@ pub(crate) fn with(found: Setup, port: u16, words: Words) -> Result<(), String> 
     // A step of a plugin that never ends holds its thread, which must not hold the host.
     runtime.shutdown_timeout(END_TIME);
     served
+}
+
+/// Reads the certificate again at every SIGHUP.
+async fn renew_certificate(tls: Option<&Tls>, settings: &Resolved) -> Infallible {
+    #[cfg(unix)]
+    if let Some(tls) = tls
+        && let Ok(mut hangup) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())
+    {
+        while hangup.recv().await.is_some() {
+            access::renew(tls, settings);
+        }
+    }
+    std::future::pending().await
 }
 
 /// How long threads have to end what they are at when the host ends.

@@ -1,6 +1,6 @@
 //! From the command line to everything a subcommand needs: settings, libraries, backends.
 use crate::profiles::Profiles;
-use crate::{agents, backends, dirs, rules, trust};
+use crate::{access, agents, backends, dirs, rules, trust};
 use ::agents::{Agents, native::Native};
 use clap::ArgMatches;
 use engine::{BackendSpec, Backends, Edges, Engine};
@@ -9,7 +9,7 @@ use http::HeaderValue;
 use loader::trust::Policy;
 use loader::{Discovery, Generations, Look, Options, Outcome, Registry};
 use parking_lot::Mutex;
-use settings::{CliOverrides, Env, File, Format, Resolved};
+use settings::{CliOverrides, Env, File, Format, KeysFile, Refused, Resolved};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -48,21 +48,46 @@ impl Shelf {
 /// # Errors
 /// Every error of the file, the environment and the command line, in words.
 pub(crate) fn settings(matches: &ArgMatches) -> Result<(Resolved, Env), String> {
-    let env: Env = std::env::vars_os()
-        .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
-        .collect();
+    let env = environment();
     Ok((resolved(&env, &settings::overrides(matches))?, env))
+}
+
+/// Where `lip keys` keeps the hashes of keys, whatever else is wrong with the configuration: without a key, some are not good.
+///
+/// # Errors
+/// The configuration file cannot be read.
+pub(crate) fn keys_file(matches: &ArgMatches) -> Result<PathBuf, String> {
+    let env = environment();
+    let mut path = access::keys_file(None, &env);
+    // Its mistakes are told by whoever serves with it.
+    let _ = resolved_with(&env, &settings::overrides(matches), |set| {
+        path = access::keys_file(set, &env);
+        KeysFile::Missing
+    })?;
+    Ok(path)
+}
+
+fn environment() -> Env {
+    std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect()
 }
 
 /// The settings that the file, the environment and the command line make together.
 fn resolved(env: &Env, cli: &CliOverrides) -> Result<Resolved, String> {
+    resolved_with(env, cli, |set| access::read_keys_file(set, env))?.map_err(|refused| refused.to_string())
+}
+
+fn resolved_with(
+    env: &Env,
+    cli: &CliOverrides,
+    keys_file: impl FnOnce(Option<&Path>) -> KeysFile,
+) -> Result<Result<Resolved, Refused>, String> {
     let Some((path, source)) = settings::config_path(env, cli) else {
-        return settings::resolve(None, env, cli).map_err(|e| e.to_string());
+        return Ok(settings::resolve_with(None, env, cli, keys_file));
     };
     let name = path.display().to_string();
     let text = std::fs::read_to_string(&path).map_err(|e| format!("{source}: {name} cannot be read: {e}"))?;
     let file = File { name: &name, format: Format::of(&name), text: &text };
-    settings::resolve(Some(&file), env, cli).map_err(|e| e.to_string())
+    Ok(settings::resolve_with(Some(&file), env, cli, keys_file))
 }
 
 /// Settings, and the libraries that they lead to.
@@ -176,6 +201,8 @@ impl Setup {
     /// The backends, and the default one's name.
     pub(crate) fn backends(&self) -> (Vec<BackendSpec>, Option<String>) {
         let specs = backends::specs(self);
+        let of_backends = specs.iter().flat_map(|spec| spec.keys.iter().chain(spec.secrets.values()));
+        crate::log::hide(of_backends.chain(&self.settings.secrets()));
         let default = backends::default(&self.settings, &specs);
         (specs, default)
     }
@@ -209,7 +236,7 @@ impl Setup {
             idle: self.settings.idle_timeout(),
         };
         let edges = Edges {
-            egress: egress::Egress::new(deadlines),
+            egress: egress::Egress::to(access::places(&self.settings), deadlines),
             agents: Agents::new(agents::rules(&self.settings), Native::new()),
             vault: self.vault(),
             home: dirs::home(&self.env),

@@ -1,4 +1,5 @@
 //! What a person reads when the host starts.
+use crate::access;
 use crate::serve::Bound;
 use crate::setup::Setup;
 use engine::Backends;
@@ -6,9 +7,11 @@ use std::net::SocketAddr;
 
 /// Address, libraries, backends, and one line to try. The first line is stable: scripts wait for it.
 pub(crate) fn text(found: &Setup, backends: &Backends, bound: &Bound) -> String {
-    let mut lines = vec![format!("lip listening on http://{}", bound.clients)];
-    lines.extend(bound.anthropic.map(|bound| format!("  anthropic http://{bound}")));
+    let scheme = scheme(found);
+    let mut lines = vec![format!("lip listening on {scheme}://{}", bound.clients)];
+    lines.extend(bound.anthropic.map(|bound| format!("  anthropic {scheme}://{bound}")));
     lines.extend(bound.operations.map(|bound| format!("  watched   http://{bound}/readyz")));
+    lines.push(format!("  access    {}", access::notice(&found.settings)));
     let loaded = found.discovery.plugins().count();
     let refused = found.discovery.refused().count();
     lines.push(format!("  plugins   {loaded} loaded, {refused} refused"));
@@ -54,11 +57,16 @@ pub(crate) fn text(found: &Setup, backends: &Backends, bound: &Bound) -> String 
     lines.join("\n")
 }
 
+fn scheme(found: &Setup) -> &'static str {
+    if found.settings.tls_cert().is_some() { "https" } else { "http" }
+}
+
 fn curl(found: &Setup, backends: &Backends, bound: SocketAddr) -> String {
+    let scheme = scheme(found);
     let model = model_to_try(backends).unwrap_or_else(|| "MODEL".to_owned());
-    let key = if found.settings.client_keys().is_empty() { "" } else { " -H 'authorization: Bearer KEY'" };
+    let key = if !found.settings.needs_client_key() { "" } else { " -H 'authorization: Bearer KEY'" };
     format!(
-        "curl -N http://{bound}/v1/chat/completions{key} -H 'content-type: application/json' \
+        "curl -N {scheme}://{bound}/v1/chat/completions{key} -H 'content-type: application/json' \
          -d '{{\"model\":\"{model}\",\"stream\":true,\"messages\":[{{\"role\":\"user\",\"content\":\"hello\"}}]}}'"
     )
 }

@@ -37,7 +37,7 @@ pub(super) async fn upgrade(
 ) -> Response<Body> {
     let (mut parts, body) = request.into_parts();
     intake::drain(body).await;
-    if let Err(fault) = app.keys.admit(&parts).and_then(|()| wanted(&parts, app.keys.is_open())) {
+    if let Err(fault) = app.keys.admit(&parts).and_then(|_| wanted(&parts, app.keys.is_open())) {
         return respond::error(DIALECT, &fault);
     }
     let upgrade = match WebSocketUpgrade::from_request_parts(&mut parts, &app).await {

@@ -133,6 +133,7 @@ impl Session {
             headers,
             forwarded: &[],
             caller,
+            client: None,
             shorthand: None,
         })
     }

@@ -1,0 +1,167 @@
+//! What the settings say about who may use the host, in the words of those who see to it.
+use crate::dirs;
+use access::{Client, Clients, Grants, KeyHash, Limits, Names, ThrottleRules};
+use egress::Places;
+use frontends::{ClientKeys, Tls};
+use settings::{AccessMode, ClientKey, Env, KeysFile, Resolved};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+/// Where `lip keys` keeps the hashes of keys.
+pub(crate) fn keys_file(set: Option<&Path>, env: &Env) -> PathBuf {
+    set.map_or_else(|| dirs::keys(env), Path::to_owned)
+}
+
+/// Reads the file of `lip keys`.
+pub(crate) fn read_keys_file(set: Option<&Path>, env: &Env) -> KeysFile {
+    let path = keys_file(set, env);
+    let name = path.display().to_string();
+    match std::fs::read_to_string(&path) {
+        Ok(_) if is_writable_by_others(&path) => KeysFile::Refused(format!(
+            "{name} may be changed by others; take that right away: chmod go-w {name}"
+        )),
+        Ok(text) => KeysFile::Read(name, text),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && set.is_none() => KeysFile::Missing,
+        Err(error) => {
+            KeysFile::Refused(format!("{name} cannot be read: {error}; lip keys new NAME makes it"))
+        }
+    }
+}
+
+#[cfg(unix)]
+fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(path).map_or(0, |data| data.permissions().mode())
+}
+
+#[cfg(not(unix))]
+fn mode(_: &Path) -> u32 {
+    0
+}
+
+/// Whoever can write there makes a key for himself.
+fn is_writable_by_others(path: &Path) -> bool {
+    mode(path) & 0o022 != 0
+}
+
+/// All clients by their keys.
+pub(crate) fn clients(settings: &Resolved) -> Clients {
+    let plain = settings.client_keys();
+    let plain = plain.iter().map(|key| (KeyHash::of(key.expose().as_bytes()), Client::default()));
+    let named = settings.clients().iter().filter_map(|key| {
+        // Its form was checked where it was read.
+        let hash = KeyHash::parse(key.values().hash()?).ok()?;
+        Some((hash, client(key)))
+    });
+    Clients::new(plain.chain(named))
+}
+
+fn client(key: &ClientKey) -> Client {
+    let values = key.values();
+    Client {
+        name: key.name().to_owned(),
+        grants: Grants::new(values.models()),
+        ends_at_s: values.expires(),
+        limits: Limits {
+            turns_per_minute: values.requests_per_minute(),
+            tokens_per_minute: values.tokens_per_minute(),
+            tokens_per_day: values.tokens_per_day(),
+            tokens_per_month: values.tokens_per_month(),
+            ..Limits::default()
+        },
+    }
+}
+
+/// Who is let in, and when guessers are shut out.
+pub(crate) fn client_keys(settings: &Resolved) -> ClientKeys {
+    let rules = ThrottleRules {
+        failures: u32::try_from(settings.brute_force_failures()).unwrap_or(u32::MAX),
+        within: settings.brute_force_within(),
+        block: settings.brute_force_block(),
+        block_max: settings.brute_force_block_max(),
+        ..ThrottleRules::default()
+    };
+    ClientKeys::of(clients(settings), rules)
+}
+
+/// By which names the host may be called. Where several use it, a key is asked for whatever the name.
+pub(crate) fn names(settings: &Resolved) -> Names {
+    match settings.access_mode() {
+        AccessMode::SingleUser => Names::new(settings.allowed_hosts()),
+        AccessMode::MultiUser => Names::any(),
+    }
+}
+
+/// Which addresses backends may be asked at.
+pub(crate) fn places(settings: &Resolved) -> Places {
+    match settings.access_mode() {
+        AccessMode::SingleUser => Places::Any,
+        AccessMode::MultiUser => Places::PublicAnd(settings.egress_allow_private().into()),
+    }
+}
+
+/// The listener's TLS, where it is set.
+///
+/// # Errors
+/// A file that cannot be read or used.
+pub(crate) fn tls(settings: &Resolved) -> Result<Option<Tls>, String> {
+    let Some((chain, key)) = pem(settings)? else { return Ok(None) };
+    Tls::new(&chain, &key).map(Some).map_err(|error| error.to_string())
+}
+
+/// Reads the listener's certificate and key once more. The old ones stay where the new ones cannot be used.
+pub(crate) fn renew(tls: &Tls, settings: &Resolved) {
+    let renewed = pem(settings).and_then(|pem| match pem {
+        Some((chain, key)) => tls.replace(&chain, &key).map_err(|error| error.to_string()),
+        None => Ok(()),
+    });
+    match renewed {
+        Ok(()) => tracing::info!("the certificate was read again"),
+        Err(error) => tracing::error!(error, "the old certificate stays in use"),
+    }
+}
+
+/// A certificate chain and its key.
+type Pem = (Vec<u8>, Vec<u8>);
+
+fn pem(settings: &Resolved) -> Result<Option<Pem>, String> {
+    let (Some(chain), Some(key)) = (settings.tls_cert(), settings.tls_key()) else { return Ok(None) };
+    let read = |what: &str, path: &Path| {
+        std::fs::read(path).map_err(|error| {
+            format!(
+                "{what}: {} cannot be read: {error}; check the path and this user's rights",
+                path.display()
+            )
+        })
+    };
+    let pem = (read("tls.cert", chain)?, read("tls.key", key)?);
+    if mode(key) & 0o007 != 0 {
+        tracing::warn!(file = %key.display(), "every user of this machine may read the private key; chmod o-rwx it");
+    }
+    Ok(Some(pem))
+}
+
+/// What the operator should know about who may use the host, in one line.
+pub(crate) fn notice(settings: &Resolved) -> String {
+    let n_keys = clients(settings).len();
+    let keys = match n_keys {
+        0 => "no client key is asked for".to_owned(),
+        1 => "1 client key".to_owned(),
+        n => format!("{n} client keys"),
+    };
+    match settings.access_mode() {
+        AccessMode::SingleUser => format!("single-user, this machine only; {keys}"),
+        AccessMode::MultiUser if settings.tls_cert().is_some() => format!("multi-user; {keys}; TLS"),
+        AccessMode::MultiUser if is_loopback(settings.host()) => format!("multi-user; {keys}"),
+        AccessMode::MultiUser => format!(
+            "multi-user; {keys}; without TLS: keys and prompts can be read on the way. Set tls.cert and tls.key, or put a proxy with TLS in front"
+        ),
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    match host.parse::<IpAddr>() {
+        Ok(ip) => ip.to_canonical().is_loopback(),
+        Err(_) => host.trim_end_matches('.').eq_ignore_ascii_case("localhost"),
+    }
+}
