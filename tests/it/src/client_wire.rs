@@ -4,7 +4,7 @@ use stage::{End, Lip, Reply, Upstream};
 const CHAT: &str = r#"{"model":"m","messages":[]}"#;
 const OK: &str = r#"{"choices":[{"message":{"content":"ok"}}]}"#;
 const HEAD: &str =
-    "POST /v1/chat/completions HTTP/1.1\r\nhost: lip.test\r\ncontent-type: application/json\r\n";
+    "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
 
 async fn stage() -> (Upstream, Lip) {
     let upstream = Upstream::always(Reply::json(200, OK)).await;
@@ -68,7 +68,7 @@ async fn requests_on_one_connection_are_answered_in_order() {
     let (_upstream, lip) = stage().await;
     let mut connection = lip.connect().await;
     let call = format!("{HEAD}content-length: {}\r\n\r\n{CHAT}", CHAT.len());
-    connection.write_raw(format!("{call}GET /health HTTP/1.1\r\nhost: lip.test\r\n\r\n{call}")).await;
+    connection.write_raw(format!("{call}GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n{call}")).await;
     assert_eq!(connection.read().await.text(), OK);
     assert_eq!(connection.read().await.json()["status"], "ok");
     assert_eq!(connection.read().await.text(), OK);

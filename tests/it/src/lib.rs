@@ -42,6 +42,7 @@ mod reload;
 mod responses;
 mod routes;
 mod secrets;
+mod security;
 mod sessions;
 #[cfg(target_os = "linux")]
 mod signing;

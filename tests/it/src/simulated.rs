@@ -73,6 +73,7 @@ impl World {
         let app = App {
             engine: Arc::new(engine),
             keys: ClientKeys::new(&[]),
+            names: access::Names::any(),
             limits: Limits::default(),
             home: Dialect::OpenAiChat,
             sockets: Sockets::default(),

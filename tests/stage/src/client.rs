@@ -53,7 +53,7 @@ impl Call {
     }
 
     fn bytes(&self) -> Vec<u8> {
-        let mut head = format!("{} {} HTTP/1.1\r\nhost: lip.test\r\n", self.method, self.target);
+        let mut head = format!("{} {} HTTP/1.1\r\nhost: localhost\r\n", self.method, self.target);
         for (name, value) in &self.headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
@@ -125,15 +125,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Answer { status, headers, body, end }
     }
 
+    /// As [`Connection::answer`]; none if the host closes without one.
+    pub async fn answer_or_end(&mut self) -> Option<Answer> {
+        let (status, headers, framing) = self.head_or_end().await?;
+        let (body, end) = framing.rest(&mut self.buffer, &mut self.stream).await;
+        Some(Answer { status, headers, body, end })
+    }
+
     async fn head(&mut self) -> (u16, Headers, Framing) {
+        self.head_or_end().await.expect("the host closed the connection without an answer")
+    }
+
+    async fn head_or_end(&mut self) -> Option<(u16, Headers, Framing)> {
         loop {
-            let head = self.buffer.head(&mut self.stream).await.expect("an answer");
-            let head = head.expect("the host closed the connection without an answer");
+            // A reset is an end, too.
+            let head = self.buffer.head(&mut self.stream).await.ok().flatten()?;
             let status =
                 head.first_line.split(' ').nth(1).and_then(|word| word.parse().ok()).expect("a status");
             if status >= 200 {
                 let framing = head.framing(Framing::UntilClose);
-                return (status, head.headers, framing);
+                return Some((status, head.headers, framing));
             }
         }
     }

@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
-const READY: &str = "lip listening on http://";
+const READY: &str = "lip listening on ";
 
 /// How the host is to be started.
 #[derive(Debug)]
@@ -157,7 +157,9 @@ impl LipBuilder {
             |text: &Captured| text.ended || (text.text.contains("  try ") && text.text.ends_with('\n'));
         let ready = within("lip to listen", stdout.wait_for(is_ready)).await;
         let first_line = ready.expect("stdout").text.lines().next().map(str::to_owned);
-        let address = first_line.as_deref().and_then(|line| line.strip_prefix(READY)?.parse().ok());
+        let address = first_line
+            .as_deref()
+            .and_then(|line| line.strip_prefix(READY)?.split_once("://")?.1.parse().ok());
         let Some(address) = address else {
             let mut stderr = stderr;
             let said = stderr.wait_for(|text| text.ended).await.map(|text| text.text.clone());

@@ -49,6 +49,7 @@ impl Host {
         let app = App {
             engine: Arc::new(engine),
             keys: ClientKeys::new(&[]),
+            names: access::Names::default(),
             limits: Limits::default(),
             home: Dialect::OpenAiChat,
             sockets: Sockets::default(),
@@ -100,7 +101,7 @@ impl Client {
 /// A request with what agents send as headers.
 pub(super) fn call(path: &str, body: &[u8]) -> Vec<u8> {
     let head = format!(
-        "POST {path} HTTP/1.1\r\nhost: lip.test\r\nuser-agent: agent/1.0\r\naccept: application/json\r\n\
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\nuser-agent: agent/1.0\r\naccept: application/json\r\n\
          authorization: Bearer sk-client\r\nanthropic-version: 2023-06-01\r\ncontent-type: application/json\r\n\
          content-length: {}\r\n\r\n",
         body.len()

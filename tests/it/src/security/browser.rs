@@ -1,0 +1,133 @@
+//! A web page that the user of this machine looks at: pages whose names lead to loopback, pages of other origins, and what a browser
+//! may read of an answer.
+use super::scene::{BODY, KEY, ROUTES, Scene, Shape, exchange, request};
+
+const FOREIGN: [&str; 9] = [
+    "evil.test",
+    "evil.test:8000",
+    "127.0.0.1.evil.test",
+    "localhost.evil.test",
+    "localhostx",
+    "127.0.0.1.nip.io",
+    "rebind.localhost.evil.test:80",
+    "metadata.google.internal",
+    "xn--lcalhost-9za.test",
+];
+
+super::attempts! {
+    async fn rebound_name() {
+        for (scene, key) in [(Scene::open().await, ""), (Scene::guarded().await, KEY)] {
+            for host in FOREIGN {
+                for (method, target, shape) in ROUTES.iter().chain(&[("GET", "/health", Shape::Any), ("GET", "/internal/health", Shape::Any)]) {
+                    let what = format!("{host} {method} {target}");
+                    let answer = scene.must_answer(request(method, target, &[("host", host), ("x-api-key", key)], BODY), &what).await;
+                    assert_eq!(answer.status, 403, "{what}: {}", answer.text());
+                    shape.check(&answer, &what);
+                }
+            }
+            scene.is_unharmed().await;
+        }
+    }
+
+    async fn rebound_name_beside_an_own_one() {
+        let scene = Scene::open().await;
+        for (target, hosts) in [
+            ("/v1/models", &["localhost", "evil.test"][..]),
+            ("/v1/models", &["evil.test", "localhost"]),
+            ("http://evil.test/v1/models", &["localhost"]),
+            ("http://localhost/v1/models", &["evil.test"]),
+            ("http://localhost@evil.test/v1/models", &["localhost"]),
+        ] {
+            let headers: Vec<_> = hosts.iter().map(|host| ("host", *host)).collect();
+            let answer = scene.answer(request("GET", target, &headers, "")).await;
+            let status = answer.map_or(0, |answer| answer.status);
+            assert!([0, 400, 403].contains(&status), "{target} {hosts:?}: {status}");
+        }
+        scene.is_unharmed().await;
+    }
+
+    async fn page_of_another_origin_spends_tokens() {
+        let scene = Scene::open().await;
+        for (name, value) in [
+            ("origin", "https://evil.test"), ("origin", "null"), ("origin", "http://127.0.0.1:9999"), ("origin", "http://localhost.evil.test"),
+            ("sec-fetch-site", "cross-site"), ("sec-fetch-site", "same-site"),
+        ] {
+            // What a page may send without asking first (Fetch Standard, "CORS-safelisted request-header").
+            for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/json"] {
+                for (method, target, shape) in ROUTES.iter().filter(|(method, _, _)| *method != "GET") {
+                    let what = format!("{name}: {value}, {kind}, {method} {target}");
+                    let sent = request(method, target, &[(name, value)], BODY).replace("application/json", kind);
+                    let answer = scene.must_answer(sent, &what).await;
+                    assert_eq!(answer.status, 403, "{what}: {}", answer.text());
+                    shape.check(&answer, &what);
+                }
+            }
+        }
+        scene.is_unharmed().await;
+    }
+
+    async fn page_asks_whether_it_may() {
+        for scene in [Scene::open().await, Scene::guarded().await] {
+            for (_, target, _) in ROUTES {
+                let headers = [
+                    ("origin", "https://evil.test"), ("access-control-request-method", "POST"),
+                    ("access-control-request-headers", "authorization,content-type"), ("access-control-request-private-network", "true"),
+                ];
+                let answer = scene.must_answer(request("OPTIONS", target, &headers, ""), target).await;
+                assert!([403, 405].contains(&answer.status), "{target}: {}", answer.status);
+                Shape::Any.check(&answer, target);
+            }
+            scene.is_unharmed().await;
+        }
+    }
+
+    async fn page_with_a_key_reads_an_answer() {
+        let scene = Scene::guarded().await;
+        for (method, target, _) in ROUTES {
+            let headers = [("origin", "https://evil.test"), ("x-api-key", KEY)];
+            let answer = scene.must_answer(request(method, target, &headers, BODY), target).await;
+            assert!(!answer.headers.iter().any(|(name, _)| name.starts_with("access-control-")), "{target}: {:?}", answer.headers);
+            assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{target}");
+            assert!(answer.header("set-cookie").is_none(), "{target}");
+        }
+    }
+
+    async fn page_opens_a_websocket() {
+        let scene = Scene::open().await;
+        for origin in ["https://evil.test", "null", "http://127.0.0.1:9999", "http://localhost.evil.test"] {
+            let headers = [
+                ("origin", origin), ("connection", "Upgrade"), ("upgrade", "websocket"), ("sec-websocket-version", "13"),
+                ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+            ];
+            let answer = scene.must_answer(request("GET", "/v1/responses", &headers, "").replace("connection: close\r\n", ""), origin).await;
+            assert_eq!(answer.status, 403, "{origin}: {}", answer.text());
+        }
+    }
+
+    async fn page_asks_for_diagnostics() {
+        for (scene, key) in [(Scene::open().await, ""), (Scene::guarded().await, KEY)] {
+            for (method, target, _) in ROUTES.iter().filter(|(_, target, _)| target.contains("diagnostics")) {
+                for (name, value) in [
+                    ("origin", "https://evil.test"), ("origin", "null"), ("origin", "http://localhost"), ("sec-fetch-site", "cross-site"),
+                    ("sec-fetch-site", "same-site"),
+                ] {
+                    let headers = [(name, value), ("x-api-key", key)];
+                    let answer = scene.must_answer(request(method, target, &headers, BODY), target).await;
+                    assert_eq!(answer.status, 403, "{name}: {value} {target}: {}", answer.text());
+                }
+            }
+        }
+    }
+
+    async fn link_leads_elsewhere() {
+        let scene = Scene::open().await;
+        for target in [
+            "//evil.test", "//evil.test/v1/models", "/\\evil.test", "/%2f%2fevil.test", "/v1/models?redirect=https://evil.test", "/%0d%0aLocation:%20https://evil.test",
+            "/v1/models/..//evil.test", "/health?next=//evil.test", "/v1/chat/completions/", "/v1", "/v1/", "/ui", "/ui/",
+        ] {
+            let heard = exchange(scene.lip.address, request("GET", target, &[], "").as_bytes()).await;
+            let status = heard.split(' ').nth(1).unwrap_or("0");
+            assert!(!status.starts_with('3') && !heard.to_lowercase().contains("\nlocation:"), "{target}: {heard}");
+        }
+    }
+}
