@@ -120,6 +120,11 @@ impl Meter {
         Self { limits, turns, tokens, day: (day, Spent::default()), month: (month, Spent::default()) }
     }
 
+    /// Its bounds.
+    pub const fn limits(&self) -> Limits {
+        self.limits
+    }
+
     /// Adds what earlier runs of the host have written down: of the day and the month of `now`.
     pub fn restore(&mut self, day: Spent, month: Spent, now: Duration) {
         self.turn_page(now);

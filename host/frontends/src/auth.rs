@@ -3,7 +3,11 @@
 mod shown;
 
 use access::{Client, Clients, KeyHash, Meter, Spent, Throttle, ThrottleRules};
+use arc_swap::ArcSwap;
 use base::{Fault, Kind, Retry, Secret};
+use events::tokens::Tokens;
+use events::turn::{TurnEnded, What};
+use events::witness::Witness;
 use http::request::Parts;
 use parking_lot::Mutex;
 use shown::shown_keys;
@@ -15,6 +19,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 /// Keys of one request that are looked at. No SDK sends more than two; a guesser would.
 const SHOWN_MAX: usize = 4;
 
+/// Bytes that stand for a token where nobody has counted.
+const BYTES_PER_TOKEN: u64 = 4;
+
 /// Marks a request that came from another machine.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer(pub(crate) IpAddr);
@@ -25,7 +32,7 @@ pub(crate) struct Peer(pub(crate) IpAddr);
 pub struct ClientKeys(Arc<Inner>);
 
 struct Inner {
-    clients: Clients,
+    clients: ArcSwap<Clients>,
     /// Whoever reaches an open host.
     anyone: Arc<Client>,
     throttle: Mutex<Throttle>,
@@ -36,7 +43,7 @@ struct Inner {
 
 impl std::fmt::Debug for ClientKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "ClientKeys({})", self.0.clients.len())
+        write!(f, "ClientKeys({})", self.0.clients.load().len())
     }
 }
 
@@ -55,22 +62,29 @@ impl ClientKeys {
 
     /// These clients, and when guessers are shut out.
     pub fn of(clients: Clients, rules: ThrottleRules) -> Self {
-        let now = unix_now();
-        let bounded = clients.iter().filter(|client| !client.limits.are_none());
-        let meters = bounded.map(|client| (client.name.clone(), Meter::new(client.limits, now))).collect();
+        let meters = meters(&clients, HashMap::new());
         let throttle = Mutex::new(Throttle::new(rules));
         let (anyone, meters, began) = (Arc::default(), Mutex::new(meters), Instant::now());
+        let clients = ArcSwap::from_pointee(clients);
         Self(Arc::new(Inner { clients, anyone, throttle, meters, began }))
+    }
+
+    /// These clients from now on. What each has used still counts where its bounds are the same.
+    pub fn replace(&self, clients: Clients) {
+        let mut known = self.0.meters.lock();
+        let old = std::mem::take(&mut *known);
+        *known = meters(&clients, old);
+        self.0.clients.store(Arc::new(clients));
     }
 
     /// Is no key asked for?
     pub fn is_open(&self) -> bool {
-        self.0.clients.is_empty()
+        self.0.clients.load().is_empty()
     }
 
     /// Are there several, so that one client must not see what is another's?
     pub(crate) fn tells_apart(&self) -> bool {
-        self.0.clients.len() > 1
+        self.0.clients.load().len() > 1
     }
 
     /// Lets a request in if it shows one of the keys, and says whose.
@@ -78,7 +92,8 @@ impl ClientKeys {
     /// # Errors
     /// 401, with where a key can be put; 429 for a place that is shut out.
     pub fn admit(&self, parts: &Parts) -> Result<Arc<Client>, Fault> {
-        if self.is_open() {
+        let clients = self.0.clients.load();
+        if clients.is_empty() {
             return Ok(Arc::clone(&self.0.anyone));
         }
         let peer = parts.extensions.get::<Peer>().map(|peer| peer.0);
@@ -88,7 +103,7 @@ impl ClientKeys {
         let now_s = unix_now().as_secs();
         let mut n_wrong = 0;
         for key in shown_keys(parts).filter(|key| !key.is_empty()).take(SHOWN_MAX) {
-            if let Some(client) = self.0.clients.of_key(&key, now_s) {
+            if let Some(client) = clients.of_key(&key, now_s) {
                 peer.into_iter().for_each(|ip| self.0.throttle.lock().succeeded(ip));
                 return Ok(Arc::clone(client));
             }
@@ -140,19 +155,46 @@ impl ClientKeys {
         })
     }
 
-    /// A turn of the client called `name` has used so much.
-    pub fn used(&self, name: &str, spent: Spent) {
-        if let Some(meter) = self.0.meters.lock().get_mut(name) {
-            meter.end(spent, unix_now());
-        }
-    }
-
     /// The client called `name` used so much earlier today and this month, as was written down before this host began.
     pub fn used_before(&self, name: &str, day: Spent, month: Spent) {
         if let Some(meter) = self.0.meters.lock().get_mut(name) {
             meter.restore(day, month, unix_now());
         }
     }
+}
+
+/// A meter for every client with bounds; one whose bounds are as before goes on.
+fn meters(clients: &Clients, mut old: HashMap<String, Meter>) -> HashMap<String, Meter> {
+    let now = unix_now();
+    let bounded = clients.iter().filter(|client| !client.limits.are_none());
+    let of = |client: &Arc<Client>| match old.remove(&client.name) {
+        Some(meter) if meter.limits() == client.limits => (client.name.clone(), meter),
+        Some(mut before) => {
+            let (day, month) = before.used(now);
+            let mut meter = Meter::new(client.limits, now);
+            meter.restore(day, month, now);
+            (client.name.clone(), meter)
+        }
+        None => (client.name.clone(), Meter::new(client.limits, now)),
+    };
+    bounded.map(of).collect()
+}
+
+impl Witness for ClientKeys {
+    fn turn_ended(&self, turn: &Arc<TurnEnded>) {
+        if let Some(meter) = self.0.meters.lock().get_mut(&turn.turn.caller) {
+            meter.end(Spent { tokens: tokens_of(turn), cost: 0 }, unix_now());
+        }
+    }
+}
+
+/// What a turn counts for its client. Where its provider has not said, its size stands for it: else whoever does not ask for a count
+/// would have no bound. Records know nothing of that.
+fn tokens_of(turn: &TurnEnded) -> u64 {
+    let told = turn.tokens.as_ref().and_then(Tokens::total);
+    let is_answered = turn.answered_by.is_some() && turn.turn.what == What::Generate;
+    let size = || turn.turn.bytes_in.saturating_add(turn.bytes_out) / BYTES_PER_TOKEN;
+    told.unwrap_or_else(|| if is_answered { size() } else { 0 })
 }
 
 fn shut_out(left: Duration) -> Fault {

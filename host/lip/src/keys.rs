@@ -98,7 +98,7 @@ fn new(matches: &ArgMatches) -> Result<(), String> {
     place.write(&keys)?;
     out::line(key.expose());
     out::progress(format!(
-        "the key of \"{name}\" is shown this once; its hash stands in {}. A host that runs takes it at its next start",
+        "the key of \"{name}\" is shown this once; its hash stands in {}. A host that runs takes it by lip config reload",
         place.path.display()
     ));
     Ok(())
@@ -157,7 +157,7 @@ fn revoke(matches: &ArgMatches) -> Result<(), String> {
         ));
     }
     place.write(&keys)?;
-    out::line(format!("\"{name}\" is revoked; a host that runs refuses it from its next start"));
+    out::line(format!("\"{name}\" is revoked; a host that runs refuses it after lip config reload"));
     Ok(())
 }
 

@@ -4,11 +4,12 @@ mod due;
 mod renewal;
 mod report;
 
+use crate::access;
 use crate::setup::Setup;
 use base::{Fault, Kind};
 use due::Watch;
 use engine::Engine;
-use frontends::{Libraries, Reloading};
+use frontends::{ClientKeys, Libraries, Reloading};
 use loader::Look;
 use parking_lot::Mutex;
 use serde_json::Value;
@@ -27,6 +28,7 @@ pub(crate) struct Reloader(Arc<Inner>);
 
 struct Inner {
     engine: Arc<Engine>,
+    keys: ClientKeys,
     /// The settings that it was started with.
     started: Arc<Resolved>,
     /// As of the last look.
@@ -61,6 +63,7 @@ impl Inner {
         let old = Arc::clone(&self.now.lock());
         let renewal = renewal::prepare(&old, &self.started, &self.engine)?;
         let (new, report) = renewal.carry_out(&old, &self.engine)?;
+        self.keys.replace(access::clients(&new.settings));
         *self.now.lock() = new;
         report.log();
         Ok(report.as_json())
@@ -69,9 +72,9 @@ impl Inner {
 
 impl Reloader {
     /// For the host that `found` describes and `engine` serves.
-    pub(crate) fn new(found: Arc<Setup>, engine: Arc<Engine>) -> Self {
+    pub(crate) fn new(found: Arc<Setup>, engine: Arc<Engine>, keys: ClientKeys) -> Self {
         let started = Arc::clone(&found.settings);
-        Self(Arc::new(Inner { engine, started, now: Mutex::new(found), one: Mutex::default() }))
+        Self(Arc::new(Inner { engine, keys, started, now: Mutex::new(found), one: Mutex::default() }))
     }
 
     /// One look, after those that are under way. Goes on if nobody waits for its end.

@@ -44,15 +44,15 @@ pub(crate) struct Bound {
 pub(crate) fn with(found: Setup, port: u16, words: Words) -> Result<(), String> {
     let found = Arc::new(found);
     let settings = Arc::clone(&found.settings);
-    let engine = Arc::new(found.engine()?);
-    let reloader = Reloader::new(Arc::clone(&found), Arc::clone(&engine));
+    let (keys, tls) = (access::client_keys(&settings), access::tls(&settings)?);
+    let engine = Arc::new(found.engine_for(vec![Arc::new(keys.clone())])?);
+    let reloader = Reloader::new(Arc::clone(&found), Arc::clone(&engine), keys.clone());
     let limits = Limits {
         body_bytes: usize::try_from(settings.request_body_bytes()).unwrap_or(usize::MAX),
         head_bytes: usize::try_from(settings.request_header_bytes()).unwrap_or(usize::MAX),
         body_time: settings.request_body_timeout(),
         head_time: settings.request_head_timeout(),
     };
-    let (keys, tls) = (access::client_keys(&settings), access::tls(&settings)?);
     let drain = Drain::default();
     let app = |home| {
         Arc::new(App {

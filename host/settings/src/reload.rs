@@ -1,5 +1,6 @@
 //! What of a new configuration a host that runs can take up. Compares; reads nothing.
 use crate::{
+    clients,
     libraries::{LIBRARY_TABLE, Library},
     resolve::Resolved,
     row::Applies,
@@ -10,7 +11,8 @@ impl Resolved {
     /// The keys of the settings whose values are others than in `old`, but for those of backends.
     pub fn changed_from(&self, old: &Self) -> Vec<&'static str> {
         let rows = TABLE.iter().filter(|row| !(row.is_same)(&self.values, &old.values));
-        rows.map(|row| row.setting.key).collect()
+        let named = (!is_same_clients(self, old)).then_some(clients::BASE);
+        rows.map(|row| row.setting.key).chain(named).collect()
     }
 
     /// Gives every setting that a running host cannot change the value that it `started` with. Returns the keys of those which
@@ -31,6 +33,13 @@ impl Resolved {
         self.libraries.clone_from(&started.libraries);
         kept
     }
+}
+
+fn is_same_clients(new: &Resolved, old: &Resolved) -> bool {
+    let fields = |all: &Resolved| -> Vec<_> {
+        all.clients.iter().map(|key| (key.name.clone(), key.fields())).collect()
+    };
+    fields(new) == fields(old)
 }
 
 fn is_same_library(new: &Resolved, old: &Resolved, name: &str) -> bool {

@@ -77,7 +77,7 @@ settings! {
     /// The keys that clients must present. Each is the key itself or `env:NAME`. On the command line
     /// other users of the machine can read it: prefer the environment.
     auth_api_keys: Keys as &[ApiKey] = Vec::new(),
-        { key: "auth.api_keys", flags: &[Flag::new("api-keys", Many)],
+        { key: "auth.api_keys", applies: Applies::OnReload, flags: &[Flag::new("api-keys", Many)],
           env: &["API_KEYS", "LLM_INTERACTIVE_PROXY_API_KEY"], env_joined: true, example: "[\"env:LIP_CLIENT_KEY\"]" }
 
     /// The file with the client keys that `lip keys` makes: their hashes, names and bounds.
@@ -117,7 +117,7 @@ settings! {
 
     /// Whether configured keys that appear in prompts are replaced before they leave the host.
     redact_api_keys_in_prompts: Bool as bool = true,
-        { key: "auth.redact_api_keys_in_prompts", aliases: &["redact_api_keys_in_prompts"],
+        { key: "auth.redact_api_keys_in_prompts", applies: Applies::OnReload, aliases: &["redact_api_keys_in_prompts"],
           flags: &[Flag::new("disable-redact-api-keys-in-prompts", Nothing("false"))],
           env: &["REDACT_API_KEYS_IN_PROMPTS"] }
 

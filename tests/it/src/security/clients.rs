@@ -88,6 +88,24 @@ super::attempts! {
         assert_eq!(scene.lip.send(Call::chat(BODY).bearer(ALICE)).await.status, 200, "each has its own");
     }
 
+    async fn more_tokens_than_are_allowed() {
+        let scene = scene("tokens_per_day = 3").await;
+        let mut refused = None;
+        // What a turn used is known a moment after its answer: some more may come through, but not many.
+        for _ in 0..20 {
+            let answer = scene.lip.send(Call::chat(BODY).bearer(BOB)).await;
+            if answer.status != 200 {
+                refused = Some(answer);
+                break;
+            }
+        }
+        let refused = refused.expect("a bound");
+        assert_eq!(refused.status, 429, "{}", refused.text());
+        assert!(refused.text().contains("3 tokens a day") && refused.header("retry-after").is_some(), "{}", refused.text());
+        assert!(scene.upstream.requests().len() >= 2, "two turns of two tokens each");
+        assert_eq!(scene.lip.send(Call::chat(BODY).bearer(ALICE)).await.status, 200, "each has its own");
+    }
+
     async fn session_of_another_client() {
         let scene = scene("").await;
         let chat = |key: &str, content: &str| Call::chat(json!({"model": "openai:m", "messages": [{"role": "user", "content": content}]}).to_string()).bearer(key).header("x-session-id", "shared-name");
@@ -136,7 +154,13 @@ super::attempts! {
         assert!(!stored.contains(&key) && stored.contains("sha256:"), "{stored}");
         let again = serving.cli("keys new carol").await;
         assert!(!again.success && again.stderr.contains("already"), "{again:?}");
+        assert!(serving.cli("keys new dave").await.success);
         assert!(serving.cli("keys revoke carol").await.success);
+        serving.signal("HUP").await;
+        serving.logged("changed: auth.keys").await;
+        let gone = serving.send(Call::chat(BODY).bearer(&key)).await;
+        assert_eq!(gone.status, 401, "{}", gone.text());
+        assert!(serving.cli("keys revoke dave").await.success);
         let builder = serving.stopped().await;
         let refused = builder.run().await;
         assert!(!refused.success && refused.stderr.contains("lip keys new"), "{refused:?}");

@@ -3,7 +3,7 @@ use access::{Client, Clients, KeyHash, ThrottleRules};
 use agents::Agents;
 use egress::{Deadlines, Egress};
 use engine::{Backends, Dialect, Edges, Engine, Rules};
-use frontends::{App, ClientKeys, Door, Limits, Sockets};
+use frontends::{App, ClientKeys, Door, Drain, Limits, Sockets};
 use http::HeaderValue;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -25,6 +25,7 @@ fn door() -> Door {
         home: None,
         user_agent: word.clone(),
         host_id: word,
+        witnesses: Vec::new(),
     };
     let engine = Engine::new(Backends::new(Vec::new(), None).expect("none"), Rules::default(), edges);
     let clients = Clients::new([(KeyHash::of(KEY.as_bytes()), Client::default())]);
@@ -37,6 +38,7 @@ fn door() -> Door {
         home: Dialect::OpenAiChat,
         sockets: Sockets::default(),
         libraries: None,
+        drain: Drain::default(),
     }))
 }
 
