@@ -10,17 +10,16 @@ use crate::loop_guard::next_hop;
 use crate::models::{Freshness, Model, ModelLists};
 use crate::planner::{Planned, Planner, no_backend};
 use crate::record::{Telling, Witnesses};
-use crate::redactor::{PROMPT_MARK, Redactor};
+use crate::rules::Rules;
 use crate::scope::{Means, Scope};
 use crate::standing::LastFaults;
 use crate::store::Values;
 use crate::trace::Traces;
 use crate::turn::{Failure, Reply, ReplyBody, Turn, What};
-use crate::{count, drive, local, table, thinking};
-use access::Clients;
+use crate::{count, drive, local, table};
 use agents::Agents;
 use arc_swap::ArcSwap;
-use base::{Fault, Kind, NamedRoute, Retry, Secret};
+use base::{Fault, Kind, Retry};
 use egress::Egress;
 use events::attempt::Role;
 use events::open::OpenTurns;
@@ -31,9 +30,9 @@ use lip_wire::lens::Edits;
 use parking_lot::Mutex;
 use routing::health::{Health, HealthRules};
 use routing::keys::Rotation;
-use routing::plan::{Aliases, Ask, Plan};
+use routing::plan::{Ask, Plan};
 use routing::policy::Budgets;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -50,75 +49,6 @@ pub struct Offer {
     pub models: Vec<Model>,
     /// How fresh the list is.
     pub freshness: Freshness,
-}
-
-/// The operator's rules for turns.
-#[derive(Debug)]
-pub struct Rules {
-    /// What LIP says it is.
-    pub version: &'static str,
-    /// Are commands in chats carried out?
-    pub commands: bool,
-    /// What begins a command.
-    pub prefix: String,
-    /// Is only a message that is nothing but commands looked at?
-    pub strict: bool,
-    /// A selector that forces every turn; checked before.
-    pub static_route: Option<String>,
-    /// Rewrites of model names.
-    pub aliases: Aliases,
-    /// Failover routes by name.
-    pub named: BTreeMap<String, NamedRoute>,
-    /// Do backends count tokens, where they can? Else this host estimates.
-    pub count_upstream: bool,
-    /// Turns that may be open at the same time.
-    pub turns_max: usize,
-    /// Bytes that all streams together may hold back before their first output.
-    pub gate_bytes: usize,
-    /// What a turn may cost.
-    pub budgets: Budgets,
-    /// What a thinker is told.
-    pub thinker_instructions: String,
-    /// Turns for which a thinker rests after its notes.
-    pub thinker_rests: u32,
-    /// Secrets of the host that are taken out of prompts, beside those of all backends; none: nothing is taken out.
-    pub hidden: Option<Vec<Secret<String>>>,
-    /// The host's clients, whose keys are taken out of prompts as well.
-    pub clients: Clients,
-    /// How many sessions are remembered, for how long, in how much memory.
-    pub sessions: sessions::Limits,
-}
-
-impl Default for Rules {
-    fn default() -> Self {
-        Self {
-            version: "unknown",
-            commands: true,
-            prefix: commands::DEFAULT_PREFIX.to_owned(),
-            strict: false,
-            static_route: None,
-            aliases: Aliases::default(),
-            named: BTreeMap::new(),
-            count_upstream: false,
-            turns_max: 1024,
-            gate_bytes: 64 << 20,
-            budgets: Budgets::default(),
-            thinker_instructions: thinking::INSTRUCTIONS.to_owned(),
-            thinker_rests: 2,
-            hidden: Some(Vec::new()),
-            clients: Clients::default(),
-            sessions: sessions::Limits::default(),
-        }
-    }
-}
-
-impl Rules {
-    /// Takes the secrets of these backends, and the host's own, out of prompts.
-    pub(crate) fn redactor(&self, backends: &Backends) -> Redactor {
-        let Some(own) = &self.hidden else { return Redactor::default() };
-        let secrets = backends.iter().flat_map(|backend| backend.secrets()).chain(own);
-        Redactor::new(secrets, PROMPT_MARK, self.clients.clone())
-    }
 }
 
 /// What an engine has of the world.

@@ -1,7 +1,7 @@
 //! Plans of turns. One that follows from the request's words alone is made once and kept as long as its table.
 use crate::backend::Backend;
 use crate::backends::Backends;
-use crate::engine::Rules;
+use crate::rules::Rules;
 use access::Client;
 use base::{Fault, Kind, Retry};
 use http::HeaderValue;

@@ -1,8 +1,9 @@
 //! Takes up a new description of all backends while turns are open.
 use crate::backend::BackendSpec;
 use crate::backends::Swapped;
-use crate::engine::{Engine, Rules};
+use crate::engine::Engine;
 use crate::planner::Planner;
+use crate::rules::Rules;
 use crate::table;
 use base::Fault;
 use routing::keys::Rotation;

@@ -1,7 +1,7 @@
 //! What the planner knows: the configured backends, and the models that discovery found so far.
 use crate::backends::Backends;
-use crate::engine::Rules;
 use crate::models::Model;
+use crate::rules::Rules;
 use routing::plan::{self, Readiness, Table};
 use std::collections::{BTreeSet, HashMap};
 

@@ -1,11 +1,16 @@
 //! What the settings say about who may use the host, in the words of those who see to it.
+use crate::backends::{self, BASE_URL, BASE_URLS};
 use crate::dirs;
 use access::{Client, Clients, Grants, KeyHash, Limits, Names, ThrottleRules};
 use egress::Places;
 use frontends::{ClientKeys, Tls};
+use http::Uri;
+use loader::ConnectorManifest;
+use serde_json::{Map, Value};
 use settings::{AccessMode, ClientKey, Env, KeysFile, Resolved};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Where `lip keys` keeps the hashes of keys.
 pub(crate) fn keys_file(set: Option<&Path>, env: &Env) -> PathBuf {
@@ -98,6 +103,33 @@ pub(crate) fn places(settings: &Resolved) -> Places {
         AccessMode::SingleUser => Places::Any,
         AccessMode::MultiUser => Places::PublicAnd(settings.egress_allow_private().into()),
     }
+}
+
+/// Why a backend of these base URLs would reach this machine or its network, which several users must not do through this host unless
+/// it is listed; with the remedy.
+pub(crate) fn leads_inside(
+    settings: &Resolved,
+    manifest: Option<&Arc<ConnectorManifest>>,
+    config: &Map<String, Value>,
+) -> Option<String> {
+    let allowed = places(settings);
+    let mut base_urls = base_urls(manifest, config);
+    let (why, place) = base_urls.find_map(|text| {
+        let url: Uri = text.parse().ok()?;
+        Some((allowed.refused(&url)?, backends::place(text)?))
+    })?;
+    Some(format!("{why}; add \"{place}\" to egress.allow_private if it should be"))
+}
+
+/// The base URLs of this configuration, else the manifest's.
+fn base_urls<'a>(
+    manifest: Option<&'a Arc<ConnectorManifest>>,
+    config: &'a Map<String, Value>,
+) -> impl Iterator<Item = &'a str> {
+    let own = config.get(BASE_URL).and_then(Value::as_str);
+    let places = config.get(BASE_URLS).and_then(Value::as_object).into_iter().flat_map(Map::values);
+    let told = manifest.and_then(|manifest| manifest.base_url.as_deref());
+    own.or(told).into_iter().chain(places.filter_map(Value::as_str))
 }
 
 /// The listener's TLS, where it is set.

@@ -15,9 +15,9 @@ use std::sync::Arc;
 /// The connector that answers when nothing else can.
 const EMBEDDED_DEFAULT: &str = "echo";
 const API_KEY: &str = "api_key";
-const BASE_URL: &str = "base_url";
+pub(crate) const BASE_URL: &str = "base_url";
 /// Dialect → base URL, of connectors that speak several in different places.
-const BASE_URLS: &str = "base_urls";
+pub(crate) const BASE_URLS: &str = "base_urls";
 
 /// Which library the config names for which connector.
 pub(crate) fn library_overrides(settings: &Resolved) -> BTreeMap<String, String> {
@@ -77,7 +77,7 @@ fn spec(name: &str, connector: &str, configured: Option<&Backend>, from: &Setup)
     let missing = missing((name, connector), configured, manifest, needs_key && keys.is_empty(), registry)
         .or_else(|| refused(settings, manifest))
         .or_else(|| lacks_program(manifest, &config, env))
-        .or_else(|| leads_inside(settings, manifest, &config));
+        .or_else(|| access::leads_inside(settings, manifest, &config));
     let mut egress = manifest.map(|m| m.egress.clone()).unwrap_or_default();
     let places = config.get(BASE_URLS).and_then(Value::as_object).into_iter().flat_map(Map::values);
     egress.extend(config.get(BASE_URL).into_iter().chain(places).filter_map(|url| place(url.as_str()?)));
@@ -279,25 +279,6 @@ fn lacks_login(
         Ok(_) => None,
         Err(fault) => Some(fault.public()),
     }
-}
-
-/// A base URL of this machine or its network, which several users must not reach through this host unless it is listed.
-fn leads_inside(
-    settings: &Resolved,
-    manifest: Option<&Arc<ConnectorManifest>>,
-    config: &Map<String, Value>,
-) -> Option<String> {
-    let own = config.get(BASE_URL).and_then(Value::as_str);
-    let places = config.get(BASE_URLS).and_then(Value::as_object).into_iter().flat_map(Map::values);
-    let set = own.or(manifest?.base_url.as_deref()).into_iter().chain(places.filter_map(Value::as_str));
-    let allowed = access::places(settings);
-    let mut refused = set.filter_map(|url| {
-        let url: Uri = url.parse().ok()?;
-        Some((allowed.refused(&url)?, place(&url.to_string())?))
-    });
-    refused
-        .next()
-        .map(|(why, place)| format!("{why}; add \"{place}\" to egress.allow_private if it should be"))
 }
 
 /// A sentence that goes on behind another one.
