@@ -34,7 +34,10 @@ async fn looks_at_the_same_time_come_one_after_the_other() {
 
 #[tokio::test]
 async fn web_pages_and_strangers_are_turned_away() {
-    let scene = Scene::with(|builder| builder.env("API_KEYS", "sk-client").args("--multi-user-mode")).await;
+    let scene = Scene::with(|builder| {
+        builder.env("API_KEYS", "sk-client").args("--multi-user-mode --egress-allow-private 127.0.0.1")
+    })
+    .await;
     scene.put(2);
     let status = |call: Call| async { scene.lip.send(call).await.status };
     let ask = || Call::post(RELOAD, "").bearer("sk-client");
