@@ -4,6 +4,7 @@ use access::{Clients, KEY_PREFIX};
 use aho_corasick::packed;
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind, MatchKind};
 use base::Secret;
+use memchr::memmem;
 use std::collections::BTreeSet;
 
 /// What stands in a prompt where a secret stood. As in LIP's Python predecessor.
@@ -23,9 +24,11 @@ pub struct Redactor {
     clients: Clients,
 }
 
-/// A few secrets are looked for by vector instructions, many by an automaton.
+/// Few secrets are looked for by vector instructions, many by an automaton. A body of 200 KB takes a few microseconds for one secret,
+/// some tens for dozens, and about a millisecond for hundreds.
 enum Search {
     Nothing,
+    One(memmem::Finder<'static>),
     Packed(packed::Searcher),
     Automaton(AhoCorasick),
 }
@@ -34,6 +37,7 @@ impl std::fmt::Debug for Search {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Nothing => "Nothing",
+            Self::One(_) => "One",
             Self::Packed(_) => "Packed",
             Self::Automaton(_) => "Automaton",
         })
@@ -97,6 +101,9 @@ impl Redactor {
 
 impl Search {
     fn of(spellings: &BTreeSet<Vec<u8>>) -> Self {
+        if let (Some(first), true) = (spellings.first(), spellings.len() < 2) {
+            return Self::One(memmem::Finder::new(first).into_owned());
+        }
         if spellings.is_empty() {
             return Self::Nothing;
         }
@@ -116,6 +123,10 @@ impl Search {
     fn next(&self, bytes: &[u8], from: usize) -> Option<(usize, usize)> {
         match self {
             Self::Nothing => None,
+            Self::One(finder) => {
+                let start = from + finder.find(bytes.get(from..)?)?;
+                Some((start, start + finder.needle().len()))
+            }
             Self::Packed(searcher) => {
                 let found = searcher.find_in(bytes, aho_corasick::Span { start: from, end: bytes.len() })?;
                 Some((found.start(), found.end()))
@@ -190,6 +201,11 @@ mod tests {
         let mut many: Vec<&str> = others.iter().map(String::as_str).collect();
         many.push(secret);
         assert_eq!(cleaned(&[secret], text).as_deref(), wanted, "{secret} in {text}");
+        assert_eq!(
+            cleaned(&[secret, "a-second-secret"], text).as_deref(),
+            wanted,
+            "{secret} in {text}, one of two"
+        );
         assert_eq!(cleaned(&many, text).as_deref(), wanted, "{secret} in {text}, one of many");
     }
 

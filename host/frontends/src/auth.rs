@@ -154,13 +154,6 @@ impl ClientKeys {
                 .hint(format!("Try again in {} s", wait.max(1)))
         })
     }
-
-    /// The client called `name` used so much earlier today and this month, as was written down before this host began.
-    pub fn used_before(&self, name: &str, day: Spent, month: Spent) {
-        if let Some(meter) = self.0.meters.lock().get_mut(name) {
-            meter.restore(day, month, unix_now());
-        }
-    }
 }
 
 /// A meter for every client with bounds; one whose bounds are as before goes on.

@@ -19,7 +19,9 @@ pub(crate) fn refused<B>(request: &Request<B>, names: &Names, is_open: bool) -> 
         return Some(Fault::client(Kind::Forbidden, sentence).code("foreign_host").hint(hint));
     }
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
-    if is_open && changes && is_of_another_page(request.headers()) {
+    // HTTP/2 names the host in the URL alone (RFC 9113, 8.3.1).
+    let host = request.headers().get(HOST).map(HeaderValue::as_bytes).or(named);
+    if is_open && changes && is_of_another_page(request.headers(), host) {
         let sentence = "a page of another origin may not ask this host";
         let hint = "Set a client key (auth.api_keys), and send it";
         return Some(Fault::client(Kind::Forbidden, sentence).code("foreign_origin").hint(hint));
@@ -29,14 +31,13 @@ pub(crate) fn refused<B>(request: &Request<B>, names: &Names, is_open: bool) -> 
 
 /// Does a page of the web ask, and not one of this host's own? What is no page of the web, such as an editor's own window
 /// (`vscode-webview:`), is a program that the user has installed. Source: Fetch Standard, "Origin" header; Fetch Metadata.
-fn is_of_another_page(headers: &HeaderMap) -> bool {
+fn is_of_another_page(headers: &HeaderMap, host: Option<&[u8]>) -> bool {
     let Some(origin) = headers.get(ORIGIN).map(HeaderValue::as_bytes) else {
         return headers
             .get(FETCH_SITE)
             .is_some_and(|site| matches!(site.as_bytes(), b"cross-site" | b"same-site"));
     };
     let web = [&b"http://"[..], b"https://"].iter().find_map(|scheme| origin.strip_prefix(*scheme));
-    let host = headers.get(HOST).map(HeaderValue::as_bytes);
     match web {
         Some(from) => host.is_none_or(|host| !from.eq_ignore_ascii_case(host)),
         None => origin == b"null",
@@ -76,6 +77,13 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn own_page_is_known_over_http2_too() {
+        let post = |origin: &str| code("POST", "https://localhost:8000/", &[("origin", origin)], true);
+        assert_eq!(post("https://localhost:8000"), None);
+        assert_eq!(post("https://localhost:9000").as_deref(), Some("foreign_origin"));
     }
 
     #[test]
