@@ -157,6 +157,11 @@ impl Engine {
         Some(fault.retry(Retry::Soon).hint("Send it again in a moment"))
     }
 
+    /// Its name: no other process has it.
+    pub fn id(&self) -> &str {
+        self.host_id.to_str().unwrap_or_default()
+    }
+
     /// The turns that are under way, the oldest first.
     pub fn under_way(&self) -> Vec<Arc<dyn UnderWay>> {
         self.under_way.list()

@@ -1,5 +1,6 @@
 //! What every request handler shares, and the routes of all dialects.
 use crate::auth::ClientKeys;
+use crate::diagnostics::metrics::Metrics;
 use crate::diagnostics::plugins::Libraries;
 use crate::drain::Drain;
 use crate::sockets::Sockets;
@@ -53,6 +54,8 @@ pub struct App {
     pub sockets: Sockets,
     /// The host's libraries, where they may change.
     pub libraries: Option<Arc<dyn Libraries>>,
+    /// What it counts, if it does.
+    pub metrics: Option<Arc<dyn Metrics>>,
     /// The end of the host.
     pub drain: Drain,
 }

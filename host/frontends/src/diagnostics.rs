@@ -15,10 +15,16 @@ use serde::Deserialize;
 use serde_json::Value;
 
 mod agents;
+pub(crate) mod metrics;
 pub(crate) mod plugins;
 mod standings;
 
 pub(crate) const PREFIX: &str = "/v1/diagnostics";
+
+/// Is this path for callers on the host's own machine only?
+pub(crate) fn is_guarded(path: &str) -> bool {
+    path.starts_with(PREFIX) || path == metrics::PATH
+}
 
 /// Marks a request that came from the host's own machine.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +34,7 @@ pub(crate) fn routes() -> Router<Shared> {
     Router::new()
         .route(&format!("{PREFIX}/route"), post(route))
         .merge(agents::routes())
+        .merge(metrics::routes())
         .merge(plugins::routes())
         .merge(standings::routes())
 }

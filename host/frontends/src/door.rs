@@ -111,7 +111,7 @@ impl Door {
             }
         }
         let mut request = request.map(Body::new);
-        if self.is_local && request.uri().path().starts_with(diagnostics::PREFIX) {
+        if self.is_local && diagnostics::is_guarded(request.uri().path()) {
             request.extensions_mut().insert(Local);
         }
         let answer = self.router.clone().call(request);

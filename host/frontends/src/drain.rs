@@ -30,7 +30,7 @@ impl Drain {
     }
 
     /// Has the end begun?
-    pub(crate) fn has_begun(&self) -> bool {
+    pub fn has_begun(&self) -> bool {
         *self.0.borrow() >= Phase::Draining
     }
 

@@ -22,6 +22,7 @@ mod turns;
 
 pub use app::{App, Limits, router};
 pub use auth::ClientKeys;
+pub use diagnostics::metrics::Metrics;
 pub use diagnostics::plugins::{Libraries, Reloading};
 pub use door::{Answer, Door};
 pub use drain::Drain;

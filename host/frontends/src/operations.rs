@@ -1,5 +1,6 @@
-//! A second address for those who watch the host: health, without a key, until the host has ended.
+//! A second address for those who watch the host: health and counts, without a key, until the host has ended.
 use crate::app::App;
+use crate::diagnostics::metrics;
 use crate::health;
 use axum::Router;
 use axum::body::Body;
@@ -20,7 +21,7 @@ const HEAD_TIME: Duration = Duration::from_secs(10);
 
 /// Serves those who watch; never ends.
 pub async fn serve_operations(listener: TcpListener, app: Arc<App>) {
-    let router = Router::new().merge(health::routes()).with_state(app);
+    let router = Router::new().merge(health::routes()).merge(metrics::open_routes()).with_state(app);
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };

@@ -28,6 +28,7 @@ mod serve;
 mod setup;
 mod shell;
 mod summary;
+mod telemetry;
 mod trust;
 
 use std::process::ExitCode;

@@ -10,7 +10,7 @@ use base::{Fault, Kind};
 use due::Watch;
 use engine::Engine;
 use frontends::{ClientKeys, Libraries, Reloading};
-use loader::Look;
+use loader::{Look, Plugin};
 use parking_lot::Mutex;
 use serde_json::Value;
 use settings::Resolved;
@@ -75,6 +75,16 @@ impl Reloader {
     pub(crate) fn new(found: Arc<Setup>, engine: Arc<Engine>, keys: ClientKeys) -> Self {
         let started = Arc::clone(&found.settings);
         Self(Arc::new(Inner { engine, keys, started, now: Mutex::new(found), one: Mutex::default() }))
+    }
+
+    /// The settings that the host was started with.
+    pub(crate) fn settings(&self) -> Arc<Resolved> {
+        Arc::clone(&self.0.started)
+    }
+
+    /// The libraries in use.
+    pub(crate) fn plugins(&self) -> Vec<Arc<Plugin>> {
+        self.0.now.lock().discovery.plugins().cloned().collect()
     }
 
     /// One look, after those that are under way. Goes on if nobody waits for its end.

@@ -2,10 +2,13 @@
 use crate::ending::{Orders, Signals, end};
 use crate::reload::Reloader;
 use crate::setup::{self, Setup};
+use crate::telemetry::Telemetry;
 use crate::{access, out, summary};
+use ::telemetry::Recorder;
 use clap::ArgMatches;
 use engine::{Backends, Dialect};
-use frontends::{App, Door, Drain, Limits, Sockets, Tls, serve, serve_operations};
+use events::witness::Witness;
+use frontends::{App, Door, Drain, Limits, Metrics, Sockets, Tls, serve, serve_operations};
 use settings::Resolved;
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -45,7 +48,9 @@ pub(crate) fn with(found: Setup, port: u16, words: Words) -> Result<(), String> 
     let found = Arc::new(found);
     let settings = Arc::clone(&found.settings);
     let (keys, tls) = (access::client_keys(&settings), access::tls(&settings)?);
-    let engine = Arc::new(found.engine_for(vec![Arc::new(keys.clone())])?);
+    let recorder = Arc::new(Recorder::default());
+    let witnesses: Vec<Arc<dyn Witness>> = vec![Arc::new(keys.clone()), Arc::clone(&recorder) as _];
+    let engine = Arc::new(found.engine_for(witnesses)?);
     let reloader = Reloader::new(Arc::clone(&found), Arc::clone(&engine), keys.clone());
     let limits = Limits {
         body_bytes: usize::try_from(settings.request_body_bytes()).unwrap_or(usize::MAX),
@@ -54,6 +59,8 @@ pub(crate) fn with(found: Setup, port: u16, words: Words) -> Result<(), String> 
         head_time: settings.request_head_timeout(),
     };
     let drain = Drain::default();
+    let told = Telemetry::new(recorder, Arc::clone(&engine), reloader.clone(), drain.clone());
+    let told = Arc::new(told);
     let app = |home| {
         Arc::new(App {
             engine: Arc::clone(&engine),
@@ -63,6 +70,7 @@ pub(crate) fn with(found: Setup, port: u16, words: Words) -> Result<(), String> 
             home,
             sockets: Sockets::default(),
             libraries: Some(Arc::new(reloader.clone())),
+            metrics: Some(Arc::clone(&told) as Arc<dyn Metrics>),
             drain: drain.clone(),
         })
     };
@@ -70,15 +78,12 @@ pub(crate) fn with(found: Setup, port: u16, words: Words) -> Result<(), String> 
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
     let runtime = runtime.map_err(|e| e.to_string())?;
     let served = runtime.block_on(async {
-        let Listeners { clients, anthropic, operations } = Listeners::open(&settings, port).await?;
+        let listeners = Listeners::open(&settings, port).await?;
         let (hung_up, gone) = watch::channel(false);
         let orders = Orders::new(Signals::new()?, gone);
-        let bound = Bound {
-            clients: place(&clients)?,
-            anthropic: anthropic.as_ref().map(place).transpose()?,
-            operations: operations.as_ref().map(place).transpose()?,
-        };
+        let bound = listeners.bound()?;
         out::line(words(&found, &engine.backends(), &bound));
+        let Listeners { clients, anthropic, operations } = listeners;
         // The reloader keeps what is in use; this would keep what was.
         drop(found);
         let second = async {
@@ -98,6 +103,7 @@ pub(crate) fn with(found: Setup, port: u16, words: Words) -> Result<(), String> 
         tokio::select! {
             _ = async { tokio::join!(first, second) } => {}
             () = watchers => {}
+            never = told.run() => match never {},
             never = end(orders, &drain, &engine, settings.drain_timeout()) => match never {},
             () = engine.check_up(every), if !every.is_zero() => {}
             never = reloader.hear_hangups(hung_up) => match never {},
@@ -105,6 +111,7 @@ pub(crate) fn with(found: Setup, port: u16, words: Words) -> Result<(), String> 
             never = renew_certificate(tls.as_ref(), &settings) => match never {},
         }
         engine.shutdown().await;
+        told.finish().await;
         Ok(())
     });
     // A step of a plugin that never ends holds its thread, which must not hold the host.
@@ -147,6 +154,14 @@ impl Listeners {
             None => None,
         };
         Ok(Self { clients, anthropic, operations })
+    }
+
+    fn bound(&self) -> Result<Bound, String> {
+        Ok(Bound {
+            clients: place(&self.clients)?,
+            anthropic: self.anthropic.as_ref().map(place).transpose()?,
+            operations: self.operations.as_ref().map(place).transpose()?,
+        })
     }
 }
 

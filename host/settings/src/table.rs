@@ -14,8 +14,8 @@ use crate::{
         Takes::{MaybeBool, Nothing, Value, Values as Many},
         settings,
     },
-    secrets::{ApiKey, Keys},
-    texts::{Address, Host, OnePath, Opt, Paths, Prefix, Text, Texts},
+    secrets::{ApiKey, Key, Keys},
+    texts::{Address, Host, OnePath, Opt, Paths, Prefix, Text, Texts, Url},
 };
 
 const GIB: f64 = 1_073_741_824.0;
@@ -189,10 +189,22 @@ settings! {
     health_probe_every: Seconds as Duration = Duration::ZERO,
         { key: "health.probe_every", unit: "seconds", range: Some((0.0, DAY_S)) }
 
-    /// A second address, such as `127.0.0.1:9090`, for those who watch the host: it serves health alone, asks for no key, and
-    /// answers until the host has ended. In single-user mode it must be a loopback address.
+    /// A second address, such as `127.0.0.1:9090`, for those who watch the host: it serves health and `/metrics`, asks for no
+    /// key, and answers until the host has ended. In single-user mode it must be a loopback address.
     operations_bind: Opt<Address> as Option<&str> = None,
         { key: "operations.bind", example: "\"127.0.0.1:9090\"" }
+
+    /// Where counts and spans of turns are sent: a receiver of OTLP over HTTP, such as `http://localhost:4318`. Unset: nowhere.
+    otlp_endpoint: Opt<Url> as Option<&str> = None,
+        { key: "telemetry.otlp.endpoint", example: "\"http://localhost:4318\"" }
+
+    /// The key that the receiver asks for, sent as `authorization: Bearer`.
+    otlp_key: Opt<Key> as Option<&ApiKey> = None,
+        { key: "telemetry.otlp.key", example: "\"env:OTLP_KEY\"" }
+
+    /// How often they are sent.
+    otlp_every: Seconds as Duration = Duration::from_secs(15),
+        { key: "telemetry.otlp.every", unit: "seconds", range: Some((0.1, DAY_S)) }
 
     /// The memory of all streams that still hold back their first frames.
     gate_bytes: Bytes as u64 = 64 << 20,

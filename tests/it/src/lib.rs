@@ -29,6 +29,7 @@ mod hybrid;
 mod keys;
 mod limits;
 mod manners;
+mod metrics;
 mod pass_through;
 #[cfg(target_os = "linux")]
 mod plugin_attacks;

@@ -78,6 +78,7 @@ impl World {
             home: Dialect::OpenAiChat,
             sockets: Sockets::default(),
             libraries: None,
+            metrics: None,
             drain: Drain::default(),
         };
         Self { network, seen, app: Arc::new(app), began: Instant::now() }

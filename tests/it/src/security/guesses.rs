@@ -38,6 +38,7 @@ fn door() -> Door {
         home: Dialect::OpenAiChat,
         sockets: Sockets::default(),
         libraries: None,
+        metrics: None,
         drain: Drain::default(),
     }))
 }

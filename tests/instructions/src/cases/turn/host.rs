@@ -54,6 +54,7 @@ impl Host {
             home: Dialect::OpenAiChat,
             sockets: Sockets::default(),
             libraries: None,
+            metrics: None,
             drain: Drain::default(),
         };
         Self { door: Door::new(Arc::new(app)) }

@@ -1,0 +1,125 @@
+//! How things stand at the moment that somebody asks.
+use super::Telemetry;
+use ::telemetry::sample::{Kind, Labels, Sample};
+use loader::Plugin;
+use std::sync::Arc;
+
+const BACKEND: &str = "lip.backend";
+const LIBRARY: &str = "lip.library";
+
+/// A sample without its labels and value.
+type Described = (&'static str, &'static str, &'static str, Kind);
+
+const OPEN: Described = ("lip.turns.open", "{turn}", "Turns that are under way", Kind::Gauge);
+const DRAINING: Described = ("lip.draining", "1", "Is the host about to end", Kind::Gauge);
+const INFO: Described = ("lip.build", "1", "Which version of LIP this is", Kind::Gauge);
+const MEMORY: Described = ("process.memory.usage", "By", "Resident memory of the host", Kind::Gauge);
+const AGENTS: Described = ("lip.agents", "{process}", "Agents that run, by what they do", Kind::Gauge);
+const AVAILABLE: Described =
+    ("lip.backend.available", "1", "May turns be sent to this backend now", Kind::Gauge);
+const KEYS: Described = ("lip.backend.keys", "{key}", "Keys of a backend, by state", Kind::Gauge);
+const BREAKERS: Described =
+    ("lip.backend.breakers", "{key}", "Breakers of a backend's keys, by state", Kind::Gauge);
+const TASKS: Described =
+    ("lip.library.tasks", "{task}", "Tasks of a library that were started", Kind::Counter);
+const FAILURES: Described =
+    ("lip.library.failures", "{task}", "Tasks of a library that failed", Kind::Counter);
+const STEPS: Described = ("lip.library.steps", "{step}", "Steps of a library", Kind::Counter);
+const RESTARTS: Described =
+    ("lip.library.restarts", "{start}", "Times that a library's worker was started again", Kind::Counter);
+const STEP_P99: Described =
+    ("lip.library.step_p99", "s", "99 of 100 steps of a library took no longer", Kind::Gauge);
+const SPANS_LOST: Described =
+    ("lip.spans.lost", "{turn}", "Turns whose spans were not kept, for too many waited", Kind::Counter);
+
+impl Telemetry {
+    /// Families together, in a fixed order.
+    pub(super) fn samples(&self) -> Vec<Sample> {
+        let mut all = vec![
+            sample(INFO, vec![("service.version", env!("CARGO_PKG_VERSION").to_owned())], 1.0),
+            sample(DRAINING, vec![], f64::from(u8::from(self.drain.has_begun()))),
+            sample(OPEN, vec![], self.engine.under_way().len() as f64),
+            sample(SPANS_LOST, vec![], self.recorder.spans_lost() as f64),
+        ];
+        all.extend(resident_bytes().map(|bytes| sample(MEMORY, vec![], bytes)));
+        self.agents(&mut all);
+        self.backends(&mut all);
+        self.libraries(&mut all);
+        all
+    }
+
+    fn agents(&self, all: &mut Vec<Sample>) {
+        let mut words: Vec<&str> = self.engine.agents().list().iter().map(|row| row.phase.word()).collect();
+        words.sort_unstable();
+        for same in words.chunk_by(|a, b| a == b) {
+            let Some(word) = same.first() else { continue };
+            all.push(sample(AGENTS, vec![("lip.state", (*word).to_owned())], same.len() as f64));
+        }
+    }
+
+    fn backends(&self, all: &mut Vec<Sample>) {
+        let standings = self.engine.standings();
+        let label = |name: &str| (BACKEND, name.to_owned());
+        for standing in &standings {
+            let is_available = standing.missing.is_none()
+                && standing.rests.is_none()
+                && standing.n_disabled < standing.n_keys;
+            all.push(sample(AVAILABLE, vec![label(&standing.name)], f64::from(u8::from(is_available))));
+        }
+        // Those that nobody can use have no keys worth a series.
+        let usable = || standings.iter().filter(|standing| standing.missing.is_none());
+        for standing in usable() {
+            let n_resting =
+                standing.keys.iter().filter(|key| !key.is_disabled && key.rests.is_some()).count();
+            let n_usable = standing.keys.len().saturating_sub(n_resting + standing.n_disabled);
+            for (state, n) in [("usable", n_usable), ("resting", n_resting), ("refused", standing.n_disabled)]
+            {
+                all.push(sample(
+                    KEYS,
+                    vec![label(&standing.name), ("lip.state", state.to_owned())],
+                    n as f64,
+                ));
+            }
+        }
+        for standing in usable() {
+            for state in ["closed", "open", "half_open"] {
+                let n = standing.keys.iter().filter(|key| key.breaker == state).count();
+                all.push(sample(
+                    BREAKERS,
+                    vec![label(&standing.name), ("lip.state", state.to_owned())],
+                    n as f64,
+                ));
+            }
+        }
+    }
+
+    fn libraries(&self, all: &mut Vec<Sample>) {
+        let plugins = self.reloader.plugins();
+        let mut add = |described: Described, value: fn(&loader::stats::Snapshot) -> f64| {
+            all.extend(
+                plugins.iter().map(|plugin| sample(described, library(plugin), value(&plugin.stats()))),
+            );
+        };
+        add(TASKS, |stats| stats.turns as f64);
+        add(FAILURES, |stats| stats.failures as f64);
+        add(STEPS, |stats| stats.steps as f64);
+        add(RESTARTS, |stats| stats.restarts as f64);
+        add(STEP_P99, |stats| stats.step_p99_us as f64 / 1e6);
+    }
+}
+
+fn library(plugin: &Arc<Plugin>) -> Labels {
+    let name = plugin.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
+    vec![(LIBRARY, name)]
+}
+
+fn sample((name, unit, help, kind): Described, labels: Labels, value: f64) -> Sample {
+    Sample { name, help, unit, kind, labels, value }
+}
+
+/// Where the system says it.
+fn resident_bytes() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim().trim_end_matches(" kB").parse::<f64>().ok().map(|kb| kb * 1024.0)
+}
