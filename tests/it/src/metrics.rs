@@ -158,8 +158,10 @@ async fn open_turns_are_listed_while_they_are_open() {
 
 #[tokio::test]
 async fn counts_are_for_operators_only() {
-    let (lip, _first, _second) =
-        team(|builder| builder.env("API_KEYS", "sk-client").args("--multi-user-mode")).await;
+    let (lip, _first, _second) = team(|builder| {
+        builder.env("API_KEYS", "sk-client").args("--multi-user-mode --egress-allow-private 127.0.0.1")
+    })
+    .await;
     let status = |call: Call| async { lip.send(call).await.status };
     assert_eq!(status(Call::get("/metrics")).await, 401);
     assert_eq!(
