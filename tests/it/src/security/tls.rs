@@ -143,6 +143,8 @@ super::attempts! {
     async fn bad_certificate_in_place_of_a_good_one() {
         let authority = Authority::new();
         let lip = host(&authority.certify("localhost")).start().await;
+        // Once it answers, it hears signals, too.
+        assert!(connect(lip.address, &authority.trusted(), "localhost").await.is_ok());
         put(lip.home(), &Certified { chain: "broken".to_owned(), key: "broken".to_owned() });
         lip.signal("HUP").await;
         lip.logged("the old certificate stays in use").await;
