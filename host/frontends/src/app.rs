@@ -4,7 +4,8 @@ use crate::diagnostics::metrics::Metrics;
 use crate::diagnostics::plugins::Libraries;
 use crate::drain::Drain;
 use crate::sockets::Sockets;
-use crate::{anthropic, diagnostics, health, intake, models, openai_chat, respond, responses};
+use crate::ui::recent::Recent;
+use crate::{anthropic, diagnostics, health, intake, models, openai_chat, respond, responses, ui};
 use access::{Client, Names};
 use axum::Router;
 use axum::body::Body;
@@ -56,6 +57,8 @@ pub struct App {
     pub libraries: Option<Arc<dyn Libraries>>,
     /// What it counts, if it does.
     pub metrics: Option<Arc<dyn Metrics>>,
+    /// The turns that ended last, where it is told of them.
+    pub recent: Arc<Recent>,
     /// The end of the host.
     pub drain: Drain,
 }
@@ -101,6 +104,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(models::routes())
         .merge(diagnostics::routes())
         .merge(health::routes())
+        .merge(ui::routes())
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
         .with_state(app)

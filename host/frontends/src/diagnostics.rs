@@ -2,6 +2,7 @@
 //! predecessor where it has them.
 use crate::app::{App, Shared};
 use crate::respond;
+use crate::ui;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
@@ -23,7 +24,7 @@ pub(crate) const PREFIX: &str = "/v1/diagnostics";
 
 /// Is this path for callers on the host's own machine only?
 pub(crate) fn is_guarded(path: &str) -> bool {
-    path.starts_with(PREFIX) || path == metrics::PATH
+    path.starts_with(PREFIX) || path == metrics::PATH || path == ui::PATH || path.starts_with("/ui/")
 }
 
 /// Marks a request that came from the host's own machine.
@@ -40,12 +41,27 @@ pub(crate) fn routes() -> Router<Shared> {
 }
 
 /// Lets in who has a key and sits at this machine, and is no web page that this machine's browser shows.
-fn admit(app: &App, parts: &Parts) -> Result<(), Fault> {
+pub(crate) fn admit(app: &App, parts: &Parts) -> Result<(), Fault> {
+    no_page(parts)?;
+    app.keys.admit(parts)?;
+    at_home(parts)
+}
+
+/// Lets in who sits at this machine, and is no page of another origin. For what holds no data.
+pub(crate) fn admit_keyless(parts: &Parts) -> Result<(), Fault> {
+    no_page(parts)?;
+    at_home(parts)
+}
+
+fn no_page(parts: &Parts) -> Result<(), Fault> {
     if is_of_a_page(&parts.headers) {
         let fault = Fault::client(Kind::Forbidden, "diagnostics are not for web pages");
         return Err(fault.hint("Call it with a program, such as lip or curl"));
     }
-    app.keys.admit(parts)?;
+    Ok(())
+}
+
+fn at_home(parts: &Parts) -> Result<(), Fault> {
     if parts.extensions.get::<Local>().is_none() {
         let fault = Fault::client(Kind::Forbidden, "diagnostics are for callers on this host's own machine");
         return Err(fault.hint("Call it by 127.0.0.1 or ::1"));
@@ -60,7 +76,7 @@ fn is_of_a_page(headers: &HeaderMap) -> bool {
     headers.contains_key(ORIGIN) || site.is_some_and(|site| !matches!(site, b"none" | b"same-origin"))
 }
 
-fn answered(result: Result<Value, Fault>) -> Response<Body> {
+pub(crate) fn answered(result: Result<Value, Fault>) -> Response<Body> {
     match result {
         Ok(value) => respond::json(&value),
         Err(fault) => respond::error(Dialect::OpenAiChat, &fault),

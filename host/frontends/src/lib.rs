@@ -19,6 +19,7 @@ mod serve;
 mod sockets;
 mod tls;
 mod turns;
+mod ui;
 
 pub use app::{App, Limits, router};
 pub use auth::ClientKeys;
@@ -30,3 +31,4 @@ pub use operations::serve_operations;
 pub use serve::serve;
 pub use sockets::Sockets;
 pub use tls::{BadCertificate, Tls};
+pub use ui::recent::Recent;

@@ -8,7 +8,7 @@ use ::telemetry::Recorder;
 use clap::ArgMatches;
 use engine::{Backends, Dialect};
 use events::witness::Witness;
-use frontends::{App, Door, Drain, Limits, Metrics, Sockets, Tls, serve, serve_operations};
+use frontends::{App, Door, Drain, Limits, Metrics, Recent, Sockets, Tls, serve, serve_operations};
 use settings::Resolved;
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -40,6 +40,15 @@ pub(crate) struct Bound {
     pub(crate) operations: Option<SocketAddr>,
 }
 
+fn limits(settings: &Resolved) -> Limits {
+    Limits {
+        body_bytes: usize::try_from(settings.request_body_bytes()).unwrap_or(usize::MAX),
+        head_bytes: usize::try_from(settings.request_header_bytes()).unwrap_or(usize::MAX),
+        body_time: settings.request_body_timeout(),
+        head_time: settings.request_head_timeout(),
+    }
+}
+
 /// Serves with what was found, on `port`.
 ///
 /// # Errors
@@ -49,15 +58,11 @@ pub(crate) fn with(found: Setup, port: u16, words: Words) -> Result<(), String> 
     let settings = Arc::clone(&found.settings);
     let (keys, tls) = (access::client_keys(&settings), access::tls(&settings)?);
     let recorder = Arc::new(Recorder::default());
-    let witnesses: Vec<Arc<dyn Witness>> = vec![Arc::new(keys.clone()), Arc::clone(&recorder) as _];
+    let recent = Arc::new(Recent::default());
+    let witnesses: Vec<Arc<dyn Witness>> =
+        vec![Arc::new(keys.clone()), Arc::clone(&recorder) as _, Arc::clone(&recent) as _];
     let engine = Arc::new(found.engine_for(witnesses)?);
     let reloader = Reloader::new(Arc::clone(&found), Arc::clone(&engine), keys.clone());
-    let limits = Limits {
-        body_bytes: usize::try_from(settings.request_body_bytes()).unwrap_or(usize::MAX),
-        head_bytes: usize::try_from(settings.request_header_bytes()).unwrap_or(usize::MAX),
-        body_time: settings.request_body_timeout(),
-        head_time: settings.request_head_timeout(),
-    };
     let drain = Drain::default();
     let told = Telemetry::new(recorder, Arc::clone(&engine), reloader.clone(), drain.clone());
     let told = Arc::new(told);
@@ -66,11 +71,12 @@ pub(crate) fn with(found: Setup, port: u16, words: Words) -> Result<(), String> 
             engine: Arc::clone(&engine),
             keys: keys.clone(),
             names: access::names(&settings),
-            limits,
+            limits: limits(&settings),
             home,
             sockets: Sockets::default(),
             libraries: Some(Arc::new(reloader.clone())),
             metrics: Some(Arc::clone(&told) as Arc<dyn Metrics>),
+            recent: Arc::clone(&recent),
             drain: drain.clone(),
         })
     };

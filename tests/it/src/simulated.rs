@@ -79,6 +79,7 @@ impl World {
             sockets: Sockets::default(),
             libraries: None,
             metrics: None,
+            recent: Arc::default(),
             drain: Drain::default(),
         };
         Self { network, seen, app: Arc::new(app), began: Instant::now() }

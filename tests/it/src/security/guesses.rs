@@ -39,6 +39,7 @@ fn door() -> Door {
         sockets: Sockets::default(),
         libraries: None,
         metrics: None,
+        recent: Arc::default(),
         drain: Drain::default(),
     }))
 }

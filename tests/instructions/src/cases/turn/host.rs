@@ -55,6 +55,7 @@ impl Host {
             sockets: Sockets::default(),
             libraries: None,
             metrics: None,
+            recent: Arc::default(),
             drain: Drain::default(),
         };
         Self { door: Door::new(Arc::new(app)) }
