@@ -12,10 +12,11 @@ use bytes::Bytes;
 use lip_wire::Dialect;
 use lip_wire::canon::Request;
 use lip_wire::codec::holds_unsigned_thinking;
-use lip_wire::lens::{self, Message, Role};
+use lip_wire::lens::{self, Field, Message, Role};
 use loader::run::{Run, RunEvent};
 use routing::plan::{Leg, LegId};
 use serde::Serialize;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// What a connector is told of a turn besides its body.
@@ -80,9 +81,16 @@ impl Attempt<'_> {
         let passage = of_turn.filter(|_| turn.what == What::Generate);
         let is_native = dialect == turn.dialect;
         let passes = is_native && !self.holds_refusable(dialect);
+        let mut asks_usage = false;
         let (body, request) = if passes {
             let lens = turn.lens_for(name, &self.job.edits);
-            (request::body(lens, &self.job.edits, model, &self.leg.params)?, None)
+            let mut edits = Cow::Borrowed(&self.job.edits);
+            asks_usage = self.asks_usage(dialect);
+            if asks_usage {
+                let asked = edits.to_mut().set(Field::IncludeUsage, true);
+                asks_usage = asked.inspect_err(|e| tracing::debug!(%e, "usage cannot be asked for")).is_ok();
+            }
+            (request::body(lens, &edits, model, &self.leg.params)?, None)
         } else {
             let (body, request) = self.translated(dialect)?;
             (body, Some(request))
@@ -90,7 +98,7 @@ impl Attempt<'_> {
         let body = self.redacted(body);
         let (gates, leases) = (&self.scope.means.gates, &*self.scope.leases);
         let noted = &self.scope.noted;
-        let deliver = Deliver { turn, backend: self.backend, gates, leases, request, noted };
+        let deliver = Deliver { turn, backend: self.backend, gates, leases, request, noted, asks_usage };
         if let Some(passage) = passage {
             let upstream = self.scope.pass(passage, is_native.then_some(turn), body).await?;
             return deliver.spliced(upstream, dialect).await;
@@ -114,6 +122,16 @@ impl Attempt<'_> {
         let Some((clean, n)) = self.scope.means.prompts.load().clean(&body) else { return body };
         tracing::warn!(backend = self.backend.name(), n, "configured secrets were taken out of a prompt");
         clean.into()
+    }
+
+    /// Whether the host asks for the usage of a stream whose client does not. Elsewhere upstreams say it unasked.
+    fn asks_usage(&self, dialect: Dialect) -> bool {
+        let is_silent = || self.turn.lens.include_usage() != Some(true);
+        dialect == Dialect::OpenAiChat
+            && self.turn.stream
+            && self.turn.what == What::Generate
+            && is_silent()
+            && self.job.engine.planner.load().rules.ask_usage
     }
 
     /// Whether the client brings back what this upstream would refuse: a seal of another dialect, or thinking that nobody signed. Such a

@@ -49,6 +49,8 @@ pub(crate) struct Deliver<'a> {
     pub(crate) request: Option<Arc<Request>>,
     /// What is known of the attempt.
     pub(crate) noted: &'a Noted,
+    /// Was usage asked for that the client did not ask for?
+    pub(crate) asks_usage: bool,
 }
 
 impl Deliver<'_> {
@@ -111,7 +113,8 @@ impl Deliver<'_> {
         self.noted.used(usage.as_ref());
         let (broken, noted) = (Broken::default(), self.noted.clone());
         if self.is_as_wanted(dialect, Form::Stream) {
-            let body = PassThrough::new(held, source, dialect, (Broken::clone(&broken), noted));
+            let unasked = self.asks_usage.then(Box::default);
+            let body = PassThrough::new(held, source, dialect, (Broken::clone(&broken), noted), unasked);
             let reply = Reply { status: 200, headers, body: ReplyBody::stream(body) };
             return Ok(Delivered { reply, broken });
         }

@@ -45,6 +45,7 @@ mod trace;
 mod translate;
 mod translated;
 mod turn;
+mod unasked;
 mod unwritten;
 mod view;
 mod whole;

@@ -27,6 +27,8 @@ pub struct Rules {
     pub named: BTreeMap<String, NamedRoute>,
     /// Do backends count tokens, where they can? Else this host estimates.
     pub count_upstream: bool,
+    /// Are providers asked for usage that the client did not ask for?
+    pub ask_usage: bool,
     /// Turns that may be open at the same time.
     pub turns_max: usize,
     /// Bytes that all streams together may hold back before their first output.
@@ -56,6 +58,7 @@ impl Default for Rules {
             aliases: Aliases::default(),
             named: BTreeMap::new(),
             count_upstream: false,
+            ask_usage: false,
             turns_max: 1024,
             gate_bytes: 64 << 20,
             budgets: Budgets::default(),

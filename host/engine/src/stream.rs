@@ -3,12 +3,12 @@ use crate::record::Noted;
 use crate::source::Source;
 use crate::tail::{Ending, Tail};
 use crate::turn::Broken;
-use crate::wire;
+use crate::unasked::Unasked;
+use crate::{tally, wire};
 use base::{Fault, Kind};
 use bytes::Bytes;
 use http_body::Frame;
 use lip_wire::Dialect;
-use lip_wire::gate::usage;
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -71,6 +71,8 @@ pub(crate) struct PassThrough {
     dialect: Dialect,
     broken: Broken,
     noted: Noted,
+    /// Takes out what the client did not ask for.
+    unasked: Option<Box<Unasked>>,
 }
 
 impl PassThrough {
@@ -79,11 +81,18 @@ impl PassThrough {
         source: Source,
         dialect: Dialect,
         (broken, noted): (Broken, Noted),
+        mut unasked: Option<Box<Unasked>>,
     ) -> Self {
         let mut tail = Tail::default();
         for chunk in &held {
             tail.push(chunk);
         }
+        let held = match &mut unasked {
+            None => held,
+            Some(unasked) => {
+                held.into_iter().map(|chunk| unasked.push(chunk)).filter(|chunk| !chunk.is_empty()).collect()
+            }
+        };
         let released = held.len();
         Self {
             held,
@@ -95,6 +104,7 @@ impl PassThrough {
             dialect,
             broken,
             noted,
+            unasked,
         }
     }
 
@@ -126,7 +136,7 @@ impl PassThrough {
 impl Drop for PassThrough {
     /// However it ends: the last that came of it says what it cost.
     fn drop(&mut self) {
-        self.noted.used(usage(self.dialect, self.tail.bytes()).as_ref());
+        self.noted.used(tally::of_end(self.dialect, self.tail.bytes()).as_ref());
     }
 }
 
@@ -150,6 +160,13 @@ impl http_body::Body for PassThrough {
             match source.poll_chunk(cx) {
                 Poll::Ready(Some(Ok(chunk))) => {
                     this.tail.push(&chunk);
+                    let chunk = match &mut this.unasked {
+                        None => chunk,
+                        Some(unasked) => unasked.push(chunk),
+                    };
+                    if chunk.is_empty() {
+                        continue;
+                    }
                     this.held.push_back(chunk);
                     this.joining.came(this.held.len());
                     if this.held.len() >= JOINED_MAX {
@@ -157,6 +174,8 @@ impl http_body::Body for PassThrough {
                     }
                 }
                 Poll::Ready(end) => {
+                    let rest = this.unasked.as_mut().map(|unasked| unasked.finish());
+                    this.held.extend(rest.filter(|rest| !rest.is_empty()));
                     this.over = Some(end.and_then(Result::err));
                     this.released = this.held.len();
                 }

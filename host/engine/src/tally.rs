@@ -18,6 +18,16 @@ pub(crate) fn of_whole(dialect: Dialect, body: &[u8]) -> Option<Usage> {
     end.and_then(|end| usage(dialect, end)).or_else(|| usage(dialect, body))
 }
 
+/// What the end of a stream says that it cost. A short one is all there: what its head says of the output is a placeholder.
+pub(crate) fn of_end(dialect: Dialect, end: &[u8]) -> Option<Usage> {
+    if dialect != Dialect::AnthropicMessages {
+        return usage(dialect, end);
+    }
+    // The name of the event stands before its data, and no head follows.
+    let at = memchr::memmem::find(end, b"message_delta")?;
+    usage(dialect, end.get(at..)?)
+}
+
 /// What the head of a stream says that it will cost, where the end does not repeat it. Output that is counted before there is any is a
 /// placeholder. Source: Anthropic API reference, "Streaming messages", `message_start`.
 pub(crate) fn of_head(dialect: Dialect, frame: &[u8]) -> Option<Usage> {
@@ -101,6 +111,21 @@ mod tests {
             assert_eq!(found, Some(12), "{size}");
             assert!(large.end.len() <= 3 * END_BYTES, "{size}: {}", large.end.len());
         }
+    }
+
+    #[test]
+    fn output_of_a_head_is_no_count() {
+        let start = "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":7,\"output_tokens\":1}}}\n\n";
+        let delta =
+            "event: message_delta\ndata: {\"type\":\"message_delta\",\"usage\":{\"output_tokens\":9}}\n\n";
+        let end = |text: &str| of_end(Dialect::AnthropicMessages, text.as_bytes());
+        assert_eq!(end(start), None);
+        assert_eq!(
+            end(&format!("{start}{delta}")).map(|usage| (usage.input, usage.output)),
+            Some((None, Some(9)))
+        );
+        let head = of_head(Dialect::AnthropicMessages, start.as_bytes()).expect("a head");
+        assert_eq!((head.input, head.output), (Some(7), None));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::diagnostics::plugins::Libraries;
 use crate::drain::Drain;
 use crate::sockets::Sockets;
 use crate::ui::recent::Recent;
-use crate::{anthropic, diagnostics, health, intake, models, openai_chat, respond, responses, ui};
+use crate::{anthropic, diagnostics, health, intake, models, openai_chat, respond, responses, ui, usage};
 use access::{Client, Names};
 use axum::Router;
 use axum::body::Body;
@@ -14,6 +14,7 @@ use bytes::Bytes;
 use engine::Engine;
 use http::request::Parts;
 use http::{Request, Response};
+use ledger::ledger::Ledger;
 use lip_wire::Dialect;
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,6 +62,8 @@ pub struct App {
     pub recent: Arc<Recent>,
     /// The end of the host.
     pub drain: Drain,
+    /// What its turns used, where that is kept.
+    pub ledger: Option<Arc<Ledger>>,
 }
 
 pub(crate) type Shared = Arc<App>;
@@ -105,6 +108,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(diagnostics::routes())
         .merge(health::routes())
         .merge(ui::routes())
+        .merge(usage::routes())
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
         .with_state(app)

@@ -1,6 +1,6 @@
 //! Lets clients in: finds the key wherever an official SDK of any dialect puts one, shuts out who guesses, and bounds what one client
 //! may use. What is decided here is decided by `access`; this is its clock and its ear.
-mod shown;
+pub(crate) mod shown;
 
 use access::{Client, Clients, KeyHash, Meter, Spent, Throttle, ThrottleRules};
 use arc_swap::ArcSwap;

@@ -1,8 +1,7 @@
 //! What an operator asks a running host, on the host's own machine only. Paths and fields are those of LIP's Python
 //! predecessor where it has them.
 use crate::app::{App, Shared};
-use crate::respond;
-use crate::ui;
+use crate::{respond, ui, usage};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
@@ -24,7 +23,8 @@ pub(crate) const PREFIX: &str = "/v1/diagnostics";
 
 /// Is this path for callers on the host's own machine only?
 pub(crate) fn is_guarded(path: &str) -> bool {
-    path.starts_with(PREFIX) || path == metrics::PATH || path == ui::PATH || path.starts_with("/ui/")
+    let is_below = |prefix| path.starts_with(prefix);
+    is_below(PREFIX) || is_below(usage::PREFIX) || path == metrics::PATH || path == ui::PATH || is_below("/ui/")
 }
 
 /// Marks a request that came from the host's own machine.

@@ -20,6 +20,7 @@ mod sockets;
 mod tls;
 mod turns;
 mod ui;
+mod usage;
 
 pub use app::{App, Limits, router};
 pub use auth::ClientKeys;

@@ -7,7 +7,7 @@ mod models;
 mod session;
 
 use crate::ending::Signals;
-use crate::{out, setup};
+use crate::{out, setup, usage};
 use agents::acp::serve::lines::Lines;
 use bytes::BytesMut;
 use clap::{Arg, ArgMatches, Command};
@@ -60,10 +60,12 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), String> {
     let found = setup::setup(matches)?;
     found.settings.warnings().iter().for_each(out::warning);
     let body_bytes = usize::try_from(found.settings.request_body_bytes()).unwrap_or(usize::MAX);
-    let host = Arc::new(Host { engine: Arc::new(found.engine()?), model, body_bytes });
-    let every = found.settings.health_probe_every();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| e.to_string())?;
+    let ledger = usage::start(&found.settings, &found.env, runtime.handle())?;
+    let engine = Arc::new(found.engine_for(usage::witnesses(ledger.as_ref()))?);
+    let host = Arc::new(Host { engine, model, body_bytes });
+    let every = found.settings.health_probe_every();
     let result = runtime.block_on(async {
         let mut signals = Signals::new()?;
         let (line, writer) = Line::to(tokio::io::stdout());
@@ -79,6 +81,9 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), String> {
         // All that had something to say has said it, but a client that does not read keeps nobody.
         let _ = tokio::time::timeout(END_TIME, writer).await;
         let _ = tokio::time::timeout(END_TIME, host.engine.shutdown()).await;
+        if let Some(ledger) = &ledger {
+            ledger.close().await;
+        }
         Ok(())
     });
     // A read of standard input cannot be taken back.

@@ -39,6 +39,7 @@ pub(crate) fn command() -> Command {
         )
         .subcommand(crate::doctor::command(json_flag()))
         .subcommand(crate::keys::command())
+        .subcommand(crate::usage::command())
         .subcommand(conform::command())
         .subcommand(shell::completions_command())
         .subcommand(shell::man_command());
@@ -84,6 +85,7 @@ pub(crate) fn run(matches: ArgMatches) -> Result<(), String> {
         },
         Some(("doctor", own)) => crate::doctor::run(own),
         Some(("keys", own)) => crate::keys::run(own),
+        Some(("usage", own)) => crate::usage::run(own),
         Some(("conform", own)) => conform::run(own),
         Some(("completions", own)) => shell::completions(own),
         Some(("man", own)) => shell::man(own),

@@ -44,6 +44,12 @@ pub(crate) fn accounts(env: &Env) -> PathBuf {
     chosen.unwrap_or_else(|| state(env).join("accounts"))
 }
 
+/// What turns used and cost.
+pub(crate) fn usage(env: &Env) -> PathBuf {
+    let chosen = base(env, "XDG_DATA_HOME", ".local/share").map(|dir| dir.join("lip/usage.db"));
+    chosen.unwrap_or_else(|| state(env).join("usage.db"))
+}
+
 /// The user's home.
 pub(crate) fn home(env: &Env) -> Option<PathBuf> {
     let home = env.get("HOME").or_else(|| env.get("USERPROFILE")).map(PathBuf::from);

@@ -30,6 +30,7 @@ mod shell;
 mod summary;
 mod telemetry;
 mod trust;
+mod usage;
 
 use std::process::ExitCode;
 

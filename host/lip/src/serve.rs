@@ -3,7 +3,7 @@ use crate::ending::{Orders, Signals, end};
 use crate::reload::Reloader;
 use crate::setup::{self, Setup};
 use crate::telemetry::Telemetry;
-use crate::{access, out, summary};
+use crate::{access, out, summary, usage};
 use ::telemetry::Recorder;
 use clap::ArgMatches;
 use engine::{Backends, Dialect};
@@ -56,11 +56,16 @@ fn limits(settings: &Resolved) -> Limits {
 pub(crate) fn with(found: Setup, port: u16, words: Words) -> Result<(), String> {
     let found = Arc::new(found);
     let settings = Arc::clone(&found.settings);
+    let threads = std::thread::available_parallelism().map_or(2, |n| n.get().max(2));
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
+    let runtime = runtime.map_err(|e| e.to_string())?;
     let (keys, tls) = (access::client_keys(&settings), access::tls(&settings)?);
     let recorder = Arc::new(Recorder::default());
     let recent = Arc::new(Recent::default());
-    let witnesses: Vec<Arc<dyn Witness>> =
-        vec![Arc::new(keys.clone()), Arc::clone(&recorder) as _, Arc::clone(&recent) as _];
+    let ledger = usage::start(&settings, &found.env, runtime.handle())?;
+    let mut witnesses: Vec<Arc<dyn Witness>> = usage::witnesses(ledger.as_ref());
+    witnesses.push(Arc::new(keys.clone()));
+    witnesses.extend([Arc::clone(&recorder) as Arc<dyn Witness>, Arc::clone(&recent) as _]);
     let engine = Arc::new(found.engine_for(witnesses)?);
     let reloader = Reloader::new(Arc::clone(&found), Arc::clone(&engine), keys.clone());
     let drain = Drain::default();
@@ -78,11 +83,9 @@ pub(crate) fn with(found: Setup, port: u16, words: Words) -> Result<(), String> 
             metrics: Some(Arc::clone(&told) as Arc<dyn Metrics>),
             recent: Arc::clone(&recent),
             drain: drain.clone(),
+            ledger: ledger.clone(),
         })
     };
-    let threads = std::thread::available_parallelism().map_or(2, |n| n.get().max(2));
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
-    let runtime = runtime.map_err(|e| e.to_string())?;
     let served = runtime.block_on(async {
         let listeners = Listeners::open(&settings, port).await?;
         let (hung_up, gone) = watch::channel(false);
@@ -118,6 +121,9 @@ pub(crate) fn with(found: Setup, port: u16, words: Words) -> Result<(), String> 
         }
         engine.shutdown().await;
         told.finish().await;
+        if let Some(ledger) = &ledger {
+            ledger.close().await;
+        }
         Ok(())
     });
     // A step of a plugin that never ends holds its thread, which must not hold the host.

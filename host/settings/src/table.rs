@@ -15,7 +15,7 @@ use crate::{
         settings,
     },
     secrets::{ApiKey, Key, Keys},
-    texts::{Address, Host, OnePath, Opt, Paths, Prefix, Text, Texts, Url},
+    texts::{Address, Database, Host, OnePath, Opt, Paths, Prefix, Text, Texts, Url},
 };
 
 const GIB: f64 = 1_073_741_824.0;
@@ -210,10 +210,28 @@ settings! {
     gate_bytes: Bytes as u64 = 64 << 20,
         { key: "memory.gate_bytes", unit: "bytes", range: Some((65_536.0, 64.0 * GIB)) }
 
-    /// Whether providers are asked for token counts that the client did not ask for. The extra frame is
-    /// removed from the answer.
+    /// Whether a row is kept of every turn: what it used and cost, who answered, how it ended.
+    usage_enabled: Bool as bool = true,
+        { key: "usage.enabled", applies: Applies::AtStart }
+
+    /// Where the rows of turns are kept: a file of SQLite, or a PostgreSQL server as `postgres://user:password@host/database`.
+    usage_database: Opt<Database> as Option<&str> = None,
+        { key: "usage.database", applies: Applies::AtStart, example: "\"postgres://lip@db.internal/lip\"",
+          default_words: "`lip/usage.db` in the user's data directory" }
+
+    /// How many days a row is kept. 0: for ever.
+    usage_keep_days: Whole as u64 = 365,
+        { key: "usage.keep_days", applies: Applies::AtStart, unit: "days", range: Some((0.0, 36_500.0)) }
+
+    /// A file of prices that come before those that LIP knows, for models and backends that it does not know or that cost you
+    /// something else.
+    usage_prices_file: Opt<OnePath> as Option<&Path> = None,
+        { key: "usage.prices_file", applies: Applies::AtStart, example: "\"prices.toml\"" }
+
+    /// Whether providers are asked for the token counts of chat streams whose client did not ask for them. The extra frame is
+    /// taken out of the answer; all its other bytes go as they came.
     usage_ask_upstream: Bool as bool = false,
-        { key: "usage.ask_upstream", status: Status::Later("W9") }
+        { key: "usage.ask_upstream", applies: Applies::OnReload }
 
     /// Whether token counts that clients ask for come from the provider, where it has an endpoint for
     /// them. Else they are estimated here, without a call, and marked by the header `x-lip-token-count`.

@@ -78,6 +78,15 @@ text_kind! {
     Prefix, Shape::Text, prefix, str::to_owned
 }
 
+text_kind! {
+    /// Where a database is: a path, or a URL that may hold a password, which is not shown.
+    Database, Shape::Text, plain, masked_database
+}
+
+fn masked_database(place: &str) -> String {
+    if place.contains("://") { masked_url(place) } else { place.to_owned() }
+}
+
 fn plain(text: &str) -> Result<String, &'static str> {
     let text = text.trim();
     let ok = !text.is_empty() && !text.chars().any(char::is_control);
@@ -248,6 +257,8 @@ mod tests {
         }
         assert_eq!(masked_url("https://me:pw@h:1/v1?key=abc"), "https://***@h:1/v1?***");
         assert_eq!(url("https://h/v1/").as_deref(), Ok("https://h/v1"));
+        assert_eq!(masked_database("postgres://me:pw@h:1/v1?x=pw"), "postgres://***@h:1/v1?***");
+        assert_eq!(masked_database("a/b.db"), "a/b.db");
     }
 
     #[test]

@@ -56,6 +56,7 @@ mod thinking;
 #[cfg(target_os = "linux")]
 mod torture;
 mod upstream_errors;
+mod usage;
 mod waits;
 #[cfg(target_os = "linux")]
 mod workers;

@@ -81,6 +81,7 @@ impl World {
             metrics: None,
             recent: Arc::default(),
             drain: Drain::default(),
+            ledger: None,
         };
         Self { network, seen, app: Arc::new(app), began: Instant::now() }
     }

@@ -3,7 +3,7 @@ use http::header::{AUTHORIZATION, HeaderMap};
 use http::request::Parts;
 
 const KEY_HEADERS: [&str; 3] = ["x-api-key", "x-goog-api-key", "api-key"];
-const KEY_PARAMETERS: [&str; 2] = ["key", "api_key"];
+pub(crate) const KEY_PARAMETERS: [&str; 2] = ["key", "api_key"];
 
 /// Every key that a request shows.
 pub(super) fn shown_keys(parts: &Parts) -> impl Iterator<Item = Vec<u8>> {
@@ -25,7 +25,7 @@ fn bearer(value: &[u8]) -> Option<&[u8]> {
     scheme.eq_ignore_ascii_case(b"bearer ").then(|| key.trim_ascii())
 }
 
-fn percent_decoded(value: &str) -> Vec<u8> {
+pub(crate) fn percent_decoded(value: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(value.len());
     let mut rest = value.as_bytes();
     while let [first, tail @ ..] = rest {

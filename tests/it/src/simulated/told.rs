@@ -260,3 +260,36 @@ async fn thinker_is_an_attempt_and_its_tokens_count() {
     assert_eq!((roles, turns[1].tokens), (vec![Role::Notes, Role::Answer], Some(tokens(2, 2))));
     assert_eq!(turns[1].charged().map(|attempt| &*attempt.backend), Some("openai.spare"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn usage_is_asked_for_where_the_operator_wants_it() {
+    // What the upstream sends when it is asked: `usage` in every chunk, and one more chunk.
+    let chunk = |text: &str| {
+        format!(
+            "data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{text}\"}}}}],\"usage\":null}}\n\n"
+        )
+    };
+    let before = format!("{}{}", chunk("ha"), chunk("lf"));
+    let end = "data: [DONE]\n\n";
+    let usage = REST.split_inclusive("\n\n").nth(1).expect("the frame of usage").to_owned();
+    for (asks, client_asks) in [(false, None), (true, None), (true, Some(false)), (true, Some(true))] {
+        let world = World::new("http", |rules| rules.ask_usage = asks);
+        let (all, cut) = (format!("{before}{usage}{end}"), before.len() + 20);
+        let bad = world.network.provider("bad.test", move |_| {
+            Reply::events().send(&all[..cut]).pause(s(1)).send(&all[cut..]).end()
+        });
+        let mut body =
+            json!({"model": "openai:m", "stream": true, "messages": [{"role": "user", "content": "hi"}]});
+        if let Some(asks) = client_asks {
+            body["stream_options"] = json!({"include_usage": asks});
+        }
+        let (answer, turn) = told(&world, Call::chat(body.to_string())).await;
+        let sent = bad.requests()[0].json();
+        let asked = sent["stream_options"]["include_usage"].as_bool();
+        assert_eq!(asked, if asks { Some(true) } else { client_asks }, "{sent}");
+        assert_eq!(turn.tokens, Some(ALL));
+        let is_stripped = asks && client_asks != Some(true);
+        let expected = if is_stripped { format!("{before}{end}") } else { format!("{before}{usage}{end}") };
+        assert_eq!(answer.text(), expected, "{asks} {client_asks:?}");
+    }
+}

@@ -57,6 +57,7 @@ impl Host {
             metrics: None,
             recent: Arc::default(),
             drain: Drain::default(),
+            ledger: None,
         };
         Self { door: Door::new(Arc::new(app)) }
     }

@@ -1,0 +1,166 @@
+//! The ledger: is told of turns, and hands them to its writer through a queue that is never waited for.
+use crate::price::Prices;
+use crate::reader::Reader;
+use crate::store::{Error, Place, Pool};
+use crate::writer;
+use events::turn::TurnEnded;
+use events::witness::Witness;
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::mpsc::{Sender, channel};
+use tokio::task::JoinHandle;
+
+/// Turns that wait for the writer at the most: some seconds of a busy host. Each holds a few hundred bytes.
+const QUEUE_MAX: usize = 16_384;
+/// The time that the last rows have to be written when the host ends.
+const CLOSE_TIME: Duration = Duration::from_secs(5);
+
+/// What the operator wants.
+#[derive(Debug)]
+pub struct Rules {
+    /// Where rows are kept.
+    pub place: Place,
+    /// How long. `None`: for ever.
+    pub keep: Option<Duration>,
+    /// What tokens cost.
+    pub prices: Prices,
+}
+
+/// What ledger and writer share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) place: Place,
+    pub(crate) keep: Option<Duration>,
+    pub(crate) prices: Prices,
+    pub(crate) pool: tokio::sync::Mutex<Option<Pool>>,
+    pub(crate) written: AtomicU64,
+    pub(crate) lost: AtomicU64,
+    trouble: Mutex<Option<String>>,
+    closing: AtomicBool,
+}
+
+impl Shared {
+    /// Something went wrong: said once, until it goes well again.
+    pub(crate) fn failed(&self, error: &Error) {
+        let mut trouble = self.trouble.lock();
+        if trouble.is_none() {
+            tracing::warn!(%error, database = self.place.shown(), "usage cannot be written; it is tried again");
+        }
+        *trouble = Some(error.to_string());
+    }
+
+    pub(crate) fn recovered(&self) {
+        if self.trouble.lock().take().is_some() {
+            tracing::info!("usage is written again");
+        }
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Relaxed)
+    }
+}
+
+/// How the ledger stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Turns that are written.
+    pub written: u64,
+    /// Turns that were never written: the queue was full, or the database refused them for too long.
+    pub lost: u64,
+    /// Turns that wait to be written.
+    pub waiting: u64,
+    /// What is wrong with the database, while something is.
+    pub trouble: Option<String>,
+}
+
+/// Keeps a row of every turn.
+#[derive(Debug)]
+pub struct Ledger {
+    shared: Arc<Shared>,
+    turns: Mutex<Option<Sender<Arc<TurnEnded>>>>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    /// Turns that were told of.
+    told: AtomicU64,
+}
+
+impl Ledger {
+    /// A ledger whose writer runs on this runtime. The database is opened by the writer: one that is not there holds up nobody.
+    pub fn start(rules: Rules) -> Arc<Self> {
+        let Rules { place, keep, prices } = rules;
+        let shared = Arc::new(Shared {
+            place,
+            keep,
+            prices,
+            pool: tokio::sync::Mutex::default(),
+            written: AtomicU64::new(0),
+            lost: AtomicU64::new(0),
+            trouble: Mutex::default(),
+            closing: AtomicBool::new(false),
+        });
+        let (turns, receiver) = channel(QUEUE_MAX);
+        let writer = tokio::spawn(writer::write(Arc::clone(&shared), receiver));
+        Arc::new(Self {
+            shared,
+            turns: Mutex::new(Some(turns)),
+            writer: Mutex::new(Some(writer)),
+            told: AtomicU64::new(0),
+        })
+    }
+
+    /// How it stands.
+    pub fn standing(&self) -> Standing {
+        let Shared { written, lost, trouble, .. } = &*self.shared;
+        let (written, lost) = (written.load(Ordering::Relaxed), lost.load(Ordering::Relaxed));
+        let waiting = self.told.load(Ordering::Relaxed).saturating_sub(written + lost);
+        Standing { written, lost, waiting, trouble: trouble.lock().clone() }
+    }
+
+    /// What tokens cost.
+    pub fn prices(&self) -> &Prices {
+        &self.shared.prices
+    }
+
+    /// Reads what is written.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn reader(&self) -> Result<Reader, Error> {
+        writer::pool(&self.shared).await.map(Reader::over)
+    }
+
+    /// Writes what waits and ends. Turns that are told of later are lost.
+    pub async fn close(&self) {
+        drop(self.turns.lock().take());
+        self.shared.closing.store(true, Ordering::Relaxed);
+        let writer = self.writer.lock().take();
+        if let Some(mut writer) = writer
+            && tokio::time::timeout(CLOSE_TIME, &mut writer).await.is_err()
+        {
+            writer.abort();
+            tracing::warn!(
+                waiting = self.standing().waiting,
+                "some usage was not written before the host ended"
+            );
+        }
+        if let Some(pool) = self.shared.pool.lock().await.take() {
+            pool.close().await;
+        }
+        let Standing { written, lost, .. } = self.standing();
+        if lost > 0 {
+            tracing::warn!(written, lost, "usage of some turns is lost");
+        }
+    }
+}
+
+impl Witness for Ledger {
+    fn turn_ended(&self, turn: &Arc<TurnEnded>) {
+        self.told.fetch_add(1, Ordering::Relaxed);
+        let is_sent =
+            self.turns.lock().as_ref().is_some_and(|turns| turns.try_send(Arc::clone(turn)).is_ok());
+        if !is_sent && self.shared.lost.fetch_add(1, Ordering::Relaxed) == 0 {
+            tracing::warn!("the ledger cannot keep up: usage of some turns is lost");
+        }
+    }
+}

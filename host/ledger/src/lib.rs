@@ -1,0 +1,11 @@
+//! What turns used and cost: a row for each, kept in SQLite or PostgreSQL, and what is read from them. Never in a turn's way: a database
+//! that is slow, full or gone costs rows, which are counted, and no turn.
+pub mod filter;
+pub mod ledger;
+pub mod lines;
+pub mod price;
+pub mod reader;
+pub mod row;
+mod schema;
+pub mod store;
+mod writer;

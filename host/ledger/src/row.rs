@@ -1,0 +1,210 @@
+//! A turn as rows: what is written for it.
+use crate::price::{MicroDollars, Prices};
+use events::attempt::{Attempt, Role};
+use events::tokens::Tokens;
+use events::trouble::Trouble;
+use events::turn::TurnEnded;
+use sqlx::AssertSqlSafe;
+use sqlx::any::AnyArguments;
+use std::sync::LazyLock;
+use std::time::{Duration, UNIX_EPOCH};
+
+/// Bytes of a text that clients choose which are kept.
+const TEXT_BYTES_MAX: usize = 256;
+
+/// The columns of a turn, in the order in which they are written and read.
+pub(crate) const TURN: [&str; 27] = [
+    "id",
+    "began_us",
+    "dialect",
+    "what",
+    "caller",
+    "session",
+    "model_asked",
+    "stream",
+    "outcome",
+    "status",
+    "kind",
+    "code",
+    "backend",
+    "connector",
+    "model",
+    "n_attempts",
+    "input",
+    "output",
+    "cached_input",
+    "cache_write",
+    "reasoning",
+    "cost_micro",
+    "bytes_in",
+    "bytes_out",
+    "first_output_us",
+    "lasted_us",
+    "overhead_us",
+];
+
+/// The columns of an attempt.
+pub(crate) const ATTEMPT: [&str; 24] = [
+    "turn",
+    "n",
+    "role",
+    "within",
+    "backend",
+    "connector",
+    "model",
+    "credential",
+    "began_us",
+    "asked_us",
+    "heard_us",
+    "ended_us",
+    "outcome",
+    "status",
+    "kind",
+    "code",
+    "message",
+    "input",
+    "output",
+    "cached_input",
+    "cache_write",
+    "reasoning",
+    "cost_micro",
+    "losses",
+];
+
+pub(crate) type Query = sqlx::query::Query<'static, sqlx::Any, AnyArguments>;
+
+/// A turn that is written twice, for nobody knows whether the first time went well, is there once.
+static INSERT_TURN: LazyLock<String> = LazyLock::new(|| insert("lip_turns", &TURN, "id"));
+static INSERT_ATTEMPT: LazyLock<String> = LazyLock::new(|| insert("lip_attempts", &ATTEMPT, "turn, n"));
+
+fn insert(table: &str, columns: &[&str], key: &str) -> String {
+    let values: Vec<String> = (1..=columns.len()).map(|n| format!("${n}")).collect();
+    format!(
+        "INSERT INTO {table} ({}) VALUES ({}) ON CONFLICT ({key}) DO NOTHING",
+        columns.join(", "),
+        values.join(", ")
+    )
+}
+
+/// What writes a turn.
+pub(crate) fn queries(turn: &TurnEnded, prices: &Prices) -> Vec<Query> {
+    let costs: Vec<Option<MicroDollars>> = turn.attempts.iter().map(|attempt| prices.cost(attempt)).collect();
+    let id = turn.turn.id.to_string();
+    let mut queries = vec![of_turn(turn, &id, cost(turn, &costs))];
+    queries.extend(
+        turn.attempts
+            .iter()
+            .zip(&costs)
+            .enumerate()
+            .map(|(n, (attempt, cost))| of_attempt(&id, n, attempt, *cost)),
+    );
+    queries
+}
+
+/// What the whole turn cost: unknown as soon as one attempt is that answered, or of which usage is known.
+pub fn cost(turn: &TurnEnded, costs: &[Option<MicroDollars>]) -> Option<MicroDollars> {
+    let is_asker = |n: usize| turn.attempts.iter().any(|attempt| attempt.role == Role::Within(n));
+    let mut sum = None;
+    for (n, attempt) in turn.attempts.iter().enumerate() {
+        let counts =
+            attempt.outcome.trouble().is_none() && attempt.heard.is_some() || attempt.tokens.is_some();
+        if counts && !is_asker(n) {
+            let cost = costs.get(n).copied().flatten()?;
+            sum = Some(sum.unwrap_or(0_i64).checked_add(cost)?);
+        }
+    }
+    sum
+}
+
+fn of_turn(turn: &TurnEnded, id: &str, cost: Option<MicroDollars>) -> Query {
+    let began = &turn.turn;
+    let charged = turn.charged();
+    let trouble = turn.outcome.trouble();
+    let at = began.at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let query = sqlx::query(AssertSqlSafe(INSERT_TURN.as_str()))
+        .bind(id.to_owned())
+        .bind(us(at))
+        .bind(began.dialect.to_owned())
+        .bind(began.what.name().to_owned())
+        .bind(text(&began.caller))
+        .bind(turn.session.map(|session| session.to_string()))
+        .bind(text(&began.model))
+        .bind(i64::from(began.stream))
+        .bind(turn.outcome.name().to_owned())
+        .bind(i64::from(turn.status))
+        .bind(kind(trouble))
+        .bind(code(trouble))
+        .bind(charged.map(|attempt| text(&attempt.backend)))
+        .bind(charged.map(|attempt| text(&attempt.connector)))
+        .bind(charged.map(|attempt| text(&attempt.model)))
+        .bind(count(turn.attempts.len() as u64));
+    tokens(query, turn.tokens)
+        .bind(cost)
+        .bind(count(began.bytes_in))
+        .bind(count(turn.bytes_out))
+        .bind(turn.first_output.map(us))
+        .bind(us(turn.lasted))
+        .bind(us(turn.overhead))
+}
+
+fn of_attempt(turn: &str, n: usize, attempt: &Attempt, cost: Option<MicroDollars>) -> Query {
+    let trouble = attempt.outcome.trouble();
+    let within = match attempt.role {
+        Role::Within(asker) => Some(count(asker as u64)),
+        Role::Answer | Role::Notes => None,
+    };
+    let losses =
+        (!attempt.losses.is_empty()).then(|| text_of(&attempt.losses.join("\n"), 16 * TEXT_BYTES_MAX));
+    let query = sqlx::query(AssertSqlSafe(INSERT_ATTEMPT.as_str()))
+        .bind(turn.to_owned())
+        .bind(count(n as u64))
+        .bind(attempt.role.name().to_owned())
+        .bind(within)
+        .bind(text(&attempt.backend))
+        .bind(text(&attempt.connector))
+        .bind(text(&attempt.model))
+        .bind(count(attempt.key as u64))
+        .bind(us(attempt.began))
+        .bind(attempt.asked.map(us))
+        .bind(attempt.heard.map(us))
+        .bind(us(attempt.ended))
+        .bind(attempt.outcome.name().to_owned())
+        .bind(trouble.map(|trouble| i64::from(trouble.status)))
+        .bind(kind(trouble))
+        .bind(code(trouble))
+        .bind(trouble.map(|trouble| text_of(&trouble.message, 2 * TEXT_BYTES_MAX)));
+    tokens(query, attempt.tokens).bind(cost).bind(losses)
+}
+
+fn tokens(query: Query, tokens: Option<Tokens>) -> Query {
+    let Tokens { input, output, cached_input, cache_write, reasoning } = tokens.unwrap_or_default();
+    let counts = [input, output, cached_input, cache_write, reasoning];
+    counts.into_iter().fold(query, |query, n| query.bind(n.map(count)))
+}
+
+fn kind(trouble: Option<&Trouble>) -> Option<String> {
+    trouble.map(|trouble| format!("{:?}", trouble.kind))
+}
+
+fn code(trouble: Option<&Trouble>) -> Option<String> {
+    trouble.and_then(|trouble| trouble.code.as_deref()).map(text)
+}
+
+/// A text as every database takes it.
+fn text(text: &str) -> String {
+    text_of(text, TEXT_BYTES_MAX)
+}
+
+fn text_of(text: &str, bytes_max: usize) -> String {
+    let kept = text.get(..text.floor_char_boundary(bytes_max)).unwrap_or_default();
+    // PostgreSQL keeps no NUL in texts.
+    kept.replace('\0', "")
+}
+
+fn us(time: Duration) -> i64 {
+    i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
+}
+
+fn count(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
