@@ -41,6 +41,7 @@ fn door() -> Door {
         metrics: None,
         recent: Arc::default(),
         drain: Drain::default(),
+        ledger: None,
     }))
 }
 
