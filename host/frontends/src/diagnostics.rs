@@ -24,7 +24,11 @@ pub(crate) const PREFIX: &str = "/v1/diagnostics";
 /// Is this path for callers on the host's own machine only?
 pub(crate) fn is_guarded(path: &str) -> bool {
     let is_below = |prefix| path.starts_with(prefix);
-    is_below(PREFIX) || is_below(usage::PREFIX) || path == metrics::PATH || path == ui::PATH || is_below("/ui/")
+    is_below(PREFIX)
+        || is_below(usage::PREFIX)
+        || path == metrics::PATH
+        || path == ui::PATH
+        || is_below("/ui/")
 }
 
 /// Marks a request that came from the host's own machine.

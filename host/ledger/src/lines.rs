@@ -126,7 +126,6 @@ fn as_date<S: Serializer>(us: &i64, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&shown(*us))
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
 fn as_dollars<S: Serializer>(micro: &Option<i64>, to: S) -> Result<S::Ok, S::Error> {
     micro.map(in_dollars).serialize(to)
 }

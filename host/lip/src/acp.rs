@@ -81,9 +81,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), String> {
         // All that had something to say has said it, but a client that does not read keeps nobody.
         let _ = tokio::time::timeout(END_TIME, writer).await;
         let _ = tokio::time::timeout(END_TIME, host.engine.shutdown()).await;
-        if let Some(ledger) = &ledger {
-            ledger.close().await;
-        }
+        usage::close(ledger.as_ref()).await;
         Ok(())
     });
     // A read of standard input cannot be taken back.

@@ -56,16 +56,14 @@ fn limits(settings: &Resolved) -> Limits {
 pub(crate) fn with(found: Setup, port: u16, words: Words) -> Result<(), String> {
     let found = Arc::new(found);
     let settings = Arc::clone(&found.settings);
-    let threads = std::thread::available_parallelism().map_or(2, |n| n.get().max(2));
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
-    let runtime = runtime.map_err(|e| e.to_string())?;
+    let runtime = runtime()?;
     let (keys, tls) = (access::client_keys(&settings), access::tls(&settings)?);
     let recorder = Arc::new(Recorder::default());
     let recent = Arc::new(Recent::default());
     let ledger = usage::start(&settings, &found.env, runtime.handle())?;
-    let mut witnesses: Vec<Arc<dyn Witness>> = usage::witnesses(ledger.as_ref());
-    witnesses.push(Arc::new(keys.clone()));
-    witnesses.extend([Arc::clone(&recorder) as Arc<dyn Witness>, Arc::clone(&recent) as _]);
+    let own: [Arc<dyn Witness>; 3] =
+        [Arc::new(keys.clone()), Arc::clone(&recorder) as _, Arc::clone(&recent) as _];
+    let witnesses = usage::witnesses(ledger.as_ref()).into_iter().chain(own).collect();
     let engine = Arc::new(found.engine_for(witnesses)?);
     let reloader = Reloader::new(Arc::clone(&found), Arc::clone(&engine), keys.clone());
     let drain = Drain::default();
@@ -121,9 +119,7 @@ pub(crate) fn with(found: Setup, port: u16, words: Words) -> Result<(), String> 
         }
         engine.shutdown().await;
         told.finish().await;
-        if let Some(ledger) = &ledger {
-            ledger.close().await;
-        }
+        usage::close(ledger.as_ref()).await;
         Ok(())
     });
     // A step of a plugin that never ends holds its thread, which must not hold the host.
@@ -142,6 +138,12 @@ async fn renew_certificate(tls: Option<&Tls>, settings: &Resolved) -> Infallible
         }
     }
     std::future::pending().await
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, String> {
+    let threads = std::thread::available_parallelism().map_or(2, |n| n.get().max(2));
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
+    runtime.map_err(|e| e.to_string())
 }
 
 /// How long threads have to end what they are at when the host ends.

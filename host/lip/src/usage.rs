@@ -34,6 +34,13 @@ pub(crate) fn witnesses(ledger: Option<&Arc<Ledger>>) -> Vec<Arc<dyn Witness>> {
     ledger.into_iter().map(|ledger| Arc::clone(ledger) as Arc<dyn Witness>).collect()
 }
 
+/// Writes what waits.
+pub(crate) async fn close(ledger: Option<&Arc<Ledger>>) {
+    if let Some(ledger) = ledger {
+        ledger.close().await;
+    }
+}
+
 /// What the settings say of the ledger.
 ///
 /// # Errors

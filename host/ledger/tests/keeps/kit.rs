@@ -19,7 +19,7 @@ pub(crate) fn turn(n: u64, at_us: u64) -> TurnEnded {
         what: What::Generate,
         caller: "ann".to_owned(),
         model: "best".to_owned(),
-        stream: n % 2 == 0,
+        stream: n.is_multiple_of(2),
         bytes_in: 100,
     };
     let ms = Duration::from_millis;

@@ -1,4 +1,6 @@
 //! What is written is read back; what cannot be written is counted, and harms nobody.
+#![cfg(test)]
+
 mod kit;
 
 use events::turn::{Outcome, TurnEnded};
@@ -171,7 +173,17 @@ async fn sums_pages_and_filters_agree() {
             assert_eq!(read.len() as i64, n, "{name}={value} page by page");
             assert!(read.is_sorted());
         }
-        let spread = reader.spread(&none, Time::Total).await.expect("a spread");
+        ledger.close().await;
+    }
+}
+
+#[tokio::test]
+async fn times_are_spread_as_they_were() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for place in places(folder.path()) {
+        let ledger = filled(place, week()).await;
+        let reader = ledger.reader().await.expect("a reader");
+        let spread = reader.spread(&Filter::default(), Time::Total).await.expect("a spread");
         assert_eq!([spread.p50, spread.p95, spread.max], [Some(32_000), Some(35_000), Some(35_000)]);
         let mut nothing = Filter::default();
         nothing.set("backend", "none").expect("a name");

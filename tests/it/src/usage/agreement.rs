@@ -88,23 +88,29 @@ fn number_of(row: &Value) -> usize {
     digits.split(|c: char| !c.is_ascii_digit()).next().expect("digits").parse().expect("a number")
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn clients_rows_and_sums_agree_over_two_thousand_turns() {
+fn plans() -> Arc<Vec<Plan>> {
     let mut dice = Dice::new(SEED);
-    let plans: Arc<Vec<Plan>> = Arc::new((0..TURNS).map(|_| Plan::drawn(&mut dice)).collect());
+    Arc::new((0..TURNS).map(|_| Plan::drawn(&mut dice)).collect())
+}
+
+async fn team(plans: &Arc<Vec<Plan>>) -> Team {
     let mut providers = Vec::new();
     for name in BACKENDS {
-        let plans = Arc::clone(&plans);
+        let plans = Arc::clone(plans);
         let provider = move |request: &stage::Recorded| match number(request) {
             Some(n) => reply(request, plans[n].deed(name)),
             None => reply(request, Deed::Refuses(404)),
         };
         providers.push((name, Upstream::by(provider).await));
     }
-    let team = Arc::new(Team::of("[limits]\nconcurrent_turns = 64\n", providers, |builder| builder).await);
+    Team::of("[limits]\nconcurrent_turns = 64\n", providers, |builder| builder).await
+}
+
+/// Every turn, as its client saw it.
+async fn all_seen(team: &Arc<Team>, plans: &Arc<Vec<Plan>>) -> BTreeMap<usize, Seen> {
     let next = Arc::new(AtomicUsize::new(0));
     let clients = (0..CLIENTS).map(|_| {
-        let (team, plans, next) = (Arc::clone(&team), Arc::clone(&plans), Arc::clone(&next));
+        let (team, plans, next) = (Arc::clone(team), Arc::clone(plans), Arc::clone(&next));
         tokio::spawn(async move {
             let mut seen = Vec::new();
             loop {
@@ -118,6 +124,14 @@ async fn clients_rows_and_sums_agree_over_two_thousand_turns() {
     for client in clients.collect::<Vec<_>>() {
         seen.extend(client.await.expect("a client"));
     }
+    seen
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clients_rows_and_sums_agree_over_two_thousand_turns() {
+    let plans = plans();
+    let team = Arc::new(team(&plans).await);
+    let seen = all_seen(&team, &plans).await;
     assert_eq!(seen.len(), TURNS);
     // The host notices by itself that a client has gone; nobody else is told of it.
     let stats = loop {
