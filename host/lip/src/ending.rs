@@ -73,6 +73,8 @@ impl Signals {
     pub(crate) fn new() -> Result<Self, String> {
         use tokio::signal::unix::{SignalKind, signal};
         let hear = |kind| signal(kind).map_err(|e| e.to_string());
+        // It ends a process that has never said that it hears it, and whoever answers it begins to hear a moment later than all this.
+        hear(SignalKind::hangup())?;
         Ok(Self { terminate: hear(SignalKind::terminate())?, interrupt: hear(SignalKind::interrupt())? })
     }
 
