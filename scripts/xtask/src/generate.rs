@@ -134,7 +134,10 @@ mod tests {
     fn examples_are_good_configurations() {
         let folder = root().join("config/examples");
         // What the examples take from the environment and cannot do without.
-        let env = settings::Env::from_iter([("LIP_KEY_ALICE", "a"), ("LIP_KEY_BOB", "b")]);
+        let env = settings::Env::from_iter([
+            ("LIP_KEY_ALICE", "key-of-alice-0123"),
+            ("LIP_KEY_BOB", "key-of-bob-456789"),
+        ]);
         let mut n = 0;
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
