@@ -74,7 +74,7 @@ impl Signals {
         use tokio::signal::unix::{SignalKind, signal};
         let hear = |kind| signal(kind).map_err(|e| e.to_string());
         // It ends a process that has never said that it hears it, and whoever answers it begins to hear a moment later than all this.
-        hear(SignalKind::hangup())?;
+        drop(hear(SignalKind::hangup())?);
         Ok(Self { terminate: hear(SignalKind::terminate())?, interrupt: hear(SignalKind::interrupt())? })
     }
 
