@@ -42,6 +42,7 @@ mod ready;
 mod reload;
 mod responses;
 mod routes;
+mod scraped;
 mod secrets;
 mod security;
 mod sessions;

@@ -1,43 +1,10 @@
 //! What the host counts, against what its clients saw; and where it is sent.
+use crate::scraped::{Scraped, scrape};
 use crate::talk::{TONGUES, Tongue, says};
 use crate::team::backend;
 use serde_json::{Value, json};
-use stage::{Call, End, Gate, Lip, LipBuilder, Reply, Upstream, send, within};
+use stage::{Call, End, Gate, Lip, LipBuilder, Reply, Upstream, within};
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
-
-/// Every series with its value.
-#[derive(Debug)]
-struct Scraped(BTreeMap<String, f64>);
-
-impl Scraped {
-    fn of(text: &str) -> Self {
-        let lines = text.lines().filter(|line| !line.starts_with('#'));
-        let pairs = lines.map(|line| line.rsplit_once(' ').unwrap_or_else(|| panic!("no value in {line}")));
-        Self(pairs.map(|(series, value)| (series.to_owned(), value.parse().expect("a number"))).collect())
-    }
-
-    /// The sum of all series of this name whose labels hold all of these.
-    fn sum(&self, name: &str, labels: &[&str]) -> f64 {
-        let is_it = |series: &str| {
-            series.split('{').next() == Some(name) && labels.iter().all(|label| series.contains(label))
-        };
-        self.0.iter().filter(|(series, _)| is_it(series)).map(|(_, value)| value).sum()
-    }
-}
-
-fn watched(lip: &Lip) -> SocketAddr {
-    let stdout = lip.stdout();
-    let place = stdout.lines().find_map(|line| line.trim().strip_prefix("watched   http://"));
-    place.and_then(|place| place.strip_suffix("/readyz")?.parse().ok()).expect("an address")
-}
-
-async fn scrape(lip: &Lip) -> Scraped {
-    let answer = send(watched(lip), Call::get("/metrics")).await;
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
-    Scraped::of(&answer.text())
-}
 
 /// Two backends; the first one does as the model says.
 async fn team(change: impl FnOnce(LipBuilder) -> LipBuilder) -> (Lip, Upstream, Upstream) {

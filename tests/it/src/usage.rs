@@ -1,6 +1,7 @@
 //! What is kept of turns: what the clients saw, what the ledger keeps and what it adds up agree, to the turn and to the token.
 mod agreement;
 mod script;
+mod told;
 
 use crate::talk::says;
 use crate::team::Team;

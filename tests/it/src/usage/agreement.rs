@@ -1,6 +1,8 @@
 //! Two thousand turns by four frontends over four providers that do all kinds of things: what the clients saw, what the ledger keeps of
-//! each turn, and its sums agree.
+//! each turn, its sums, and what the host counts for those who watch it agree.
 use super::script::{Deed, Dice, Plan, Shape, Used, number, reply};
+use super::told::told;
+use crate::scraped::{Scraped, scrape};
 use crate::talk::Tongue;
 use crate::team::{BACKENDS, Team};
 use serde_json::{Value, json};
@@ -20,6 +22,18 @@ struct Seen {
     outcome: &'static str,
     /// Who answered, by the header that says so.
     leg: Option<String>,
+    /// Input and output tokens, by the answer itself.
+    told: Option<(u64, u64)>,
+}
+
+impl Seen {
+    /// Whose tokens they are: the backend that answered, or was tried first.
+    fn backend<'a>(&'a self, plan: &'a Plan) -> &'a str {
+        match &self.leg {
+            Some(leg) => leg.split(':').next().expect("a backend"),
+            None => plan.legs[0].0,
+        }
+    }
 }
 
 async fn turn(lip: &Lip, plan: &Plan, n: usize) -> Seen {
@@ -28,7 +42,7 @@ async fn turn(lip: &Lip, plan: &Plan, n: usize) -> Seen {
     if plan.shape == Shape::Left {
         let mut open = lip.connect().await.open(&call).await;
         open.read_until("half").await;
-        return Seen { status: 200, outcome: "client_gone", leg: None };
+        return Seen { status: 200, outcome: "client_gone", leg: None, told: None };
     }
     let answer = lip.send(call).await;
     let text = answer.text();
@@ -38,7 +52,8 @@ async fn turn(lip: &Lip, plan: &Plan, n: usize) -> Seen {
         200 => "answered",
         _ => "failed",
     };
-    Seen { status: answer.status, outcome, leg: answer.header("x-lip-route").map(str::to_owned) }
+    let told = (outcome == "answered").then(|| told(plan.tongue, plan.stream, &answer)).flatten();
+    Seen { status: answer.status, outcome, leg: answer.header("x-lip-route").map(str::to_owned), told }
 }
 
 /// What the ledger must keep of the tokens: what the provider said, and nothing else.
@@ -49,10 +64,7 @@ fn tokens(plan: &Plan, seen: &Seen) -> Value {
     };
     let unknown =
         json!({"input": null, "cached_input": null, "output": null, "reasoning": null, "cache_write": null});
-    let backend = match &seen.leg {
-        Some(leg) => leg.split(':').next().expect("a backend"),
-        None => plan.legs[0].0,
-    };
+    let backend = seen.backend(plan);
     // One provider speaks what the client speaks.
     let is_anthropic =
         backend == "anthropic" || (backend == "openrouter" && plan.tongue == Tongue::Anthropic);
@@ -103,7 +115,8 @@ async fn team(plans: &Arc<Vec<Plan>>) -> Team {
         };
         providers.push((name, Upstream::by(provider).await));
     }
-    Team::of("[limits]\nconcurrent_turns = 64\n", providers, |builder| builder).await
+    let watched = |builder: stage::LipBuilder| builder.env("LIP_OPERATIONS_BIND", "127.0.0.1:0");
+    Team::of("[limits]\nconcurrent_turns = 64\n", providers, watched).await
 }
 
 /// Every turn, as its client saw it.
@@ -127,8 +140,69 @@ async fn all_seen(team: &Arc<Team>, plans: &Arc<Vec<Plan>>) -> BTreeMap<usize, S
     seen
 }
 
+/// What the host must count of all turns.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Counted {
+    /// By outcome.
+    turns: BTreeMap<[String; 1], u64>,
+    /// By backend and outcome.
+    attempts: BTreeMap<[String; 2], u64>,
+    /// By backend and kind.
+    tokens: BTreeMap<[String; 2], u64>,
+    /// Attempts that failed and were followed by another one, by backend.
+    failovers: BTreeMap<[String; 1], u64>,
+    /// Input and output tokens of requests, by backend and kind: how many said them.
+    said: BTreeMap<[String; 2], u64>,
+}
+
+impl Counted {
+    /// What clients saw of their turns.
+    fn of(seen: &BTreeMap<usize, Seen>, plans: &[Plan]) -> Self {
+        let mut all = Self::default();
+        for (n, seen) in seen {
+            let plan = &plans[*n];
+            *all.turns.entry([seen.outcome.to_owned()]).or_default() += 1;
+            for words in attempts(plan) {
+                let (backend, outcome) = words.split_once(' ').expect("two words");
+                *all.attempts.entry([backend, outcome].map(str::to_owned)).or_default() += 1;
+            }
+            if plan.shape == Shape::Failover {
+                *all.failovers.entry([plan.legs[0].0.to_owned()]).or_default() += 1;
+            }
+            let tokens = tokens(plan, seen);
+            for (kind, n) in tokens.as_object().expect("counts") {
+                let Some(n) = n.as_u64() else { continue };
+                let place = [seen.backend(plan), kind].map(str::to_owned);
+                if kind == "input" || kind == "output" {
+                    *all.said.entry(place.clone()).or_default() += 1;
+                }
+                *all.tokens.entry(place).or_default() += n;
+            }
+        }
+        all
+    }
+
+    /// What the host says.
+    fn told(host: &Scraped) -> Self {
+        Self {
+            turns: host.by("lip_turns_total", ["lip_outcome"]),
+            attempts: host.by("lip_attempts_total", ["lip_backend", "lip_outcome"]),
+            tokens: host.by("lip_tokens_total", ["lip_backend", "gen_ai_token_type"]),
+            failovers: host.by("lip_failovers_total", ["lip_backend"]),
+            said: host.by("gen_ai_client_token_usage_count", ["lip_backend", "gen_ai_token_type"]),
+        }
+    }
+
+    /// Each kind of tokens of all backends.
+    fn kinds(&self) -> BTreeMap<&str, u64> {
+        let mut kinds = BTreeMap::new();
+        self.tokens.iter().for_each(|([_, kind], n)| *kinds.entry(kind.as_str()).or_default() += n);
+        kinds
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn clients_rows_and_sums_agree_over_two_thousand_turns() {
+async fn clients_rows_sums_and_metrics_agree_over_two_thousand_turns() {
     let plans = plans();
     let team = Arc::new(team(&plans).await);
     let seen = all_seen(&team, &plans).await;
@@ -147,6 +221,25 @@ async fn clients_rows_and_sums_agree_over_two_thousand_turns() {
     assert_eq!(total["failed"], count("failed") + count("broke_off"), "{stats}");
     assert_eq!(total["client_gone"], count("client_gone"), "{stats}");
     assert_eq!((&stats["ledger"]["written"], &stats["ledger"]["lost"]), (&json!(TURNS), &json!(0)));
+    // The ledger is told before those who count, by the same call.
+    let host = loop {
+        let host = scrape(&team.lip).await;
+        if host.sum("lip_turns_total", &[]) >= TURNS as f64 {
+            break host;
+        }
+    };
+    let counted = Counted::of(&seen, &plans);
+    assert_eq!(Counted::told(&host), counted);
+    for (kind, n) in counted.kinds() {
+        assert!(n > 0 && total[kind] == n, "{kind}: clients {n}, rows {stats}");
+        let sum = host.sum("gen_ai_client_token_usage_sum", &[&format!("gen_ai_token_type=\"{kind}\"")]);
+        assert!(sum == n as f64 || !["input", "output"].contains(&kind), "{kind}: {sum}");
+    }
+    assert_eq!(
+        counted.kinds().into_keys().collect::<Vec<_>>(),
+        ["cached_input", "input", "output", "reasoning"]
+    );
+    assert_eq!(host.sum("gen_ai_server_request_duration_seconds_count", &[]), TURNS as f64);
     let team = Arc::into_inner(team).expect("no client is left");
     let stopped = team.lip.stopped().await;
     let exported = stopped.args("usage export --what all --format json").run().await;
@@ -156,7 +249,7 @@ async fn clients_rows_and_sums_agree_over_two_thousand_turns() {
         assert!(by_number.insert(number_of(row), row).is_none(), "kept twice: {row}");
     }
     let mut wrongs = Vec::new();
-    let mut sums = BTreeMap::new();
+    let mut n_told = 0;
     for (n, seen) in &seen {
         let (plan, row) = (&plans[*n], by_number[n]);
         let mut tried: Vec<String> = row["attempts"]
@@ -177,14 +270,16 @@ async fn clients_rows_and_sums_agree_over_two_thousand_turns() {
         if kept != (Some(u64::from(seen.status)), Some(seen.outcome), &tokens) || tried != attempts(plan) {
             wrongs.push(format!("{n}: {plan:?}\n  seen {seen:?} {tokens}\n  kept {row}"));
         }
-        for (name, n) in tokens.as_object().expect("counts") {
-            *sums.entry(name.clone()).or_insert(0) += n.as_u64().unwrap_or_default();
+        // What the client read is what is kept; of what is unknown it read nothing, or nothing but zeros.
+        let known = tokens["input"].as_u64().zip(tokens["output"].as_u64());
+        n_told += usize::from(known.is_some() && seen.told == known);
+        let is_silent = seen.told.is_none_or(|told| told == (0, 0));
+        if seen.told != known && !(is_silent && (known.is_none() || plan.tongue == Tongue::Chat)) {
+            wrongs.push(format!("{n}: {plan:?}\n  read {:?}, kept {row}", seen.told));
         }
     }
     assert!(wrongs.is_empty(), "{} turns:\n{}", wrongs.len(), wrongs[..wrongs.len().min(5)].join("\n"));
-    for (name, sum) in sums {
-        assert_eq!(total[&name], sum, "{name}");
-    }
+    assert!(n_told > 500, "{n_told} clients read their tokens");
     assert!(
         count("answered") > 1_000
             && count("broke_off") > 20
