@@ -1,6 +1,6 @@
 //! How much one client may use: turns and tokens a minute, tokens and money a day and a month. What a turn used is known at its end,
 //! so a turn is let in while anything is left, and those that run at the same time may together take more than that.
-use base::calendar::{DAY_S, month};
+use base::calendar::{DAY_S, month, shown};
 use std::fmt;
 use std::time::Duration;
 
@@ -28,20 +28,54 @@ impl Limits {
     pub fn are_none(&self) -> bool {
         *self == Self::default()
     }
+
+    /// Is there one of money?
+    pub const fn are_of_money(&self) -> bool {
+        self.cost_per_day.is_some() || self.cost_per_month.is_some()
+    }
+
+    /// Is there one of a day or a month, which counts what earlier runs of the host let through?
+    pub const fn are_of_days(&self) -> bool {
+        self.are_of_money() || self.tokens_per_day.is_some() || self.tokens_per_month.is_some()
+    }
+}
+
+/// What a bound counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bound {
+    /// Turns or tokens a minute.
+    Rate,
+    /// Tokens of a day or a month.
+    Tokens,
+    /// Money of a day or a month.
+    Money,
 }
 
 /// Which bound keeps a turn out, and for how long.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TooMuch {
+    /// What it counts.
+    pub of: Bound,
     /// The bound in words, such as `60 turns a minute`.
     pub bound: String,
+    /// What was used of a day's or a month's, in words.
+    pub used: Option<String>,
     /// When another turn may come.
     pub after: Duration,
+    /// The moment at which a day's or a month's begins anew, as a date.
+    pub renews: Option<String>,
+}
+
+impl TooMuch {
+    const fn rate(bound: String, after: Duration) -> Self {
+        Self { of: Bound::Rate, bound, used: None, after, renews: None }
+    }
 }
 
 impl fmt::Display for TooMuch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "this key may use {}", self.bound)
+        write!(f, "this key may use {}", self.bound)?;
+        self.used.as_ref().map_or(Ok(()), |used| write!(f, " and has used {used}"))
     }
 }
 
@@ -55,7 +89,8 @@ pub struct Spent {
 }
 
 impl Spent {
-    fn add(&mut self, more: Self) {
+    /// Adds `more`.
+    pub fn add(&mut self, more: Self) {
         self.tokens = self.tokens.saturating_add(more.tokens);
         self.cost = self.cost.saturating_add(more.cost);
     }
@@ -125,11 +160,21 @@ impl Meter {
         self.limits
     }
 
-    /// Adds what earlier runs of the host have written down: of the day and the month of `now`.
+    /// Adds what was written down of the day and the month of `now`.
     pub fn restore(&mut self, day: Spent, month: Spent, now: Duration) {
+        self.restore_of(now, (day, month), now);
+    }
+
+    /// Adds what was written down of the day and the month of `moment`, as far as they are those of `now`.
+    pub fn restore_of(&mut self, moment: Duration, (day, month): (Spent, Spent), now: Duration) {
         self.turn_page(now);
-        self.day.1.add(day);
-        self.month.1.add(month);
+        let (of_day, of_month) = periods(moment);
+        if of_day == self.day.0 {
+            self.day.1.add(day);
+        }
+        if of_month == self.month.0 {
+            self.month.1.add(month);
+        }
     }
 
     /// Lets a turn in.
@@ -142,13 +187,13 @@ impl Meter {
         if let Some(tokens) = &mut self.tokens {
             tokens.flow(now);
             if let Some(after) = tokens.lacks(1) {
-                return Err(TooMuch { bound: format!("{} tokens a minute", tokens.per_minute), after });
+                return Err(TooMuch::rate(format!("{} tokens a minute", tokens.per_minute), after));
             }
         }
         if let Some(turns) = &mut self.turns {
             turns.flow(now);
             if let Some(after) = turns.lacks(1) {
-                return Err(TooMuch { bound: format!("{} turns a minute", turns.per_minute), after });
+                return Err(TooMuch::rate(format!("{} turns a minute", turns.per_minute), after));
             }
             turns.take(1);
         }
@@ -187,22 +232,31 @@ impl Meter {
         let second = now.as_secs();
         let (next_day, next_month) = ((second / DAY_S + 1) * DAY_S, month(second).1);
         let (day, month) = (self.day.1, self.month.1);
+        let Limits { tokens_per_day, tokens_per_month, cost_per_day, cost_per_month, .. } = self.limits;
         let bounds = [
-            (self.limits.tokens_per_day, day.tokens, "tokens a day", next_day),
-            (self.limits.tokens_per_month, month.tokens, "tokens a month", next_month),
-            (self.limits.cost_per_day, day.cost, "a day", next_day),
-            (self.limits.cost_per_month, month.cost, "a month", next_month),
+            (Bound::Tokens, tokens_per_day, day.tokens, ("day", next_day)),
+            (Bound::Tokens, tokens_per_month, month.tokens, ("month", next_month)),
+            (Bound::Money, cost_per_day, day.cost, ("day", next_day)),
+            (Bound::Money, cost_per_month, month.cost, ("month", next_month)),
         ];
-        for (bound, used, words, next) in bounds {
+        for (of, bound, used, (period, next)) in bounds {
             let Some(bound) = bound.filter(|bound| used >= *bound) else { continue };
-            let bound = match words.starts_with("tokens") {
-                true => format!("{bound} {words}"),
-                false => format!("{}.{:02} USD {words}", bound / 1_000_000, bound % 1_000_000 / 10_000),
+            let (bound, used) = match of {
+                Bound::Money => (format!("{} a {period}", in_dollars(bound)), in_dollars(used)),
+                Bound::Tokens | Bound::Rate => (format!("{bound} tokens a {period}"), used.to_string()),
             };
-            return Err(TooMuch { bound, after: Duration::from_secs(next).saturating_sub(now) });
+            let after = Duration::from_secs(next).saturating_sub(now);
+            return Err(TooMuch { of, bound, used: Some(used), after, renews: Some(shown(next)) });
         }
         Ok(())
     }
+}
+
+/// As people read it: cents, and as many more digits as there are.
+fn in_dollars(micro: u64) -> String {
+    let (dollars, rest) = (micro / 1_000_000, format!("{:06}", micro % 1_000_000));
+    let rest = rest.trim_end_matches('0');
+    format!("{dollars}.{rest:0<2} USD")
 }
 
 /// The day and the month of `now`, as numbers.
@@ -265,12 +319,23 @@ mod tests {
         meter.end(tokens(100), at("2026-11-29T18:00:00Z"));
         let refused = meter.begin(at("2026-11-29T18:00:00Z")).expect_err("the day's");
         assert_eq!((refused.after, &*refused.bound), (Duration::from_secs(6 * 3_600), "100 tokens a day"));
+        assert_eq!((refused.of, refused.renews.as_deref()), (Bound::Tokens, Some("2026-11-30T00:00:00Z")));
+        assert_eq!(refused.to_string(), "this key may use 100 tokens a day and has used 100");
         assert_eq!(meter.begin(at("2026-11-30")), Ok(()));
         meter.end(tokens(60), at("2026-11-30T23:00:00Z"));
         let refused = meter.begin(at("2026-11-30T23:00:00Z")).expect_err("the month's");
         assert_eq!((refused.after, &*refused.bound), (Duration::from_secs(3_600), "150 tokens a month"));
         assert_eq!(meter.begin(at("2026-12-01")), Ok(()));
         assert_eq!(meter.used(at("2026-12-01")), (tokens(0), tokens(0)));
+    }
+
+    #[test]
+    fn money_is_shown_to_the_last_digit() {
+        for (micro, text) in
+            [(0, "0.00 USD"), (1, "0.000001 USD"), (1_250_000, "1.25 USD"), (10_000_100, "10.0001 USD")]
+        {
+            assert_eq!(in_dollars(micro), text);
+        }
     }
 
     #[test]
@@ -281,7 +346,18 @@ mod tests {
         meter.restore(Spent { tokens: 5, cost: 2_499_999 }, Spent { tokens: 9, cost: 2_499_999 }, now);
         assert_eq!(meter.begin(now), Ok(()));
         meter.end(Spent { tokens: 1, cost: 1 }, now);
-        assert_eq!(meter.begin(now).expect_err("spent").bound, "2.50 USD a day");
+        let refused = meter.begin(now).expect_err("spent");
+        assert_eq!((refused.of, refused.bound.as_str()), (Bound::Money, "2.50 USD a day"));
+        assert_eq!(refused.to_string(), "this key may use 2.50 USD a day and has used 2.50 USD");
+        // What was written down of another day is not this one's.
+        let mut next = Meter::new(limits, at("2026-11-27"));
+        next.restore_of(
+            now,
+            (Spent { tokens: 1, cost: 2_500_000 }, Spent { tokens: 1, cost: 2_500_000 }),
+            at("2026-11-27"),
+        );
+        assert_eq!(next.begin(at("2026-11-27")), Ok(()));
+        assert_eq!(next.used(at("2026-11-27")).1.cost, 2_500_000, "but this month's");
         // A clock that is set back gives nothing back.
         assert!(meter.begin(at("2026-11-25")).is_err());
     }

@@ -28,6 +28,16 @@ impl Grants {
     }
 }
 
+/// What a client with a bound of money may do with models whose price nobody knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unpriced {
+    /// It may not ask for them.
+    #[default]
+    Refused,
+    /// It may, and they count nothing.
+    Free,
+}
+
 /// A client of the host, known by its key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Client {
@@ -39,6 +49,15 @@ pub struct Client {
     pub ends_at_s: Option<u64>,
     /// How much it may use.
     pub limits: Limits,
+    /// What a bound of money makes of models without a price.
+    pub unpriced: Unpriced,
+}
+
+impl Client {
+    /// May it ask for models of known price only?
+    pub fn needs_prices(&self) -> bool {
+        self.limits.are_of_money() && self.unpriced == Unpriced::Refused
+    }
 }
 
 /// Does `pattern`, in which `*` stands for any text, fit all of `text`? Takes at most the product of both lengths.

@@ -8,8 +8,8 @@ mod names;
 mod places;
 mod throttle;
 
-pub use allowance::{Limits, Meter, Spent, TooMuch};
-pub use client::{Client, Grants};
+pub use allowance::{Bound, Limits, Meter, Spent, TooMuch};
+pub use client::{Client, Grants, Unpriced};
 pub use clients::{Clients, KEY_BYTES, KEY_PREFIX};
 pub use hash::{KeyHash, NoHash};
 pub use names::Names;

@@ -12,14 +12,36 @@ fn days(year: u64, month: u64, day: u64) -> Option<u64> {
     (era * 146_097 + of_era).checked_sub(719_468)
 }
 
-/// Year and month of a day since 1970-01-01. Source: as above, `civil_from_days`.
+/// Year and month of a day since 1970-01-01.
 fn month_of(day: u64) -> (u64, u64) {
+    let (year, month, _) = civil(day);
+    (year, month)
+}
+
+/// Year, month and day of the month of a day since 1970-01-01. Source: as above, `civil_from_days`.
+fn civil(day: u64) -> (u64, u64, u64) {
     let shifted = day.saturating_add(719_468);
     let (era, of_era) = (shifted / 146_097, shifted % 146_097);
     let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
     let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = ((5 * of_year + 2) / 153 + 2) % 12 + 1;
-    (era * 400 + year + u64::from(month <= 2), month)
+    let shifted_month = (5 * of_year + 2) / 153;
+    let month = (shifted_month + 2) % 12 + 1;
+    let of_month = of_year - (153 * shifted_month + 2) / 5 + 1;
+    (era * 400 + year + u64::from(month <= 2), month, of_month)
+}
+
+/// A Unix second as a moment in UTC, as [`unix_seconds`] reads it.
+pub fn shown(second: u64) -> String {
+    let (year, month, day) = civil(second / DAY_S);
+    let of_day = second % DAY_S;
+    let (hours, minutes, seconds) = (of_day / 3_600, of_day / 60 % 60, of_day % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hours:02}:{minutes:02}:{seconds:02}Z")
+}
+
+/// The second at which the month began that the Unix second `now_s` lies in.
+pub fn month_began(now_s: u64) -> u64 {
+    let (.., of_month) = civil(now_s / DAY_S);
+    (now_s / DAY_S).saturating_sub(of_month - 1) * DAY_S
 }
 
 /// The month that the Unix second `now_s` lies in, as a number that grows by one a month, and the second at which the next begins.
@@ -79,6 +101,17 @@ mod tests {
             ("tomorrow", None),
         ] {
             assert_eq!(unix_seconds(text), second, "{text}");
+        }
+    }
+
+    #[test]
+    fn moments_are_shown_as_they_are_read() {
+        for text in
+            ["1970-01-01T00:00:00Z", "2000-02-29T23:59:59Z", "2026-11-26T22:33:44Z", "2026-12-31T00:00:00Z"]
+        {
+            let second = unix_seconds(text).expect("a date");
+            assert_eq!(shown(second), text);
+            assert_eq!(shown(month_began(second)), format!("{}-01T00:00:00Z", &text[..7]));
         }
     }
 

@@ -69,7 +69,7 @@ async fn answer(
     let rotation = engine.next_rotation();
     let ask = Ask { is_nested: true, rotation, ..Ask::new(&meta.selector, &overrides, &sampling) };
     let planned = engine.planned(&ask)?;
-    planned.allowed_to(parent.turn.client.as_deref())?;
+    engine.allow(&planned.plan, parent.turn.client.as_deref())?;
     if let Some(leg) = planned.plan.legs.iter().find(|leg| through.contains(&leg.backend)) {
         let circle = through.join(" > ");
         let fault =

@@ -1,5 +1,6 @@
 //! The engine: all that turns need, and the steps of a turn in their order.
 use crate::accounts::Accounts;
+use crate::allowed::{Lists, allowed};
 use crate::backend::Backend;
 use crate::backends::Backends;
 use crate::conversation::{Conversation, Prepared, ask, prepare};
@@ -17,12 +18,14 @@ use crate::store::Values;
 use crate::trace::Traces;
 use crate::turn::{Failure, Reply, ReplyBody, Turn, What};
 use crate::{count, drive, local, table};
+use access::Client;
 use agents::Agents;
 use arc_swap::ArcSwap;
 use base::{Fault, Kind, Retry};
 use egress::Egress;
 use events::attempt::Role;
 use events::open::OpenTurns;
+use events::pricing::Pricing;
 use events::witness::{UnderWay, Witness};
 use futures_util::future::join_all;
 use http::HeaderValue;
@@ -68,6 +71,8 @@ pub struct Edges {
     pub host_id: HeaderValue,
     /// Who is told of every turn.
     pub witnesses: Vec<Arc<dyn Witness>>,
+    /// Who knows of which models the price is known; none: of no model.
+    pub prices: Option<Arc<dyn Pricing>>,
 }
 
 /// Serves turns. Shared by all frontends.
@@ -88,6 +93,7 @@ pub struct Engine {
     means: Arc<Means>,
     host_id: HeaderValue,
     witnesses: Witnesses,
+    prices: Option<Arc<dyn Pricing>>,
     under_way: Arc<OpenTurns>,
     pub(crate) models: ModelLists,
     rotation: AtomicU64,
@@ -99,7 +105,7 @@ pub struct Engine {
 impl Engine {
     /// An engine over these backends.
     pub fn new(backends: Backends, rules: Rules, edges: Edges) -> Self {
-        let Edges { egress, agents, vault, home, user_agent, host_id, witnesses } = edges;
+        let Edges { egress, agents, vault, home, user_agent, host_id, witnesses, prices } = edges;
         let under_way = Arc::new(OpenTurns::default());
         let witnesses = [Arc::clone(&under_way) as Arc<dyn Witness>].into_iter().chain(witnesses);
         let witnesses = Witnesses::new(witnesses.collect());
@@ -135,6 +141,7 @@ impl Engine {
             }),
             host_id,
             witnesses,
+            prices,
             under_way,
             models: ModelLists::default(),
             rotation: AtomicU64::new(0),
@@ -248,7 +255,7 @@ impl Engine {
             let planner = self.planner.load();
             (planner.plan(&ask)?, planner.rules.budgets)
         };
-        planned.allowed_to(turn.client.as_deref())?;
+        self.allow(&planned.plan, turn.client.as_deref())?;
         let may_commit = turn.may_commit();
         let budgets = Budgets { commit_after: budgets.commit_after.filter(|_| may_commit), ..budgets };
         let budgets = self.budgets_for(&planned, budgets);
@@ -261,6 +268,16 @@ impl Engine {
         let (job, permit, conversation) = (Arc::new(job), Some(permit), Some(conversation));
         let telling = std::mem::take(telling);
         Ok(Drive { job, budgets, began: drive::now(), permit, health, conversation, telling })
+    }
+
+    /// May `client` ask for this plan?
+    ///
+    /// # Errors
+    /// 403, with what it may not ask for.
+    pub(crate) fn allow(&self, plan: &Plan, client: Option<&Client>) -> Result<(), Fault> {
+        let Some(client) = client else { return Ok(()) };
+        let lists = Lists { backends: &self.planner.load().backends, prices: self.prices.as_ref() };
+        allowed(plan, client, &lists)
     }
 
     pub(crate) fn next_rotation(&self) -> u64 {

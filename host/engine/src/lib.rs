@@ -1,6 +1,7 @@
 //! One turn as a loop over explicit steps: who answers, how it is tried, what the client gets. Knows neither axum nor libloading.
 mod accounts;
 mod agent;
+mod allowed;
 mod attempt;
 mod backend;
 mod backends;

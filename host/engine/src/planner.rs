@@ -2,7 +2,6 @@
 use crate::backend::Backend;
 use crate::backends::Backends;
 use crate::rules::Rules;
-use access::Client;
 use base::{Fault, Kind, Retry};
 use http::HeaderValue;
 use loader::Auth;
@@ -68,22 +67,6 @@ impl Planned {
         };
         let legs = plan.legs.iter().map(leg).collect();
         Self { plan, is_alone, legs }
-    }
-
-    /// May `client` ask for every leg? A route with one that it may not use is refused as a whole: which leg answers is chance.
-    ///
-    /// # Errors
-    /// 403, with the leg.
-    pub(crate) fn allowed_to(&self, client: Option<&Client>) -> Result<(), Fault> {
-        let Some(client) = client else { return Ok(()) };
-        let thinkers = self.plan.thinker.iter().flat_map(|plan| &plan.legs);
-        let mut legs = self.plan.legs.iter().chain(thinkers);
-        let Some(leg) = legs.find(|leg| !client.grants.allow(&leg.backend, &leg.model)) else {
-            return Ok(());
-        };
-        let sentence = format!("the key \"{}\" may not use {}:{}", client.name, leg.backend, leg.model);
-        let fault = Fault::client(Kind::Forbidden, sentence).code("model_not_allowed").param("model");
-        Err(fault.hint("GET /v1/models lists what it may use"))
     }
 
     pub(crate) fn label(&self, leg: usize) -> Option<&HeaderValue> {

@@ -47,7 +47,7 @@ pub struct Turn {
     pub forwarded: &'static [&'static str],
     /// Whose request it is: no caller reaches another's sessions. Not a secret.
     pub caller: String,
-    /// Its client, where that one may not ask for everything.
+    /// Its client, where that one may not ask for everything, or only for what has a price.
     pub client: Option<Arc<Client>>,
     /// Where one backend has itself the conversation that the body repeats: the shorter body for that one.
     pub shorthand: Option<Box<Shorthand>>,

@@ -8,6 +8,7 @@
 pub mod attempt;
 pub mod open;
 pub mod overhead;
+pub mod pricing;
 pub mod tokens;
 pub mod trouble;
 pub mod turn;

@@ -69,6 +69,24 @@ pub struct App {
 pub(crate) type Shared = Arc<App>;
 
 impl App {
+    /// Serves turns of `engine` to those who have one of `keys`, with the bounds of [`Limits::default`], under its own names, and keeps,
+    /// counts and reloads nothing.
+    pub fn new(engine: Arc<Engine>, keys: ClientKeys) -> Self {
+        Self {
+            engine,
+            keys,
+            names: Names::default(),
+            limits: Limits::default(),
+            home: Dialect::OpenAiChat,
+            sockets: Sockets::default(),
+            libraries: None,
+            metrics: None,
+            recent: Arc::default(),
+            drain: Drain::default(),
+            ledger: None,
+        }
+    }
+
     /// Lets a request in and reads its body.
     ///
     /// # Errors

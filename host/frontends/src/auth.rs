@@ -1,17 +1,20 @@
 //! Lets clients in: finds the key wherever an official SDK of any dialect puts one, shuts out who guesses, and bounds what one client
 //! may use. What is decided here is decided by `access`; this is its clock and its ear.
+mod meters;
 pub(crate) mod shown;
 
-use access::{Client, Clients, KeyHash, Meter, Spent, Throttle, ThrottleRules};
+use access::{Client, Clients, KeyHash, Throttle, ThrottleRules};
 use arc_swap::ArcSwap;
 use base::{Fault, Kind, Retry, Secret};
-use events::tokens::Tokens;
-use events::turn::{TurnEnded, What};
+use events::turn::TurnEnded;
 use events::witness::Witness;
 use http::request::Parts;
+use ledger::ledger::Ledger;
+pub use meters::Accounting;
+use meters::Meters;
 use parking_lot::Mutex;
 use shown::shown_keys;
-use std::collections::HashMap;
+use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -19,8 +22,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 /// Keys of one request that are looked at. No SDK sends more than two; a guesser would.
 const SHOWN_MAX: usize = 4;
 
-/// Bytes that stand for a token where nobody has counted.
-const BYTES_PER_TOKEN: u64 = 4;
+/// The time after which a ledger that could not be read is read again.
+const READ_AGAIN: Duration = Duration::from_secs(1);
 
 /// Marks a request that came from another machine.
 #[derive(Clone, Copy, Debug)]
@@ -36,8 +39,7 @@ struct Inner {
     /// Whoever reaches an open host.
     anyone: Arc<Client>,
     throttle: Mutex<Throttle>,
-    /// By name, of clients that have bounds.
-    meters: Mutex<HashMap<String, Meter>>,
+    meters: Meters,
     began: Instant,
 }
 
@@ -49,7 +51,7 @@ impl std::fmt::Debug for ClientKeys {
 
 impl Default for ClientKeys {
     fn default() -> Self {
-        Self::of(Clients::default(), ThrottleRules::default())
+        Self::of(Clients::default(), ThrottleRules::default(), Accounting::default())
     }
 }
 
@@ -57,23 +59,21 @@ impl ClientKeys {
     /// These keys, which may ask for everything.
     pub fn new<'a>(keys: impl IntoIterator<Item = &'a Secret<String>>) -> Self {
         let all = keys.into_iter().map(|key| (KeyHash::of(key.expose().as_bytes()), Client::default()));
-        Self::of(Clients::new(all), ThrottleRules::default())
+        Self::of(Clients::new(all), ThrottleRules::default(), Accounting::default())
     }
 
-    /// These clients, and when guessers are shut out.
-    pub fn of(clients: Clients, rules: ThrottleRules) -> Self {
-        let meters = meters(&clients, HashMap::new());
+    /// These clients, when guessers are shut out, and what bounds are counted with.
+    pub fn of(clients: Clients, rules: ThrottleRules, accounting: Accounting) -> Self {
+        let meters = Meters::new(&clients, accounting);
         let throttle = Mutex::new(Throttle::new(rules));
-        let (anyone, meters, began) = (Arc::default(), Mutex::new(meters), Instant::now());
+        let (anyone, began) = (Arc::default(), Instant::now());
         let clients = ArcSwap::from_pointee(clients);
         Self(Arc::new(Inner { clients, anyone, throttle, meters, began }))
     }
 
     /// These clients from now on. What each has used still counts where its bounds are the same.
     pub fn replace(&self, clients: Clients) {
-        let mut known = self.0.meters.lock();
-        let old = std::mem::take(&mut *known);
-        *known = meters(&clients, old);
+        self.0.meters.replace(&clients);
         self.0.clients.store(Arc::new(clients));
     }
 
@@ -139,55 +139,42 @@ impl ClientKeys {
     /// Lets a turn of `client` begin.
     ///
     /// # Errors
-    /// 429: one of its bounds is reached.
+    /// 429 or 402: one of its bounds is reached; 503: nobody knows yet.
     pub(crate) fn begin_turn(&self, client: &Client) -> Result<(), Fault> {
-        if client.limits.are_none() {
-            return Ok(());
-        }
-        let mut meters = self.0.meters.lock();
-        let Some(meter) = meters.get_mut(&client.name) else { return Ok(()) };
-        meter.begin(unix_now()).map_err(|much| {
-            let fault = Fault::client(Kind::RateLimited, much.to_string()).code("key_limit_reached");
-            let wait = much.after.as_secs() + u64::from(much.after.subsec_nanos() > 0);
-            fault
-                .retry(Retry::After(Duration::from_secs(wait.max(1))))
-                .hint(format!("Try again in {} s", wait.max(1)))
-        })
+        self.0.meters.begin(client)
     }
-}
 
-/// A meter for every client with bounds; one whose bounds are as before goes on.
-fn meters(clients: &Clients, mut old: HashMap<String, Meter>) -> HashMap<String, Meter> {
-    let now = unix_now();
-    let bounded = clients.iter().filter(|client| !client.limits.are_none());
-    let of = |client: &Arc<Client>| match old.remove(&client.name) {
-        Some(meter) if meter.limits() == client.limits => (client.name.clone(), meter),
-        Some(mut before) => {
-            let (day, month) = before.used(now);
-            let mut meter = Meter::new(client.limits, now);
-            meter.restore(day, month, now);
-            (client.name.clone(), meter)
+    /// Reads from `ledger` what clients have used before this host began, whenever there are such whose bounds count it.
+    pub async fn read_spent(&self, ledger: &Ledger) -> Infallible {
+        let mut is_told = false;
+        loop {
+            let moment = self.0.meters.unread_before().await;
+            let read = async { ledger.reader().await?.charged(moment).await };
+            match read.await {
+                Ok(charged) => {
+                    self.0.meters.read(&charged, moment);
+                    is_told = false;
+                }
+                Err(error) => {
+                    if !std::mem::replace(&mut is_told, true) {
+                        tracing::warn!(%error, "what clients have used before cannot be read: those with a bound of a day or a month wait");
+                    }
+                    tokio::time::sleep(READ_AGAIN).await;
+                }
+            }
         }
-        None => (client.name.clone(), Meter::new(client.limits, now)),
-    };
-    bounded.map(of).collect()
+    }
+
+    /// Until nobody waits for that, or `patience` is at its end.
+    pub async fn spent_is_read(&self, patience: Duration) {
+        let _ = tokio::time::timeout(patience, self.0.meters.all_read()).await;
+    }
 }
 
 impl Witness for ClientKeys {
     fn turn_ended(&self, turn: &Arc<TurnEnded>) {
-        if let Some(meter) = self.0.meters.lock().get_mut(&turn.turn.caller) {
-            meter.end(Spent { tokens: tokens_of(turn), cost: 0 }, unix_now());
-        }
+        self.0.meters.ended(turn);
     }
-}
-
-/// What a turn counts for its client. Where its provider has not said, its size stands for it: else whoever does not ask for a count
-/// would have no bound. Records know nothing of that.
-fn tokens_of(turn: &TurnEnded) -> u64 {
-    let told = turn.tokens.as_ref().and_then(Tokens::total);
-    let is_answered = turn.answered_by.is_some() && turn.turn.what == What::Generate;
-    let size = || turn.turn.bytes_in.saturating_add(turn.bytes_out) / BYTES_PER_TOKEN;
-    told.unwrap_or_else(|| if is_answered { size() } else { 0 })
 }
 
 fn shut_out(left: Duration) -> Fault {
@@ -271,8 +258,8 @@ mod tests {
     fn turns_are_bounded_by_client() {
         let limits = access::Limits { turns_per_minute: Some(2), ..access::Limits::default() };
         let alice = Client { name: "alice".to_owned(), limits, ..Client::default() };
-        let keys =
-            ClientKeys::of(Clients::new([(KeyHash::of(b"a"), alice.clone())]), ThrottleRules::default());
+        let clients = Clients::new([(KeyHash::of(b"a"), alice.clone())]);
+        let keys = ClientKeys::of(clients, ThrottleRules::default(), Accounting::default());
         assert!(keys.begin_turn(&alice).is_ok() && keys.begin_turn(&alice).is_ok());
         let fault = keys.begin_turn(&alice).expect_err("the third");
         assert_eq!((fault.status(), fault.code.as_deref()), (429, Some("key_limit_reached")));

@@ -23,7 +23,7 @@ mod ui;
 mod usage;
 
 pub use app::{App, Limits, router};
-pub use auth::ClientKeys;
+pub use auth::{Accounting, ClientKeys};
 pub use diagnostics::metrics::Metrics;
 pub use diagnostics::plugins::{Libraries, Reloading};
 pub use door::{Answer, Door};

@@ -88,7 +88,7 @@ impl Route {
             headers: std::mem::take(&mut parts.headers),
             forwarded: self.forwarded,
             caller: client.name.clone(),
-            client: Some(client).filter(|client| !client.grants.are_all()).cloned(),
+            client: Some(client).filter(|client| !client.grants.are_all() || client.needs_prices()).cloned(),
             shorthand: None,
         })
     }

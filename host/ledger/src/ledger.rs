@@ -25,7 +25,7 @@ pub struct Rules {
     /// How long. `None`: for ever.
     pub keep: Option<Duration>,
     /// What tokens cost.
-    pub prices: Prices,
+    pub prices: Arc<Prices>,
 }
 
 /// What ledger and writer share.
@@ -33,7 +33,7 @@ pub struct Rules {
 pub(crate) struct Shared {
     pub(crate) place: Place,
     pub(crate) keep: Option<Duration>,
-    pub(crate) prices: Prices,
+    pub(crate) prices: Arc<Prices>,
     pub(crate) pool: tokio::sync::Mutex<Option<Pool>>,
     pub(crate) written: AtomicU64,
     pub(crate) lost: AtomicU64,

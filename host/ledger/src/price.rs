@@ -1,5 +1,6 @@
 //! What tokens cost. Prices are data; the sum is exact and whole: millionths of a dollar.
 use events::attempt::Attempt;
+use events::pricing::Pricing;
 use events::tokens::Tokens;
 use serde::{Deserialize, Deserializer};
 
@@ -89,35 +90,76 @@ impl Prices {
 
     /// What one attempt cost, as far as is known: its tokens and its model's price. `None`: unknown, which is not nothing.
     pub fn cost(&self, attempt: &Attempt) -> Option<MicroDollars> {
-        let built_in = self.built_in.iter().filter(|_| attempt.is_metered);
-        let fits = |price: &&Price| price.is_for(&attempt.backend, &attempt.model);
+        self.cost_of(attempt, &attempt.tokens?)
+    }
+
+    /// What it would have cost with these tokens.
+    pub(crate) fn cost_of(&self, attempt: &Attempt, tokens: &Tokens) -> Option<MicroDollars> {
+        self.find(&attempt.backend, &attempt.model, attempt.is_metered)?.of(tokens)
+    }
+
+    fn find(&self, backend: &str, model: &str, is_metered: bool) -> Option<&Price> {
+        let built_in = self.built_in.iter().filter(|_| is_metered);
+        let fits = |price: &&Price| price.is_for(backend, model);
         let own =
             self.own.iter().filter(fits).max_by_key(|price| (price.backend.is_some(), price.model.len()));
-        let price = own.or_else(|| built_in.filter(fits).max_by_key(|price| price.model.len()))?;
-        price.of(&attempt.tokens?)
+        own.or_else(|| built_in.filter(fits).max_by_key(|price| price.model.len()))
     }
 }
 
+impl Pricing for Prices {
+    fn knows(&self, backend: &str, model: &str, is_metered: bool) -> bool {
+        self.find(backend, model, is_metered).is_some()
+    }
+}
+
+/// Millionths of a dollar for a million tokens of each kind.
+#[derive(Clone, Copy)]
+struct Rates {
+    input: u64,
+    cached: u64,
+    cache_write: u64,
+    output: u64,
+}
+
+impl Rates {
+    fn of(input: u64, cached: Option<u64>, cache_write: Option<u64>, output: u64) -> Self {
+        Self { input, cached: cached.unwrap_or(input), cache_write: cache_write.unwrap_or(input), output }
+    }
+}
+
+/// The name that stands for every model of a backend.
+const ANY: &str = "*";
+
 impl Price {
     fn is_for(&self, backend: &str, model: &str) -> bool {
-        self.backend.as_deref().is_none_or(|own| own == backend)
-            && model.strip_prefix(self.model.as_str()).is_some_and(is_version)
+        let is_model = || model.strip_prefix(self.model.as_str()).is_some_and(is_version);
+        match self.backend.as_deref() {
+            None => is_model(),
+            Some(own) => own == backend && (self.model == ANY || is_model()),
+        }
+    }
+
+    /// The rates of a request with so many input tokens.
+    fn rates(&self, input: u64) -> Rates {
+        match &self.long {
+            Some(long) if input > long.above => {
+                Rates::of(long.input, long.cached, long.cache_write, long.output)
+            }
+            _ => Rates::of(self.input, self.cached, self.cache_write, self.output),
+        }
     }
 
     fn of(&self, tokens: &Tokens) -> Option<MicroDollars> {
         let (input, output) = (tokens.input?, tokens.output?);
-        let long = self.long.filter(|long| input > long.above);
-        let of_input = long.map_or(self.input, |long| long.input);
-        let of_cached = long.map_or(self.cached, |long| long.cached).unwrap_or(of_input);
-        let of_written = long.map_or(self.cache_write, |long| long.cache_write).unwrap_or(of_input);
-        let of_output = long.map_or(self.output, |long| long.output);
+        let rates = self.rates(input);
         let cached = tokens.cached_input.unwrap_or(0).min(input);
         let written = tokens.cache_write.unwrap_or(0).min(input - cached);
         let parts = [
-            (input - cached - written, of_input),
-            (cached, of_cached),
-            (written, of_written),
-            (output, of_output),
+            (input - cached - written, rates.input),
+            (cached, rates.cached),
+            (written, rates.cache_write),
+            (output, rates.output),
         ];
         let sum: u128 = parts.iter().map(|(tokens, price)| u128::from(*tokens) * u128::from(*price)).sum();
         // Half a millionth of a dollar is rounded up.
@@ -172,6 +214,15 @@ mod tests {
         input = 0
         output = 0
         [[price]]
+        model = "*"
+        backend = "local"
+        input = 0
+        output = 0
+        [[price]]
+        model = "*"
+        input = 9
+        output = 9
+        [[price]]
         model = "tiny"
         input = 0.000001
         output = 0.000001
@@ -195,6 +246,10 @@ mod tests {
             ("a", "m-mini", tokens(1, 0, 0, 0), None),
             ("a", "mm", tokens(1, 0, 0, 0), None),
             ("work", "m", tokens(9, 0, 0, 9), Some(0)),
+            ("local", "anything", tokens(9, 0, 0, 9), Some(0)),
+            ("local", "m", tokens(9, 0, 0, 9), Some(0)),
+            // A star is for a backend.
+            ("a", "anything", tokens(9, 0, 0, 9), None),
             // Half of a millionth.
             ("a", "tiny", tokens(499_999, 0, 0, 0), Some(0)),
             ("a", "tiny", tokens(500_000, 0, 0, 0), Some(1)),
@@ -217,6 +272,8 @@ mod tests {
         assert!(prices.built_in.len() > 20);
         let mut metered = attempt("a", "gpt-5-mini-2025-08-07", tokens(1_000_000, 0, 0, 0));
         assert_eq!(prices.cost(&metered), Some(250_000));
+        assert!(prices.knows("a", &metered.model, true) && !prices.knows("a", &metered.model, false));
+        assert!(!prices.knows("a", "gpt-5-unheard-of", true));
         metered.is_metered = false;
         assert_eq!(prices.cost(&metered), None);
         for price in &prices.built_in {

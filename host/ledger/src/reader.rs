@@ -1,11 +1,14 @@
 //! Reads what the ledger keeps: sums, and turns in their order.
+use crate::charge::Charge;
 use crate::filter::Filter;
 use crate::lines::{Attempt, Turn};
 use crate::row::{ATTEMPT, TURN};
 use crate::store::{self, Error, Missing, Place, Pool};
+use base::calendar::{DAY_S, month_began};
 use serde::Serialize;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
+use std::time::Duration;
 
 /// Turns that are read at once, so that an export of any size takes little memory.
 pub const PAGE: i64 = 500;
@@ -101,6 +104,10 @@ const SUMS: &str = "CAST(COUNT(*) AS BIGINT), \
     CAST(SUM(cached_input) AS BIGINT), CAST(SUM(cache_write) AS BIGINT), CAST(SUM(reasoning) AS BIGINT), \
     CAST(SUM(cost_micro) AS BIGINT), CAST(SUM(bytes_in) AS BIGINT), CAST(SUM(bytes_out) AS BIGINT)";
 
+/// What a turn counted for its client: of one that was written before that was kept, what it used.
+const TOKENS: &str = "COALESCE(charged_tokens, COALESCE(input, 0) + COALESCE(output, 0))";
+const MICRO: &str = "COALESCE(charged_micro, cost_micro, 0)";
+
 /// How some times are spread, in microseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Spread {
@@ -142,6 +149,17 @@ pub enum Order {
     Oldest,
     /// The newest first.
     Newest,
+}
+
+/// What one client's turns counted for its bounds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Charged {
+    /// The client.
+    pub caller: String,
+    /// In the day.
+    pub day: Charge,
+    /// In the month.
+    pub month: Charge,
 }
 
 impl Reader {
@@ -235,6 +253,30 @@ impl Reader {
         let mut turns = rows.iter().map(Turn::of).collect::<Result<Vec<_>, _>>()?;
         self.add_attempts(&mut turns).await?;
         Ok(turns)
+    }
+
+    /// What turns that ended before a moment since 1970 counted for the bounds of their clients, in its day and its month.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn charged(&self, before: Duration) -> Result<Vec<Charged>, Error> {
+        let us = |time: Duration| i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
+        let since = |second: u64| us(Duration::from_secs(second));
+        let (day, month) = (since(before.as_secs() / DAY_S * DAY_S), since(month_began(before.as_secs())));
+        let mut query = Query::new("SELECT caller");
+        for (from, sum) in [(day, TOKENS), (day, MICRO), (month, TOKENS), (month, MICRO)] {
+            query.push(", CAST(COALESCE(SUM(CASE WHEN began_us + lasted_us >= ").bind_int(from);
+            query.push(" THEN ").push(sum).push(" ELSE 0 END), 0) AS BIGINT)");
+        }
+        // No turn lasts longer than a day: the index finds those that may have ended in time.
+        query.push(" FROM lip_turns WHERE began_us >= ").bind_int(month.saturating_sub(since(DAY_S)));
+        query.push(" AND began_us + lasted_us < ").bind_int(us(before)).push(" GROUP BY caller");
+        let of = |row: &AnyRow| {
+            let n = |at: usize| row.try_get::<i64, _>(at).map(|n| u64::try_from(n).unwrap_or_default());
+            let charge = |at: usize| Ok::<_, Error>(Charge { tokens: n(at)?, micro: n(at + 1)? });
+            Ok(Charged { caller: row.try_get(0)?, day: charge(1)?, month: charge(3)? })
+        };
+        query.all(&self.0).await?.iter().map(of).collect()
     }
 
     async fn add_attempts(&self, turns: &mut [Turn]) -> Result<(), Error> {

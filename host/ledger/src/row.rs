@@ -1,4 +1,5 @@
 //! A turn as rows: what is written for it.
+use crate::charge::charge;
 use crate::price::{MicroDollars, Prices};
 use events::attempt::{Attempt, Role};
 use events::tokens::Tokens;
@@ -13,7 +14,7 @@ use std::time::{Duration, UNIX_EPOCH};
 const TEXT_BYTES_MAX: usize = 256;
 
 /// The columns of a turn, in the order in which they are written and read.
-pub(crate) const TURN: [&str; 27] = [
+pub(crate) const TURN: [&str; 29] = [
     "id",
     "began_us",
     "dialect",
@@ -41,6 +42,8 @@ pub(crate) const TURN: [&str; 27] = [
     "first_output_us",
     "lasted_us",
     "overhead_us",
+    "charged_tokens",
+    "charged_micro",
 ];
 
 /// The columns of an attempt.
@@ -90,7 +93,9 @@ fn insert(table: &str, columns: &[&str], key: &str) -> String {
 pub(crate) fn queries(turn: &TurnEnded, prices: &Prices) -> Vec<Query> {
     let costs: Vec<Option<MicroDollars>> = turn.attempts.iter().map(|attempt| prices.cost(attempt)).collect();
     let id = turn.turn.id.to_string();
-    let mut queries = vec![of_turn(turn, &id, cost(turn, &costs))];
+    let charge = charge(turn, prices);
+    let of_turn = of_turn(turn, &id, cost(turn, &costs));
+    let mut queries = vec![of_turn.bind(count(charge.tokens)).bind(count(charge.micro))];
     queries.extend(
         turn.attempts
             .iter()
@@ -103,17 +108,21 @@ pub(crate) fn queries(turn: &TurnEnded, prices: &Prices) -> Vec<Query> {
 
 /// What the whole turn cost: unknown as soon as one attempt is that answered, or of which usage is known.
 pub fn cost(turn: &TurnEnded, costs: &[Option<MicroDollars>]) -> Option<MicroDollars> {
-    let is_asker = |n: usize| turn.attempts.iter().any(|attempt| attempt.role == Role::Within(n));
     let mut sum = None;
     for (n, attempt) in turn.attempts.iter().enumerate() {
-        let counts =
-            attempt.outcome.trouble().is_none() && attempt.heard.is_some() || attempt.tokens.is_some();
-        if counts && !is_asker(n) {
+        if counts(turn, n, attempt) {
             let cost = costs.get(n).copied().flatten()?;
             sum = Some(sum.unwrap_or(0_i64).checked_add(cost)?);
         }
     }
     sum
+}
+
+/// Does the attempt at position `n` cost anything? One whose answer has begun, or of which usage is known, and which asked for no others.
+pub(crate) fn counts(turn: &TurnEnded, n: usize, attempt: &Attempt) -> bool {
+    let was_heard = attempt.outcome.trouble().is_none() && attempt.heard.is_some();
+    let is_asker = || turn.attempts.iter().any(|other| other.role == Role::Within(n));
+    (was_heard || attempt.tokens.is_some()) && !is_asker()
 }
 
 fn of_turn(turn: &TurnEnded, id: &str, cost: Option<MicroDollars>) -> Query {

@@ -3,7 +3,9 @@ use crate::store::{Error, Pool};
 use sqlx::Row;
 
 /// What each version adds. A version that was released is never changed.
-const VERSIONS: &[&[&str]] = &[&[
+const VERSIONS: &[&[&str]] = &[FIRST, CHARGES];
+
+const FIRST: &[&str] = &[
     "CREATE TABLE lip_turns (
         id TEXT NOT NULL PRIMARY KEY, began_us BIGINT NOT NULL, dialect TEXT NOT NULL, what TEXT NOT NULL,
         caller TEXT NOT NULL, session TEXT, model_asked TEXT NOT NULL, stream BIGINT NOT NULL,
@@ -20,7 +22,13 @@ const VERSIONS: &[&[&str]] = &[&[
         outcome TEXT NOT NULL, status BIGINT, kind TEXT, code TEXT, message TEXT,
         input BIGINT, output BIGINT, cached_input BIGINT, cache_write BIGINT, reasoning BIGINT, cost_micro BIGINT,
         losses TEXT, PRIMARY KEY (turn, n))",
-]];
+];
+
+/// What a turn counted for its client's bounds. None: written before there were any.
+const CHARGES: &[&str] = &[
+    "ALTER TABLE lip_turns ADD COLUMN charged_tokens BIGINT",
+    "ALTER TABLE lip_turns ADD COLUMN charged_micro BIGINT",
+];
 
 /// Brings the tables up to date. Hosts that start at the same time wait for each other.
 ///

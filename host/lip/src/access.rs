@@ -1,10 +1,11 @@
 //! What the settings say about who may use the host, in the words of those who see to it.
 use crate::backends::{self, BASE_URL, BASE_URLS};
 use crate::dirs;
-use access::{Client, Clients, Grants, KeyHash, Limits, Names, ThrottleRules};
+use access::{Client, Clients, Grants, KeyHash, Limits, Names, ThrottleRules, Unpriced};
 use egress::Places;
-use frontends::{ClientKeys, Tls};
+use frontends::{Accounting, ClientKeys, Tls};
 use http::Uri;
+use ledger::price::Prices;
 use loader::ConnectorManifest;
 use serde_json::{Map, Value};
 use settings::{AccessMode, ClientKey, Env, KeysFile, Resolved};
@@ -72,13 +73,18 @@ fn client(key: &ClientKey) -> Client {
             tokens_per_minute: values.tokens_per_minute(),
             tokens_per_day: values.tokens_per_day(),
             tokens_per_month: values.tokens_per_month(),
-            ..Limits::default()
+            cost_per_day: values.cost_per_day(),
+            cost_per_month: values.cost_per_month(),
+        },
+        unpriced: match values.unpriced() {
+            None | Some(settings::Unpriced::Refuse) => Unpriced::Refused,
+            Some(settings::Unpriced::Free) => Unpriced::Free,
         },
     }
 }
 
-/// Who is let in, and when guessers are shut out.
-pub(crate) fn client_keys(settings: &Resolved) -> ClientKeys {
+/// Who is let in, when guessers are shut out, and what bounds are counted with.
+pub(crate) fn client_keys(settings: &Resolved, prices: &Arc<Prices>) -> ClientKeys {
     let rules = ThrottleRules {
         failures: u32::try_from(settings.brute_force_failures()).unwrap_or(u32::MAX),
         within: settings.brute_force_within(),
@@ -86,7 +92,13 @@ pub(crate) fn client_keys(settings: &Resolved) -> ClientKeys {
         block_max: settings.brute_force_block_max(),
         ..ThrottleRules::default()
     };
-    ClientKeys::of(clients(settings), rules)
+    let (clients, is_kept) = (clients(settings), settings.usage_enabled());
+    if !is_kept && clients.iter().any(|client| client.limits.are_of_days()) {
+        tracing::warn!(
+            "usage.enabled is false: bounds of a day or a month begin at zero whenever the host starts"
+        );
+    }
+    ClientKeys::of(clients, rules, Accounting { prices: Arc::clone(prices), is_kept })
 }
 
 /// By which names the host may be called. Where several use it, a key is asked for whatever the name.

@@ -62,8 +62,9 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), String> {
     let body_bytes = usize::try_from(found.settings.request_body_bytes()).unwrap_or(usize::MAX);
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| e.to_string())?;
-    let ledger = usage::start(&found.settings, &found.env, runtime.handle())?;
-    let engine = Arc::new(found.engine_for(usage::witnesses(ledger.as_ref()))?);
+    let prices = usage::prices(&found.settings)?;
+    let ledger = usage::start(&found.settings, &found.env, &prices, runtime.handle())?;
+    let engine = Arc::new(found.engine_for(usage::witnesses(ledger.as_ref()), None)?);
     let host = Arc::new(Host { engine, model, body_bytes });
     let every = found.settings.health_probe_every();
     let result = runtime.block_on(async {

@@ -86,6 +86,9 @@ fn new(matches: &ArgMatches) -> Result<(), String> {
                 let number = text.parse::<u64>().map_or_else(|_| Value::from(text.as_str()), Value::from);
                 table.insert(field.key.to_owned(), number);
             }
+            (Shape::Dollars, [text, ..]) => {
+                table.insert(field.key.to_owned(), dollars(text));
+            }
             (_, [text, ..]) => {
                 table.insert(field.key.to_owned(), Value::from(text.as_str()));
             }
@@ -210,11 +213,18 @@ fn table(key: &ClientKey) -> Map<String, Value> {
             Some(Shape::Whole) => {
                 text.parse::<u64>().map_or_else(|_| Value::from(text.as_str()), Value::from)
             }
+            Some(Shape::Dollars) => dollars(&text),
             _ => Value::from(text),
         };
         (name.to_owned(), value)
     };
     key.fields().into_iter().map(field).collect()
+}
+
+/// A number, if it is one; else the text, for whose mistake there are words.
+fn dollars(text: &str) -> Value {
+    let number = text.parse::<f64>().ok().filter(|number| number.is_finite());
+    number.map_or_else(|| Value::from(text), Value::from)
 }
 
 /// A table as TOML. What JSON writes of texts, lists of texts and whole numbers, TOML reads.
@@ -239,7 +249,7 @@ mod tests {
     fn what_is_written_is_read() {
         let hash = KeyHash::of(b"k").to_string();
         let text = format!(
-            "[\"a.b\"]\nhash = \"{hash}\"\nmodels = [\"openai:*\", \"x\"]\nexpires = \"2030-01-01\"\ntokens_per_day = 7\n"
+            "[\"a.b\"]\nhash = \"{hash}\"\nmodels = [\"openai:*\", \"x\"]\nexpires = \"2030-01-01\"\ntokens_per_day = 7\ncost_per_day = 0.5\nunpriced = \"free\"\n"
         );
         let read = |text: &str| {
             let file = File { name: "keys.toml", format: Format::Toml, text };
@@ -248,6 +258,6 @@ mod tests {
         let keys = read(&text).expect("keys");
         let again = section(keys[0].name(), &table(&keys[0]));
         assert_eq!(read(&again).expect("keys")[0].fields(), keys[0].fields());
-        assert_eq!(keys[0].fields().len(), 4);
+        assert_eq!(keys[0].fields().len(), 6);
     }
 }

@@ -8,10 +8,11 @@ use ::telemetry::Recorder;
 use clap::ArgMatches;
 use engine::{Backends, Dialect};
 use events::witness::Witness;
-use frontends::{App, Door, Drain, Limits, Metrics, Recent, Sockets, Tls, serve, serve_operations};
+use frontends::{App, Door, Drain, Limits, Metrics, Recent, Tls, serve, serve_operations};
 use settings::Resolved;
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -57,35 +58,39 @@ pub(crate) fn with(found: Setup, port: u16, words: Words) -> Result<(), String> 
     let found = Arc::new(found);
     let settings = Arc::clone(&found.settings);
     let runtime = runtime()?;
-    let (keys, tls) = (access::client_keys(&settings), access::tls(&settings)?);
+    let prices = usage::prices(&settings)?;
+    let (keys, tls) = (access::client_keys(&settings, &prices), access::tls(&settings)?);
     let recorder = Arc::new(Recorder::default());
     let recent = Arc::new(Recent::default());
-    let ledger = usage::start(&settings, &found.env, runtime.handle())?;
+    let ledger = usage::start(&settings, &found.env, &prices, runtime.handle())?;
     let own: [Arc<dyn Witness>; 3] =
         [Arc::new(keys.clone()), Arc::clone(&recorder) as _, Arc::clone(&recent) as _];
     let witnesses = usage::witnesses(ledger.as_ref()).into_iter().chain(own).collect();
-    let engine = Arc::new(found.engine_for(witnesses)?);
+    let engine = Arc::new(found.engine_for(witnesses, Some(prices))?);
     let reloader = Reloader::new(Arc::clone(&found), Arc::clone(&engine), keys.clone());
     let drain = Drain::default();
     let told = Telemetry::new(recorder, Arc::clone(&engine), reloader.clone(), drain.clone());
     let told = Arc::new(told);
     let app = |home| {
         Arc::new(App {
-            engine: Arc::clone(&engine),
-            keys: keys.clone(),
             names: access::names(&settings),
             limits: limits(&settings),
             home,
-            sockets: Sockets::default(),
             libraries: Some(Arc::new(reloader.clone())),
             metrics: Some(Arc::clone(&told) as Arc<dyn Metrics>),
             recent: Arc::clone(&recent),
             drain: drain.clone(),
             ledger: ledger.clone(),
+            ..App::new(Arc::clone(&engine), keys.clone())
         })
     };
     let served = runtime.block_on(async {
         let listeners = Listeners::open(&settings, port).await?;
+        let mut spent = pin!(usage::read_spent(ledger.as_ref(), &keys));
+        tokio::select! {
+            never = &mut spent => match never {},
+            () = keys.spent_is_read(READ_TIME) => {}
+        }
         let (hung_up, gone) = watch::channel(false);
         let orders = Orders::new(Signals::new()?, gone);
         let bound = listeners.bound()?;
@@ -93,24 +98,15 @@ pub(crate) fn with(found: Setup, port: u16, words: Words) -> Result<(), String> 
         let Listeners { clients, anthropic, operations } = listeners;
         // The reloader keeps what is in use; this would keep what was.
         drop(found);
-        let second = async {
-            if let Some(listener) = anthropic {
-                let door = Door::new(app(Dialect::AnthropicMessages));
-                serve(listener, tls.clone(), door).await;
-            }
-        };
+        let second = serve_too(anthropic, tls.clone(), app(Dialect::AnthropicMessages));
         let first = serve(clients, tls.clone(), Door::new(app(Dialect::OpenAiChat)));
-        let watchers = async {
-            match operations {
-                Some(listener) => serve_operations(listener, app(Dialect::OpenAiChat)).await,
-                None => std::future::pending().await,
-            }
-        };
+        let watchers = watched(operations, app(Dialect::OpenAiChat));
         let every = settings.health_probe_every();
         tokio::select! {
             _ = async { tokio::join!(first, second) } => {}
             () = watchers => {}
             never = told.run() => match never {},
+            never = &mut spent => match never {},
             never = end(orders, &drain, &engine, settings.drain_timeout()) => match never {},
             () = engine.check_up(every), if !every.is_zero() => {}
             never = reloader.hear_hangups(hung_up) => match never {},
@@ -125,6 +121,21 @@ pub(crate) fn with(found: Setup, port: u16, words: Words) -> Result<(), String> 
     // A step of a plugin that never ends holds its thread, which must not hold the host.
     runtime.shutdown_timeout(END_TIME);
     served
+}
+
+/// Serves clients at a further place, where there is one.
+async fn serve_too(listener: Option<TcpListener>, tls: Option<Tls>, app: Arc<App>) {
+    if let Some(listener) = listener {
+        serve(listener, tls, Door::new(app)).await;
+    }
+}
+
+/// Serves those who watch the host; never ends where they have no place of their own.
+async fn watched(listener: Option<TcpListener>, app: Arc<App>) {
+    match listener {
+        Some(listener) => serve_operations(listener, app).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Reads the certificate again at every SIGHUP.
@@ -145,6 +156,9 @@ fn runtime() -> Result<tokio::runtime::Runtime, String> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
     runtime.map_err(|e| e.to_string())
 }
+
+/// How long the first client waits until what clients have used before is read. Those whose bounds count it may have to wait longer.
+const READ_TIME: Duration = Duration::from_secs(3);
 
 /// How long threads have to end what they are at when the host ends.
 const END_TIME: Duration = Duration::from_secs(1);

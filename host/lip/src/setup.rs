@@ -4,8 +4,10 @@ use crate::{access, agents, backends, dirs, rules, trust};
 use ::agents::{Agents, native::Native};
 use clap::ArgMatches;
 use engine::{BackendSpec, Backends, Edges, Engine};
+use events::pricing::Pricing;
 use events::witness::Witness;
 use http::HeaderValue;
+use ledger::price::Prices;
 use loader::trust::Policy;
 use loader::{Discovery, Generations, Look, Options, Outcome, Registry};
 use parking_lot::Mutex;
@@ -218,14 +220,18 @@ impl Setup {
     /// # Errors
     /// As for [`Self::engine_for`].
     pub(crate) fn engine(&self) -> Result<Engine, String> {
-        self.engine_for(Vec::new())
+        self.engine_for(Vec::new(), None)
     }
 
-    /// The engine over the configured backends; `witnesses` are told of every turn.
+    /// The engine over the configured backends; `witnesses` are told of every turn, and `prices` are known.
     ///
     /// # Errors
     /// A default backend that does not exist.
-    pub(crate) fn engine_for(&self, witnesses: Vec<Arc<dyn Witness>>) -> Result<Engine, String> {
+    pub(crate) fn engine_for(
+        &self,
+        witnesses: Vec<Arc<dyn Witness>>,
+        prices: Option<Arc<Prices>>,
+    ) -> Result<Engine, String> {
         let (specs, default) = self.backends();
         let backends = Backends::new(specs, default.as_deref()).map_err(|fault| fault.public())?;
         let user_agent = HeaderValue::from_str(self.settings.user_agent())
@@ -243,6 +249,7 @@ impl Setup {
             user_agent,
             host_id: host_id(),
             witnesses,
+            prices: prices.map(|prices| prices as Arc<dyn Pricing>),
         };
         Ok(Engine::new(backends, rules::of(&self.settings)?, edges))
     }

@@ -4,6 +4,7 @@ mod tables;
 use crate::{cli, dirs, out, setup};
 use clap::{Arg, ArgMatches, Command};
 use events::witness::Witness;
+use frontends::ClientKeys;
 use ledger::filter::{Filter, NAMES};
 use ledger::ledger::{Ledger, Rules};
 use ledger::lines::Turn;
@@ -12,6 +13,7 @@ use ledger::reader::{By, Order, PAGE, Reader};
 use ledger::store::Place;
 use serde_json::json;
 use settings::{Env, Resolved};
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::runtime::Handle;
@@ -19,12 +21,17 @@ use tokio::runtime::Handle;
 /// Starts the ledger that the settings ask for.
 ///
 /// # Errors
-/// A database of an unknown kind, or a file of prices that cannot be read.
-pub(crate) fn start(settings: &Resolved, env: &Env, runtime: &Handle) -> Result<Option<Arc<Ledger>>, String> {
+/// A database of an unknown kind.
+pub(crate) fn start(
+    settings: &Resolved,
+    env: &Env,
+    prices: &Arc<Prices>,
+    runtime: &Handle,
+) -> Result<Option<Arc<Ledger>>, String> {
     if !settings.usage_enabled() {
         return Ok(None);
     }
-    let rules = rules(settings, env)?;
+    let rules = rules(settings, env, Arc::clone(prices))?;
     let _within = runtime.enter();
     Ok(Some(Ledger::start(rules)))
 }
@@ -34,6 +41,14 @@ pub(crate) fn witnesses(ledger: Option<&Arc<Ledger>>) -> Vec<Arc<dyn Witness>> {
     ledger.into_iter().map(|ledger| Arc::clone(ledger) as Arc<dyn Witness>).collect()
 }
 
+/// Reads what clients have used before, whenever somebody waits for it; never ends.
+pub(crate) async fn read_spent(ledger: Option<&Arc<Ledger>>, keys: &ClientKeys) -> Infallible {
+    match ledger {
+        Some(ledger) => keys.read_spent(ledger).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Writes what waits.
 pub(crate) async fn close(ledger: Option<&Arc<Ledger>>) {
     if let Some(ledger) = ledger {
@@ -41,16 +56,20 @@ pub(crate) async fn close(ledger: Option<&Arc<Ledger>>) {
     }
 }
 
-/// What the settings say of the ledger.
+/// What tokens cost.
 ///
 /// # Errors
-/// As for [`start`].
-pub(crate) fn rules(settings: &Resolved, env: &Env) -> Result<Rules, String> {
+/// A file of prices that cannot be read.
+pub(crate) fn prices(settings: &Resolved) -> Result<Arc<Prices>, String> {
     let own = settings.usage_prices_file().map(|path| {
         let text = std::fs::read_to_string(path).map_err(|e| e.to_string());
         text.map_err(|e| format!("usage.prices_file: {} cannot be read: {e}", path.display()))
     });
-    let prices = Prices::new(own.transpose()?.as_deref()).map_err(|e| format!("usage.prices_file: {e}"))?;
+    let prices = Prices::new(own.transpose()?.as_deref());
+    prices.map(Arc::new).map_err(|e| format!("usage.prices_file: {e}"))
+}
+
+fn rules(settings: &Resolved, env: &Env, prices: Arc<Prices>) -> Result<Rules, String> {
     let days = settings.usage_keep_days();
     let keep = (days > 0).then(|| Duration::from_secs(days.saturating_mul(86_400)));
     Ok(Rules { place: place(settings, env)?, keep, prices })

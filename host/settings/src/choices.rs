@@ -125,6 +125,15 @@ choice! {
     MultiUser = "multi_user" | "multi-user",
 }
 
+choice! {
+    /// What a key with a bound of money may do with models whose price is not known.
+    Unpriced:
+    /// It may not ask for them.
+    Refuse = "refuse",
+    /// It may, and they count nothing.
+    Free = "free",
+}
+
 /// [`AccessMode`] in all the spellings of a file: a word, `access_mode.mode`, or `multi_user_mode = true`.
 pub(crate) struct Mode;
 

@@ -97,6 +97,7 @@ fn value_name(setting: &'static Setting) -> String {
         Shape::Whole => "N".to_owned(),
         Shape::Bytes => "BYTES".to_owned(),
         Shape::Seconds => "SECONDS".to_owned(),
+        Shape::Dollars => "USD".to_owned(),
         Shape::Choice(words) => words.join("|"),
         Shape::Path => "FILE".to_owned(),
         Shape::PathList => "DIR".to_owned(),

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use base::calendar::unix_seconds;
 
 use crate::{
+    choices::Unpriced,
     file::{Section, Walk, entries_of},
-    numbers::Whole,
+    numbers::{Dollars, Whole},
     problem::Source,
     read::{Raw, Reader, quote},
     row::{Kind, Shape, settings},
@@ -51,6 +52,18 @@ settings! {
     /// Tokens a month, UTC.
     tokens_per_month: Opt<Whole> as Option<u64> = None,
         { key: "tokens_per_month", unit: "tokens", range: Some((1.0, MANY)), example: "100000000", default_words: "no bound" }
+
+    /// Money a day, UTC, by the list prices that LIP knows and those of usage.prices_file.
+    cost_per_day: Opt<Dollars> as Option<u64> = None,
+        { key: "cost_per_day", range: Some((0.000_001, 1e9)), example: "5.00", default_words: "no bound" }
+
+    /// Money a month, UTC.
+    cost_per_month: Opt<Dollars> as Option<u64> = None,
+        { key: "cost_per_month", range: Some((0.000_001, 1e9)), example: "100.00", default_words: "no bound" }
+
+    /// With a bound of money: whether models of unknown price are refused, or cost nothing.
+    unpriced: Opt<Unpriced> as Option<Unpriced> = None,
+        { key: "unpriced", example: "\"free\"", default_words: "`refuse`" }
 }
 
 /// One client key by its name.

@@ -27,7 +27,7 @@ impl Line {
         let setting = self.setting;
         match &self.default {
             Some(default) if setting.default_words.is_empty() => match setting.shape {
-                Shape::Bool | Shape::Whole | Shape::Seconds => default.clone(),
+                Shape::Bool | Shape::Whole | Shape::Seconds | Shape::Dollars => default.clone(),
                 Shape::Bytes if default.parse::<u64>().is_ok() => default.clone(),
                 Shape::Bytes
                 | Shape::Text
@@ -67,6 +67,7 @@ impl Line {
             Shape::Whole => format!("a number of {}{range}", self.setting.unit),
             Shape::Bytes => format!("bytes, a whole number or a text such as `\"1MiB\"`{range}"),
             Shape::Seconds => format!("seconds, decimals allowed{range}"),
+            Shape::Dollars => format!("US dollars, decimals allowed{range}"),
             Shape::Choice(words) => {
                 let words: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
                 format!("one of {}", words.join(", "))

@@ -177,6 +177,44 @@ impl Kind for Seconds {
     }
 }
 
+/// US dollars, decimals allowed; kept as whole millionths.
+pub(crate) struct Dollars;
+
+impl Kind for Dollars {
+    type Value = u64;
+    type Out<'a> = u64;
+    const SHAPE: Shape = Shape::Dollars;
+
+    fn read(raw: &Raw<'_>, reader: &mut Reader<'_>) -> Option<u64> {
+        let number = match raw {
+            Raw::Node(node) => match node.value {
+                Value::Int(number) => Some(number as f64),
+                Value::Float(number) => Some(number),
+                Value::Null | Value::Bool(_) | Value::Text(_) | Value::List(_) | Value::Map(_) => None,
+            },
+            Raw::Env(_) | Raw::Cli(_) => raw.bare_text().and_then(|text| text.trim().parse::<f64>().ok()),
+        };
+        let (min, max) = reader.setting.range.unwrap_or((0.0, 1e9));
+        match number.filter(|number| (min..=max).contains(number)) {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "the range is checked"
+            )]
+            Some(dollars) => Some((dollars * 1e6).round() as u64),
+            None => reader.mismatch(raw, &format!("US dollars from {min} to {max}")),
+        }
+    }
+
+    fn get(value: &u64) -> u64 {
+        *value
+    }
+
+    fn show(value: &u64) -> Option<String> {
+        Some((*value as f64 / 1e6).to_string())
+    }
+}
+
 fn in_range(number: Option<u64>, raw: &Raw<'_>, reader: &mut Reader<'_>, what: &str) -> Option<u64> {
     let (min, max) = reader.setting.range.unwrap_or((0.0, f64::MAX));
     match number.filter(|number| (min..=max).contains(&(*number as f64))) {

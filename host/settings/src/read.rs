@@ -103,8 +103,10 @@ impl Reader<'_> {
     fn hint_for(&self, raw: &Raw<'_>) -> Option<String> {
         use crate::row::Shape;
         let Raw::Node(node) = raw else { return None };
-        let wants_number =
-            matches!(self.setting.shape, Shape::Whole | Shape::Bytes | Shape::Seconds | Shape::Bool);
+        let wants_number = matches!(
+            self.setting.shape,
+            Shape::Whole | Shape::Bytes | Shape::Seconds | Shape::Dollars | Shape::Bool
+        );
         match &node.value {
             Value::Text(text)
                 if wants_number && (text.parse::<f64>().is_ok() || text.parse::<bool>().is_ok()) =>

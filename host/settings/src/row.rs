@@ -104,6 +104,8 @@ pub enum Shape {
     Bytes,
     /// Seconds, decimals allowed.
     Seconds,
+    /// US dollars, decimals allowed.
+    Dollars,
     /// One of these words.
     Choice(&'static [&'static str]),
     /// A path.

@@ -8,6 +8,7 @@ mod agents;
 mod author_kit;
 mod bad_input;
 mod bodies;
+mod budgets;
 mod bundles;
 mod cancel;
 mod client_wire;

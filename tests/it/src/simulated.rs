@@ -9,7 +9,7 @@ use agents::Agents;
 use base::Secret;
 use egress::{Deadlines, Egress};
 use engine::{BackendSpec, Backends, Dialect, Edges, Engine, Manner, RequestOptions, Rules};
-use frontends::{App, ClientKeys, Door, Drain, Limits, Sockets};
+use frontends::{App, ClientKeys, Door};
 use http::HeaderValue;
 use hyper_util::rt::TokioIo;
 use loader::{Discovery, Options, Plugin, Prober, Writable, discover};
@@ -68,21 +68,10 @@ impl World {
                 user_agent: word.clone(),
                 host_id: word,
                 witnesses: vec![Arc::clone(&seen) as _],
+                prices: None,
             },
         );
-        let app = App {
-            engine: Arc::new(engine),
-            keys: ClientKeys::new(&[]),
-            names: access::Names::any(),
-            limits: Limits::default(),
-            home: Dialect::OpenAiChat,
-            sockets: Sockets::default(),
-            libraries: None,
-            metrics: None,
-            recent: Arc::default(),
-            drain: Drain::default(),
-            ledger: None,
-        };
+        let app = App { names: access::Names::any(), ..App::new(Arc::new(engine), ClientKeys::new(&[])) };
         Self { network, seen, app: Arc::new(app), began: Instant::now() }
     }
 

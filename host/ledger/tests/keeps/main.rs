@@ -6,6 +6,7 @@ mod kit;
 use events::turn::{Outcome, TurnEnded};
 use events::witness::Witness;
 use kit::{DAY_US, trouble, turn};
+use ledger::charge::Charge;
 use ledger::filter::Filter;
 use ledger::ledger::{Ledger, Rules, Standing};
 use ledger::price::Prices;
@@ -18,7 +19,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 const PRICES: &str = "[[price]]\nmodel = \"m-b\"\ninput = 1\ncached = 0.5\noutput = 2\n";
 
 fn start(place: Place, keep: Option<Duration>) -> Arc<Ledger> {
-    Ledger::start(Rules { place, keep, prices: Prices::new(Some(PRICES)).expect("prices") })
+    Ledger::start(Rules { place, keep, prices: Arc::new(Prices::new(Some(PRICES)).expect("prices")) })
 }
 
 fn file(path: &Path) -> Place {
@@ -173,6 +174,32 @@ async fn sums_pages_and_filters_agree() {
             assert_eq!(read.len() as i64, n, "{name}={value} page by page");
             assert!(read.is_sorted());
         }
+        ledger.close().await;
+    }
+}
+
+#[tokio::test]
+async fn what_turns_count_for_their_clients_is_summed_up_by_day_and_month() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |text: &str| Duration::from_secs(base::calendar::unix_seconds(text).expect("a date"));
+    for place in places(folder.path()) {
+        // Half a day each, from 2024-10-04 on; the third one's tokens nobody said: 150 bytes, at a dollar and two for a million.
+        let ledger = filled(place, week()).await;
+        let reader = ledger.reader().await.expect("a reader");
+        let sums = async |before: &str| {
+            let mut sums = reader.charged(at(before)).await.expect("sums");
+            sums.sort_by(|a, b| a.caller.cmp(&b.caller));
+            let plain = |c: Charge| (c.tokens, c.micro);
+            sums.into_iter().map(|one| (one.caller, plain(one.day), plain(one.month))).collect::<Vec<_>>()
+        };
+        let (ann, ben) = ("ann".to_owned(), "ben".to_owned());
+        assert_eq!(sums("2024-10-04T18:00:00Z").await, [(ann.clone(), (15, 18), (15, 18))]);
+        let third = (37, 25 + 24);
+        assert_eq!(sums("2024-10-05T06:00:00Z").await, [(ann.clone(), third, (15 + 37, 18 + third.1))]);
+        let all = [(ann.clone(), (15, 18), (67 + 15, 67 + 18 + 18)), (ben.clone(), (15, 18), (15, 18))];
+        assert_eq!(sums("2024-10-06T18:00:00Z").await, all);
+        assert_eq!(sums("2024-10-31T23:59:59Z").await, [(ann, (0, 0), (82, 103)), (ben, (0, 0), (15, 18))]);
+        assert_eq!(sums("2024-11-02").await, []);
         ledger.close().await;
     }
 }

@@ -96,7 +96,7 @@ fn shape(line: &Line) -> Json {
         Shape::Url => json!({ "type": "string", "pattern": "^https?://" }),
         Shape::Bool => json!({ "type": "boolean" }),
         Shape::Whole => json!({ "type": "integer", "minimum": min, "maximum": max }),
-        Shape::Seconds => json!({ "type": "number", "minimum": min, "maximum": max }),
+        Shape::Seconds | Shape::Dollars => json!({ "type": "number", "minimum": min, "maximum": max }),
         Shape::Bytes => json!({ "anyOf": [{ "type": "integer", "minimum": min, "maximum": max },
                                           { "type": "string", "pattern": "^[0-9]+ ?([kKmMgG]i?)?[bB]?$" }] }),
         Shape::Choice(words) => json!({ "enum": words }),

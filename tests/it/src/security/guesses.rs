@@ -2,8 +2,8 @@
 use access::{Client, Clients, KeyHash, ThrottleRules};
 use agents::Agents;
 use egress::{Deadlines, Egress};
-use engine::{Backends, Dialect, Edges, Engine, Rules};
-use frontends::{App, ClientKeys, Door, Drain, Limits, Sockets};
+use engine::{Backends, Edges, Engine, Rules};
+use frontends::{Accounting, App, ClientKeys, Door};
 use http::HeaderValue;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -26,22 +26,14 @@ fn door() -> Door {
         user_agent: word.clone(),
         host_id: word,
         witnesses: Vec::new(),
+        prices: None,
     };
     let engine = Engine::new(Backends::new(Vec::new(), None).expect("none"), Rules::default(), edges);
     let clients = Clients::new([(KeyHash::of(KEY.as_bytes()), Client::default())]);
     let rules = ThrottleRules { block: Duration::from_secs(60), ..ThrottleRules::default() };
     Door::new(Arc::new(App {
-        engine: Arc::new(engine),
-        keys: ClientKeys::of(clients, rules),
         names: access::Names::any(),
-        limits: Limits::default(),
-        home: Dialect::OpenAiChat,
-        sockets: Sockets::default(),
-        libraries: None,
-        metrics: None,
-        recent: Arc::default(),
-        drain: Drain::default(),
-        ledger: None,
+        ..App::new(Arc::new(engine), ClientKeys::of(clients, rules, Accounting::default()))
     }))
 }
 

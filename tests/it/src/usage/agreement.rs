@@ -201,6 +201,44 @@ impl Counted {
     }
 }
 
+/// What the host counts is what clients saw, and what is kept adds up to it.
+async fn metrics_agree(lip: &Lip, clients: &Counted, kept: &Value) {
+    // The ledger is told before those who count, by the same call.
+    let host = loop {
+        let host = scrape(lip).await;
+        if host.sum("lip_turns_total", &[]) >= TURNS as f64 {
+            break host;
+        }
+    };
+    assert_eq!(Counted::told(&host), *clients);
+    for (kind, n) in clients.kinds() {
+        assert!(n > 0 && kept[kind] == n, "{kind}: clients {n}, rows {kept}");
+        let sum = host.sum("gen_ai_client_token_usage_sum", &[&format!("gen_ai_token_type=\"{kind}\"")]);
+        assert!(sum == n as f64 || !["input", "output"].contains(&kind), "{kind}: {sum}");
+    }
+    let kinds: Vec<&str> = clients.kinds().into_keys().collect();
+    assert_eq!(kinds, ["cached_input", "input", "output", "reasoning"]);
+    assert_eq!(host.sum("gen_ai_server_request_duration_seconds_count", &[]), TURNS as f64);
+}
+
+/// What is wrong with the row of a turn.
+fn wrong(plan: &Plan, seen: &Seen, row: &Value) -> Option<String> {
+    let word = |attempt: &Value, name: &str| attempt[name].as_str().expect("a word").to_owned();
+    let tried = row["attempts"].as_array().expect("attempts").iter();
+    let tried = tried.map(|attempt| format!("{} {}", word(attempt, "backend"), word(attempt, "outcome")));
+    let mut tried: Vec<String> = tried.collect();
+    tried.sort();
+    let tokens = tokens(plan, seen);
+    let kept = (row["status"].as_u64(), row["outcome"].as_str(), &row["tokens"]);
+    let is_kept =
+        kept == (Some(u64::from(seen.status)), Some(seen.outcome), &tokens) && tried == attempts(plan);
+    // What the client read is what is kept; of what is unknown it read nothing, or nothing but zeros. Streams of chats need not say it.
+    let known = tokens["input"].as_u64().zip(tokens["output"].as_u64());
+    let is_silent = seen.told.is_none_or(|told| told == (0, 0));
+    let is_read = seen.told == known || is_silent && (known.is_none() || plan.tongue == Tongue::Chat);
+    (!is_kept || !is_read).then(|| format!("{plan:?}\n  seen {seen:?} {tokens}\n  kept {row}"))
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_rows_sums_and_metrics_agree_over_two_thousand_turns() {
     let plans = plans();
@@ -221,25 +259,7 @@ async fn clients_rows_sums_and_metrics_agree_over_two_thousand_turns() {
     assert_eq!(total["failed"], count("failed") + count("broke_off"), "{stats}");
     assert_eq!(total["client_gone"], count("client_gone"), "{stats}");
     assert_eq!((&stats["ledger"]["written"], &stats["ledger"]["lost"]), (&json!(TURNS), &json!(0)));
-    // The ledger is told before those who count, by the same call.
-    let host = loop {
-        let host = scrape(&team.lip).await;
-        if host.sum("lip_turns_total", &[]) >= TURNS as f64 {
-            break host;
-        }
-    };
-    let counted = Counted::of(&seen, &plans);
-    assert_eq!(Counted::told(&host), counted);
-    for (kind, n) in counted.kinds() {
-        assert!(n > 0 && total[kind] == n, "{kind}: clients {n}, rows {stats}");
-        let sum = host.sum("gen_ai_client_token_usage_sum", &[&format!("gen_ai_token_type=\"{kind}\"")]);
-        assert!(sum == n as f64 || !["input", "output"].contains(&kind), "{kind}: {sum}");
-    }
-    assert_eq!(
-        counted.kinds().into_keys().collect::<Vec<_>>(),
-        ["cached_input", "input", "output", "reasoning"]
-    );
-    assert_eq!(host.sum("gen_ai_server_request_duration_seconds_count", &[]), TURNS as f64);
+    metrics_agree(&team.lip, &Counted::of(&seen, &plans), total).await;
     let team = Arc::into_inner(team).expect("no client is left");
     let stopped = team.lip.stopped().await;
     let exported = stopped.args("usage export --what all --format json").run().await;
@@ -248,37 +268,10 @@ async fn clients_rows_sums_and_metrics_agree_over_two_thousand_turns() {
     for row in &rows {
         assert!(by_number.insert(number_of(row), row).is_none(), "kept twice: {row}");
     }
-    let mut wrongs = Vec::new();
-    let mut n_told = 0;
-    for (n, seen) in &seen {
-        let (plan, row) = (&plans[*n], by_number[n]);
-        let mut tried: Vec<String> = row["attempts"]
-            .as_array()
-            .expect("attempts")
-            .iter()
-            .map(|attempt| {
-                format!(
-                    "{} {}",
-                    attempt["backend"].as_str().expect("a name"),
-                    attempt["outcome"].as_str().expect("a word")
-                )
-            })
-            .collect();
-        tried.sort();
-        let kept = (row["status"].as_u64(), row["outcome"].as_str(), &row["tokens"]);
-        let tokens = tokens(plan, seen);
-        if kept != (Some(u64::from(seen.status)), Some(seen.outcome), &tokens) || tried != attempts(plan) {
-            wrongs.push(format!("{n}: {plan:?}\n  seen {seen:?} {tokens}\n  kept {row}"));
-        }
-        // What the client read is what is kept; of what is unknown it read nothing, or nothing but zeros.
-        let known = tokens["input"].as_u64().zip(tokens["output"].as_u64());
-        n_told += usize::from(known.is_some() && seen.told == known);
-        let is_silent = seen.told.is_none_or(|told| told == (0, 0));
-        if seen.told != known && !(is_silent && (known.is_none() || plan.tongue == Tongue::Chat)) {
-            wrongs.push(format!("{n}: {plan:?}\n  read {:?}, kept {row}", seen.told));
-        }
-    }
+    let wrongs: Vec<String> =
+        seen.iter().filter_map(|(n, seen)| wrong(&plans[*n], seen, by_number[n])).collect();
     assert!(wrongs.is_empty(), "{} turns:\n{}", wrongs.len(), wrongs[..wrongs.len().min(5)].join("\n"));
+    let n_told = seen.values().filter(|seen| seen.told.is_some_and(|told| told != (0, 0))).count();
     assert!(n_told > 500, "{n_told} clients read their tokens");
     assert!(
         count("answered") > 1_000

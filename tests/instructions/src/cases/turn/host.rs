@@ -5,7 +5,7 @@ use base::Secret;
 use bytes::Bytes;
 use egress::{Deadlines, Egress};
 use engine::{BackendSpec, Backends, Dialect, Edges, Engine, Manner, RequestOptions, Rules};
-use frontends::{App, ClientKeys, Door, Drain, Limits, Sockets};
+use frontends::{App, ClientKeys, Door};
 use http::HeaderValue;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use loader::{Cages, Options, Plugin, Prober, Writable, discover};
@@ -44,21 +44,10 @@ impl Host {
                 user_agent: word.clone(),
                 host_id: word,
                 witnesses: Vec::new(),
+                prices: None,
             },
         );
-        let app = App {
-            engine: Arc::new(engine),
-            keys: ClientKeys::new(&[]),
-            names: access::Names::default(),
-            limits: Limits::default(),
-            home: Dialect::OpenAiChat,
-            sockets: Sockets::default(),
-            libraries: None,
-            metrics: None,
-            recent: Arc::default(),
-            drain: Drain::default(),
-            ledger: None,
-        };
+        let app = App::new(Arc::new(engine), ClientKeys::new(&[]));
         Self { door: Door::new(Arc::new(app)) }
     }
 
