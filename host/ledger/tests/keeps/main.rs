@@ -12,8 +12,10 @@ use ledger::ledger::{Ledger, Rules, Standing};
 use ledger::price::Prices;
 use ledger::reader::{By, Order, Reader, Sums, Time};
 use ledger::store::Place;
+use sqlx::AssertSqlSafe;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const PRICES: &str = "[[price]]\nmodel = \"m-b\"\ninput = 1\ncached = 0.5\noutput = 2\n";
@@ -26,10 +28,23 @@ fn file(path: &Path) -> Place {
     Place::parse(&path.display().to_string()).expect("a path")
 }
 
-/// A place for each database that there is: SQLite always, PostgreSQL where `LIP_TEST_POSTGRES` names a server of nobody's.
-fn places(folder: &Path) -> Vec<Place> {
-    let server = std::env::var("LIP_TEST_POSTGRES").ok().map(|url| Place::parse(&url).expect("a URL"));
-    [file(&folder.join("deep/er/usage #1%.db"))].into_iter().chain(server).collect()
+/// A place for each kind of database that there is: SQLite always, PostgreSQL where `LIP_TEST_POSTGRES` names a server of nobody's, as the
+/// suite `postgres` does. There it is a database of its own.
+async fn places(folder: &Path) -> Vec<Place> {
+    let mut places = vec![file(&folder.join("deep/er/usage #1%.db"))];
+    if let Ok(url) = std::env::var("LIP_TEST_POSTGRES") {
+        static N: AtomicU32 = AtomicU32::new(0);
+        let name = format!("ledger_{}_{}", std::process::id(), N.fetch_add(1, Ordering::Relaxed));
+        sqlx::any::install_default_drivers();
+        let pool = sqlx::AnyPool::connect(&url).await.expect("the server");
+        let made = sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&pool).await;
+        made.expect("a database");
+        pool.close().await;
+        let (front, options) = url.split_once('?').unwrap_or((&url, ""));
+        let server = front.rsplit_once('/').expect("a database in the URL").0;
+        places.push(Place::parse(&format!("{server}/{name}?{options}")).expect("a URL"));
+    }
+    places
 }
 
 async fn filled(place: Place, turns: impl IntoIterator<Item = TurnEnded>) -> Arc<Ledger> {
@@ -60,7 +75,7 @@ fn week() -> Vec<TurnEnded> {
 #[tokio::test]
 async fn turns_are_read_back_as_they_were() {
     let folder = tempfile::tempdir().expect("a folder");
-    for place in places(folder.path()) {
+    for place in places(folder.path()).await {
         let ledger = filled(place, week()).await;
         let reader = ledger.reader().await.expect("a reader");
         let all = Filter { what: Some("all".to_owned()), ..Filter::default() };
@@ -111,7 +126,7 @@ async fn turns_are_read_back_as_they_were() {
 #[tokio::test]
 async fn sums_pages_and_filters_agree() {
     let folder = tempfile::tempdir().expect("a folder");
-    for place in places(folder.path()) {
+    for place in places(folder.path()).await {
         let ledger = filled(place, week()).await;
         let reader = ledger.reader().await.expect("a reader");
         let none = Filter::default();
@@ -182,7 +197,7 @@ async fn sums_pages_and_filters_agree() {
 async fn what_turns_count_for_their_clients_is_summed_up_by_day_and_month() {
     let folder = tempfile::tempdir().expect("a folder");
     let at = |text: &str| Duration::from_secs(base::calendar::unix_seconds(text).expect("a date"));
-    for place in places(folder.path()) {
+    for place in places(folder.path()).await {
         // Half a day each, from 2024-10-04 on; the third one's tokens nobody said: 150 bytes, at a dollar and two for a million.
         let ledger = filled(place, week()).await;
         let reader = ledger.reader().await.expect("a reader");
@@ -207,7 +222,7 @@ async fn what_turns_count_for_their_clients_is_summed_up_by_day_and_month() {
 #[tokio::test]
 async fn times_are_spread_as_they_were() {
     let folder = tempfile::tempdir().expect("a folder");
-    for place in places(folder.path()) {
+    for place in places(folder.path()).await {
         let ledger = filled(place, week()).await;
         let reader = ledger.reader().await.expect("a reader");
         let spread = reader.spread(&Filter::default(), Time::Total).await.expect("a spread");

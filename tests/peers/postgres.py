@@ -1,0 +1,274 @@
+#!/usr/bin/env python3
+"""Usage in a real PostgreSQL: the ledger's own tests, and hosts that share one database, over a server that crashes and comes back.
+
+    python3 tests/peers/postgres.py --lip target/stage/dev/lip
+
+Needs Debian's `postgresql` (`scripts/tools postgres`) and cargo; uses the standard library. The server listens on a socket in a folder of its own, as an
+unprivileged user, and ends with this program.
+"""
+
+import argparse
+import concurrent.futures
+import hashlib
+import json
+import os
+import pathlib
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+sys.path.insert(0, str(HERE.parent / "sdk"))
+
+from servers import Server, end_when_told  # noqa: E402
+
+PASSWORD = "canary-database-0123456789"
+KEY = "canary-client-0123456789abcdef"
+PATIENCE_S = 45
+SLOW_S = 2.0
+"""No turn takes longer, whatever the database does."""
+
+
+def require(what, found, wanted):
+    assert found == wanted, f"{what}: {found}, not {wanted}"
+
+
+def until(what, look):
+    """The first good answer of `look`."""
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end:
+        if found := look():
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"{what}: not within {PATIENCE_S} s")
+
+
+class Postgres:
+    """A server of nobody's."""
+
+    def __init__(self, folder):
+        programs = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+        found = programs[-1] if programs else shutil.which("initdb")
+        assert found, "PostgreSQL is not installed"
+        self.bin, self.folder, self.data = pathlib.Path(found).parent, folder, folder / "data"
+        self.who = {}
+        if os.getuid() == 0:
+            nobody = pwd.getpwnam("nobody")
+            os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+            self.who = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+        secret = folder / "password"
+        secret.write_text(PASSWORD)
+        secret.chmod(0o644)
+        self.run("initdb", "-D", self.data, "-U", "lip", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "--auth=scram-sha-256", f"--pwfile={secret}")
+        secret.unlink()
+        self.process = None
+        self.start()
+
+    def run(self, program, *args, **more):
+        env = {"PATH": "/usr/bin:/bin", "PGPASSWORD": PASSWORD, "HOME": str(self.folder), "LC_ALL": "C.UTF-8"}
+        command = [str(self.bin / program), *map(str, args)]
+        return subprocess.run(command, check=True, env=env, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **self.who, **more).stdout.decode()
+
+    def start(self):
+        command = [str(self.bin / "postgres"), "-D", str(self.data), "-k", str(self.folder), "-c", "listen_addresses=", "-c", "fsync=off"]
+        log = (self.folder / "log").open("ab")
+        self.process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, env={"LC_ALL": "C.UTF-8"}, **self.who)
+        is_ready = lambda: subprocess.run([str(self.bin / "pg_isready"), "-q", "-h", str(self.folder)]).returncode == 0  # noqa: E731
+        until("the database", is_ready)
+
+    def crash(self):
+        """As after a power cut: nobody is told."""
+        self.process.send_signal(signal.SIGQUIT)
+        self.process.wait(10)
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.crash()
+
+    def url(self, name="postgres"):
+        return f"postgres://lip:{PASSWORD}@localhost/{name}?host={self.folder}"
+
+    def ask(self, question, name):
+        return self.run("psql", "-h", self.folder, "-U", "lip", "-d", name, "-At", "-c", question).strip()
+
+    def make(self, name):
+        self.ask(f"CREATE DATABASE {name}", "postgres")
+        return self.url(name)
+
+
+class Host:
+    """A LIP that keeps its usage there."""
+
+    def __init__(self, lip, folder, url, top=""):
+        folder.mkdir()
+        self.lip, self.folder = lip, folder
+        self.env = {"HOME": str(folder), "LIP_USAGE_DATABASE": url}
+        self.config = folder / "lip.toml"
+        self.config.write_text(f'default_backend = "echo"\n{top}')
+        self.server = Server(folder.name, [lip, "--config", self.config, "--port", "0"], self.env, r"lip listening on (http://\S+)", folder / "log")
+
+    def ask(self, path, body=None):
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"content-type": "application/json", "authorization": f"Bearer {KEY}"}
+        request = urllib.request.Request(f"{self.server.origin}{path}", data, headers)
+        try:
+            with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read()
+
+    def turn(self, n):
+        """The status of a turn, and how long it took."""
+        began = time.monotonic()
+        status, _ = self.ask("/v1/chat/completions", {"model": "echo:m", "messages": [{"role": "user", "content": f"turn {n}"}]})
+        return status, time.monotonic() - began
+
+    def ledger(self):
+        status, text = self.ask("/v1/usage/stats")
+        return json.loads(text)["ledger"] if status == 200 else {}
+
+    def written(self, n):
+        """Until so many turns of this host are in the database."""
+        until(f"{n} rows of {self.folder.name}", lambda: self.ledger().get("written") == n)
+
+    def usage(self, *args):
+        command = [str(self.lip), "usage", *args, "--config", str(self.config)]
+        return subprocess.run(command, check=True, env=self.env, stdout=subprocess.PIPE).stdout.decode()
+
+    def log(self):
+        return (self.folder / "log").read_text("utf-8", "replace")
+
+
+def load(hosts, n, meanwhile=lambda: None):
+    """`n` turns on each host, all good and none slow."""
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        turns = [pool.submit(host.turn, at) for at in range(n) for host in hosts]
+        meanwhile()
+        for turn in turns:
+            status, took = turn.result()
+            assert status == 200 and took < SLOW_S, f"{status} after {took:.1f} s"
+
+
+def both(make):
+    """Two at the same moment."""
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        return list(pool.map(make, "ab"))
+
+
+def ledger_tests(postgres):
+    command = ["cargo", "nextest", "run", "--workspace", "-E", "package(ledger)", "--locked", "--show-progress", "none"]
+    subprocess.run(command, check=True, cwd=ROOT, env=os.environ | {"LIP_TEST_POSTGRES": postgres.url()})
+    n = int(postgres.ask("SELECT COUNT(*) FROM pg_database WHERE datname LIKE 'ledger%'", "postgres"))
+    assert n >= 4, f"only {n} of the ledger's tests used the server"
+
+
+def sharing(postgres, lip, folder, hosts):
+    """Two hosts make the tables at the same moment, and bring older ones up to date."""
+    url = postgres.make("shared")
+    hosts += both(lambda name: Host(lip, folder / f"new-{name}", url))
+    load(hosts, 100)
+    for host in hosts:
+        host.written(100)
+        host.server.stop()
+    hosts.clear()
+    for column in ["charged_tokens", "charged_micro"]:
+        postgres.ask(f"ALTER TABLE lip_turns DROP COLUMN {column}", "shared")
+    postgres.ask("UPDATE lip_schema SET version = 1", "shared")
+    hosts += both(lambda name: Host(lip, folder / f"old-{name}", url))
+    load(hosts, 20)
+    for host in hosts:
+        host.written(20)
+    require("rows", postgres.ask("SELECT COUNT(*), COUNT(charged_tokens), MAX(n_attempts) FROM lip_turns", "shared"), "240|40|1")
+    require("attempts", postgres.ask("SELECT COUNT(*) FROM lip_attempts", "shared"), "240")
+    total = json.loads(hosts[0].usage("stats", "--json"))
+    require("turns", total["total"]["turns"], 240)
+    lines = hosts[1].usage("export", "--format", "csv").strip().splitlines()
+    require("lines", len({line.split(",")[0] for line in lines[1:]}), 240)
+
+
+def crashing(postgres, hosts):
+    """The server crashes under load and comes back: no turn fails or waits, no row is lost or doubled."""
+
+    def outage():
+        time.sleep(0.3)
+        postgres.crash()
+        time.sleep(1.0)
+        postgres.start()
+
+    load(hosts, 300, outage)
+    for host in hosts:
+        host.written(320)
+        require("lost", host.ledger()["lost"], 0)
+    require("rows", postgres.ask("SELECT COUNT(*) FROM lip_turns", "shared"), str(200 + 2 * 320))
+    assert any("usage is written again" in host.log() for host in hosts), "nobody noticed the crash"
+
+
+def ending(postgres, hosts):
+    """A host that ends while the server is gone ends all the same, and says what is lost."""
+    postgres.crash()
+    load(hosts[:1], 5)
+    began = time.monotonic()
+    hosts[0].server.stop()
+    assert time.monotonic() - began < 15
+    log = hosts[0].log()
+    assert "usage" in log and ("is lost" in log or "was not written" in log), log[-2000:]
+    assert PASSWORD not in log
+    postgres.start()
+    load(hosts[1:], 5)
+    hosts[1].written(325)
+
+
+def budgets(postgres, lip, folder):
+    """What one host let through another one counts."""
+    url = postgres.make("budgets")
+    top = f'[auth.keys.ann]\nhash = "sha256:{hashlib.sha256(KEY.encode()).hexdigest()}"\ntokens_per_day = 20\n'
+    first = Host(lip, folder / "spends", url, top)
+    try:
+        until("the bound", lambda: first.turn(0)[0] == 429)
+        until("its rows", lambda: first.ledger().get("waiting") == 0)
+        second = Host(lip, folder / "counts", url, top)
+        require("the first turn elsewhere", second.turn(0)[0], 429)
+        second.server.stop()
+    finally:
+        first.server.stop()
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--lip", type=pathlib.Path, required=True)
+    lip = parser.parse_args().lip.resolve()
+    end_when_told()
+    hosts = []
+    with tempfile.TemporaryDirectory(prefix="pg") as name, tempfile.TemporaryDirectory(prefix="lip") as work:
+        postgres = Postgres(pathlib.Path(name))
+        try:
+            for part, act in [
+                ("the ledger's tests", lambda: ledger_tests(postgres)),
+                ("two hosts, one database", lambda: sharing(postgres, lip, pathlib.Path(work), hosts)),
+                ("a crash under load", lambda: crashing(postgres, hosts)),
+                ("an end without a database", lambda: ending(postgres, hosts)),
+                ("budgets of two hosts", lambda: budgets(postgres, lip, pathlib.Path(work))),
+            ]:
+                began = time.monotonic()
+                act()
+                print(f"{part}: {time.monotonic() - began:.1f} s", flush=True)
+        except BaseException:
+            for host in hosts:
+                print(host.server.shown())
+            raise
+        finally:
+            for host in hosts:
+                host.server.stop()
+            postgres.stop()
+    print("PostgreSQL keeps what SQLite keeps")
+
+
+if __name__ == "__main__":
+    main()
