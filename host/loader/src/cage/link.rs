@@ -149,6 +149,7 @@ impl Link {
     /// Sends a step of the task whose slot this is.
     pub(super) fn step(&self, slot: &Slot, ask: &Ask) {
         slot.cpu.store(0, Ordering::Relaxed);
+        slot.waited.store(0, Ordering::Relaxed);
         slot.since.store(self.now_us(), Ordering::Release);
         self.say(ask);
     }

@@ -22,6 +22,8 @@ pub(in super::super) struct Slot {
     pub(super) since: AtomicU64,
     /// Processor time of the worker when it was first seen to be late, in ms and 1 more.
     pub(super) cpu: AtomicU64,
+    /// How long it had waited for a processor then, in ms.
+    pub(super) waited: AtomicU64,
 }
 
 impl Slot {

@@ -1,5 +1,6 @@
 //! Looks after the limits of a worker.
 use super::{LINES_MAX, Link};
+use crate::cage::limits::Limits;
 use crate::cage::usage;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -19,6 +20,15 @@ pub(super) struct Watch {
 
 fn ms(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Which limit a step has passed that began `took` ago. Of that it was ready for `waited_ms` while others had the processor, to whom
+/// workers give way: that is not its fault.
+fn excess(took: Duration, waited_ms: u64, cpu_ms: u64, limits: Limits) -> Option<String> {
+    if took.saturating_sub(Duration::from_millis(waited_ms)) > limits.step {
+        return Some(format!("one step took longer than {:?}", limits.step));
+    }
+    (cpu_ms > ms(limits.cpu)).then(|| format!("one step took more than {:?} of processor time", limits.cpu))
 }
 
 impl Link {
@@ -51,15 +61,15 @@ impl Link {
             }
             is_stepping = true;
             let took = Duration::from_micros(now_us.saturating_sub(since));
-            if took > self.limits.step {
-                return self.condemn(format!("one step took longer than {:?}", self.limits.step));
-            }
             let cpu_then = slot.cpu.load(Ordering::Relaxed);
             if took > LOOK_EVERY && cpu_then == 0 {
                 slot.cpu.store(usage.cpu_ms + 1, Ordering::Relaxed);
-            } else if cpu_then > 0 && usage.cpu_ms.saturating_sub(cpu_then) > ms(self.limits.cpu) {
-                return self
-                    .condemn(format!("one step took more than {:?} of processor time", self.limits.cpu));
+                slot.waited.store(usage.waited_ms, Ordering::Relaxed);
+            }
+            let of_it = |then, now: u64| if cpu_then == 0 { 0 } else { now.saturating_sub(then) };
+            let waited_ms = of_it(slot.waited.load(Ordering::Relaxed), usage.waited_ms);
+            if let Some(why) = excess(took, waited_ms, of_it(cpu_then, usage.cpu_ms), self.limits) {
+                return self.condemn(why);
             }
         }
         // What runs between steps are threads that the library started.
@@ -75,5 +85,22 @@ impl Link {
                 self.limits.cpu
             ));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_that_waits_for_a_processor_has_more_time() {
+        let limits = Limits { step: Duration::from_secs(5), cpu: Duration::from_secs(2), ..Limits::default() };
+        let over = |took_s, waited_ms, cpu_ms| excess(Duration::from_secs(took_s), waited_ms, cpu_ms, limits);
+        assert_eq!(over(5, 0, 2000), None);
+        assert_eq!(over(6, 0, 0).as_deref(), Some("one step took longer than 5s"));
+        assert_eq!(over(6, 1000, 2000), None);
+        assert_eq!(over(60, 54_999, 100).as_deref(), Some("one step took longer than 5s"));
+        assert_eq!(over(6, 1000, 2001).as_deref(), Some("one step took more than 2s of processor time"));
+        assert_eq!(over(1, 9000, 0), None, "what was waited before it began is not counted twice");
     }
 }
