@@ -9,11 +9,14 @@ use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio::sync::mpsc::{Sender, channel};
 use tokio::task::JoinHandle;
 
 /// Turns that wait for the writer at the most: some seconds of a busy host. Each holds a few hundred bytes.
 const QUEUE_MAX: usize = 16_384;
+/// How long a reader waits for rows that are on their way.
+const FRESH_TIME: Duration = Duration::from_secs(1);
 /// The time that the last rows have to be written when the host ends.
 const CLOSE_TIME: Duration = Duration::from_secs(5);
 
@@ -37,6 +40,10 @@ pub(crate) struct Shared {
     pub(crate) pool: tokio::sync::Mutex<Option<Pool>>,
     pub(crate) written: AtomicU64,
     pub(crate) lost: AtomicU64,
+    /// Somebody wants what waits to be written.
+    pub(crate) hurry: Notify,
+    /// A batch is dealt with.
+    pub(crate) settled: Notify,
     trouble: Mutex<Option<String>>,
     closing: AtomicBool,
 }
@@ -96,6 +103,8 @@ impl Ledger {
             pool: tokio::sync::Mutex::default(),
             written: AtomicU64::new(0),
             lost: AtomicU64::new(0),
+            hurry: Notify::new(),
+            settled: Notify::new(),
             trouble: Mutex::default(),
             closing: AtomicBool::new(false),
         });
@@ -122,18 +131,35 @@ impl Ledger {
         &self.shared.prices
     }
 
-    /// Reads what is written.
+    /// Reads what is written, turns that were told of before among it unless the database takes too long.
     ///
     /// # Errors
     /// The database cannot be used.
     pub async fn reader(&self) -> Result<Reader, Error> {
+        let _ = tokio::time::timeout(FRESH_TIME, self.caught_up()).await;
         writer::pool(&self.shared).await.map(Reader::over)
+    }
+
+    /// Returns when what was told of before is dealt with, or cannot be.
+    async fn caught_up(&self) {
+        let told = self.told.load(Ordering::Relaxed);
+        let shared = &self.shared;
+        loop {
+            let settled = shared.settled.notified();
+            let done = shared.written.load(Ordering::Relaxed) + shared.lost.load(Ordering::Relaxed);
+            if done >= told || shared.trouble.lock().is_some() {
+                return;
+            }
+            shared.hurry.notify_one();
+            settled.await;
+        }
     }
 
     /// Writes what waits and ends. Turns that are told of later are lost.
     pub async fn close(&self) {
         drop(self.turns.lock().take());
         self.shared.closing.store(true, Ordering::Relaxed);
+        self.shared.hurry.notify_one();
         let writer = self.writer.lock().take();
         if let Some(mut writer) = writer
             && tokio::time::timeout(CLOSE_TIME, &mut writer).await.is_err()

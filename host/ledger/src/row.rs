@@ -7,7 +7,7 @@ use events::trouble::Trouble;
 use events::turn::TurnEnded;
 use sqlx::AssertSqlSafe;
 use sqlx::any::AnyArguments;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, UNIX_EPOCH};
 
 /// Bytes of a text that clients choose which are kept.
@@ -76,34 +76,90 @@ pub(crate) const ATTEMPT: [&str; 24] = [
 
 pub(crate) type Query = sqlx::query::Query<'static, sqlx::Any, AnyArguments>;
 
-/// A turn that is written twice, for nobody knows whether the first time went well, is there once.
-static INSERT_TURN: LazyLock<String> = LazyLock::new(|| insert("lip_turns", &TURN, "id"));
-static INSERT_ATTEMPT: LazyLock<String> = LazyLock::new(|| insert("lip_attempts", &ATTEMPT, "turn, n"));
+/// Rows that one statement writes, the most first. Few lengths, for each is a statement that the database keeps.
+const LENGTHS: [usize; 3] = [64, 8, 1];
 
-fn insert(table: &str, columns: &[&str], key: &str) -> String {
-    let values: Vec<String> = (1..=columns.len()).map(|n| format!("${n}")).collect();
-    format!(
-        "INSERT INTO {table} ({}) VALUES ({}) ON CONFLICT ({key}) DO NOTHING",
-        columns.join(", "),
-        values.join(", ")
-    )
+/// How a statement marks its values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Marks {
+    /// `$1`, `$2`, … as PostgreSQL wants it.
+    Numbered,
+    /// `?`: SQLite looks for a mark with a name among all of them.
+    Plain,
 }
 
-/// What writes a turn.
-pub(crate) fn queries(turn: &TurnEnded, prices: &Prices) -> Vec<Query> {
-    let costs: Vec<Option<MicroDollars>> = turn.attempts.iter().map(|attempt| prices.cost(attempt)).collect();
-    let id = turn.turn.id.to_string();
-    let charge = charge(turn, prices);
-    let of_turn = of_turn(turn, &id, cost(turn, &costs));
-    let mut queries = vec![of_turn.bind(count(charge.tokens)).bind(count(charge.micro))];
-    queries.extend(
-        turn.attempts
-            .iter()
-            .zip(&costs)
-            .enumerate()
-            .map(|(n, (attempt, cost))| of_attempt(&id, n, attempt, *cost)),
-    );
-    queries
+/// The statements of both tables, by length. A turn that is written twice, for nobody knows whether the first time went well, is there once.
+struct Inserts {
+    turns: [String; LENGTHS.len()],
+    attempts: [String; LENGTHS.len()],
+}
+
+static NUMBERED: LazyLock<Inserts> = LazyLock::new(|| Inserts::with(Marks::Numbered));
+static PLAIN: LazyLock<Inserts> = LazyLock::new(|| Inserts::with(Marks::Plain));
+
+impl Inserts {
+    fn with(marks: Marks) -> Self {
+        Self {
+            turns: LENGTHS.map(|n_rows| insert("lip_turns", &TURN, "id", n_rows, marks)),
+            attempts: LENGTHS.map(|n_rows| insert("lip_attempts", &ATTEMPT, "turn, n", n_rows, marks)),
+        }
+    }
+}
+
+fn insert(table: &str, columns: &[&str], key: &str, n_rows: usize, marks: Marks) -> String {
+    let mark = |n: usize| match marks {
+        Marks::Numbered => format!("${n}"),
+        Marks::Plain => "?".to_owned(),
+    };
+    let row = |from: usize| -> Vec<String> { (1..=columns.len()).map(|n| mark(from + n)).collect() };
+    let rows: Vec<String> =
+        (0..n_rows).map(|at| format!("({})", row(at * columns.len()).join(", "))).collect();
+    let (columns, rows) = (columns.join(", "), rows.join(", "));
+    format!("INSERT INTO {table} ({columns}) VALUES {rows} ON CONFLICT ({key}) DO NOTHING")
+}
+
+/// What writes these turns, in order.
+pub(crate) fn queries(
+    turns: &[Arc<TurnEnded>],
+    prices: &Prices,
+    marks: Marks,
+) -> impl Iterator<Item = Query> + Send {
+    let inserts = match marks {
+        Marks::Numbered => &*NUMBERED,
+        Marks::Plain => &*PLAIN,
+    };
+    let (mut of_turns, mut of_attempts) = (Vec::with_capacity(turns.len()), Vec::with_capacity(turns.len()));
+    for turn in turns {
+        let id = turn.turn.id.to_string();
+        let costs: Vec<Option<MicroDollars>> =
+            turn.attempts.iter().map(|attempt| prices.cost(attempt)).collect();
+        of_turns.push((id.clone(), &**turn, cost(turn, &costs)));
+        let numbered = turn.attempts.iter().zip(costs).enumerate();
+        of_attempts.extend(numbered.map(|(n, (attempt, cost))| (id.clone(), n, attempt, cost)));
+    }
+    let turns = joined(&inserts.turns, of_turns, |query, (id, turn, cost)| {
+        let charge = charge(turn, prices);
+        of_turn(query, turn, id, cost).bind(count(charge.tokens)).bind(count(charge.micro))
+    });
+    let attempts = joined(&inserts.attempts, of_attempts, |query, (id, n, attempt, cost)| {
+        of_attempt(query, id, n, attempt, cost)
+    });
+    turns.chain(attempts)
+}
+
+/// As many rows in each statement as there is one for.
+fn joined<T: Send>(
+    statements: &'static [String; LENGTHS.len()],
+    rows: Vec<T>,
+    bound: impl Fn(Query, T) -> Query + Send,
+) -> impl Iterator<Item = Query> + Send {
+    let mut rows = rows.into_iter();
+    std::iter::from_fn(move || {
+        let (n_rows, statement) =
+            LENGTHS.iter().zip(statements).find(|(n_rows, _)| **n_rows <= rows.len())?;
+        let query = sqlx::query(AssertSqlSafe(statement.as_str()));
+        Some(rows.by_ref().take(*n_rows).fold(query, &bound))
+    })
 }
 
 /// What the whole turn cost: unknown as soon as one attempt is that answered, or of which usage is known.
@@ -125,13 +181,13 @@ pub(crate) fn counts(turn: &TurnEnded, n: usize, attempt: &Attempt) -> bool {
     (was_heard || attempt.tokens.is_some()) && !is_asker()
 }
 
-fn of_turn(turn: &TurnEnded, id: &str, cost: Option<MicroDollars>) -> Query {
+fn of_turn(query: Query, turn: &TurnEnded, id: String, cost: Option<MicroDollars>) -> Query {
     let began = &turn.turn;
     let charged = turn.charged();
     let trouble = turn.outcome.trouble();
     let at = began.at.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let query = sqlx::query(AssertSqlSafe(INSERT_TURN.as_str()))
-        .bind(id.to_owned())
+    let query = query
+        .bind(id)
         .bind(us(at))
         .bind(began.dialect.to_owned())
         .bind(began.what.name().to_owned())
@@ -156,7 +212,7 @@ fn of_turn(turn: &TurnEnded, id: &str, cost: Option<MicroDollars>) -> Query {
         .bind(us(turn.overhead))
 }
 
-fn of_attempt(turn: &str, n: usize, attempt: &Attempt, cost: Option<MicroDollars>) -> Query {
+fn of_attempt(query: Query, turn: String, n: usize, attempt: &Attempt, cost: Option<MicroDollars>) -> Query {
     let trouble = attempt.outcome.trouble();
     let within = match attempt.role {
         Role::Within(asker) => Some(count(asker as u64)),
@@ -164,8 +220,8 @@ fn of_attempt(turn: &str, n: usize, attempt: &Attempt, cost: Option<MicroDollars
     };
     let losses =
         (!attempt.losses.is_empty()).then(|| text_of(&attempt.losses.join("\n"), 16 * TEXT_BYTES_MAX));
-    let query = sqlx::query(AssertSqlSafe(INSERT_ATTEMPT.as_str()))
-        .bind(turn.to_owned())
+    let query = query
+        .bind(turn)
         .bind(count(n as u64))
         .bind(attempt.role.name().to_owned())
         .bind(within)
@@ -207,7 +263,7 @@ fn text(text: &str) -> String {
 fn text_of(text: &str, bytes_max: usize) -> String {
     let kept = text.get(..text.floor_char_boundary(bytes_max)).unwrap_or_default();
     // PostgreSQL keeps no NUL in texts.
-    kept.replace('\0', "")
+    if kept.contains('\0') { kept.replace('\0', "") } else { kept.to_owned() }
 }
 
 fn us(time: Duration) -> i64 {

@@ -1,7 +1,7 @@
 //! Writes rows behind the turns' backs: in batches, again where it went wrong, and old ones away.
 use crate::ledger::Shared;
 use crate::row;
-use crate::store::{self, Error, Missing, Pool};
+use crate::store::{self, Error, Missing, Place, Pool};
 use events::turn::TurnEnded;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,7 +10,9 @@ use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, sleep};
 
 /// Turns that one transaction holds.
-const BATCH_MAX: usize = 256;
+const BATCH_MAX: usize = 1_024;
+/// The time in which turns gather for a transaction, unless somebody wants to read: each transaction costs far more than its rows.
+const GATHER: Duration = Duration::from_millis(50);
 /// The first wait after something went wrong, and the longest.
 const WAITS: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
 /// How often a batch is tried before its turns are tried one by one, and given up where that fails too.
@@ -23,12 +25,29 @@ pub(crate) async fn write(shared: Arc<Shared>, mut turns: Receiver<Arc<TurnEnded
     let mut batch = Vec::with_capacity(BATCH_MAX);
     let mut swept: Option<Instant> = None;
     while turns.recv_many(&mut batch, BATCH_MAX).await > 0 {
+        gather(&shared, &mut turns, &mut batch).await;
         put(&shared, &batch).await;
         batch.clear();
+        shared.settled.notify_waiters();
         if swept.is_none_or(|at| at.elapsed() > SWEEP_EVERY) {
             swept = Some(Instant::now());
             sweep(&shared).await;
         }
+    }
+}
+
+/// Lets more turns join a batch that is not full.
+async fn gather(shared: &Shared, turns: &mut Receiver<Arc<TurnEnded>>, batch: &mut Vec<Arc<TurnEnded>>) {
+    if batch.len() < BATCH_MAX && !shared.is_closing() {
+        tokio::select! {
+            () = sleep(GATHER) => {}
+            () = shared.hurry.notified() => {}
+        }
+    }
+    while batch.len() < BATCH_MAX
+        && let Ok(turn) = turns.try_recv()
+    {
+        batch.push(turn);
     }
 }
 
@@ -63,11 +82,13 @@ async fn put(shared: &Shared, batch: &[Arc<TurnEnded>]) {
 
 async fn put_all(shared: &Shared, batch: &[Arc<TurnEnded>]) -> Result<(), Error> {
     let pool = pool(shared).await?;
+    let marks = match shared.place {
+        Place::File(_) => row::Marks::Plain,
+        Place::Server(_) => row::Marks::Numbered,
+    };
     let mut held = pool.begin().await?;
-    for turn in batch {
-        for query in row::queries(turn, &shared.prices) {
-            query.execute(&mut *held).await?;
-        }
+    for query in row::queries(batch, &shared.prices, marks) {
+        query.execute(&mut *held).await?;
     }
     held.commit().await?;
     Ok(())
