@@ -1,6 +1,6 @@
 //! The tables, by version: an older database is brought up to date, a newer one is left alone.
-use crate::store::{Error, Pool};
-use sqlx::Row;
+use crate::store::{Error, Place, Pool};
+use sqlx::{AssertSqlSafe, Row};
 
 /// What each version adds. A version that was released is never changed.
 const VERSIONS: &[&[&str]] = &[FIRST, CHARGES];
@@ -34,7 +34,7 @@ const CHARGES: &[&str] = &[
 ///
 /// # Errors
 /// The database's, or that it was written by a newer LIP.
-pub(crate) async fn prepare(pool: &Pool) -> Result<(), Error> {
+pub(crate) async fn prepare(pool: &Pool, place: &Place) -> Result<(), Error> {
     let mut held = pool.begin().await?;
     sqlx::query(
         "CREATE TABLE IF NOT EXISTS lip_schema (one BIGINT NOT NULL PRIMARY KEY, version BIGINT NOT NULL)",
@@ -55,7 +55,12 @@ pub(crate) async fn prepare(pool: &Pool) -> Result<(), Error> {
     let missing = VERSIONS.iter().skip(usize::try_from(found).unwrap_or_default());
     let missing: Vec<&'static str> = missing.flat_map(|statements| statements.iter().copied()).collect();
     for statement in missing {
-        sqlx::query(statement).execute(&mut *held).await?;
+        // Rows come in the order of their keys: SQLite needs no other tree for them.
+        let suffix = match place {
+            Place::File(_) if statement.starts_with("CREATE TABLE") => " WITHOUT ROWID",
+            Place::File(_) | Place::Server(_) => "",
+        };
+        sqlx::query(AssertSqlSafe(format!("{statement}{suffix}"))).execute(&mut *held).await?;
     }
     sqlx::query("UPDATE lip_schema SET version = $1 WHERE one = 1").bind(known).execute(&mut *held).await?;
     held.commit().await?;

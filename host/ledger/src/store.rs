@@ -116,7 +116,7 @@ pub(crate) async fn open(place: &Place, missing: Missing) -> Result<Pool, Error>
         })
     });
     let pool = options.connect(&url).await?;
-    schema::prepare(&pool).await?;
+    schema::prepare(&pool, place).await?;
     Ok(pool)
 }
 
