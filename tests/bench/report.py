@@ -7,6 +7,8 @@ from traffic import CASES, TITLES
 FLOOR = "hyper"
 # LIP asked for `backend:model`, so that one field of the body has to be spliced.
 RENAMED = "lip, model renamed"
+# LIP told to keep no record of turns, as what it is compared with keeps none.
+UNRECORDED = "lip, no usage records"
 # LIP over an upstream of the client's own dialect, its model renamed.
 PASSES = "passes"
 KINDS = {case.name: case for case in CASES}

@@ -42,7 +42,9 @@ def measure_hang_up(yard, direct, order, options):
 def next_to_others(yard):
     """Who is compared with whom: the client's dialect, the mock itself, and the proxies."""
     direct, floor, lip = yard.mock(), yard.peer(yard.floor_program()), yard.peer(yard.lip_program())
-    return [("openai-chat", direct, [floor, lip, replace(lip, name=report.RENAMED, model="openai:gpt-bench"), *map(yard.peer, yard.nginx_programs())])]
+    unrecorded = replace(yard.peer(yard.lip_program("[usage]\nenabled = false\n")), name=report.UNRECORDED)
+    asked = replace(lip, name=report.RENAMED, model="openai:gpt-bench")
+    return [("openai-chat", direct, [floor, lip, unrecorded, asked, *map(yard.peer, yard.nginx_programs())])]
 
 
 def every_pair(yard):
