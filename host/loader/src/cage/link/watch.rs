@@ -94,7 +94,8 @@ mod tests {
 
     #[test]
     fn a_step_that_waits_for_a_processor_has_more_time() {
-        let limits = Limits { step: Duration::from_secs(5), cpu: Duration::from_secs(2), ..Limits::default() };
+        let limits =
+            Limits { step: Duration::from_secs(5), cpu: Duration::from_secs(2), ..Limits::default() };
         let over = |took_s, waited_ms, cpu_ms| excess(Duration::from_secs(took_s), waited_ms, cpu_ms, limits);
         assert_eq!(over(5, 0, 2000), None);
         assert_eq!(over(6, 0, 0).as_deref(), Some("one step took longer than 5s"));
