@@ -19,8 +19,6 @@ pub(super) struct Usage {
     pub(super) own_bytes: u64,
     /// Processor time so far.
     pub(super) cpu_ms: u64,
-    /// How long its first thread, which takes the steps, has been ready so far while others had the processor.
-    pub(super) waited_ms: u64,
     pub(super) threads: u64,
 }
 
@@ -29,7 +27,6 @@ pub(super) fn of(pid: u32) -> Option<Usage> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let mut usage = read(&status, &stat)?;
-    usage.waited_ms = fs::read_to_string(format!("/proc/{pid}/schedstat")).map_or(0, |line| waited_ms(&line));
     usage.resident_bytes += nameless_bytes(pid).saturating_sub(usage.shared_bytes);
     Some(usage)
 }
@@ -60,10 +57,17 @@ fn nameless_mapping(line: &str) -> Option<(u64, u64)> {
     path.starts_with("/memfd:").then_some((inode.parse().ok()?, address(to)?.checked_sub(address(from)?)?))
 }
 
-/// The second field, in ms; 0 where the system counts none.
-fn waited_ms(schedstat: &str) -> u64 {
-    let ns = schedstat.split_ascii_whitespace().nth(1).and_then(|field| field.parse::<u64>().ok());
-    ns.unwrap_or(0) / 1_000_000
+/// How long the threads of the process `pid` have been ready so far while others had the processor, together; 0 where the system does
+/// not count.
+pub(super) fn waited_ms(pid: u32) -> u64 {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let lines = threads.filter_map(|thread| fs::read_to_string(thread.path().join("schedstat")).ok());
+    lines.map(|line| waited_ns(&line)).sum::<u64>() / 1_000_000
+}
+
+/// The second field. Source: the kernel's documentation, "Scheduler Statistics".
+fn waited_ns(schedstat: &str) -> u64 {
+    schedstat.split_ascii_whitespace().nth(1).and_then(|field| field.parse().ok()).unwrap_or(0)
 }
 
 fn read(status: &str, stat: &str) -> Option<Usage> {
@@ -79,7 +83,7 @@ fn read(status: &str, stat: &str) -> Option<Usage> {
     let fields: Vec<&str> = fields.split_whitespace().collect();
     let ticks = |at: usize| -> Option<u64> { fields.get(at)?.parse().ok() };
     let cpu_ms = (ticks(11)? + ticks(12)?).saturating_mul(1000) / TICKS_PER_S;
-    Some(Usage { resident_bytes, shared_bytes, own_bytes: OWN_BYTES, cpu_ms, waited_ms: 0, threads })
+    Some(Usage { resident_bytes, shared_bytes, own_bytes: OWN_BYTES, cpu_ms, threads })
 }
 
 #[cfg(test)]
@@ -94,7 +98,7 @@ mod tests {
         let usage = read(status, stat).expect("usage");
         assert_eq!((usage.resident_bytes, usage.cpu_ms, usage.threads), (3 << 20, 2000, 7));
         assert_eq!(read("", stat), None);
-        assert_eq!((waited_ms("900 2500000 7\n"), waited_ms(""), waited_ms("1 x")), (2, 0, 0));
+        assert_eq!([waited_ns("900 2500000 7\n"), waited_ns(""), waited_ns("1 x")], [2_500_000, 0, 0]);
         assert_eq!(read(status, "7 (a"), None);
     }
 

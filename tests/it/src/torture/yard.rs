@@ -116,6 +116,8 @@ fn fate(answer: &Answer, hoped: Fate) -> Fate {
     match hoped {
         _ if answer.status != 200 => {
             let error = answer.error();
+            // For whoever has to find out why it was not as hoped.
+            println!("{error}");
             match error["code"].as_str() {
                 Some(code) => Fate::Fails(String::leak(code.to_owned())),
                 None => Fate::Refused,

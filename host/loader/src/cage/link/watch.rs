@@ -2,6 +2,7 @@
 use super::{LINES_MAX, Link};
 use crate::cage::limits::Limits;
 use crate::cage::usage;
+use std::cell::LazyCell;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -22,10 +23,14 @@ fn ms(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// However busy the machine is, a step ends after so many times its limit.
+const PATIENCE: u32 = 10;
+
 /// Which limit a step has passed that began `took` ago. Of that it was ready for `waited_ms` while others had the processor, to whom
 /// workers give way: that is not its fault.
 fn excess(took: Duration, waited_ms: u64, cpu_ms: u64, limits: Limits) -> Option<String> {
-    if took.saturating_sub(Duration::from_millis(waited_ms)) > limits.step {
+    let own = took.saturating_sub(Duration::from_millis(waited_ms));
+    if own > limits.step || took > limits.step.saturating_mul(PATIENCE) {
         return Some(format!("one step took longer than {:?}", limits.step));
     }
     (cpu_ms > ms(limits.cpu)).then(|| format!("one step took more than {:?} of processor time", limits.cpu))
@@ -53,6 +58,8 @@ impl Link {
         }
         let now_us = self.now_us();
         let stepped_ms = self.stepped_us.swap(0, Ordering::Relaxed) / 1000;
+        // Asked for only where a step is late.
+        let waited = LazyCell::new(|| usage::waited_ms(self.pid));
         let mut is_stepping = false;
         for slot in self.tasks.lock().values() {
             let since = slot.since.load(Ordering::Acquire);
@@ -64,11 +71,12 @@ impl Link {
             let cpu_then = slot.cpu.load(Ordering::Relaxed);
             if took > LOOK_EVERY && cpu_then == 0 {
                 slot.cpu.store(usage.cpu_ms + 1, Ordering::Relaxed);
-                slot.waited.store(usage.waited_ms, Ordering::Relaxed);
+                slot.waited.store(*waited, Ordering::Relaxed);
             }
-            let of_it = |then, now: u64| if cpu_then == 0 { 0 } else { now.saturating_sub(then) };
-            let waited_ms = of_it(slot.waited.load(Ordering::Relaxed), usage.waited_ms);
-            if let Some(why) = excess(took, waited_ms, of_it(cpu_then, usage.cpu_ms), self.limits) {
+            let waited_ms =
+                if cpu_then == 0 { 0 } else { waited.saturating_sub(slot.waited.load(Ordering::Relaxed)) };
+            let cpu_ms = if cpu_then == 0 { 0 } else { usage.cpu_ms.saturating_sub(cpu_then) };
+            if let Some(why) = excess(took, waited_ms, cpu_ms, self.limits) {
                 return self.condemn(why);
             }
         }
@@ -102,6 +110,8 @@ mod tests {
         assert_eq!(over(6, 1000, 2000), None);
         assert_eq!(over(60, 54_999, 100).as_deref(), Some("one step took longer than 5s"));
         assert_eq!(over(6, 1000, 2001).as_deref(), Some("one step took more than 2s of processor time"));
+        assert_eq!(over(50, 60_000, 100), None);
+        assert_eq!(over(51, 60_000, 100).as_deref(), Some("one step took longer than 5s"));
         assert_eq!(over(1, 9000, 0), None, "what was waited before it began is not counted twice");
     }
 }
