@@ -120,6 +120,7 @@ impl Engine {
         let has_default = AtomicBool::new(backends.default().is_some());
         let gates = Gates::new(rules.gate_bytes);
         let prompts = ArcSwap::from_pointee(rules.redactor(&backends));
+        let sends_traceparent = rules.sends_traceparent;
         Self {
             planner: ArcSwap::from_pointee(Planner::new(table, Arc::new(backends), Arc::new(rules))),
             swapping: Mutex::default(),
@@ -137,6 +138,7 @@ impl Engine {
                 user_agent,
                 gates,
                 values: Values::default(),
+                sends_traceparent,
                 prompts,
             }),
             host_id,

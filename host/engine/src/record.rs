@@ -7,6 +7,7 @@ use base::{Fault, Kind, Side};
 use events::attempt::{Attempt, AttemptOutcome, Role};
 use events::overhead::{Wait, overhead};
 use events::tokens::Tokens;
+use events::trace::SpanRef;
 use events::trouble::Trouble;
 use events::turn::{Outcome, SessionName, TurnBegan, TurnEnded, TurnId};
 use events::witness::{SoFar, UnderWay, Witness};
@@ -52,6 +53,7 @@ impl Witnesses {
             model: turn.model.clone(),
             stream: turn.stream,
             bytes_in: turn.lens.body().len() as u64,
+            parent: turn.span(),
         };
         let open = Arc::new(Open {
             witnesses: Arc::clone(&self.all),
@@ -186,6 +188,12 @@ impl Noted {
     /// Where it stands in the turn's list.
     pub(crate) const fn at(&self) -> usize {
         self.at
+    }
+
+    /// Its span, as its upstream's would name it.
+    pub(crate) fn span(&self) -> Option<SpanRef> {
+        let turn = &self.record.0.as_ref()?.turn;
+        Some(SpanRef::of(turn.id, turn.parent.as_ref(), self.at as u64 + 1))
     }
 
     /// Its upstream is asked, now; only the first time counts.

@@ -29,6 +29,8 @@ pub struct Rules {
     pub count_upstream: bool,
     /// Are providers asked for usage that the client did not ask for?
     pub ask_usage: bool,
+    /// Are providers told of the trace that a turn stands in? As it was when the host began.
+    pub sends_traceparent: bool,
     /// Turns that may be open at the same time.
     pub turns_max: usize,
     /// Bytes that all streams together may hold back before their first output.
@@ -59,6 +61,7 @@ impl Default for Rules {
             named: BTreeMap::new(),
             count_upstream: false,
             ask_usage: false,
+            sends_traceparent: false,
             turns_max: 1024,
             gate_bytes: 64 << 20,
             budgets: Budgets::default(),

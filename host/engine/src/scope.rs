@@ -15,6 +15,7 @@ use arc_swap::ArcSwap;
 use base::{Fault, Kind};
 use bytes::Bytes;
 use egress::{Call, Egress, Head, Identity, Target};
+use events::trace::TRACEPARENT;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderValue, Method};
 use http_body_util::BodyExt;
@@ -31,6 +32,8 @@ pub(crate) struct Means {
     pub(crate) values: Values,
     pub(crate) agents: Agents,
     pub(crate) accounts: Accounts,
+    /// Are upstreams told of the span that asks them?
+    pub(crate) sends_traceparent: bool,
     /// Takes secrets out of what goes to backends.
     pub(crate) prompts: ArcSwap<Redactor>,
 }
@@ -72,6 +75,13 @@ impl Scope {
         let user_agent = spec.user_agent.as_ref().unwrap_or(&self.means.user_agent);
         let loop_guard = spec.takes_loop_guard.then_some(&self.loop_guard);
         Identity { user_agent, loop_guard }.sign(&mut headers);
+        if self.means.sends_traceparent
+            && spec.takes_loop_guard
+            && let Some(span) = self.noted.span()
+            && let Ok(value) = HeaderValue::try_from(span.to_string())
+        {
+            headers.insert(TRACEPARENT, value);
+        }
         Call { method, target, headers, body }
     }
 

@@ -2,6 +2,7 @@
 use access::Client;
 use base::Fault;
 use bytes::Bytes;
+use events::trace::{SpanRef, TRACEPARENT};
 use http::header::{AsHeaderName, HeaderMap, HeaderName, HeaderValue};
 use http_body::{Frame, SizeHint};
 use lip_wire::Dialect;
@@ -66,6 +67,13 @@ impl Turn {
     /// A header's value, if it is text.
     pub fn header(&self, name: impl AsHeaderName) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// The client's own span; none where it names none, or several.
+    pub(crate) fn span(&self) -> Option<SpanRef> {
+        let mut all = self.headers.get_all(TRACEPARENT).iter();
+        let first = all.next().filter(|_| all.next().is_none())?;
+        SpanRef::parse(first.as_bytes())
     }
 
     /// May its head go out before it is decided? Only where the dialect has something to keep the connection alive with.

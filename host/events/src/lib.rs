@@ -10,6 +10,7 @@ pub mod open;
 pub mod overhead;
 pub mod pricing;
 pub mod tokens;
+pub mod trace;
 pub mod trouble;
 pub mod turn;
 pub mod witness;

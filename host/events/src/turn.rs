@@ -1,6 +1,7 @@
 //! A turn, as it is told of when it begins and when it has ended.
 use crate::attempt::Attempt;
 use crate::tokens::Tokens;
+use crate::trace::SpanRef;
 use crate::trouble::Trouble;
 use std::fmt;
 use std::sync::Arc;
@@ -16,6 +17,10 @@ impl TurnId {
         const PART: u128 = (1 << 40) - 1;
         let ms = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
         Self(ms << 80 | (u128::from(process) & PART) << 40 | u128::from(n) & PART)
+    }
+
+    pub(crate) const fn number(self) -> u128 {
+        self.0
     }
 }
 
@@ -79,6 +84,8 @@ pub struct TurnBegan {
     pub stream: bool,
     /// Bytes of the request's body.
     pub bytes_in: u64,
+    /// The caller's own span, where it names one.
+    pub parent: Option<SpanRef>,
 }
 
 /// How a turn ended.

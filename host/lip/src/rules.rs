@@ -37,6 +37,7 @@ pub(crate) fn of(settings: &Resolved) -> Result<Rules, String> {
         named: named.map_err(|e: String| format!("{}{e}", place("failover_routes")))?,
         count_upstream: settings.count_upstream(),
         ask_usage: settings.usage_ask_upstream(),
+        sends_traceparent: settings.traceparent_upstream(),
         turns_max: usize::try_from(settings.concurrent_turns()).unwrap_or(usize::MAX),
         gate_bytes: usize::try_from(settings.gate_bytes()).unwrap_or(usize::MAX),
         budgets: Budgets {

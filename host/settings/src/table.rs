@@ -206,6 +206,10 @@ settings! {
     otlp_every: Seconds as Duration = Duration::from_secs(15),
         { key: "telemetry.otlp.every", unit: "seconds", range: Some((0.1, DAY_S)) }
 
+    /// Whether providers get a `traceparent`, which names the trace and the span that asks them. A client's own is taken up in any case, and never sent on.
+    traceparent_upstream: Bool as bool = false,
+        { key: "telemetry.traceparent_upstream" }
+
     /// The memory of all streams that still hold back their first frames.
     gate_bytes: Bytes as u64 = 64 << 20,
         { key: "memory.gate_bytes", unit: "bytes", range: Some((65_536.0, 64.0 * GIB)) }

@@ -3,10 +3,11 @@ use crate::family::{Described, Histogram};
 use crate::instruments::Instruments;
 use crate::names::{BACKEND, DIALECT, ERROR, MODEL, OPERATION, OUTCOME, PROVIDER, error, operation};
 use crate::sample::{Kind, Labels, Sample};
-use events::attempt::{Attempt, AttemptOutcome};
+use events::attempt::{Attempt, AttemptOutcome, Role};
 use events::tokens::Tokens;
+use events::trace::SpanRef;
 use events::trouble::Trouble;
-use events::turn::{Outcome, TurnEnded, TurnId};
+use events::turn::{Outcome, TurnBegan, TurnEnded};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -93,7 +94,8 @@ fn metric(described: &Described, kind: &str, data: Value) -> Value {
     json!({"name": described.name, "description": described.help, "unit": described.unit, kind: data})
 }
 
-/// An `ExportTraceServiceRequest`: a span for each turn, and below it one for each attempt. A turn's id is its trace's.
+/// An `ExportTraceServiceRequest`: a span for each turn, and below it one for each attempt. A turn stands in its client's trace, where that
+/// named one, else its id is its trace's.
 pub fn traces(resource: &Resource, turns: &[Arc<TurnEnded>]) -> Value {
     let spans: Vec<Value> = turns.iter().flat_map(|turn| spans(turn)).collect();
     json!({"resourceSpans": [{
@@ -130,11 +132,11 @@ fn spans(ended: &TurnEnded) -> Vec<Value> {
         Outcome::Answered | Outcome::AnsweredHere | Outcome::ClientGone => None,
     };
     let mut all = vec![span(Span {
-        turn: turn.id,
+        turn,
         n: 0,
+        below: None,
         kind: SERVER,
         name: format!("{operation} {}", turn.dialect),
-        at: turn.at,
         during: (Duration::ZERO, ended.lasted),
         attributes,
         trouble,
@@ -161,12 +163,16 @@ fn of_attempt(ended: &TurnEnded, attempt: &Attempt, n: u64) -> Value {
         AttemptOutcome::Failed(trouble) => Some(&**trouble),
         AttemptOutcome::Answered | AttemptOutcome::LostRace | AttemptOutcome::Cancelled => None,
     };
+    let below = match attempt.role {
+        Role::Within(asker) => asker as u64 + 1,
+        Role::Answer | Role::Notes => 0,
+    };
     span(Span {
-        turn: ended.turn.id,
+        turn: &ended.turn,
         n,
+        below: Some(below),
         kind: CLIENT,
         name: format!("{operation} {}", beginning(&attempt.model)),
-        at: ended.turn.at,
         during: (attempt.began, attempt.ended),
         attributes,
         trouble,
@@ -174,33 +180,35 @@ fn of_attempt(ended: &TurnEnded, attempt: &Attempt, n: u64) -> Value {
 }
 
 struct Span<'a> {
-    turn: TurnId,
+    turn: &'a TurnBegan,
     /// 0: the turn itself; else its attempt.
     n: u64,
+    /// Which of them it stands below; none: below the client's.
+    below: Option<u64>,
     kind: u8,
     name: String,
-    /// When the turn began.
-    at: SystemTime,
     during: (Duration, Duration),
     attributes: Vec<Value>,
     trouble: Option<&'a Trouble>,
 }
 
 fn span(span: Span<'_>) -> Value {
-    let Span { turn, n, kind, name, at, during: (from, to), mut attributes, trouble } = span;
-    let trace = turn.to_string();
-    // The second half of a turn's id is what tells it from others of its process.
-    let own = u64::from_str_radix(trace.get(16..).unwrap_or_default(), 16).unwrap_or_default();
-    let id = |n: u64| format!("{:016x}", (own.rotate_left(16) ^ n).max(1));
+    let Span { turn, n, below, kind, name, during: (from, to), mut attributes, trouble } = span;
+    let of = |n: u64| SpanRef::of(turn.id, turn.parent.as_ref(), n);
+    let own = of(n);
+    let above = match below {
+        Some(n) => Some(of(n).span_id()),
+        None => turn.parent.map(|parent| parent.span_id()),
+    };
     attributes.extend(trouble.map(|trouble| text(ERROR, error(trouble.kind))));
     let mut told = json!({
-        "traceId": trace, "spanId": id(n), "name": name, "kind": kind,
-        "startTimeUnixNano": nanos(at + from), "endTimeUnixNano": nanos(at + to.max(from)),
+        "traceId": own.trace_id(), "spanId": own.span_id(), "name": name, "kind": kind,
+        "startTimeUnixNano": nanos(turn.at + from), "endTimeUnixNano": nanos(turn.at + to.max(from)),
         "attributes": attributes,
     });
     if let Some(told) = told.as_object_mut() {
-        if n > 0 {
-            told.insert("parentSpanId".to_owned(), id(0).into());
+        if let Some(above) = above {
+            told.insert("parentSpanId".to_owned(), above.into());
         }
         if let Some(trouble) = trouble {
             told.insert("status".to_owned(), json!({"code": FAILED, "message": trouble.message}));
@@ -214,9 +222,9 @@ fn usage(tokens: &Tokens) -> impl Iterator<Item = Value> {
     let all = [
         ("gen_ai.usage.input_tokens", input),
         ("gen_ai.usage.output_tokens", output),
-        ("lip.usage.cached_input_tokens", cached_input),
-        ("lip.usage.cache_write_tokens", cache_write),
-        ("lip.usage.reasoning_tokens", reasoning),
+        ("gen_ai.usage.cache_read.input_tokens", cached_input),
+        ("gen_ai.usage.cache_creation.input_tokens", cache_write),
+        ("gen_ai.usage.reasoning.output_tokens", reasoning),
     ];
     all.into_iter().filter_map(|(name, n)| Some(number(name, n?)))
 }

@@ -48,7 +48,10 @@ impl Recorder {
         waiting.iter().for_each(|turn| counted.count(turn));
         drop(counted);
         if self.keeps_spans.load(Ordering::Relaxed) {
-            self.keep_spans(waiting);
+            // What its caller does not record would hang in the air.
+            let is_recorded =
+                |turn: &Arc<TurnEnded>| turn.turn.parent.is_none_or(|parent| parent.is_sampled());
+            self.keep_spans(waiting.into_iter().filter(is_recorded).collect());
         }
     }
 
@@ -145,6 +148,7 @@ mod tests {
                 model: "anything a client writes".to_owned(),
                 stream: true,
                 bytes_in: 512,
+                parent: None,
             }),
             session: Some(SessionName([1; 16])),
             outcome: Outcome::Answered,

@@ -57,6 +57,7 @@ mod team;
 mod thinking;
 #[cfg(target_os = "linux")]
 mod torture;
+mod traces;
 mod upstream_errors;
 mod usage;
 mod waits;

@@ -21,6 +21,7 @@ pub(crate) fn turn(n: u64, at_us: u64) -> TurnEnded {
         model: "best".to_owned(),
         stream: n.is_multiple_of(2),
         bytes_in: 100,
+        parent: None,
     };
     let ms = Duration::from_millis;
     let tokens = Some(Tokens {
