@@ -6,6 +6,8 @@ use time::{Date, Duration, OffsetDateTime, Time, UtcOffset};
 /// Which turns. An empty one means all that answer or should have: those that only count tokens are left out unless `what` asks for them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
+    /// Of this name: one turn.
+    pub id: Option<String>,
     /// Begun at this moment or later, in microseconds since 1970.
     pub from_us: Option<i64>,
     /// Begun before this moment.
@@ -29,8 +31,8 @@ pub struct Filter {
 }
 
 /// The names of a filter's parameters.
-pub const NAMES: [&str; 10] =
-    ["from", "to", "backend", "model", "frontend", "caller", "session", "status", "outcome", "what"];
+pub const NAMES: [&str; 11] =
+    ["from", "to", "backend", "model", "frontend", "caller", "session", "status", "outcome", "what", "id"];
 
 impl Filter {
     /// Takes one parameter. False if there is none of this name. Names of LIP's Python predecessor count too.
@@ -47,6 +49,7 @@ impl Filter {
             "frontend" | "frontend_type" => self.frontend = text(),
             "caller" => self.caller = text(),
             "session" | "session_id" => self.session = text(),
+            "id" => self.id = text(),
             "status" | "http_status_code" => {
                 let status = value.parse().ok().filter(|status| (100..600).contains(status));
                 let expected = || format!("{name}: expected an HTTP status such as 200, found \"{value}\"");
@@ -79,6 +82,7 @@ impl Filter {
             ("dialect = ", &self.frontend),
             ("caller = ", &self.caller),
             ("session = ", &self.session),
+            ("id = ", &self.id),
             ("outcome = ", &self.outcome),
             ("what = ", &what),
         ];

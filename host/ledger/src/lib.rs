@@ -8,5 +8,6 @@ pub mod price;
 pub mod reader;
 pub mod row;
 mod schema;
+pub mod series;
 pub mod store;
 mod writer;

@@ -44,7 +44,7 @@ impl By {
         ("frontend", Self::Frontend),
     ];
 
-    const fn key(self) -> &'static str {
+    pub(crate) const fn key(self) -> &'static str {
         match self {
             Self::Nothing => "''",
             Self::Day => "CAST(began_us / 86400000000 AS TEXT)",
@@ -94,7 +94,7 @@ pub struct Sums {
     pub bytes_out: i64,
 }
 
-const SUMS: &str = "CAST(COUNT(*) AS BIGINT), \
+pub(crate) const SUMS: &str = "CAST(COUNT(*) AS BIGINT), \
     CAST(SUM(CASE WHEN outcome IN ('answered', 'answered_here') THEN 1 ELSE 0 END) AS BIGINT), \
     CAST(SUM(CASE WHEN outcome IN ('failed', 'broke_off') THEN 1 ELSE 0 END) AS BIGINT), \
     CAST(SUM(CASE WHEN outcome = 'client_gone' THEN 1 ELSE 0 END) AS BIGINT), \
@@ -173,6 +173,10 @@ impl Reader {
 
     pub(crate) const fn over(pool: Pool) -> Self {
         Self(pool)
+    }
+
+    pub(crate) const fn pool(&self) -> &Pool {
+        &self.0
     }
 
     /// The sums of the turns that `filter` names, by the key; days in their order, all others the most used first.
@@ -298,7 +302,7 @@ impl Reader {
     }
 }
 
-fn of_sums(row: &AnyRow) -> Result<Sums, Error> {
+pub(crate) fn of_sums(row: &AnyRow) -> Result<Sums, Error> {
     let n = |at: usize| row.try_get::<Option<i64>, _>(at).map(Option::unwrap_or_default);
     Ok(Sums {
         key: row.try_get(0)?,
@@ -332,7 +336,7 @@ enum Value {
 }
 
 impl Query {
-    fn new(text: &str) -> Self {
+    pub(crate) fn new(text: &str) -> Self {
         Self { text: text.to_owned(), values: Vec::new() }
     }
 
@@ -355,7 +359,7 @@ impl Query {
         self.push(&place)
     }
 
-    async fn all(self, pool: &Pool) -> Result<Vec<AnyRow>, Error> {
+    pub(crate) async fn all(self, pool: &Pool) -> Result<Vec<AnyRow>, Error> {
         let query =
             self.values.into_iter().fold(sqlx::query(AssertSqlSafe(self.text)), |query, value| match value {
                 Value::Int(n) => query.bind(n),

@@ -239,6 +239,7 @@ mod tests {
             resting: vec![Resting { scope: "m".to_owned(), until_ms: 7_201_000 }],
             last_used_ms: 0,
             last_success_ms: 0,
+            last_renewed_ms: 0,
             file: None,
             remark: Some("has to log in again".to_owned()),
         };

@@ -24,6 +24,8 @@ pub struct Standing {
     pub is_renewable: bool,
     /// What has to rest, and until when.
     pub resting: Vec<Resting>,
+    /// When its token was last renewed by LIP; 0: never.
+    pub last_renewed_ms: u64,
     /// When it was last handed out; 0: never.
     pub last_used_ms: u64,
     /// When it last succeeded; 0: never.
@@ -104,6 +106,7 @@ impl Slot {
             expires_at_ms: account.and_then(token::expiry),
             is_renewable: account.is_some_and(|account| account.live_refresh().is_some()),
             resting: resting.map(|(scope, rest)| Resting { scope, until_ms: rest.until_ms }).collect(),
+            last_renewed_ms: account.map(|account| account.book.renewed_ms).unwrap_or_default(),
             last_used_ms: marks.last_used_ms,
             last_success_ms: marks.last_success_ms,
             file: self.place.source.as_ref().map(|source| source.file.clone()),

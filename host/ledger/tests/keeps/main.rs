@@ -11,6 +11,7 @@ use ledger::filter::Filter;
 use ledger::ledger::{Ledger, Rules, Standing};
 use ledger::price::Prices;
 use ledger::reader::{By, Order, Reader, Sums, Time};
+use ledger::series::Step;
 use ledger::store::Place;
 use sqlx::AssertSqlSafe;
 use std::path::Path;
@@ -124,6 +125,32 @@ async fn turns_are_read_back_as_they_were() {
 }
 
 #[tokio::test]
+async fn slots_of_time_have_their_own_sums() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for place in places(folder.path()).await {
+        let ledger = filled(place, week()).await;
+        let reader = ledger.reader().await.expect("a reader");
+        let none = Filter::default();
+        let slots = reader.series(&none, Step::Day, By::Nothing, None).await.expect("slots");
+        let told: Vec<(&str, i64)> = slots.iter().map(|slot| (slot.at.as_str(), slot.sums.turns)).collect();
+        assert_eq!(
+            told,
+            [("2024-10-04T00:00:00Z", 2), ("2024-10-05T00:00:00Z", 1), ("2024-10-06T00:00:00Z", 2)]
+        );
+        for (step, n) in [(Step::Minutes5, 5), (Step::Hour, 5), (Step::Hours6, 5), (Step::Day, 5)] {
+            let slots = reader.series(&none, step, By::Nothing, None).await.expect("slots");
+            assert_eq!(slots.iter().map(|slot| slot.sums.turns).sum::<i64>(), n, "{step:?}");
+        }
+        let key = ["bad".to_owned(), "nobody' OR '1'='1".to_owned()];
+        let slots = reader.series(&none, Step::Day, By::Backend, Some(&key)).await.expect("slots");
+        let told: Vec<(&str, i64, i64)> =
+            slots.iter().map(|slot| (slot.sums.key.as_str(), slot.sums.turns, slot.sums.failed)).collect();
+        assert_eq!(told, [("bad", 1, 1)]);
+        ledger.close().await;
+    }
+}
+
+#[tokio::test]
 async fn sums_pages_and_filters_agree() {
     let folder = tempfile::tempdir().expect("a folder");
     for place in places(folder.path()).await {
@@ -162,6 +189,7 @@ async fn sums_pages_and_filters_agree() {
             assert_eq!(found, expected, "{by:?}");
         }
         for (name, value, n) in [
+            ("id", "nobody", 0),
             ("from", "2024-10-05", 3),
             ("to", "2024-10-05", 3),
             ("backend", "bad", 1),
