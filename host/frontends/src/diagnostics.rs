@@ -19,6 +19,8 @@ pub(crate) mod metrics;
 pub(crate) mod plugins;
 mod standings;
 
+pub(crate) use standings::reactivated;
+
 pub(crate) const PREFIX: &str = "/v1/diagnostics";
 
 /// Is this path for callers on the host's own machine only?
@@ -54,6 +56,12 @@ pub(crate) fn admit(app: &App, parts: &Parts) -> Result<(), Fault> {
 /// Lets in who sits at this machine, and is no page of another origin. For what holds no data.
 pub(crate) fn admit_keyless(parts: &Parts) -> Result<(), Fault> {
     no_page(parts)?;
+    at_home(parts)
+}
+
+/// Lets in who has a key and sits at this machine. For what has made sure by itself that the host's own page asks.
+pub(crate) fn admit_own_page(app: &App, parts: &Parts) -> Result<(), Fault> {
+    app.keys.admit(parts)?;
     at_home(parts)
 }
 

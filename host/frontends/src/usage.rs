@@ -4,6 +4,7 @@ mod export;
 
 use crate::app::{App, Shared};
 use crate::auth::shown::{KEY_PARAMETERS, percent_decoded};
+use crate::ui::packed;
 use crate::{diagnostics, intake, respond};
 use axum::Router;
 use axum::body::Body;
@@ -17,12 +18,15 @@ use http::{Request, Response};
 use ledger::filter::{Filter, NAMES};
 use ledger::ledger::{Ledger, Standing};
 use ledger::reader::{By, Order, Reader, Time};
+use ledger::series::Step;
 use serde_json::{Value, json};
 
 pub(crate) const PREFIX: &str = "/v1/usage";
 
 /// Turns that `recent` tells of, unless it is asked for another number, and at the most.
 const RECENT: (i64, i64) = (100, 1_000);
+/// Keys whose sums are told slot by slot: those that are used the most.
+const SERIES_KEYS: usize = 12;
 
 pub(crate) fn routes() -> Router<Shared> {
     Router::new()
@@ -35,12 +39,14 @@ pub(crate) fn routes() -> Router<Shared> {
 struct Asked {
     filter: Filter,
     by: By,
+    every: Option<Step>,
     limit: i64,
     format: Format,
 }
 
 async fn stats(State(app): State<Shared>, request: Request<Body>) -> Response<Body> {
-    let (asked, ledger, reader) = match ask(&app, request, &["by"]).await {
+    let headers = request.headers().clone();
+    let (asked, ledger, reader) = match ask(&app, request, &["by", "every"]).await {
         Ok(asked) => asked,
         Err(fault) => return respond::error(Dialect::OpenAiChat, &fault),
     };
@@ -58,15 +64,26 @@ async fn stats(State(app): State<Shared>, request: Request<Body>) -> Response<Bo
             By::Nothing => Vec::new(),
             by => reader.sums(&asked.filter, by).await?,
         };
+        let mut series = json!(null);
+        if let Some(step) = asked.every {
+            // What is used the most comes first.
+            let keys: Vec<String> = groups.iter().take(SERIES_KEYS).map(|sums| sums.key.clone()).collect();
+            let (all, by_key) = (
+                reader.series(&asked.filter, step, asked.by, None).await?,
+                reader.series(&asked.filter, step, asked.by, Some(&keys)).await?,
+            );
+            series = json!({"all": all, "by_key": by_key});
+        }
         let Standing { written, lost, waiting, trouble } = ledger.standing();
         Ok(json!({
             "total": total.first(),
             "times": times,
             "groups": groups,
+            "series": series,
             "ledger": {"written": written, "lost": lost, "waiting": waiting, "trouble": trouble},
         }))
     };
-    told(answer.await)
+    packed::answer(told(answer.await), &headers).await
 }
 
 async fn recent(State(app): State<Shared>, request: Request<Body>) -> Response<Body> {
@@ -113,8 +130,13 @@ fn asked(parts: &Parts, own: &[&str]) -> Result<Asked, Fault> {
     let refused = |name: &str, sentence: String| {
         Fault::client(Kind::BadRequest, sentence).code("invalid_parameter").param(name)
     };
-    let mut asked =
-        Asked { filter: Filter::default(), by: By::Nothing, limit: RECENT.0, format: Format::Json };
+    let mut asked = Asked {
+        filter: Filter::default(),
+        by: By::Nothing,
+        every: None,
+        limit: RECENT.0,
+        format: Format::Json,
+    };
     let query = parts.uri.query().unwrap_or_default();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -128,6 +150,12 @@ fn asked(parts: &Parts, own: &[&str]) -> Result<Asked, Fault> {
                 let names: Vec<&str> = By::NAMES.iter().map(|(name, _)| *name).collect();
                 let expected = || format!("by: expected one of {}, found \"{value}\"", names.join(", "));
                 asked.by = by.ok_or_else(|| refused(name, expected()))?.1;
+            }
+            "every" if own.contains(&"every") => {
+                let step = Step::NAMES.iter().find(|(name, _)| *name == value);
+                let names: Vec<&str> = Step::NAMES.iter().map(|(name, _)| *name).collect();
+                let expected = || format!("every: expected one of {}, found \"{value}\"", names.join(", "));
+                asked.every = Some(step.ok_or_else(|| refused(name, expected()))?.1);
             }
             "limit" if own.contains(&"limit") => {
                 let limit = value.parse().ok().filter(|limit| (1..=RECENT.1).contains(limit));
@@ -164,7 +192,7 @@ mod tests {
 
     fn refused(query: &str) -> String {
         let request = Request::get(format!("/v1/usage/stats?{query}")).body(()).expect("a request");
-        match asked(&request.into_parts().0, &["by", "limit", "format"]) {
+        match asked(&request.into_parts().0, &["by", "every", "limit", "format"]) {
             Ok(_) => String::new(),
             Err(fault) => {
                 assert_eq!(fault.status(), 400);
@@ -180,6 +208,7 @@ mod tests {
             "from=2026-01-31&to=2026-02-01T00:00:00%2B01:00&by=model&limit=1000&format=csv",
             "start_date=2026-01-31&backend_type=a%20b&http_status_code=429",
             "key=sk-1&what=all&outcome=client_gone",
+            "by=backend&every=5m&id=000000000005ffffffffff0000000007",
         ] {
             assert_eq!(refused(good), "", "{good}");
         }
@@ -188,6 +217,7 @@ mod tests {
             ("limit=0", "1000"),
             ("limit=1001", "1000"),
             ("by=moon", "backend"),
+            ("every=2h", "6h"),
             ("format=xml", "csv"),
             ("status=ok", "200"),
             ("leg=CTP", "no such parameter"),

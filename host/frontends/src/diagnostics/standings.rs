@@ -1,6 +1,6 @@
 //! How the backends of this host stand, each with its keys, its models and what its connector says of itself.
 use super::{PREFIX, admit, answered};
-use crate::app::Shared;
+use crate::app::{App, Shared};
 use crate::intake;
 use axum::Router;
 use axum::body::Body;
@@ -68,6 +68,11 @@ fn instance(standing: &Standing, status: Option<Value>) -> Value {
     };
     let rests = standing.rests.map(|rest| rest.as_secs_f64());
     let listed = standing.models.iter().take(MODELS_MAX);
+    // What lacks its key has none to show.
+    let keys: Vec<Value> = match standing.missing {
+        Some(_) => Vec::new(),
+        None => standing.keys.iter().map(key).collect(),
+    };
     json!({
         "name": standing.name,
         "connector_type": standing.connector,
@@ -78,7 +83,7 @@ fn instance(standing: &Standing, status: Option<Value>) -> Value {
         "retry_after_seconds": rests.map(f64::ceil),
         "keys": standing.n_keys,
         "keys_disabled": standing.n_disabled,
-        "key_pool": standing.keys.iter().map(key).collect::<Vec<_>>(),
+        "key_pool": keys,
         "validation_errors": standing.missing.iter().collect::<Vec<_>>(),
         "last_error": standing.last_fault.as_ref().map(|fault| json!({
             "message": fault.message,
@@ -131,11 +136,17 @@ async fn reactivate(
 ) -> Response<Body> {
     let (parts, body) = request.into_parts();
     intake::drain(body).await;
-    answered(admit(&app, &parts).and_then(|()| {
-        match app.engine.reactivate(&name) {
-            true => Ok(json!({"backend_instance": name, "reactivated": true})),
-            false => Err(Fault::client(Kind::NotFound, format!("there is no backend \"{name}\""))
-                .hint("GET /v1/diagnostics lists them")),
-        }
-    }))
+    answered(admit(&app, &parts).and_then(|()| reactivated(&app, &name)))
+}
+
+/// Gives a backend another chance.
+///
+/// # Errors
+/// There is none of this name.
+pub(crate) fn reactivated(app: &App, name: &str) -> Result<Value, Fault> {
+    match app.engine.reactivate(name) {
+        true => Ok(json!({"backend_instance": name, "reactivated": true})),
+        false => Err(Fault::client(Kind::NotFound, format!("there is no backend \"{name}\""))
+            .hint("GET /v1/diagnostics lists them")),
+    }
 }

@@ -12,10 +12,21 @@ pub(crate) const KEPT_MAX: usize = 500;
 #[derive(Debug, Default)]
 pub struct Recent(Mutex<VecDeque<Arc<TurnEnded>>>);
 
+/// Turns that ended, the newest first.
+#[derive(Debug)]
+pub(super) struct Heard {
+    pub(super) turns: Vec<Arc<TurnEnded>>,
+    /// Are these all that are kept, and not only what is new?
+    pub(super) is_all: bool,
+}
+
 impl Recent {
-    /// All of them, the newest first.
-    pub(crate) fn list(&self) -> Vec<Arc<TurnEnded>> {
-        self.0.lock().iter().rev().cloned().collect()
+    /// What has ended since the turn of this id did; all, if that is not known any more.
+    pub(super) fn since(&self, id: Option<&str>) -> Heard {
+        let kept = self.0.lock();
+        let at = id.and_then(|id| kept.iter().rev().position(|turn| turn.turn.id.to_string() == id));
+        let turns = kept.iter().rev().take(at.unwrap_or(KEPT_MAX)).cloned().collect();
+        Heard { turns, is_all: at.is_none() }
     }
 }
 

@@ -24,6 +24,8 @@ pub(super) fn ended(turn: &TurnEnded) -> Value {
         ("outcome", turn.outcome.name().into()),
         ("status", turn.status.into()),
         ("problem", turn.outcome.trouble().map(|trouble| trouble.message.as_str()).into()),
+        ("kind", turn.outcome.trouble().map(|trouble| format!("{:?}", trouble.kind)).into()),
+        ("code", turn.outcome.trouble().and_then(|trouble| trouble.code.as_deref()).into()),
         ("tokens", turn.tokens.as_ref().map_or(Value::Null, tokens)),
         ("bytes_out", turn.bytes_out.into()),
         ("first_output_ms", turn.first_output.map(ms).into()),
@@ -64,10 +66,12 @@ fn attempt(attempt: &Attempt) -> Value {
         "model": &*attempt.model,
         "key": attempt.key,
         "began_ms": ms(attempt.began),
+        "asked_ms": attempt.asked.map(ms),
         "heard_ms": attempt.heard.map(ms),
         "ended_ms": ms(attempt.ended),
         "outcome": attempt.outcome.name(),
         "problem": attempt.outcome.trouble().map(|trouble| trouble.message.as_str()),
+        "status": attempt.outcome.trouble().map(|trouble| trouble.status),
         "losses": attempt.losses,
     })
 }
@@ -77,6 +81,7 @@ fn tokens(tokens: &Tokens) -> Value {
         "input": tokens.input,
         "output": tokens.output,
         "cached_input": tokens.cached_input,
+        "cache_write": tokens.cache_write,
         "reasoning": tokens.reasoning,
     })
 }

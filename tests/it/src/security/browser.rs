@@ -119,6 +119,52 @@ super::attempts! {
         }
     }
 
+    async fn page_of_another_origin_acts_through_the_dashboard() {
+        refuses_all_but_the_own_page(&[
+            ("origin", "https://evil.test"), ("origin", "null"), ("origin", "http://127.0.0.1:9999"), ("origin", "http://localhost.evil.test"), ("origin", ""),
+            ("sec-fetch-site", "cross-site"), ("sec-fetch-site", "same-site"), ("sec-fetch-site", "none"), ("sec-fetch-site", ""),
+        ]).await;
+    }
+
+    async fn rebound_page_acts_through_the_dashboard() {
+        for (scene, key) in [(Scene::open().await, ""), (Scene::guarded().await, KEY), (Scene::with("", |builder| builder.env("API_KEYS", KEY).args("--multi-user-mode --host 127.0.0.1")).await, KEY)] {
+            for host in FOREIGN {
+                // All that a page of that name can send: the browser takes it for the host's own.
+                let origin = format!("http://{host}");
+                let headers = own_page(&[("host", host), ("origin", &origin), ("x-api-key", key)]);
+                let answer = scene.must_answer(post(&headers), host).await;
+                assert_eq!(answer.status, 403, "{host}: {}", answer.text());
+                Shape::OpenAi.check(&answer, host);
+            }
+            scene.is_unharmed().await;
+        }
+    }
+
+    async fn form_posts_to_the_dashboard() {
+        refuses_all_but_the_own_page(&[
+            ("content-type", "text/plain"), ("content-type", "application/x-www-form-urlencoded"), ("content-type", "multipart/form-data; boundary=x"),
+            ("content-type", "text/plain; application/json"), ("content-type", ""), ("content-type", "-"),
+        ]).await;
+    }
+
+    async fn dashboard_is_asked_without_its_mark() {
+        refuses_all_but_the_own_page(&[
+            ("x-lip-dashboard", "-"), ("x-lip-dashboard", ""), ("x-lip-dashboard", "0"), ("x-lip-dashboard", "1, 1"),
+            ("origin", "-"), ("sec-fetch-site", "-"),
+        ]).await;
+    }
+
+    async fn dashboard_is_asked_without_a_key() {
+        let scene = Scene::guarded().await;
+        for key in ["", "wrong", "canary-client-0123456789abcde"] {
+            let answer = scene.must_answer(post(&own_page(&[("x-api-key", key)])), key).await;
+            assert_eq!(answer.status, 401, "{}", answer.text());
+            Shape::OpenAi.check(&answer, key);
+        }
+        let answer = scene.must_answer(post(&own_page(&[("x-api-key", KEY)])), "with the key").await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+
     async fn link_leads_elsewhere() {
         let scene = Scene::open().await;
         for target in [
@@ -129,5 +175,46 @@ super::attempts! {
             let status = heard.split(' ').nth(1).unwrap_or("0");
             assert!(!status.starts_with('3') && !heard.to_lowercase().contains("\nlocation:"), "{target}: {heard}");
         }
+    }
+}
+
+/// What the dashboard's own page sends, with some of it changed; `-` leaves a header out.
+fn own_page<'a>(changes: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let mut headers = vec![
+        ("host", "localhost"),
+        ("origin", "http://localhost"),
+        ("sec-fetch-site", "same-origin"),
+        ("x-lip-dashboard", "1"),
+        ("content-type", "application/json"),
+    ];
+    for (name, value) in changes {
+        headers.retain(|(own, _)| own != name);
+        if *value != "-" {
+            headers.push((name, value));
+        }
+    }
+    headers
+}
+
+/// A backend's reactivation with these headers and no others.
+fn post(headers: &[(&str, &str)]) -> String {
+    let lines: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    format!(
+        "POST /ui/act/backends/openai/reactivate HTTP/1.1\r\n{lines}connection: close\r\ncontent-length: 2\r\n\r\n{{}}"
+    )
+}
+
+/// Each of these changes to what the own page sends is refused, with a client key and without; and unchanged it is let in.
+async fn refuses_all_but_the_own_page(changes: &[(&str, &str)]) {
+    for (scene, key) in [(Scene::open().await, ""), (Scene::guarded().await, KEY)] {
+        for change in changes {
+            let what = format!("{}: {}", change.0, change.1);
+            let answer = scene.must_answer(post(&own_page(&[*change, ("x-api-key", key)])), &what).await;
+            assert_eq!(answer.status, 403, "{what}: {}", answer.text());
+            Shape::OpenAi.check(&answer, &what);
+        }
+        let answer = scene.must_answer(post(&own_page(&[("x-api-key", key)])), "its own page").await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        scene.is_unharmed().await;
     }
 }
