@@ -20,7 +20,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
-use vault::{Health, Pool, Standing, Vault};
+use vault::{Figures, Health, Pool, Standing, Vault};
 
 /// How long the end waits for the accounts of one backend.
 const SETTLE_TIME: Duration = Duration::from_secs(10);
@@ -145,6 +145,16 @@ impl Engine {
             };
             all.push(Held { backend: backend.name().to_owned(), standings });
         }
+        all
+    }
+
+    /// What is counted of accounts, by backend, as far as any have been asked for.
+    pub fn account_figures(&self) -> Vec<(String, Figures)> {
+        let pools = self.means().accounts.pools.lock();
+        let mut all: Vec<_> =
+            pools.iter().map(|(backend, (_, (pool, _)))| (backend.clone(), pool.figures())).collect();
+        drop(pools);
+        all.sort_by(|a, b| a.0.cmp(&b.0));
         all
     }
 

@@ -69,7 +69,7 @@ pub(crate) fn with(found: Setup, port: u16, words: Words) -> Result<(), String> 
     let engine = Arc::new(found.engine_for(witnesses, Some(prices))?);
     let reloader = Reloader::new(Arc::clone(&found), Arc::clone(&engine), keys.clone());
     let drain = Drain::default();
-    let told = Telemetry::new(recorder, Arc::clone(&engine), reloader.clone(), drain.clone());
+    let told = Telemetry::new(recorder, Arc::clone(&engine), reloader.clone(), drain.clone(), ledger.clone());
     let told = Arc::new(told);
     let app = |home| {
         Arc::new(App {

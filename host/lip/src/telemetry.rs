@@ -8,6 +8,7 @@ use ::telemetry::otlp::Resource;
 use engine::Engine;
 use export::Exporter;
 use frontends::{Drain, Metrics};
+use ledger::ledger::Ledger;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -22,6 +23,7 @@ pub(crate) struct Telemetry {
     engine: Arc<Engine>,
     reloader: Reloader,
     drain: Drain,
+    ledger: Option<Arc<Ledger>>,
     resource: Resource,
     /// Where it is sent, if it is.
     exporter: Option<Exporter>,
@@ -34,6 +36,7 @@ impl Telemetry {
         engine: Arc<Engine>,
         reloader: Reloader,
         drain: Drain,
+        ledger: Option<Arc<Ledger>>,
     ) -> Self {
         let exporter = Exporter::of(&reloader.settings());
         let resource = Resource {
@@ -44,7 +47,7 @@ impl Telemetry {
         if exporter.is_some() {
             recorder.keep();
         }
-        Self { recorder, engine, reloader, drain, resource, exporter }
+        Self { recorder, engine, reloader, drain, ledger, resource, exporter }
     }
 
     /// Counts what has ended, and sends it where the settings say. Never ends.

@@ -1,5 +1,6 @@
 //! What the parts of a pool share: the clock, the disk, the connector, and how they fail.
 use crate::disk::{Disk, Held};
+use crate::figures::Renewals;
 use crate::provider::Provider;
 use crate::spec::PoolSpec;
 use crate::store::Paths;
@@ -39,6 +40,7 @@ pub(crate) struct Core {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) provider: Arc<dyn Provider>,
+    pub(crate) renewals: Renewals,
 }
 
 impl Core {

@@ -13,6 +13,7 @@ use crate::slot::{Failure, Slot, Unsaved};
 use crate::store::Copies;
 use crate::token::{self, Move};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
@@ -35,6 +36,9 @@ const CONFIG_PAUSE_MS: u64 = 60_000;
 /// Renews the account's tokens, unless somebody else has done so already.
 pub(crate) async fn renew(core: Arc<Core>, slot: Arc<Slot>) -> Result<(), Trouble> {
     let result = take_turn(&core, &slot).await;
+    if result.is_err() {
+        core.renewals.failed.fetch_add(1, Ordering::Relaxed);
+    }
     let mut known = slot.known.lock();
     let title = known.account.as_ref().map_or(slot.place.name.as_str(), Account::title).to_owned();
     let backend = &core.spec.backend;
@@ -95,6 +99,7 @@ async fn take_turn(core: &Core, slot: &Slot) -> Result<(), Trouble> {
             account.book.is_pending = slot.place.writable().is_some();
             store(core, slot, Unsaved { account, _lock: lock }, in_file).await?;
             slot.known.lock().forced(refused);
+            core.renewals.succeeded.fetch_add(1, Ordering::Relaxed);
             Ok(())
         }
         None => Ok(()),

@@ -2,6 +2,7 @@
 use crate::account::is_name;
 use crate::core::{Clock, Core};
 use crate::disk::{Disk, RealDisk};
+use crate::figures::Renewals;
 use crate::place::Place;
 use crate::pool::Pool;
 use crate::provider::Provider;
@@ -47,7 +48,11 @@ impl Vault {
         let folder = self.folder.join(&spec.backend);
         let places = places(&folder, &spec);
         let (clock, disk) = (Arc::clone(&self.clock), Arc::clone(&self.disk));
-        Arc::new(Pool::new(Core { folder, spec, clock, disk, provider }, stile, places))
+        Arc::new(Pool::new(
+            Core { folder, spec, clock, disk, provider, renewals: Renewals::default() },
+            stile,
+            places,
+        ))
     }
 }
 

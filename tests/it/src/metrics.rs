@@ -85,6 +85,22 @@ async fn counts_are_what_clients_saw() {
         assert_eq!(seen.sum("lip_attempts_total", &[name]), n, "{name}");
         assert_eq!(seen.sum("gen_ai_client_operation_duration_seconds_count", &[name]), n, "{name}");
     }
+    // The ledger writes behind the turns.
+    let kept = |seen: &Scraped, what: &str| seen.sum(&format!("lip_usage_{what}"), &[]);
+    let mut seen = seen;
+    while kept(&seen, "waiting") > 0.0 {
+        seen = scrape(&lip).await;
+    }
+    assert_eq!((kept(&seen, "written_total"), kept(&seen, "lost_total")), (n as f64, 0.0), "{seen:?}");
+    // A backend that rests is not available, and these lack nothing else.
+    for name in ["\"openai\"", "\"openrouter\""] {
+        let rests = seen.sum("lip_backend_rests_seconds", &[name]) > 0.0;
+        assert_eq!(
+            seen.sum("lip_backend_available", &[name]),
+            f64::from(u8::from(!rests)),
+            "{name}: {seen:?}"
+        );
+    }
     // What an upstream or a client may write freely is no label.
     assert!(
         !seen.0.keys().any(|series| series.contains("odd-code") || series.contains("do fail")),

@@ -3,6 +3,7 @@ use super::Telemetry;
 use ::telemetry::sample::{Kind, Labels, Sample};
 use loader::Plugin;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 const BACKEND: &str = "lip.backend";
 const LIBRARY: &str = "lip.library";
@@ -20,6 +21,36 @@ const AVAILABLE: Described =
 const KEYS: Described = ("lip.backend.keys", "{key}", "Keys of a backend, by state", Kind::Gauge);
 const BREAKERS: Described =
     ("lip.backend.breakers", "{key}", "Breakers of a backend's keys, by state", Kind::Gauge);
+const RESTS: Described = (
+    "lip.backend.rests",
+    "s",
+    "For how long no turn is sent to this backend still; 0: it does not rest",
+    Kind::Gauge,
+);
+const WRITTEN: Described =
+    ("lip.usage.written", "{turn}", "Turns that the ledger has written", Kind::Counter);
+const LOST: Described = (
+    "lip.usage.lost",
+    "{turn}",
+    "Turns that the ledger could not write, for its queue or its tries were over",
+    Kind::Counter,
+);
+const WAITING: Described =
+    ("lip.usage.waiting", "{turn}", "Turns that the ledger has still to write", Kind::Gauge);
+const ACCOUNTS: Described =
+    ("lip.accounts", "{account}", "Accounts of a backend that are known", Kind::Gauge);
+const RENEWALS: Described = (
+    "lip.account.renewals",
+    "{renewal}",
+    "Renewals of the tokens of a backend's accounts, by how they ended",
+    Kind::Counter,
+);
+const TOKEN_AGE: Described = (
+    "lip.account.token.age",
+    "s",
+    "How long ago the oldest token of a backend's accounts was renewed",
+    Kind::Gauge,
+);
 const TASKS: Described =
     ("lip.library.tasks", "{task}", "Tasks of a library that were started", Kind::Counter);
 const FAILURES: Described =
@@ -42,10 +73,39 @@ impl Telemetry {
             sample(SPANS_LOST, vec![], self.recorder.spans_lost() as f64),
         ];
         all.extend(resident_bytes().map(|bytes| sample(MEMORY, vec![], bytes)));
+        self.usage(&mut all);
         self.agents(&mut all);
         self.backends(&mut all);
+        self.accounts(&mut all);
         self.libraries(&mut all);
         all
+    }
+
+    fn usage(&self, all: &mut Vec<Sample>) {
+        let Some(standing) = self.ledger.as_ref().map(|ledger| ledger.standing()) else { return };
+        for (described, n) in
+            [(WRITTEN, standing.written), (LOST, standing.lost), (WAITING, standing.waiting)]
+        {
+            all.push(sample(described, vec![], n as f64));
+        }
+    }
+
+    fn accounts(&self, all: &mut Vec<Sample>) {
+        let figures = self.engine.account_figures();
+        let label = |backend: &str| (BACKEND, backend.to_owned());
+        all.extend(
+            figures.iter().map(|(name, own)| sample(ACCOUNTS, vec![label(name)], own.n_accounts as f64)),
+        );
+        for (name, own) in &figures {
+            for (state, n) in [("succeeded", own.renewed), ("failed", own.failed)] {
+                all.push(sample(RENEWALS, vec![label(name), ("lip.outcome", state.to_owned())], n as f64));
+            }
+        }
+        let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
+        all.extend(figures.iter().filter_map(|(name, own)| {
+            let age_ms = now_ms.saturating_sub(own.oldest_ms?);
+            Some(sample(TOKEN_AGE, vec![label(name)], age_ms as f64 / 1e3))
+        }));
     }
 
     fn agents(&self, all: &mut Vec<Sample>) {
@@ -65,6 +125,10 @@ impl Telemetry {
                 && standing.rests.is_none()
                 && standing.n_disabled < standing.n_keys;
             all.push(sample(AVAILABLE, vec![label(&standing.name)], f64::from(u8::from(is_available))));
+        }
+        for standing in &standings {
+            let rests = standing.rests.unwrap_or_default().as_secs_f64();
+            all.push(sample(RESTS, vec![label(&standing.name)], rests));
         }
         // Those that nobody can use have no keys worth a series.
         let usable = || standings.iter().filter(|standing| standing.missing.is_none());

@@ -7,6 +7,7 @@
 )]
 mod disk;
 mod expiries;
+mod figures;
 mod kit;
 mod pools;
 mod records;
