@@ -1,4 +1,5 @@
 //! Turns as they are read back: for JSON, and as lines of CSV.
+use crate::attempts;
 use crate::filter::shown;
 use crate::store::Error;
 use serde::{Serialize, Serializer};
@@ -78,8 +79,6 @@ pub struct Counts {
 /// An attempt. Times are microseconds from the beginning of its turn.
 #[derive(Clone, Debug, Serialize)]
 pub struct Attempt {
-    #[serde(skip)]
-    pub(crate) turn: String,
     /// Its number within the turn, from 0.
     pub n: i64,
     /// Whose wish it was: `answer`, `notes` or `within`.
@@ -167,7 +166,7 @@ impl Turn {
             first_output_us: row.try_get(24)?,
             lasted_us: row.try_get(25)?,
             overhead_us: row.try_get(26)?,
-            attempts: Vec::new(),
+            attempts: attempts::read(row.try_get::<Option<String>, _>(27)?.as_deref()),
         })
     }
 
@@ -233,34 +232,6 @@ fn counts(row: &AnyRow, at: usize) -> Result<Counts, Error> {
         cache_write: row.try_get(at + 3)?,
         reasoning: row.try_get(at + 4)?,
     })
-}
-
-impl Attempt {
-    pub(crate) fn of(row: &AnyRow) -> Result<Self, Error> {
-        let losses: Option<String> = row.try_get(23)?;
-        Ok(Self {
-            turn: row.try_get(0)?,
-            n: row.try_get(1)?,
-            role: row.try_get(2)?,
-            within: row.try_get(3)?,
-            backend: row.try_get(4)?,
-            connector: row.try_get(5)?,
-            model: row.try_get(6)?,
-            credential: row.try_get(7)?,
-            began_us: row.try_get(8)?,
-            asked_us: row.try_get(9)?,
-            heard_us: row.try_get(10)?,
-            ended_us: row.try_get(11)?,
-            outcome: row.try_get(12)?,
-            status: row.try_get(13)?,
-            kind: row.try_get(14)?,
-            code: row.try_get(15)?,
-            message: row.try_get(16)?,
-            tokens: counts(row, 17)?,
-            cost_micro: row.try_get(22)?,
-            losses: losses.iter().flat_map(|losses| losses.lines()).map(str::to_owned).collect(),
-        })
-    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Reads what the ledger keeps: sums, and turns in their order.
 use crate::charge::Charge;
 use crate::filter::Filter;
-use crate::lines::{Attempt, Turn};
-use crate::row::{ATTEMPT, TURN};
+use crate::lines::Turn;
+use crate::row::TURN;
 use crate::store::{self, Error, Missing, Place, Pool};
 use base::calendar::{DAY_S, month_began};
 use serde::Serialize;
@@ -253,10 +253,7 @@ impl Reader {
             query.push(" AND id").push(than).bind_text(id).push("))");
         }
         query.push(" ORDER BY began_us ").push(way).push(", id ").push(way).push(" LIMIT ").bind_int(limit);
-        let rows = query.all(&self.0).await?;
-        let mut turns = rows.iter().map(Turn::of).collect::<Result<Vec<_>, _>>()?;
-        self.add_attempts(&mut turns).await?;
-        Ok(turns)
+        query.all(&self.0).await?.iter().map(Turn::of).collect()
     }
 
     /// What turns that ended before a moment since 1970 counted for the bounds of their clients, in its day and its month.
@@ -281,24 +278,6 @@ impl Reader {
             Ok(Charged { caller: row.try_get(0)?, day: charge(1)?, month: charge(3)? })
         };
         query.all(&self.0).await?.iter().map(of).collect()
-    }
-
-    async fn add_attempts(&self, turns: &mut [Turn]) -> Result<(), Error> {
-        if turns.is_empty() {
-            return Ok(());
-        }
-        let mut query = Query::new("SELECT ");
-        query.push(&ATTEMPT.join(", ")).push(" FROM lip_attempts WHERE turn IN (");
-        for (n, turn) in turns.iter().enumerate() {
-            query.push(if n == 0 { "" } else { ", " }).bind_text(turn.id.clone());
-        }
-        query.push(") ORDER BY turn, n");
-        let mut attempts =
-            query.all(&self.0).await?.iter().map(Attempt::of).collect::<Result<Vec<_>, _>>()?;
-        for turn in turns {
-            turn.attempts.extend(attempts.extract_if(.., |attempt| attempt.turn == turn.id));
-        }
-        Ok(())
     }
 }
 

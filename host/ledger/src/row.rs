@@ -1,4 +1,5 @@
 //! A turn as rows: what is written for it.
+use crate::attempts;
 use crate::charge::charge;
 use crate::price::{MicroDollars, Prices};
 use events::attempt::{Attempt, Role};
@@ -14,7 +15,7 @@ use std::time::{Duration, UNIX_EPOCH};
 const TEXT_BYTES_MAX: usize = 256;
 
 /// The columns of a turn, in the order in which they are written and read.
-pub(crate) const TURN: [&str; 29] = [
+pub(crate) const TURN: [&str; 30] = [
     "id",
     "began_us",
     "dialect",
@@ -42,36 +43,9 @@ pub(crate) const TURN: [&str; 29] = [
     "first_output_us",
     "lasted_us",
     "overhead_us",
+    "attempts",
     "charged_tokens",
     "charged_micro",
-];
-
-/// The columns of an attempt.
-pub(crate) const ATTEMPT: [&str; 24] = [
-    "turn",
-    "n",
-    "role",
-    "within",
-    "backend",
-    "connector",
-    "model",
-    "credential",
-    "began_us",
-    "asked_us",
-    "heard_us",
-    "ended_us",
-    "outcome",
-    "status",
-    "kind",
-    "code",
-    "message",
-    "input",
-    "output",
-    "cached_input",
-    "cache_write",
-    "reasoning",
-    "cost_micro",
-    "losses",
 ];
 
 pub(crate) type Query = sqlx::query::Query<'static, sqlx::Any, AnyArguments>;
@@ -88,77 +62,41 @@ pub(crate) enum Marks {
     Plain,
 }
 
-/// The statements of both tables, by length. A turn that is written twice, for nobody knows whether the first time went well, is there once.
-struct Inserts {
-    turns: [String; LENGTHS.len()],
-    attempts: [String; LENGTHS.len()],
-}
+/// The statements by length. A turn that is written twice, for nobody knows whether the first time went well, is there once.
+type Inserts = [String; LENGTHS.len()];
 
-static NUMBERED: LazyLock<Inserts> = LazyLock::new(|| Inserts::with(Marks::Numbered));
-static PLAIN: LazyLock<Inserts> = LazyLock::new(|| Inserts::with(Marks::Plain));
+static NUMBERED: LazyLock<Inserts> = LazyLock::new(|| LENGTHS.map(|n_rows| insert(n_rows, Marks::Numbered)));
+static PLAIN: LazyLock<Inserts> = LazyLock::new(|| LENGTHS.map(|n_rows| insert(n_rows, Marks::Plain)));
 
-impl Inserts {
-    fn with(marks: Marks) -> Self {
-        Self {
-            turns: LENGTHS.map(|n_rows| insert("lip_turns", &TURN, "id", n_rows, marks)),
-            attempts: LENGTHS.map(|n_rows| insert("lip_attempts", &ATTEMPT, "turn, n", n_rows, marks)),
-        }
-    }
-}
-
-fn insert(table: &str, columns: &[&str], key: &str, n_rows: usize, marks: Marks) -> String {
+fn insert(n_rows: usize, marks: Marks) -> String {
     let mark = |n: usize| match marks {
         Marks::Numbered => format!("${n}"),
         Marks::Plain => "?".to_owned(),
     };
-    let row = |from: usize| -> Vec<String> { (1..=columns.len()).map(|n| mark(from + n)).collect() };
-    let rows: Vec<String> =
-        (0..n_rows).map(|at| format!("({})", row(at * columns.len()).join(", "))).collect();
-    let (columns, rows) = (columns.join(", "), rows.join(", "));
-    format!("INSERT INTO {table} ({columns}) VALUES {rows} ON CONFLICT ({key}) DO NOTHING")
+    let row = |at: usize| -> Vec<String> { (1..=TURN.len()).map(|n| mark(at * TURN.len() + n)).collect() };
+    let rows: Vec<String> = (0..n_rows).map(|at| format!("({})", row(at).join(", "))).collect();
+    let (columns, rows) = (TURN.join(", "), rows.join(", "));
+    format!("INSERT INTO lip_turns ({columns}) VALUES {rows} ON CONFLICT (id) DO NOTHING")
 }
 
-/// What writes these turns, in order.
-pub(crate) fn queries(
-    turns: &[Arc<TurnEnded>],
-    prices: &Prices,
+/// What writes these turns, in order: as many in each statement as there is one for.
+pub(crate) fn queries<'a>(
+    mut turns: &'a [Arc<TurnEnded>],
+    prices: &'a Prices,
     marks: Marks,
-) -> impl Iterator<Item = Query> + Send {
+) -> impl Iterator<Item = Query> + Send + 'a {
     let inserts = match marks {
         Marks::Numbered => &*NUMBERED,
         Marks::Plain => &*PLAIN,
     };
-    let (mut of_turns, mut of_attempts) = (Vec::with_capacity(turns.len()), Vec::with_capacity(turns.len()));
-    for turn in turns {
-        let id = turn.turn.id.to_string();
-        let costs: Vec<Option<MicroDollars>> =
-            turn.attempts.iter().map(|attempt| prices.cost(attempt)).collect();
-        of_turns.push((id.clone(), &**turn, cost(turn, &costs)));
-        let numbered = turn.attempts.iter().zip(costs).enumerate();
-        of_attempts.extend(numbered.map(|(n, (attempt, cost))| (id.clone(), n, attempt, cost)));
-    }
-    let turns = joined(&inserts.turns, of_turns, |query, (id, turn, cost)| {
-        let charge = charge(turn, prices);
-        of_turn(query, turn, id, cost).bind(count(charge.tokens)).bind(count(charge.micro))
-    });
-    let attempts = joined(&inserts.attempts, of_attempts, |query, (id, n, attempt, cost)| {
-        of_attempt(query, id, n, attempt, cost)
-    });
-    turns.chain(attempts)
-}
-
-/// As many rows in each statement as there is one for.
-fn joined<T: Send>(
-    statements: &'static [String; LENGTHS.len()],
-    rows: Vec<T>,
-    bound: impl Fn(Query, T) -> Query + Send,
-) -> impl Iterator<Item = Query> + Send {
-    let mut rows = rows.into_iter();
     std::iter::from_fn(move || {
-        let (n_rows, statement) =
-            LENGTHS.iter().zip(statements).find(|(n_rows, _)| **n_rows <= rows.len())?;
-        let query = sqlx::query(AssertSqlSafe(statement.as_str()));
-        Some(rows.by_ref().take(*n_rows).fold(query, &bound))
+        let lengths = LENGTHS.iter().zip(inserts);
+        let (first, rest, insert) = lengths
+            .filter_map(|(n_rows, insert)| turns.split_at_checked(*n_rows).map(|(a, b)| (a, b, insert)))
+            .next()?;
+        turns = rest;
+        let query = sqlx::query(AssertSqlSafe(insert.as_str()));
+        Some(first.iter().fold(query, |query, turn| of_turn(query, turn, prices)))
     })
 }
 
@@ -181,13 +119,15 @@ pub(crate) fn counts(turn: &TurnEnded, n: usize, attempt: &Attempt) -> bool {
     (was_heard || attempt.tokens.is_some()) && !is_asker()
 }
 
-fn of_turn(query: Query, turn: &TurnEnded, id: String, cost: Option<MicroDollars>) -> Query {
+fn of_turn(query: Query, turn: &TurnEnded, prices: &Prices) -> Query {
+    let costs: Vec<Option<MicroDollars>> = turn.attempts.iter().map(|attempt| prices.cost(attempt)).collect();
+    let charge = charge(turn, prices);
     let began = &turn.turn;
     let charged = turn.charged();
     let trouble = turn.outcome.trouble();
     let at = began.at.duration_since(UNIX_EPOCH).unwrap_or_default();
     let query = query
-        .bind(id)
+        .bind(turn.turn.id.to_string())
         .bind(us(at))
         .bind(began.dialect.to_owned())
         .bind(began.what.name().to_owned())
@@ -204,41 +144,15 @@ fn of_turn(query: Query, turn: &TurnEnded, id: String, cost: Option<MicroDollars
         .bind(charged.map(|attempt| text(&attempt.model)))
         .bind(count(turn.attempts.len() as u64));
     tokens(query, turn.tokens)
-        .bind(cost)
+        .bind(cost(turn, &costs))
         .bind(count(began.bytes_in))
         .bind(count(turn.bytes_out))
         .bind(turn.first_output.map(us))
         .bind(us(turn.lasted))
         .bind(us(turn.overhead))
-}
-
-fn of_attempt(query: Query, turn: String, n: usize, attempt: &Attempt, cost: Option<MicroDollars>) -> Query {
-    let trouble = attempt.outcome.trouble();
-    let within = match attempt.role {
-        Role::Within(asker) => Some(count(asker as u64)),
-        Role::Answer | Role::Notes => None,
-    };
-    let losses =
-        (!attempt.losses.is_empty()).then(|| text_of(&attempt.losses.join("\n"), 16 * TEXT_BYTES_MAX));
-    let query = query
-        .bind(turn)
-        .bind(count(n as u64))
-        .bind(attempt.role.name().to_owned())
-        .bind(within)
-        .bind(text(&attempt.backend))
-        .bind(text(&attempt.connector))
-        .bind(text(&attempt.model))
-        .bind(count(attempt.key as u64))
-        .bind(us(attempt.began))
-        .bind(attempt.asked.map(us))
-        .bind(attempt.heard.map(us))
-        .bind(us(attempt.ended))
-        .bind(attempt.outcome.name().to_owned())
-        .bind(trouble.map(|trouble| i64::from(trouble.status)))
-        .bind(kind(trouble))
-        .bind(code(trouble))
-        .bind(trouble.map(|trouble| text_of(&trouble.message, 2 * TEXT_BYTES_MAX)));
-    tokens(query, attempt.tokens).bind(cost).bind(losses)
+        .bind(attempts::written(&turn.attempts, &costs))
+        .bind(count(charge.tokens))
+        .bind(count(charge.micro))
 }
 
 fn tokens(query: Query, tokens: Option<Tokens>) -> Query {
@@ -257,11 +171,7 @@ fn code(trouble: Option<&Trouble>) -> Option<String> {
 
 /// A text as every database takes it.
 fn text(text: &str) -> String {
-    text_of(text, TEXT_BYTES_MAX)
-}
-
-fn text_of(text: &str, bytes_max: usize) -> String {
-    let kept = text.get(..text.floor_char_boundary(bytes_max)).unwrap_or_default();
+    let kept = text.get(..text.floor_char_boundary(TEXT_BYTES_MAX)).unwrap_or_default();
     // PostgreSQL keeps no NUL in texts.
     if kept.contains('\0') { kept.replace('\0', "") } else { kept.to_owned() }
 }

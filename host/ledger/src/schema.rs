@@ -3,7 +3,7 @@ use crate::store::{Error, Place, Pool};
 use sqlx::{AssertSqlSafe, Row};
 
 /// What each version adds. A version that was released is never changed.
-const VERSIONS: &[&[&str]] = &[FIRST, CHARGES];
+const VERSIONS: &[&[&str]] = &[FIRST, CHARGES, ATTEMPTS];
 
 const FIRST: &[&str] = &[
     "CREATE TABLE lip_turns (
@@ -29,6 +29,9 @@ const CHARGES: &[&str] = &[
     "ALTER TABLE lip_turns ADD COLUMN charged_tokens BIGINT",
     "ALTER TABLE lip_turns ADD COLUMN charged_micro BIGINT",
 ];
+
+/// What a turn tried, in its own row.
+const ATTEMPTS: &[&str] = &["ALTER TABLE lip_turns ADD COLUMN attempts TEXT", "DROP TABLE lip_attempts"];
 
 /// Brings the tables up to date. Hosts that start at the same time wait for each other.
 ///

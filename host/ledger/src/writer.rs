@@ -111,11 +111,7 @@ async fn sweep(shared: &Shared) {
     let before = i64::try_from(now.saturating_sub(keep).as_micros()).unwrap_or_default();
     let swept = async {
         let pool = pool(shared).await?;
-        let mut held = pool.begin().await?;
-        let old = "DELETE FROM lip_attempts WHERE turn IN (SELECT id FROM lip_turns WHERE began_us < $1)";
-        sqlx::query(old).bind(before).execute(&mut *held).await?;
-        sqlx::query("DELETE FROM lip_turns WHERE began_us < $1").bind(before).execute(&mut *held).await?;
-        held.commit().await?;
+        sqlx::query("DELETE FROM lip_turns WHERE began_us < $1").bind(before).execute(&pool).await?;
         Ok::<(), Error>(())
     };
     if let Err(error) = swept.await {
