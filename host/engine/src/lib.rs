@@ -33,6 +33,7 @@ mod request;
 mod rules;
 mod scope;
 mod settle;
+mod sieve;
 mod source;
 mod standing;
 mod store;

@@ -1,8 +1,7 @@
 //! Finds secrets that are known by their value in any bytes and puts a mark in their place: in prompts before they leave, in log lines
 //! before they are written. Looks for exact values only, in the spellings that JSON has for them; guesses nothing.
+use crate::sieve::Sieve;
 use access::{Clients, KEY_PREFIX};
-use aho_corasick::packed;
-use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind, MatchKind};
 use base::Secret;
 use memchr::memmem;
 use std::collections::BTreeSet;
@@ -12,37 +11,26 @@ pub const PROMPT_MARK: &str = "(API_KEY_HAS_BEEN_REDACTED)";
 
 /// Shorter secrets are found in any text: a key `test` would take the word out of every prompt.
 const SECRET_BYTES_MIN: usize = 8;
+/// From so many bytes on a secret lets the search take long steps.
+const LONG_BYTES: usize = 16;
 /// The longest escape of JSON, `\u` and four digits, without its last character.
 const ESCAPE_BYTES: usize = 5;
 
-/// Finds secrets and puts a mark in their place. Made once for as many texts as there are.
+/// Finds secrets and puts a mark in their place. Made once for as many texts as there are. A body of 200 KB takes some microseconds, for
+/// one secret as for hundreds, and some tens more where there are secrets of fewer than sixteen bytes.
 #[derive(Debug)]
 pub struct Redactor {
-    search: Search,
+    /// Long secrets, and short ones, which make steps short and are looked for by themselves.
+    known: [Option<Sieve>; 2],
     mark: &'static str,
     /// Of those keys that `lip keys new` has made only hashes are known: what looks like one is hashed.
     clients: Clients,
+    /// How such keys begin.
+    prefix: memmem::Finder<'static>,
 }
 
-/// Few secrets are looked for by vector instructions, many by an automaton. A body of 200 KB takes a few microseconds for one secret,
-/// some tens for dozens, and about a millisecond for hundreds.
-enum Search {
-    Nothing,
-    One(memmem::Finder<'static>),
-    Packed(packed::Searcher),
-    Automaton(AhoCorasick),
-}
-
-impl std::fmt::Debug for Search {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Nothing => "Nothing",
-            Self::One(_) => "One",
-            Self::Packed(_) => "Packed",
-            Self::Automaton(_) => "Automaton",
-        })
-    }
-}
+/// Where something begins and ends.
+type Span = (usize, usize);
 
 impl Default for Redactor {
     fn default() -> Self {
@@ -59,24 +47,26 @@ impl Redactor {
         clients: Clients,
     ) -> Self {
         let long = secrets.into_iter().map(Secret::expose).filter(|secret| secret.len() >= SECRET_BYTES_MIN);
-        let mut spellings: BTreeSet<Vec<u8>> = long.flat_map(|secret| spellings(secret)).collect();
-        if !clients.is_empty() {
-            spellings.insert(KEY_PREFIX.into());
-        }
-        Self { search: Search::of(&spellings), mark, clients }
+        let spellings: BTreeSet<Vec<u8>> = long.flat_map(|secret| spellings(secret)).collect();
+        let prefix = memmem::Finder::new(KEY_PREFIX).into_owned();
+        let (long, short) = spellings.into_iter().partition(|secret: &Vec<u8>| secret.len() >= LONG_BYTES);
+        let (long, short): (Vec<_>, Vec<_>) = (long, short);
+        Self { known: [Sieve::new(long), Sieve::new(short)], mark, clients, prefix }
     }
 
     /// `bytes` without the secrets, and how many there were; none where there was none.
     pub fn clean(&self, bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
-        let (mut from, mut kept, mut n, mut out) = (0, 0, 0, Vec::new());
-        while let Some((start, end)) = self.search.next(bytes, from) {
-            let Some(end) = self.end(bytes, start, end) else {
-                from = start + 1;
-                continue;
-            };
+        let mut next = [self.next(0, bytes, 0), self.next(1, bytes, 0), self.next(2, bytes, 0)];
+        let (mut kept, mut n, mut out) = (0, 0, Vec::new());
+        while let Some((start, end)) = first(&next) {
             out.extend_from_slice(bytes.get(kept..start).unwrap_or_default());
             out.extend_from_slice(self.mark.as_bytes());
-            (from, kept, n) = (end, end, n + 1);
+            (kept, n) = (end, n + 1);
+            for (which, next) in next.iter_mut().enumerate() {
+                if next.is_some_and(|(start, _)| start < end) {
+                    *next = self.next(which, bytes, end);
+                }
+            }
         }
         if n == 0 {
             return None;
@@ -85,59 +75,39 @@ impl Redactor {
         Some((out, n))
     }
 
-    /// Where the secret ends that was found; none where it is another text.
-    fn end(&self, bytes: &[u8], start: usize, end: usize) -> Option<usize> {
-        // What begins in the midst of `\n` is another text.
-        if is_in_escape(bytes, start) {
+    /// The next secret that is known by its value, a long one (0) or a short one (1), or the next client's key (2).
+    fn next(&self, which: usize, bytes: &[u8], mut from: usize) -> Option<Span> {
+        let Some(sieve) = self.known.get(which) else { return self.next_made(bytes, from) };
+        let sieve = sieve.as_ref()?;
+        loop {
+            let (start, end) = sieve.next(bytes, from)?;
+            // What begins in the midst of `\n` is another text.
+            if !is_in_escape(bytes, start) {
+                return Some((start, end));
+            }
+            from = start + 1;
+        }
+    }
+
+    /// The next key that was made for one of the clients.
+    fn next_made(&self, bytes: &[u8], mut from: usize) -> Option<Span> {
+        if self.clients.is_empty() {
             return None;
         }
-        if bytes.get(start..end) != Some(KEY_PREFIX.as_bytes()) {
-            return Some(end);
+        loop {
+            let start = from + self.prefix.find(bytes.get(from..)?)?;
+            let key = self.clients.made_key_at(bytes.get(start..)?).filter(|_| !is_in_escape(bytes, start));
+            if let Some(key) = key {
+                return Some((start, start + key.len()));
+            }
+            from = start + 1;
         }
-        let key = self.clients.made_key_at(bytes.get(start..).unwrap_or_default())?;
-        Some(start + key.len())
     }
 }
 
-impl Search {
-    fn of(spellings: &BTreeSet<Vec<u8>>) -> Self {
-        if let (Some(first), true) = (spellings.first(), spellings.len() < 2) {
-            return Self::One(memmem::Finder::new(first).into_owned());
-        }
-        if spellings.is_empty() {
-            return Self::Nothing;
-        }
-        let mut packed = packed::Config::new();
-        packed.match_kind(packed::MatchKind::LeftmostLongest);
-        if let Some(searcher) = packed.builder().extend(spellings).build() {
-            return Self::Packed(searcher);
-        }
-        let automaton = AhoCorasickBuilder::new()
-            .match_kind(MatchKind::LeftmostLongest)
-            .kind(Some(AhoCorasickKind::ContiguousNFA))
-            .build(spellings);
-        // Fails for more than 2^31 states, which no configuration has room for.
-        automaton.map_or(Self::Nothing, Self::Automaton)
-    }
-
-    fn next(&self, bytes: &[u8], from: usize) -> Option<(usize, usize)> {
-        match self {
-            Self::Nothing => None,
-            Self::One(finder) => {
-                let start = from + finder.find(bytes.get(from..)?)?;
-                Some((start, start + finder.needle().len()))
-            }
-            Self::Packed(searcher) => {
-                let found = searcher.find_in(bytes, aho_corasick::Span { start: from, end: bytes.len() })?;
-                Some((found.start(), found.end()))
-            }
-            Self::Automaton(automaton) => {
-                let input = aho_corasick::Input::new(bytes).span(from..bytes.len());
-                let found = automaton.find(input)?;
-                Some((found.start(), found.end()))
-            }
-        }
-    }
+/// The one that begins first; of two that begin together the longer one.
+fn first(of: &[Option<Span>]) -> Option<Span> {
+    of.iter().flatten().copied().min_by_key(|(start, end)| (*start, usize::MAX - end))
 }
 
 /// How JSON writers spell `secret` within a string: as short as may be (RFC 8259, 7), with `\/`, and as those do it that write for
