@@ -1,16 +1,18 @@
 //! Accounts that people log in to: the vault keeps them, connectors know how, turns lease tokens.
 mod form;
+pub(crate) mod hidden;
 mod keeper;
 pub(crate) mod lease;
 mod login;
 
+pub use hidden::Hide;
 pub(crate) use lease::Leases;
 pub use login::{Desk, LoggedIn, LoginAsk, Shown};
 
 use crate::backend::Backend;
 use crate::engine::Engine;
 use crate::scope::Means;
-use base::{Fault, Kind, Retry};
+use base::{Fault, Kind, Retry, Secret};
 use form::Plan;
 use http::HeaderValue;
 use keeper::Keeper;
@@ -47,6 +49,11 @@ impl std::fmt::Debug for Accounts {
 impl Accounts {
     pub(crate) fn new(vault: Vault, home: Option<PathBuf>, host_id: HeaderValue) -> Self {
         Self { vault, home, host_id, pools: Mutex::default() }
+    }
+
+    /// The tokens that are stored.
+    pub(crate) fn tokens(&self) -> Vec<Secret<String>> {
+        self.vault.tokens()
     }
 
     /// The accounts of `backend`.

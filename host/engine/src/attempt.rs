@@ -119,9 +119,24 @@ impl Attempt<'_> {
     /// Without the host's secrets, which a prompt may quote from a file or a terminal: the connector and its provider have no business
     /// with them.
     fn redacted(&self, body: Bytes) -> Bytes {
-        let Some((clean, n)) = self.scope.means.prompts.load().clean(&body) else { return body };
-        tracing::warn!(backend = self.backend.name(), n, "configured secrets were taken out of a prompt");
-        clean.into()
+        let means = &self.scope.means;
+        let told = |n: usize| {
+            tracing::warn!(backend = self.backend.name(), n, "configured secrets were taken out of a prompt");
+        };
+        let body = match means.prompts.load().clean(&body) {
+            Some((clean, n)) => {
+                told(n);
+                clean.into()
+            }
+            None => body,
+        };
+        match means.hidden.clean(&body) {
+            Some((clean, n)) if self.job.engine.planner.load().rules.hidden.is_some() => {
+                told(n);
+                clean.into()
+            }
+            _ => body,
+        }
     }
 
     /// Whether the host asks for the usage of a stream whose client does not. Elsewhere upstreams say it unasked.

@@ -1,5 +1,6 @@
 //! The engine: all that turns need, and the steps of a turn in their order.
-use crate::accounts::Accounts;
+use crate::accounts::hidden::Hidden;
+use crate::accounts::{Accounts, Hide};
 use crate::allowed::{Lists, allowed};
 use crate::backend::Backend;
 use crate::backends::Backends;
@@ -73,6 +74,8 @@ pub struct Edges {
     pub witnesses: Vec<Arc<dyn Witness>>,
     /// Who knows of which models the price is known; none: of no model.
     pub prices: Option<Arc<dyn Pricing>>,
+    /// Hears of the tokens of accounts, which are to stand nowhere.
+    pub hide: Option<Hide>,
 }
 
 /// Serves turns. Shared by all frontends.
@@ -105,7 +108,7 @@ pub struct Engine {
 impl Engine {
     /// An engine over these backends.
     pub fn new(backends: Backends, rules: Rules, edges: Edges) -> Self {
-        let Edges { egress, agents, vault, home, user_agent, host_id, witnesses, prices } = edges;
+        let Edges { egress, agents, vault, home, user_agent, host_id, witnesses, prices, hide } = edges;
         let under_way = Arc::new(OpenTurns::default());
         let witnesses = [Arc::clone(&under_way) as Arc<dyn Witness>].into_iter().chain(witnesses);
         let witnesses = Witnesses::new(witnesses.collect());
@@ -121,6 +124,8 @@ impl Engine {
         let gates = Gates::new(rules.gate_bytes);
         let prompts = ArcSwap::from_pointee(rules.redactor(&backends));
         let sends_traceparent = rules.sends_traceparent;
+        let hidden = Hidden::new(hide);
+        hidden.learn(&accounts.tokens());
         Self {
             planner: ArcSwap::from_pointee(Planner::new(table, Arc::new(backends), Arc::new(rules))),
             swapping: Mutex::default(),
@@ -139,6 +144,7 @@ impl Engine {
                 gates,
                 values: Values::default(),
                 sends_traceparent,
+                hidden,
                 prompts,
             }),
             host_id,

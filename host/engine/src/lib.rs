@@ -53,7 +53,7 @@ mod view;
 mod whole;
 mod wire;
 
-pub use accounts::{Desk, Held, LoggedIn, LoginAsk, Shown, account_files};
+pub use accounts::{Desk, Held, Hide, LoggedIn, LoginAsk, Shown, account_files};
 pub use backend::{Backend, BackendSpec};
 pub use backends::{Backends, Swapped};
 pub use engine::{Edges, Engine, Offer};

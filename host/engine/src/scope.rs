@@ -1,4 +1,5 @@
 //! Carries out the effects of one attempt: its backend's secrets, its egress list, the host's pool.
+use crate::accounts::hidden::Hidden;
 use crate::accounts::{Accounts, Leases, lease};
 use crate::agent;
 use crate::backend::Backend;
@@ -34,6 +35,8 @@ pub(crate) struct Means {
     pub(crate) accounts: Accounts,
     /// Are upstreams told of the span that asks them?
     pub(crate) sends_traceparent: bool,
+    /// Tokens of accounts, which are taken out as well.
+    pub(crate) hidden: Hidden,
     /// Takes secrets out of what goes to backends.
     pub(crate) prompts: ArcSwap<Redactor>,
 }

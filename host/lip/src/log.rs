@@ -19,6 +19,14 @@ pub(crate) fn hide<'a>(secrets: impl IntoIterator<Item = &'a Secret<String>>) {
     KNOWN.store(Arc::new(Redactor::new(secrets, MARK, Clients::default())));
 }
 
+/// Tokens of accounts, which come and go while the host runs.
+static TOKENS: LazyLock<ArcSwap<Redactor>> = LazyLock::new(ArcSwap::default);
+
+/// From now on these stand in no line either, and those that were given before may.
+pub(crate) fn hide_tokens(tokens: &[Secret<String>]) {
+    TOKENS.store(Arc::new(Redactor::new(tokens, MARK, Clients::default())));
+}
+
 /// The standard error stream, without the secrets. A line comes in one piece.
 struct Clean;
 
@@ -34,7 +42,11 @@ impl Write for Clean {
 }
 
 fn cleaned(line: &[u8]) -> Cow<'_, [u8]> {
-    KNOWN.load().clean(line).map_or(Cow::Borrowed(line), |(clean, _)| Cow::Owned(clean))
+    let clean = KNOWN.load().clean(line).map_or(Cow::Borrowed(line), |(clean, _)| Cow::Owned(clean));
+    match TOKENS.load().clean(&clean) {
+        Some((clean, _)) => Cow::Owned(clean),
+        None => clean,
+    }
 }
 
 /// Starts logging as configured. Later calls do nothing.
@@ -76,5 +88,7 @@ mod tests {
         assert_eq!(&*cleaned(line), line);
         hide(&[Secret::new("sk-0123456789".to_owned())]);
         assert_eq!(&*cleaned(line), b"INFO asked with ***, not with sk-other");
+        hide_tokens(&[Secret::new("sk-other".to_owned())]);
+        assert_eq!(&*cleaned(line), b"INFO asked with ***, not with ***");
     }
 }

@@ -250,6 +250,7 @@ impl Setup {
             host_id: host_id(),
             witnesses,
             prices: prices.map(|prices| prices as Arc<dyn Pricing>),
+            hide: Some(crate::log::hide_tokens),
         };
         Ok(Engine::new(backends, rules::of(&self.settings)?, edges))
     }

@@ -8,7 +8,8 @@ use crate::pool::Pool;
 use crate::provider::Provider;
 use crate::select::Turnstile;
 use crate::spec::{PoolSpec, Source};
-use crate::store::Paths;
+use crate::store::{Paths, parse};
+use base::Secret;
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -40,6 +41,21 @@ impl Vault {
     pub fn holds(&self, backend: &str) -> bool {
         let files = std::fs::read_dir(self.folder.join(backend)).into_iter().flatten().flatten();
         files.into_iter().any(|entry| entry.path().extension().is_some_and(|extension| extension == "json"))
+    }
+
+    /// The tokens of all accounts that are stored here, of whatever backend: for those who must not let them out. What cannot be read
+    /// has none.
+    pub fn tokens(&self) -> Vec<Secret<String>> {
+        let list = |folder: &Path| {
+            std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path())
+        };
+        let backends = list(&self.folder);
+        let folders = backends.flat_map(|folder| [folder.join("files"), folder]);
+        let records = folders.flat_map(|folder| list(&folder).collect::<Vec<_>>());
+        let is_record =
+            |path: &PathBuf| path.extension().is_some_and(|name| name == "json" || name == "good");
+        let accounts = records.filter(is_record).filter_map(|path| parse(&std::fs::read(path).ok()?).ok());
+        accounts.flat_map(|account| [account.access_token, account.refresh_token]).flatten().collect()
     }
 
     /// A pool of accounts. Nothing is read before it is asked for something.

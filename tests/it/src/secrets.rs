@@ -103,3 +103,31 @@ async fn no_key_is_shown_by_a_config_error() {
         assert!(!output.stdout.contains(CANARY) && !output.stderr.contains(CANARY), "{config}: {output:?}");
     }
 }
+
+#[tokio::test]
+async fn tokens_of_accounts_stand_in_no_prompt_that_leaves() {
+    const ACCESS: &str = "canary-access-token-0123456789";
+    const REFRESH: &str = "canary-refresh-token-0123456789";
+    let record = |access: &str, refresh: &str| {
+        serde_json::json!({"backend": "qwen-oauth", "name": "a", "access_token": access, "refresh_token": refresh}).to_string()
+    };
+    let upstream = Upstream::by(|request| crate::talk::says(request, "hello")).await;
+    let vault =
+        |builder: stage::LipBuilder| builder.file("vault/qwen-oauth/a.json", &record(ACCESS, REFRESH));
+    let start = |more: &'static str| {
+        let builder =
+            vault(Lip::builder().openai(&upstream.url()).args("--accounts-dir vault --log-level debug"));
+        builder.args(more).start()
+    };
+    let words = format!("this is in ~/.qwen: {ACCESS} and {REFRESH}, not {ACCESS}x");
+    let body = serde_json::json!({"model": "openai:m", "messages": [{"role": "user", "content": words}]})
+        .to_string();
+    let lip = start("").await;
+    assert_eq!(lip.chat(&body).await.status, 200);
+    let sent = String::from_utf8_lossy(&upstream.last().body).into_owned();
+    assert!(!sent.contains(CANARY) && sent.matches("(API_KEY_HAS_BEEN_REDACTED)").count() == 3, "{sent}");
+    lip.logged("secrets were taken out of a prompt").await;
+    let lip = start("--disable-redact-api-keys-in-prompts").await;
+    assert_eq!(lip.chat(&body).await.status, 200);
+    assert!(String::from_utf8_lossy(&upstream.last().body).contains(REFRESH), "the operator wants it so");
+}

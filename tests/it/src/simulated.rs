@@ -69,6 +69,7 @@ impl World {
                 host_id: word,
                 witnesses: vec![Arc::clone(&seen) as _],
                 prices: None,
+                hide: None,
             },
         );
         let app = App { names: access::Names::any(), ..App::new(Arc::new(engine), ClientKeys::new(&[])) };

@@ -44,7 +44,11 @@ impl Keeper {
         let tokens = [&account.access_token, &account.refresh_token].into_iter().flatten();
         let told = answered.map_err(|fault| reason(&redact::fault(fault, tokens), is_sent))?;
         let told = Told::read(&told).map_err(|fault| reason(&fault, is_sent))?;
-        told.renewal(&account).ok_or_else(|| RefreshError::Unanswered("the answer holds no token".to_owned()))
+        let renewal = told.renewal(&account);
+        if let (Some(renewal), Some(means)) = (&renewal, self.means.upgrade()) {
+            means.hidden.learn(std::iter::once(&renewal.access_token).chain(&renewal.refresh_token));
+        }
+        renewal.ok_or_else(|| RefreshError::Unanswered("the answer holds no token".to_owned()))
     }
 }
 
@@ -56,7 +60,11 @@ impl Provider for Keeper {
     fn read<'a>(&'a self, format: &'a str, bytes: Bytes) -> BoxFuture<'a, Result<Account, String>> {
         let read = async move {
             let told = read_file(&self.backend, format, bytes).await.map_err(|fault| fault.public())?;
-            Ok(told.account(&self.backend.spec().connector, now_ms()))
+            let account = told.account(&self.backend.spec().connector, now_ms());
+            if let Some(means) = self.means.upgrade() {
+                means.hidden.learn(account.access_token.iter().chain(&account.refresh_token));
+            }
+            Ok(account)
         };
         read.boxed()
     }

@@ -88,6 +88,7 @@ pub(crate) fn token(scope: &Scope, meta: Bytes) -> EffectFuture {
         match pool.lease(ask).await {
             Ok(lease) => {
                 backend.is_logged_in();
+                means.hidden.learn([&lease.token]);
                 let told = told(&lease);
                 match leases.add(pool, lease) {
                     Some(number) => Outcome::Leased { number, told },

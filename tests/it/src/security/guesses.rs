@@ -27,6 +27,7 @@ fn door() -> Door {
         host_id: word,
         witnesses: Vec::new(),
         prices: None,
+        hide: None,
     };
     let engine = Engine::new(Backends::new(Vec::new(), None).expect("none"), Rules::default(), edges);
     let clients = Clients::new([(KeyHash::of(KEY.as_bytes()), Client::default())]);

@@ -45,6 +45,7 @@ impl Host {
                 host_id: word,
                 witnesses: Vec::new(),
                 prices: None,
+                hide: None,
             },
         );
         let app = App::new(Arc::new(engine), ClientKeys::new(&[]));
