@@ -163,7 +163,7 @@ def both(make):
 
 
 def ledger_tests(postgres):
-    command = ["cargo", "nextest", "run", "--workspace", "-E", "package(ledger)", "--locked", "--show-progress", "none"]
+    command = ["cargo", "nextest", "run", "-p", "ledger", "--locked", "--show-progress", "none"]
     subprocess.run(command, check=True, cwd=ROOT, env=os.environ | {"LIP_TEST_POSTGRES": postgres.url()})
     n = int(postgres.ask("SELECT COUNT(*) FROM pg_database WHERE datname LIKE 'ledger%'", "postgres"))
     assert n >= 4, f"only {n} of the ledger's tests used the server"
