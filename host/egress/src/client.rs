@@ -4,6 +4,7 @@ use crate::decode::Decoding;
 use crate::fault;
 use crate::lease::Leased;
 use crate::line::Lost;
+use crate::own;
 use crate::places::Places;
 use crate::pool::{Pool, Way};
 use crate::socket::Tcp;
@@ -103,6 +104,13 @@ impl Egress {
     /// A way out to these places and no others.
     pub fn to(places: Places, deadlines: Deadlines) -> Self {
         Self::over(Tcp::new(deadlines.connect, places), deadlines)
+    }
+
+    /// A way to a host of one's own, and to nobody else: to the one that shows the first certificate of `pem` and has its key, by whatever
+    /// name it is asked. None if no certificate stands there.
+    pub fn to_own(pem: &[u8], deadlines: Deadlines) -> Option<Self> {
+        let transport = Tcp::new(deadlines.connect, Places::Any);
+        Some(Self { pool: Pool::new(Streams::to_own(transport, own::tls(pem)?)), deadlines })
     }
 
     /// A way out whose connections `transport` makes; TLS is spoken over it where a URL says so. For tests that hold the far

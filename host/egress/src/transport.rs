@@ -4,6 +4,7 @@ use http::{Extensions, Uri};
 use hyper::rt::{Read, Write};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::Connection;
+use rustls::ClientConfig;
 use std::error::Error;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -64,6 +65,13 @@ impl Streams {
         let tls = || HttpsConnectorBuilder::new().with_webpki_roots().https_or_http();
         let all = Box::new(tls().enable_all_versions().wrap_connector(transport.clone()));
         Self { all, http1: Box::new(tls().enable_http1().wrap_connector(transport)) }
+    }
+
+    /// Streams to a host of one's own, which shows the certificate that `tls` knows.
+    pub(crate) fn to_own(transport: impl Transport, tls: ClientConfig) -> Self {
+        let tls = || HttpsConnectorBuilder::new().with_tls_config(tls.clone()).https_only().enable_http1();
+        let all = Box::new(tls().wrap_connector(transport.clone()));
+        Self { all, http1: Box::new(tls().wrap_connector(transport)) }
     }
 
     pub(crate) fn open(&self, url: Uri, http1_only: bool) -> Opening {

@@ -19,7 +19,8 @@ const ANSWER_BYTES_MAX: usize = 16 << 20;
 /// # Errors
 /// No host there, or its own error in words.
 pub(crate) fn ask(settings: &Resolved, what: &str, question: Option<&Value>) -> Result<Value, String> {
-    let url = format!("http://{}/v1/diagnostics/{what}", address(settings));
+    let (scheme, way) = way(settings)?;
+    let url = format!("{scheme}://{}/v1/diagnostics/{what}", address(settings));
     let target = url.parse().map_err(|e| format!("{url}: {e}"))?;
     let target = Target::of(target, false).ok_or_else(|| format!("{url}: it names no host"))?;
     let mut headers = HeaderMap::new();
@@ -39,12 +40,12 @@ pub(crate) fn ask(settings: &Resolved, what: &str, question: Option<&Value>) -> 
     let call = Call { method, target, headers, body };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|e| e.to_string())?.block_on(async {
-        let head = Egress::new(Deadlines::default()).send(call, None).await;
-        let head = head.map_err(|fault| {
-            format!(
-                "no host answers: {}; is lip running there? --host and --port name another place",
-                fault.message
-            )
+        let head = way.send(call, None).await.map_err(|fault| {
+            let hint = match scheme {
+                "https" => "is lip running there with the certificate of tls.cert? --host and --port name another place, SIGHUP has it read a renewed certificate",
+                _ => "is lip running there? --host and --port name another place, --tls-cert the certificate of a host with TLS",
+            };
+            format!("no host answers: {}; {hint}", fault.message)
         })?;
         let body = Limited::new(head.body, ANSWER_BYTES_MAX).collect().await.map_err(|e| e.to_string())?;
         let answer: Value =
@@ -56,11 +57,20 @@ pub(crate) fn ask(settings: &Resolved, what: &str, question: Option<&Value>) -> 
     })
 }
 
-/// A key that stands in the configuration, or else one that the user has in a variable: of those that `lip keys` makes, only hashes
+/// How the host is spoken to: over TLS where it has a certificate, and then to the one that shows it.
+fn way(settings: &Resolved) -> Result<(&'static str, Egress), String> {
+    let Some(cert) = settings.tls_cert() else { return Ok(("http", Egress::new(Deadlines::default()))) };
+    let name = cert.display();
+    let pem = std::fs::read(cert).map_err(|e| format!("tls.cert: {name} cannot be read: {e}"))?;
+    let way = Egress::to_own(&pem, Deadlines::default());
+    Ok(("https", way.ok_or_else(|| format!("tls.cert: no certificate in PEM form stands in {name}"))?))
+}
+
+/// A key that the user has in a variable, or else one that stands in the configuration: of those that `lip keys` makes, only hashes
 /// are kept.
 fn client_key(settings: &Resolved) -> Option<Secret<String>> {
-    let own = settings.client_keys().into_iter().next();
-    own.or_else(|| std::env::var(KEY_VARIABLE).ok().filter(|key| !key.is_empty()).map(Secret::new))
+    let nearest = std::env::var(KEY_VARIABLE).ok().filter(|key| !key.is_empty()).map(Secret::new);
+    nearest.or_else(|| settings.client_keys().into_iter().next())
 }
 
 /// Where it listens: this machine's own address where it listens on all.

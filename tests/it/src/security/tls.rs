@@ -88,6 +88,21 @@ super::attempts! {
         assert_eq!(Connection::over(stream).send(&Call::chat(BODY)).await.status, 401);
     }
 
+    async fn impostor_in_the_place_of_the_host() {
+        let lip = host(&Authority::new().certify("lip.test")).start().await;
+        let status = format!("plugin status --port {}", lip.address.port());
+        let told = lip.cli(&status).await;
+        assert!(told.success && told.stdout.contains("echo"), "{told:?}");
+        // Somebody else, with a certificate for the same name, in the place that the commands ask.
+        let impostor = host(&Authority::new().certify("lip.test")).start().await;
+        let told = lip.cli(&format!("config reload --port {}", impostor.address.port())).await;
+        assert!(!told.success && told.stderr.contains("tls.cert"), "{told:?}");
+        // A host without TLS, for one who was told of a certificate.
+        let plain = Lip::builder().env("API_KEYS", KEY).start().await;
+        let told = lip.cli(&format!("plugin status --port {}", plain.address.port())).await;
+        assert!(!told.success && told.stderr.contains("no host answers"), "{told:?}");
+    }
+
     async fn old_versions_of_tls() {
         let lip = host(&Authority::new().certify("localhost")).start().await;
         for version in [0x00, 0x01, 0x02] {
