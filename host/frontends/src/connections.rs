@@ -52,11 +52,29 @@ pub(crate) struct Watch {
     idle_since: AtomicU32,
     must_end: AtomicBool,
     waker: Mutex<Option<Waker>>,
+    /// Of answers that are given by tasks of their own, as over HTTP/2: by their numbers.
+    answers: Mutex<HashMap<u64, Waker>>,
+    next_answer: AtomicU64,
 }
 
 /// A request of a connection, until its answer is given.
 #[derive(Debug)]
-pub(crate) struct Busy(Arc<Watch>);
+pub(crate) struct Busy {
+    watch: Arc<Watch>,
+    /// Its number, if it has a task of its own.
+    heard: Option<u64>,
+}
+
+impl Busy {
+    /// Its answer is given by the calling task and not by its connection's, as over HTTP/2: that is woken with it.
+    pub(crate) async fn is_given_here(&mut self) {
+        // A task keeps its waker.
+        let waker = std::future::poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
+        let number = self.watch.next_answer.fetch_add(1, Ordering::Relaxed);
+        self.watch.answers.lock().insert(number, waker);
+        self.heard = Some(number);
+    }
+}
 
 /// A connection that has been taken, until it is dropped.
 pub(crate) struct Opened {
@@ -98,6 +116,8 @@ impl Connections {
             idle_since: AtomicU32::new(self.0.n_looks.load(Ordering::Relaxed)),
             must_end: AtomicBool::new(false),
             waker: Mutex::default(),
+            answers: Mutex::default(),
+            next_answer: AtomicU64::new(0),
         });
         self.0.open.lock().insert(id, Open { watch: Arc::clone(&watch), task: None });
         // Whoever asked all to end has missed this one.
@@ -151,7 +171,7 @@ impl Watch {
     /// A request has begun.
     pub(crate) fn begin(self: &Arc<Self>) -> Busy {
         self.n_open.fetch_add(1, Ordering::Relaxed);
-        Busy(Arc::clone(self))
+        Busy { watch: Arc::clone(self), heard: None }
     }
 
     /// Looks in a row at which it had nothing under way.
@@ -172,15 +192,20 @@ impl Watch {
         if let Some(waker) = self.waker.lock().as_ref() {
             waker.wake_by_ref();
         }
+        self.answers.lock().values().for_each(Waker::wake_by_ref);
     }
 }
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        if let Some(all) = self.0.all.upgrade() {
-            self.0.idle_since.store(all.n_looks.load(Ordering::Relaxed), Ordering::Relaxed);
+        let Self { watch, heard } = self;
+        if let Some(number) = heard {
+            watch.answers.lock().remove(number);
         }
-        self.0.n_open.fetch_sub(1, Ordering::Release);
+        if let Some(all) = watch.all.upgrade() {
+            watch.idle_since.store(all.n_looks.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+        watch.n_open.fetch_sub(1, Ordering::Release);
     }
 }
 

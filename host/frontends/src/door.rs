@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use bytes::Bytes;
 use engine::ReplyBody;
-use http::{HeaderName, HeaderValue, Method, Request, Response};
+use http::{HeaderName, HeaderValue, Method, Request, Response, Version};
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use std::convert::Infallible;
@@ -79,10 +79,15 @@ impl Door {
     pub(crate) fn answer_while(
         &self,
         request: Request<Incoming>,
-        busy: Option<Busy>,
+        mut busy: Option<Busy>,
     ) -> impl Future<Output = Result<Response<Answer>, Infallible>> + Send + use<> {
+        // Over HTTP/1 an answer is polled by its connection, which is woken by itself.
+        let has_own_task = request.version() == Version::HTTP_2;
         let (way, app) = (self.way(request), Arc::clone(&self.app));
         async move {
+            if let Some(busy) = busy.as_mut().filter(|_| has_own_task) {
+                busy.is_given_here().await;
+            }
             let response = match way {
                 Way::Chat(request) => openai_chat::create(app, request).await.map(Inner::Turn),
                 Way::Messages(request) => anthropic::create(app, request).await.map(Inner::Turn),

@@ -118,6 +118,73 @@ async fn turns_that_outlive_the_drain_end_with_an_error_in_their_dialect() {
     assert!(output.stderr.contains("timeouts.drain"), "{}", output.stderr);
 }
 
+/// All of a stream over HTTP/2 (RFC 9113), until its end: a reset is none.
+async fn read(body: &mut h2::RecvStream, until: &str) -> String {
+    let mut heard = Vec::new();
+    while !String::from_utf8_lossy(&heard).contains(until) {
+        let Some(chunk) = within("a chunk", body.data()).await else { break };
+        let chunk = chunk.unwrap_or_else(|e| panic!("{e} after {}", String::from_utf8_lossy(&heard)));
+        body.flow_control().release_capacity(chunk.len()).expect("room");
+        heard.extend_from_slice(&chunk);
+    }
+    String::from_utf8_lossy(&heard).into_owned()
+}
+
+#[tokio::test]
+async fn turns_over_http2_that_outlive_the_drain_are_told_so_too() {
+    let scene = Scene::with(|builder| builder.env("LIP_TIMEOUTS_DRAIN", "0.2")).await;
+    let stream = tokio::net::TcpStream::connect(scene.lip.address).await.expect("a connection");
+    let (send, connection) = within("a handshake", h2::client::handshake(stream)).await.expect("HTTP/2");
+    let connection = tokio::spawn(connection);
+    let ask = |path: &str, body: &'static str| {
+        let request =
+            http::Request::post(format!("http://localhost{path}")).header("content-type", "application/json");
+        let (response, mut stream) =
+            send.clone().send_request(request.body(()).expect("a request"), false).expect("a stream");
+        stream.send_data(body.into(), true).expect("a body");
+        response
+    };
+    let mut streams = Vec::new();
+    for (path, body, terminal) in [
+        (
+            "/v1/chat/completions",
+            r#"{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}"#,
+            "[DONE]",
+        ),
+        (
+            "/v1/messages",
+            r#"{"model":"m","stream":true,"max_tokens":9,"messages":[{"role":"user","content":"hi"}]}"#,
+            "message_stop",
+        ),
+        ("/v1/responses", r#"{"model":"m","stream":true,"input":"hi"}"#, "response.completed"),
+        (
+            "/v1beta/models/m:streamGenerateContent?alt=sse",
+            r#"{"contents":[{"parts":[{"text":"hi"}]}]}"#,
+            "STOP",
+        ),
+    ] {
+        let mut body = within("a head", ask(path, body)).await.expect("a head").into_body();
+        read(&mut body, "begun").await;
+        streams.push((path, terminal, body));
+    }
+    let whole = ask("/v1/chat/completions", r#"{"model":"m","messages":[]}"#);
+    scene.upstream.received(streams.len() + 1).await;
+    let stopping = tokio::spawn(scene.lip.stop());
+    for (path, terminal, mut body) in streams {
+        let text = read(&mut body, "\0").await;
+        assert!(text.contains("the host is shutting down") && !text.contains(terminal), "{path}: {text}");
+    }
+    // This one had no head yet.
+    let answer = within("a head", whole).await.expect("a head");
+    assert_eq!(answer.status(), 503);
+    let text = read(&mut answer.into_body(), "\0").await;
+    assert!(text.contains("host_shutting_down"), "{text}");
+    connection.abort();
+    let (status, output) = stopping.await.expect("its end");
+    assert!(status.success(), "{status}");
+    assert!(!output.stderr.contains("in the middle of an answer"), "{}", output.stderr);
+}
+
 #[tokio::test]
 async fn second_signal_ends_the_host_at_once() {
     let scene = Scene::with(|builder| builder.env("LIP_TIMEOUTS_DRAIN", "3600")).await;

@@ -290,6 +290,30 @@ async fn message_that_is_too_large_closes_the_connection() {
 }
 
 #[tokio::test]
+async fn answer_that_outlives_the_drain_ends_with_an_error_and_a_close() {
+    let gate = Gate::default();
+    let delta = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"begun\"}}]}\n\n";
+    let upstream = Upstream::always(Reply::events().send(delta).hold(&gate).end()).await;
+    let lip = Lip::builder().openai(&upstream.url()).env("LIP_TIMEOUTS_DRAIN", "0.2").start().await;
+    let mut socket = opened(&lip).await;
+    socket.create(json!({"input": "x"})).await;
+    while socket.hear().await.expect("an event")["type"] != "response.output_text.delta" {}
+    let stopping = tokio::spawn(lip.stop());
+    let (kinds, last) = socket.answer().await;
+    assert!(last.to_string().contains("the host is shutting down"), "{kinds:?} {last}");
+    assert!(!kinds.iter().any(|kind| kind == "response.completed"), "{kinds:?}");
+    let code = loop {
+        match within("a close", socket.0.next()).await {
+            Some(Ok(Message::Close(frame))) => break frame.map(|frame| u16::from(frame.code)),
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+            other => panic!("no close: {other:?}"),
+        }
+    };
+    assert_eq!(code, Some(1001));
+    assert!(stopping.await.expect("the end").0.success());
+}
+
+#[tokio::test]
 async fn shutdown_waits_for_the_answer_on_a_socket_and_closes_idle_ones() {
     let gate = Gate::default();
     let text = events(&object("resp_1", json!([message("msg_1", "x")]), json!({})));

@@ -71,7 +71,10 @@ impl Line {
                 biased;
                 done = &mut work => return Ok(done),
                 // What is at work has been told, and had its chance to say so.
-                () = self.place.cut_off() => return Err(Gone),
+                () = self.place.cut_off() => {
+                    self.close(close_code::AWAY, "the host is shutting down").await?;
+                    return Err(Gone);
+                }
                 heard = self.socket.recv() => self.hear(heard).await?,
                 _ = self.ticks.tick() => {
                     let due = self.clock.due_in_answer(Instant::now());
