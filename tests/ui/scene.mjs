@@ -70,13 +70,13 @@ export const start = async (staged, folder, env = {}) => {
 };
 export const leave = (folder) => rmSync(folder, { recursive: true, force: true });
 
-// Turns of the week before `now_s`, each with one attempt, in a ledger that a host has made: more by day than by night, some that failed.
+// Turns of the week before `now_s` in a ledger that a host has made: more by day than by night, some that failed.
 const FILL = `
 import math, random, sqlite3, sys
 path, now_s, n = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 dice = random.Random(7)
 db = sqlite3.connect(path)
-turns, attempts = [], []
+turns = []
 models = [("openai", "gpt-5", 0.9), ("openai", "gpt-5-mini", 1.2), ("openai.spare", "gpt-5", 0.5), ("anthropic", "claude-sonnet-4-5", 0.8), ("ollama", "qwen3:8b", 0.4)]
 while len(turns) < n:
     ago = dice.random() * 7 * 86400
@@ -93,10 +93,8 @@ while len(turns) < n:
     lasted = dice.randint(400_000, 30_000_000)
     turns.append((ident, at, "openai-chat", "generate", dice.choice(["ann", "ben", "ci"]), None, model, 1, "failed" if failed else "answered", status, kind, code,
         backend, backend.split(".")[0], model, 1, *tokens, cost, 5000, 9000, None if failed else lasted // 3, lasted, dice.randint(80, 600)))
-    attempts.append((ident, 0, "answer", None, backend, backend.split(".")[0], model, 0, 100, 200, None if failed else lasted // 3, lasted,
-        "failed" if failed else "answered", 503 if failed else None, kind, code, "the upstream is full" if failed else None, *tokens, cost, "top_k: no such option" if failed else None))
-db.executemany("INSERT INTO lip_turns VALUES (" + ",".join("?" * len(turns[0])) + ")", turns)
-db.executemany("INSERT INTO lip_attempts VALUES (" + ",".join("?" * len(attempts[0])) + ")", attempts)
+columns = "id,began_us,dialect,what,caller,session,model_asked,stream,outcome,status,kind,code,backend,connector,model,n_attempts,input,output,cached_input,cache_write,reasoning,cost_micro,bytes_in,bytes_out,first_output_us,lasted_us,overhead_us"
+db.executemany(f"INSERT INTO lip_turns ({columns}) VALUES (" + ",".join("?" * len(turns[0])) + ")", turns)
 db.commit()
 `;
 export const fill_ledger = (folder, n) => execFileSync("python3", ["-c", FILL, join(folder, "data", "lip", "usage.db"), String(Math.floor(Date.now() / 1000)), String(n)], { stdio: "inherit" });

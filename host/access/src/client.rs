@@ -38,6 +38,16 @@ pub enum Unpriced {
     Free,
 }
 
+/// Whose turns a client may look at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sight {
+    /// Its own.
+    #[default]
+    Own,
+    /// All, and the host itself: an operator's.
+    All,
+}
+
 /// A client of the host, known by its key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Client {
@@ -51,6 +61,8 @@ pub struct Client {
     pub limits: Limits,
     /// What a bound of money makes of models without a price.
     pub unpriced: Unpriced,
+    /// Whose turns it may look at.
+    pub sight: Sight,
 }
 
 impl Client {

@@ -9,7 +9,7 @@ mod places;
 mod throttle;
 
 pub use allowance::{Bound, Limits, Meter, Spent, TooMuch};
-pub use client::{Client, Grants, Unpriced};
+pub use client::{Client, Grants, Sight, Unpriced};
 pub use clients::{Clients, KEY_BYTES, KEY_PREFIX};
 pub use hash::{KeyHash, NoHash};
 pub use names::Names;

@@ -3,7 +3,7 @@
 mod meters;
 pub(crate) mod shown;
 
-use access::{Client, Clients, KeyHash, Throttle, ThrottleRules};
+use access::{Client, Clients, KeyHash, Sight, Throttle, ThrottleRules};
 use arc_swap::ArcSwap;
 use base::{Fault, Kind, Retry, Secret};
 use events::turn::TurnEnded;
@@ -56,9 +56,10 @@ impl Default for ClientKeys {
 }
 
 impl ClientKeys {
-    /// These keys, which may ask for everything.
+    /// These keys, which may ask for everything and see everything.
     pub fn new<'a>(keys: impl IntoIterator<Item = &'a Secret<String>>) -> Self {
-        let all = keys.into_iter().map(|key| (KeyHash::of(key.expose().as_bytes()), Client::default()));
+        let anybody = || Client { sight: Sight::All, ..Client::default() };
+        let all = keys.into_iter().map(|key| (KeyHash::of(key.expose().as_bytes()), anybody()));
         Self::of(Clients::new(all), ThrottleRules::default(), Accounting::default())
     }
 
@@ -66,7 +67,8 @@ impl ClientKeys {
     pub fn of(clients: Clients, rules: ThrottleRules, accounting: Accounting) -> Self {
         let meters = Meters::new(&clients, accounting);
         let throttle = Mutex::new(Throttle::new(rules));
-        let (anyone, began) = (Arc::default(), Instant::now());
+        let anyone = Arc::new(Client { sight: Sight::All, ..Client::default() });
+        let began = Instant::now();
         let clients = ArcSwap::from_pointee(clients);
         Self(Arc::new(Inner { clients, anyone, throttle, meters, began }))
     }

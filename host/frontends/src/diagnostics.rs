@@ -2,6 +2,7 @@
 //! predecessor where it has them.
 use crate::app::{App, Shared};
 use crate::{respond, ui, usage};
+use access::Sight;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
@@ -46,11 +47,48 @@ pub(crate) fn routes() -> Router<Shared> {
         .merge(standings::routes())
 }
 
-/// Lets in who has a key and sits at this machine, and is no web page that this machine's browser shows.
+/// Whose turns somebody may look at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Seen {
+    /// All of them.
+    All,
+    /// Those of the client of this name.
+    Of(String),
+}
+
+impl Seen {
+    /// May a turn of `caller` be looked at?
+    pub(crate) fn has(&self, caller: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Of(own) => own == caller,
+        }
+    }
+}
+
+/// Lets in an operator who sits at this machine, and is no web page that this machine's browser shows.
 pub(crate) fn admit(app: &App, parts: &Parts) -> Result<(), Fault> {
+    match admit_client(app, parts)? {
+        Seen::All => Ok(()),
+        Seen::Of(_) => Err(no_operator()),
+    }
+}
+
+/// As [`admit`], any client for what is its own.
+pub(crate) fn admit_client(app: &App, parts: &Parts) -> Result<Seen, Fault> {
     no_page(parts)?;
-    app.keys.admit(parts)?;
-    at_home(parts)
+    let client = app.keys.admit(parts)?;
+    at_home(parts)?;
+    Ok(match client.sight {
+        Sight::All => Seen::All,
+        Sight::Own => Seen::Of(client.name.clone()),
+    })
+}
+
+fn no_operator() -> Fault {
+    let fault =
+        Fault::client(Kind::Forbidden, "this key is not an operator's: it sees its own turns and usage");
+    fault.code("not_an_operator").hint("lip keys new NAME --operator makes a key that sees all")
 }
 
 /// Lets in who sits at this machine, and is no page of another origin. For what holds no data.
@@ -59,10 +97,14 @@ pub(crate) fn admit_keyless(parts: &Parts) -> Result<(), Fault> {
     at_home(parts)
 }
 
-/// Lets in who has a key and sits at this machine. For what has made sure by itself that the host's own page asks.
+/// Lets in an operator who sits at this machine. For what has made sure by itself that the host's own page asks.
 pub(crate) fn admit_own_page(app: &App, parts: &Parts) -> Result<(), Fault> {
-    app.keys.admit(parts)?;
-    at_home(parts)
+    let client = app.keys.admit(parts)?;
+    at_home(parts)?;
+    match client.sight {
+        Sight::All => Ok(()),
+        Sight::Own => Err(no_operator()),
+    }
 }
 
 fn no_page(parts: &Parts) -> Result<(), Fault> {
@@ -108,7 +150,7 @@ async fn route(State(app): State<Shared>, request: Request<Body>) -> Response<Bo
     let (parts, body) = request.into_parts();
     let asked = app.intake(&parts, body).await;
     answered(asked.and_then(|body| {
-        admit(&app, &parts)?;
+        admit_client(&app, &parts)?;
         let question: Question = serde_json::from_slice(&body).map_err(|e| {
             Fault::client(Kind::BadRequest, format!("the question cannot be read: {e}"))
                 .hint("Send {\"model\": …, \"session\": …}")

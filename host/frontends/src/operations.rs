@@ -1,7 +1,7 @@
 //! A second address for those who watch the host: health and counts, without a key, until the host has ended.
-use crate::app::App;
+use crate::app::{App, refused};
 use crate::diagnostics::metrics;
-use crate::health;
+use crate::{health, pages};
 use axum::Router;
 use axum::body::Body;
 use http::Request;
@@ -21,7 +21,8 @@ const HEAD_TIME: Duration = Duration::from_secs(10);
 
 /// Serves those who watch; never ends.
 pub async fn serve_operations(listener: TcpListener, app: Arc<App>) {
-    let router = Router::new().merge(health::routes()).merge(metrics::open_routes()).with_state(app);
+    let router =
+        Router::new().merge(health::routes()).merge(metrics::open_routes()).with_state(Arc::clone(&app));
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
@@ -33,9 +34,18 @@ pub async fn serve_operations(listener: TcpListener, app: Arc<App>) {
                 continue;
             }
         };
-        let router = router.clone();
-        let service =
-            service_fn(move |request: Request<Incoming>| router.clone().call(request.map(Body::new)));
+        let (router, app) = (router.clone(), Arc::clone(&app));
+        let service = service_fn(move |request: Request<Incoming>| {
+            let (mut router, request) = (router.clone(), request.map(Body::new));
+            // A page may not come in by a name that it made lead here: what is told here needs no key.
+            let fault = pages::refused(&request, &app.names, true);
+            async move {
+                match fault {
+                    Some(fault) => Ok(refused(request, fault).await),
+                    None => router.call(request).await,
+                }
+            }
+        });
         let connection = hyper::server::conn::http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIME)

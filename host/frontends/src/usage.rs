@@ -4,6 +4,7 @@ mod export;
 
 use crate::app::{App, Shared};
 use crate::auth::shown::{KEY_PARAMETERS, percent_decoded};
+use crate::diagnostics::Seen;
 use crate::ui::packed;
 use crate::{diagnostics, intake, respond};
 use axum::Router;
@@ -42,6 +43,8 @@ struct Asked {
     every: Option<Step>,
     limit: i64,
     format: Format,
+    /// May it hear of all clients together?
+    sees_all: bool,
 }
 
 async fn stats(State(app): State<Shared>, request: Request<Body>) -> Response<Body> {
@@ -80,7 +83,9 @@ async fn stats(State(app): State<Shared>, request: Request<Body>) -> Response<Bo
             "times": times,
             "groups": groups,
             "series": series,
-            "ledger": {"written": written, "lost": lost, "waiting": waiting, "trouble": trouble},
+            "ledger": asked.sees_all.then(|| {
+                json!({"written": written, "lost": lost, "waiting": waiting, "trouble": trouble})
+            }),
         }))
     };
     packed::answer(told(answer.await), &headers).await
@@ -117,8 +122,12 @@ async fn ask<'a>(
 ) -> Result<(Asked, &'a Ledger, Reader), Fault> {
     let (parts, body) = request.into_parts();
     intake::drain(body).await;
-    diagnostics::admit(app, &parts)?;
-    let asked = asked(&parts, own)?;
+    let seen = diagnostics::admit_client(app, &parts)?;
+    let mut asked = asked(&parts, own)?;
+    if let Seen::Of(name) = seen {
+        asked.filter.caller = Some(name);
+        asked.sees_all = false;
+    }
     let ledger = app.ledger.as_deref().ok_or_else(|| {
         Fault::client(Kind::NotFound, "this host keeps no usage").hint("usage.enabled says whether it does")
     })?;
@@ -136,6 +145,7 @@ fn asked(parts: &Parts, own: &[&str]) -> Result<Asked, Fault> {
         every: None,
         limit: RECENT.0,
         format: Format::Json,
+        sees_all: true,
     };
     let query = parts.uri.query().unwrap_or_default();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {

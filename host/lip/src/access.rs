@@ -1,7 +1,7 @@
 //! What the settings say about who may use the host, in the words of those who see to it.
 use crate::backends::{self, BASE_URL, BASE_URLS};
 use crate::dirs;
-use access::{Client, Clients, Grants, KeyHash, Limits, Names, ThrottleRules, Unpriced};
+use access::{Client, Clients, Grants, KeyHash, Limits, Names, Sight, ThrottleRules, Unpriced};
 use egress::Places;
 use frontends::{Accounting, ClientKeys, Tls};
 use http::Uri;
@@ -53,7 +53,10 @@ fn is_writable_by_others(path: &Path) -> bool {
 /// All clients by their keys.
 pub(crate) fn clients(settings: &Resolved) -> Clients {
     let plain = settings.client_keys();
-    let plain = plain.iter().map(|key| (KeyHash::of(key.expose().as_bytes()), Client::default()));
+    // A sole one stands where the operator alone writes. Of several, others were given some.
+    let sight = if plain.len() == 1 { Sight::All } else { Sight::Own };
+    let unnamed = || Client { sight, ..Client::default() };
+    let plain = plain.iter().map(|key| (KeyHash::of(key.expose().as_bytes()), unnamed()));
     let named = settings.clients().iter().filter_map(|key| {
         // Its form was checked where it was read.
         let hash = KeyHash::parse(key.values().hash()?).ok()?;
@@ -80,6 +83,7 @@ fn client(key: &ClientKey) -> Client {
             None | Some(settings::Unpriced::Refuse) => Unpriced::Refused,
             Some(settings::Unpriced::Free) => Unpriced::Free,
         },
+        sight: if values.operator() == Some(true) { Sight::All } else { Sight::Own },
     }
 }
 

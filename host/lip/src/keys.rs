@@ -33,9 +33,13 @@ fn fields() -> impl Iterator<Item = &'static Setting> {
 }
 
 fn arg(field: &'static Setting) -> Arg {
-    let is_list = field.shape == Shape::TextList;
     let arg = Arg::new(field.key).long(field.key.replace('_', "-")).help(field.doc.trim());
-    if is_list { arg.num_args(1..).value_delimiter(',') } else { arg }
+    match field.shape {
+        Shape::TextList => arg.num_args(1..).value_delimiter(','),
+        // `--operator` alone, or `--operator=false`.
+        Shape::Bool => arg.num_args(0..=1).require_equals(true).default_missing_value("true"),
+        _ => arg,
+    }
 }
 
 /// Runs it.
@@ -85,6 +89,9 @@ fn new(matches: &ArgMatches) -> Result<(), String> {
             (Shape::Whole, [text, ..]) => {
                 let number = text.parse::<u64>().map_or_else(|_| Value::from(text.as_str()), Value::from);
                 table.insert(field.key.to_owned(), number);
+            }
+            (Shape::Bool, [text, ..]) => {
+                table.insert(field.key.to_owned(), truth(text));
             }
             (Shape::Dollars, [text, ..]) => {
                 table.insert(field.key.to_owned(), dollars(text));
@@ -213,12 +220,18 @@ fn table(key: &ClientKey) -> Map<String, Value> {
             Some(Shape::Whole) => {
                 text.parse::<u64>().map_or_else(|_| Value::from(text.as_str()), Value::from)
             }
+            Some(Shape::Bool) => truth(&text),
             Some(Shape::Dollars) => dollars(&text),
             _ => Value::from(text),
         };
         (name.to_owned(), value)
     };
     key.fields().into_iter().map(field).collect()
+}
+
+/// A truth value, if it is one; else the text, for whose mistake there are words.
+fn truth(text: &str) -> Value {
+    text.parse::<bool>().map_or_else(|_| Value::from(text), Value::from)
 }
 
 /// A number, if it is one; else the text, for whose mistake there are words.
@@ -249,7 +262,7 @@ mod tests {
     fn what_is_written_is_read() {
         let hash = KeyHash::of(b"k").to_string();
         let text = format!(
-            "[\"a.b\"]\nhash = \"{hash}\"\nmodels = [\"openai:*\", \"x\"]\nexpires = \"2030-01-01\"\ntokens_per_day = 7\ncost_per_day = 0.5\nunpriced = \"free\"\n"
+            "[\"a.b\"]\nhash = \"{hash}\"\nmodels = [\"openai:*\", \"x\"]\nexpires = \"2030-01-01\"\ntokens_per_day = 7\ncost_per_day = 0.5\nunpriced = \"free\"\noperator = true\n"
         );
         let read = |text: &str| {
             let file = File { name: "keys.toml", format: Format::Toml, text };
@@ -258,6 +271,6 @@ mod tests {
         let keys = read(&text).expect("keys");
         let again = section(keys[0].name(), &table(&keys[0]));
         assert_eq!(read(&again).expect("keys")[0].fields(), keys[0].fields());
-        assert_eq!(keys[0].fields().len(), 6);
+        assert_eq!(keys[0].fields().len(), 7);
     }
 }

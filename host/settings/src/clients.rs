@@ -7,7 +7,7 @@ use base::calendar::unix_seconds;
 use crate::{
     choices::Unpriced,
     file::{Section, Walk, entries_of},
-    numbers::{Dollars, Whole},
+    numbers::{Bool, Dollars, Whole},
     problem::Source,
     read::{Raw, Reader, quote},
     row::{Kind, Shape, settings},
@@ -64,6 +64,10 @@ settings! {
     /// With a bound of money: whether models of unknown price are refused, or cost nothing.
     unpriced: Opt<Unpriced> as Option<Unpriced> = None,
         { key: "unpriced", example: "\"free\"", default_words: "`refuse`" }
+
+    /// Whether the key is an operator's: it sees the turns and the usage of all keys, asks for diagnostics, and reloads. Others see their own.
+    operator: Opt<Bool> as Option<bool> = None,
+        { key: "operator", example: "true", default_words: "`false`" }
 }
 
 /// One client key by its name.

@@ -8,6 +8,7 @@ mod floods;
 mod framing;
 mod guesses;
 mod leaks;
+mod operators;
 mod page;
 mod paths;
 mod reach;

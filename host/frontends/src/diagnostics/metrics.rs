@@ -1,5 +1,5 @@
 //! What the host counts, for Prometheus; and the turns that are under way.
-use super::{PREFIX, admit, answered};
+use super::{PREFIX, admit, admit_client, answered};
 use crate::app::{App, Shared};
 use crate::{intake, respond};
 use axum::Router;
@@ -65,8 +65,9 @@ fn text(app: &App) -> Response<Body> {
 async fn activity(State(app): State<Shared>, request: Request<Body>) -> Response<Body> {
     let (parts, body) = request.into_parts();
     intake::drain(body).await;
-    answered(admit(&app, &parts).map(|()| {
-        let open = app.engine.under_way();
+    answered(admit_client(&app, &parts).map(|seen| {
+        let mut open = app.engine.under_way();
+        open.retain(|turn| seen.has(&turn.began().caller));
         let turns: Vec<Value> = open.iter().take(TURNS_MAX).map(|turn| row(&**turn)).collect();
         let sum = |of: fn(&dyn UnderWay) -> u64| open.iter().map(|turn| of(&**turn)).sum::<u64>();
         json!({

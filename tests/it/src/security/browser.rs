@@ -165,6 +165,21 @@ super::attempts! {
         assert_eq!(answer.status, 200, "{}", answer.text());
     }
 
+    async fn address_for_watchers_by_a_foreign_name() {
+        let scene = Scene::with("", |builder| builder.env("LIP_OPERATIONS_BIND", "127.0.0.1:0")).await;
+        let stdout = scene.lip.stdout();
+        let place = stdout.lines().find_map(|line| line.trim().strip_prefix("watched   http://")?.strip_suffix("/readyz"));
+        let watched = place.expect("an address").parse().expect("an address");
+        for target in ["/metrics", "/readyz", "/livez"] {
+            for host in FOREIGN {
+                let heard = exchange(watched, request("GET", target, &[("host", host)], "").as_bytes()).await;
+                assert!(heard.starts_with("HTTP/1.1 403"), "{host} {target}: {heard}");
+            }
+            let heard = exchange(watched, request("GET", target, &[], "").as_bytes()).await;
+            assert!(heard.starts_with("HTTP/1.1 200"), "{target}: {heard}");
+        }
+    }
+
     async fn link_leads_elsewhere() {
         let scene = Scene::open().await;
         for target in [

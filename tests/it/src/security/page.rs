@@ -1,5 +1,5 @@
 //! The page of threats names attempts, and these are the attempts.
-use super::{auth, browser, clients, floods, framing, guesses, leaks, paths, reach, streams, tls};
+use super::{auth, browser, clients, floods, framing, guesses, leaks, operators, paths, reach, streams, tls};
 use std::collections::BTreeSet;
 
 const PAGE: &str = include_str!("../../../../docs/reference/threat-model.md");
@@ -8,7 +8,7 @@ const ATTEMPTS_MIN: usize = 60;
 
 /// All attempts, as `theme/name`.
 fn suite() -> BTreeSet<String> {
-    let themes: [(&str, Vec<&'static str>); 11] = [
+    let themes: [(&str, Vec<&'static str>); 12] = [
         ("auth", auth::names()),
         ("browser", browser::NAMES.to_vec()),
         ("clients", clients::NAMES.to_vec()),
@@ -16,6 +16,7 @@ fn suite() -> BTreeSet<String> {
         ("framing", framing::names()),
         ("guesses", guesses::NAMES.to_vec()),
         ("leaks", leaks::NAMES.to_vec()),
+        ("operators", operators::NAMES.to_vec()),
         ("paths", paths::names()),
         ("reach", reach::NAMES.to_vec()),
         ("streams", streams::NAMES.to_vec()),

@@ -58,7 +58,7 @@ const usage = async (window = "day", by = "backend", key = null) => {
       ["Output", (row) => count(row.output), "n"], ["Reasoning", (row) => count(row.reasoning), "n"], ["Cost", cost_of, "n"],
     ], groups.slice(0, ROWS_MAX), "Nothing was used."),
     groups.length > ROWS_MAX ? h("p", { class: "note" }, `and ${count(groups.length - ROWS_MAX)} more: `, code(`lip usage stats --by ${by_name}`)) : h("span"),
-    ledger.trouble || ledger.lost ? h("p", { class: "warn", role: "alert" }, `The ledger has lost ${count(ledger.lost)} turns. ${ledger.trouble ?? ""}`) : h("span"),
+    ledger?.trouble || ledger?.lost ? h("p", { class: "warn", role: "alert" }, `The ledger has lost ${count(ledger.lost)} turns. ${ledger.trouble ?? ""}`) : h("span"),
     h("p", { class: "note" }, "Tokens are what providers reported. What they did not report is unknown, and in no sum."),
   ];
 };
