@@ -15,6 +15,7 @@ from pathlib import Path
 
 import report
 from cages import Cages
+from captured import Captured
 from growth import Growth
 from linked import Linked
 from rivals import Rivals
@@ -26,7 +27,7 @@ from yard import Yard
 
 ROOT = Path(__file__).resolve().parents[2]
 CASES = [*TITLES, "hang-up"]
-SECTIONS = {"table": Table, "pairs": Pairs, "streams": Streams, "linked": Linked, "start": Starts, "growth": Growth, "cages": Cages, "rivals": Rivals}
+SECTIONS = {"table": Table, "pairs": Pairs, "streams": Streams, "linked": Linked, "start": Starts, "growth": Growth, "cages": Cages, "capture": Captured, "rivals": Rivals}
 # What a run without a word measures: a few minutes.
 USUAL = ["table", "linked", "start"]
 
@@ -86,7 +87,7 @@ def sized(options):
         options.crowd_s, options.held, options.few, options.starts, options.conversations = 1.0, 200, 1000, 2, [1, 100, 1000]
     options.cases = [name for name in CASES if name in options.only]
     named = [name for name in SECTIONS if name in options.only or getattr(options, name, False) is True]
-    if options.cases and not {"table", "pairs", "rivals"} & set(named):
+    if options.cases and not {"table", "pairs", "rivals", "capture"} & set(named):
         named.append("table")
     options.sections = list(SECTIONS) if options.all else named or USUAL
     return options

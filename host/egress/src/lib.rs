@@ -5,6 +5,7 @@ mod decode;
 mod fault;
 mod lease;
 mod line;
+mod nowhere;
 mod own;
 mod places;
 mod pool;

@@ -63,6 +63,11 @@ impl Target {
         &self.0.host
     }
 
+    /// The whole URL as text. May hold what nobody should read: what stands before an `@`, or a key in the query.
+    pub fn to_url(&self) -> String {
+        self.0.url.to_string()
+    }
+
     pub(crate) fn url(&self) -> Uri {
         self.0.url.clone()
     }

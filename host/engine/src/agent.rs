@@ -1,7 +1,7 @@
 //! Turns on agents of this machine, asked for by a connector.
 use crate::deliver::ELSEWHERE;
 use crate::scope::{Parent, Scope, ready};
-use crate::wire;
+use crate::{wire, wired};
 use agents::{Ask, Output};
 use base::{Fault, Kind, Retry};
 use bytes::Bytes;
@@ -42,23 +42,35 @@ pub(crate) fn turn(scope: &Scope, agent: Bytes, body: Bytes) -> EffectFuture {
         body,
     };
     let agents = scope.means.agents.clone();
-    Box::pin(async move {
-        match agents.turn(ask).await {
-            Ok(answer) => {
-                let mut headers = HeaderMap::with_capacity(1);
-                headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-                Outcome::Head(Upstream { status: 200, headers, body: answer.boxed_unsync() })
+    let wired = scope.wire().map(|wire| (Arc::clone(wire), scope.asked_agent(&ask.body)));
+    let answer = async move { answered(agents.turn(ask).await) };
+    match wired {
+        None => Box::pin(async move { Outcome::Head(answer.await) }),
+        Some((wire, asked)) => Box::pin(async move {
+            match wired::ask(wire, asked, async { Ok(answer.await) }).await {
+                Ok(head) => Outcome::Head(head),
+                Err(fault) => failed(&fault),
             }
-            // As from an upstream: the connector sees the status and may hand the answer on.
-            Err(fault) => {
-                let mut head = Upstream::from(wire::error_reply(Dialect::Lip, &fault));
-                if fault.retry == Retry::Elsewhere {
-                    head.headers.insert(ELSEWHERE, HeaderValue::from_static("true"));
-                }
-                Outcome::Head(head)
-            }
+        }),
+    }
+}
+
+/// What an agent says, as from an upstream: the connector sees the status and may hand the answer on.
+fn answered(answer: Result<agents::Answer, Fault>) -> Upstream {
+    match answer {
+        Ok(answer) => {
+            let mut headers = HeaderMap::with_capacity(1);
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+            Upstream { status: 200, headers, body: answer.boxed_unsync() }
         }
-    })
+        Err(fault) => {
+            let mut head = Upstream::from(wire::error_reply(Dialect::Lip, &fault));
+            if fault.retry == Retry::Elsewhere {
+                head.headers.insert(ELSEWHERE, HeaderValue::from_static("true"));
+            }
+            head
+        }
+    }
 }
 
 /// The models of an agent.

@@ -6,7 +6,7 @@ use crate::scope::Scope;
 use crate::source::Source;
 use crate::translate::{self, Wanted};
 use crate::turn::{Failure, Turn, What};
-use crate::{drive, redact, request, wire};
+use crate::{redact, request, wire};
 use base::{Fault, Kind, Sampling};
 use bytes::Bytes;
 use lip_wire::Dialect;
@@ -106,7 +106,7 @@ impl Attempt<'_> {
         let instance = self.backend.instance()?;
         // Headers of the client's dialect mean nothing in another.
         let headers = if is_native { turn.forwarded() } else { Vec::new() };
-        let random = self.backend.is_virtual().then(|| drive::tick().rand);
+        let random = self.backend.is_virtual().then(|| self.job.tick().rand);
         let (stream, dialect_id, session) = (turn.stream, dialect.id(), &*self.job.session.to_string());
         let meta = Meta { model, stream, dialect: dialect_id, session, random, headers: &headers };
         let meta =

@@ -7,6 +7,7 @@ use crate::unwritten::Unwritten;
 use crate::view::SessionView;
 use base::{Fault, Kind, SessionSettings};
 use commands::{Scan, Syntax, reply_text, run, scan};
+use events::wire::Piece;
 use http::HeaderName;
 use lip_wire::lens::{Edits, Field};
 use routing::plan::{Ask, Plan};
@@ -89,7 +90,14 @@ pub(crate) async fn prepare(engine: &Arc<Engine>, turn: &Turn) -> Result<Prepare
         hints.answer = first_answer(turn, &places);
     }
     let now = now_ms();
-    let found = resolve(&engine.sessions, &hints, engine.ids.fresh()?, now).await?;
+    let fresh = match &turn.wire {
+        None => engine.ids.fresh()?,
+        Some(wire) => SessionId::from_random(wire.moment().name()),
+    };
+    let found = resolve(&engine.sessions, &hints, fresh, now).await?;
+    if let Some(wire) = &turn.wire {
+        wire.tell(Piece::Session(found.session.id.to_string(), hints.header.map(str::to_owned)));
+    }
     let mut conversation = Conversation {
         session: found.session.clone(),
         changed: None,

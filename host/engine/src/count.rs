@@ -118,6 +118,7 @@ mod tests {
             caller: String::new(),
             client: None,
             shorthand: None,
+            wire: None,
         };
         let reply = answer(Arc::new(turn)).await.expect("counted");
         assert_eq!(reply.headers[COUNT_HEADER], "estimate");

@@ -169,7 +169,7 @@ impl Deliver<'_> {
         let error = parse(dialect, status, &bytes);
         let mut fault = wire::upstream(&error);
         let header = |name: &str| upstream.headers.get(name).and_then(|value| value.to_str().ok());
-        if let Some(time) = retry::from_headers(header, std::time::SystemTime::now()) {
+        if let Some(time) = retry::from_headers(header, self.turn.now()) {
             fault.retry = Retry::After(time);
         }
         if dialect == Dialect::Lip {

@@ -66,7 +66,7 @@ async fn answer(
         Fault::plugin(base::Kind::Internal, format!("the dispatched request is malformed: {e}"))
     })?;
     let (overrides, sampling) = (RouteOverrides::default(), Sampling::default());
-    let rotation = engine.next_rotation();
+    let rotation = engine.rotation_for(&parent.turn);
     let ask = Ask { is_nested: true, rotation, ..Ask::new(&meta.selector, &overrides, &sampling) };
     let planned = engine.planned(&ask)?;
     engine.allow(&planned.plan, parent.turn.client.as_deref())?;

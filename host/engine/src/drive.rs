@@ -1,5 +1,6 @@
 //! Carries out a plan: starts, races, retries and cancels attempts as the policy says, until one of them answers.
 use crate::attempt::{Try, attempt};
+use crate::chance::{self, tick};
 use crate::conversation::Conversation;
 use crate::deliver::Delivered;
 use crate::engine::Engine;
@@ -18,11 +19,12 @@ use lip_wire::lens::Edits;
 use parking_lot::Mutex;
 use routing::health::Health;
 use routing::plan::LegId;
-use routing::policy::{AttemptId, Attempts, Budgets, Cancelled, Decision, Outcome, Start, Tick};
+use routing::policy::{AttemptId, Attempts, Budgets, Cancelled, Decision, Outcome, Start};
 use sessions::SessionId;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -57,6 +59,8 @@ pub(crate) struct Job {
     pub(crate) through: Vec<String>,
     /// What is known of the client's turn.
     pub(crate) record: Record,
+    /// Random numbers that were drawn of the turn's own.
+    pub(crate) n_drawn: AtomicU64,
     /// Whose wish the attempts are.
     pub(crate) role: Role,
 }
@@ -77,8 +81,20 @@ impl Job {
         let (loop_guard, session, project_dir) =
             (self.loop_guard.clone(), self.session, self.project_dir.clone());
         let record = self.record.clone();
-        let job =
-            Self { engine, turn, edits, planned, loop_guard, session, project_dir, through, record, role };
+        let n_drawn = chance::drawn(&through);
+        let job = Self {
+            engine,
+            turn,
+            edits,
+            planned,
+            loop_guard,
+            session,
+            project_dir,
+            through,
+            record,
+            n_drawn,
+            role,
+        };
         let (job, telling) = (Arc::new(job), Telling::default());
         Drive { job, budgets, began: now(), permit: None, health, conversation: None, telling }
     }
@@ -169,13 +185,6 @@ pub(crate) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
-pub(crate) fn tick() -> Tick {
-    // Jitter and weights need no secrecy: the standard library's random keys are spread well enough.
-    use std::hash::{BuildHasher, Hasher};
-    let rand = std::hash::RandomState::new().build_hasher().finish();
-    Tick { now: now(), rand }
-}
-
 /// Attempts that are under way. A client that goes away drops them in the middle: what they hold of the backends' health is
 /// given back.
 struct Live {
@@ -198,7 +207,7 @@ impl Drive {
         let mut live = Live { attempts: Some(attempts), health: Arc::clone(&self.health) };
         let mut running: Vec<Running> = Vec::new();
         let mut last_failure: Option<Failure> = None;
-        let mut now = tick();
+        let mut now = self.job.tick();
         loop {
             let Some(attempts) = live.attempts.as_mut() else {
                 return Err(Fault::host(Kind::Internal, "internal error").into());
@@ -238,7 +247,7 @@ impl Drive {
                     if let Some((by, Ok(delivered))) = ended {
                         return Ok(self.answered(&mut live, running, by, delivered)?);
                     }
-                    let before = std::mem::replace(&mut now, tick());
+                    let before = std::mem::replace(&mut now, self.job.tick());
                     if rests {
                         self.job.record.rested(before.now, now.now);
                     }

@@ -18,7 +18,7 @@ use crate::standing::LastFaults;
 use crate::store::Values;
 use crate::trace::Traces;
 use crate::turn::{Failure, Reply, ReplyBody, Turn, What};
-use crate::{count, drive, local, table};
+use crate::{chance, count, drive, local, table};
 use access::Client;
 use agents::Agents;
 use arc_swap::ArcSwap;
@@ -256,7 +256,7 @@ impl Engine {
     ) -> Result<Drive, Fault> {
         let ask = Ask {
             header: turn.header(drive::ROUTE_HEADER),
-            rotation: self.next_rotation(),
+            rotation: self.rotation_for(&turn),
             ..ask(conversation.session(), conversation.settings(), &turn.model)
         };
         let (planned, budgets) = {
@@ -271,8 +271,20 @@ impl Engine {
         let (engine, session, through) = (Arc::clone(self), conversation.id(), Vec::new());
         let project_dir = conversation.settings().project_dir.clone();
         let (record, role) = (telling.record(), Role::Answer);
-        let job =
-            Job { engine, turn, edits, planned, loop_guard, session, project_dir, through, record, role };
+        let n_drawn = chance::drawn(&through);
+        let job = Job {
+            engine,
+            turn,
+            edits,
+            planned,
+            loop_guard,
+            session,
+            project_dir,
+            through,
+            record,
+            n_drawn,
+            role,
+        };
         let (job, permit, conversation) = (Arc::new(job), Some(permit), Some(conversation));
         let telling = std::mem::take(telling);
         Ok(Drive { job, budgets, began: drive::now(), permit, health, conversation, telling })
@@ -288,7 +300,13 @@ impl Engine {
         allowed(plan, client, &lists)
     }
 
-    pub(crate) fn next_rotation(&self) -> u64 {
+    /// How many turns were planned before this one.
+    pub(crate) fn rotation_for(&self, turn: &Turn) -> u64 {
+        let fresh = self.next_rotation();
+        turn.wire.as_ref().map_or(fresh, |wire| wire.rotation(fresh))
+    }
+
+    fn next_rotation(&self) -> u64 {
         self.rotation.fetch_add(1, Ordering::Relaxed)
     }
 

@@ -5,6 +5,7 @@ mod allowed;
 mod attempt;
 mod backend;
 mod backends;
+mod chance;
 mod checkup;
 mod commit;
 mod conversation;
@@ -52,6 +53,7 @@ mod unwritten;
 mod view;
 mod whole;
 mod wire;
+mod wired;
 
 pub use accounts::{Desk, Held, Hide, LoggedIn, LoginAsk, Shown, account_files};
 pub use backend::{Backend, BackendSpec};

@@ -10,6 +10,7 @@ use events::tokens::Tokens;
 use events::trace::SpanRef;
 use events::trouble::Trouble;
 use events::turn::{Outcome, SessionName, TurnBegan, TurnEnded, TurnId};
+use events::wire::Piece;
 use events::witness::{SoFar, UnderWay, Witness};
 use lip_wire::gate::Usage;
 use lip_wire::loss::Losses;
@@ -55,6 +56,7 @@ impl Witnesses {
             bytes_in: turn.lens.body().len() as u64,
             parent: turn.span(),
         };
+        turn.wire.iter().for_each(|wire| wire.tell(Piece::Named(began.id)));
         let open = Arc::new(Open {
             witnesses: Arc::clone(&self.all),
             turn: Arc::new(began),

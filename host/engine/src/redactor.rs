@@ -1,7 +1,7 @@
 //! Finds secrets that are known by their value in any bytes and puts a mark in their place: in prompts before they leave, in log lines
 //! before they are written. Looks for exact values only, in the spellings that JSON has for them; guesses nothing.
 use crate::sieve::Sieve;
-use access::{Clients, KEY_PREFIX};
+use access::{Clients, KEY_BYTES, KEY_PREFIX};
 use base::Secret;
 use memchr::memmem;
 use std::collections::BTreeSet;
@@ -27,6 +27,8 @@ pub struct Redactor {
     clients: Clients,
     /// How such keys begin.
     prefix: memmem::Finder<'static>,
+    /// Bytes of the longest that is looked for.
+    longest: usize,
 }
 
 /// Where something begins and ends.
@@ -48,10 +50,45 @@ impl Redactor {
     ) -> Self {
         let long = secrets.into_iter().map(Secret::expose).filter(|secret| secret.len() >= SECRET_BYTES_MIN);
         let spellings: BTreeSet<Vec<u8>> = long.flat_map(|secret| spellings(secret)).collect();
+        let longest = spellings.iter().map(Vec::len).max().unwrap_or_default();
+        let longest = if clients.is_empty() { longest } else { longest.max(KEY_BYTES) };
         let prefix = memmem::Finder::new(KEY_PREFIX).into_owned();
         let (long, short) = spellings.into_iter().partition(|secret: &Vec<u8>| secret.len() >= LONG_BYTES);
         let (long, short): (Vec<_>, Vec<_>) = (long, short);
-        Self { known: [Sieve::new(long), Sieve::new(short)], mark, clients, prefix }
+        Self { known: [Sieve::new(long), Sieve::new(short)], mark, clients, prefix, longest }
+    }
+
+    /// The bytes of the longest secret that is found, in any spelling; zero where none is known.
+    pub const fn longest(&self) -> usize {
+        self.longest
+    }
+
+    /// Puts `*` over every byte of a secret, and says how many there were. Also where it begins in the midst of an escape: what is kept
+    /// is better without it.
+    pub fn mask(&self, bytes: &mut [u8]) -> usize {
+        let mut n = 0;
+        for which in 0..=self.known.len() {
+            let mut from = 0;
+            while let Some((start, end)) = self.next_anywhere(which, bytes, from) {
+                bytes.iter_mut().take(end).skip(start).for_each(|byte| *byte = b'*');
+                (from, n) = (end, n + 1);
+            }
+        }
+        n
+    }
+
+    fn next_anywhere(&self, which: usize, bytes: &[u8], mut from: usize) -> Option<Span> {
+        if let Some(sieve) = self.known.get(which) {
+            return sieve.as_ref()?.next(bytes, from);
+        }
+        while !self.clients.is_empty() {
+            let start = from + self.prefix.find(bytes.get(from..)?)?;
+            if let Some(key) = self.clients.made_key_at(bytes.get(start..)?) {
+                return Some((start, start + key.len()));
+            }
+            from = start + 1;
+        }
+        None
     }
 
     /// `bytes` without the secrets, and how many there were; none where there was none.

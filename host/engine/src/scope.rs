@@ -11,18 +11,19 @@ use crate::record::Noted;
 use crate::redactor::Redactor;
 use crate::store::Values;
 use crate::turn::Turn;
+use crate::wired::{self, upstream};
 use agents::Agents;
 use arc_swap::ArcSwap;
 use base::{Fault, Kind};
 use bytes::Bytes;
 use egress::{Call, Egress, Head, Identity, Target};
 use events::trace::TRACEPARENT;
+use events::wire::Wire;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderValue, Method};
-use http_body_util::BodyExt;
 use loader::run::{Effect, EffectFuture, Effects, HttpCall, Outcome, Refusal, Upstream};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, UNIX_EPOCH};
 
 /// What the effects of all attempts share.
 #[derive(Debug)]
@@ -110,6 +111,12 @@ impl Scope {
         let call = self.signed(passage.method.clone(), passage.target.clone(), headers, body);
         let given_up = self.parent.as_ref().map(|parent| parent.first_output_by);
         self.noted.asked();
+        if let Some(wire) = self.wire() {
+            let asked = self.asked(&call);
+            let send =
+                async { self.means.egress.send_for(call, passage.timeout, given_up).await.map(upstream) };
+            return Box::pin(wired::ask(Arc::clone(wire), asked, send)).await;
+        }
         let head = self.means.egress.send_for(call, passage.timeout, given_up).await?;
         Ok(upstream(head))
     }
@@ -126,6 +133,9 @@ impl Scope {
     }
 
     fn http(&self, call: HttpCall) -> EffectFuture {
+        if let Some(wire) = self.wire() {
+            return self.wired_http(Arc::clone(wire), call);
+        }
         match self.request(call) {
             Ok(request) => {
                 self.noted.asked();
@@ -133,6 +143,23 @@ impl Scope {
             }
             Err(refused) => ready(refused),
         }
+    }
+
+    fn wired_http(&self, wire: Arc<dyn Wire>, call: HttpCall) -> EffectFuture {
+        let timeout = call.timeout;
+        let call = match self.call(call) {
+            Ok(call) => call,
+            Err(sentence) => return ready(Outcome::Failed(Refusal::Denied, sentence)),
+        };
+        self.noted.asked();
+        let (asked, means) = (self.asked(&call), Arc::clone(&self.means));
+        let send = async move { means.egress.send(call, timeout).await.map(upstream) };
+        Box::pin(async move {
+            match wired::ask(wire, asked, send).await {
+                Ok(upstream) => Outcome::Head(upstream),
+                Err(fault) => failed(&fault),
+            }
+        })
     }
 }
 
@@ -142,10 +169,6 @@ pub(crate) fn outcome(answered: Result<Head, Fault>) -> Outcome {
         Ok(head) => Outcome::Head(upstream(head)),
         Err(fault) => failed(&fault),
     }
-}
-
-fn upstream(head: Head) -> Upstream {
-    Upstream { status: head.status, headers: head.headers, body: head.body.boxed_unsync() }
 }
 
 fn failed(fault: &Fault) -> Outcome {
@@ -159,6 +182,11 @@ pub(crate) fn ready(outcome: Outcome) -> EffectFuture {
 }
 
 impl Effects for Scope {
+    fn stopped_at_ms(&self) -> Option<u64> {
+        let now = self.wire()?.moment().now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(now.as_millis()).ok()
+    }
+
     fn start(&self, effect: Effect) -> EffectFuture {
         let name = self.backend.name();
         match effect {

@@ -10,7 +10,7 @@ use lip_wire::lens::Field;
 use lip_wire::loss::Losses;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 /// What a request is translated to.
 pub(crate) struct Wanted<'a> {
@@ -84,9 +84,14 @@ fn self_contained(turn: &Turn) -> Result<(), Fault> {
 /// `request` is the decoded request where it is at hand: answers of OpenAI Responses repeat it.
 pub(crate) fn context(turn: &Turn, request: Option<&Arc<Request>>) -> EncodeCtx {
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    // Unique per answer: the clock tells hosts and restarts apart, the count answers of one moment.
-    let count = NEXT.fetch_add(1, Ordering::Relaxed) & 0xff_ffff;
+    let now = turn.now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    // Unique per answer: the clock tells hosts and restarts apart, the count answers of one moment; of a turn that may be carried out
+    // again its chance does.
+    let count = match &turn.wire {
+        None => NEXT.fetch_add(1, Ordering::Relaxed),
+        Some(wire) => wire.moment().draw(u64::MAX),
+    };
+    let count = count & 0xff_ffff;
     let id = format!("{}{:012x}{count:06x}", prefix(turn.dialect), now.as_micros() as u64);
     EncodeCtx {
         reply_id: id,

@@ -3,6 +3,7 @@ use access::Client;
 use base::Fault;
 use bytes::Bytes;
 use events::trace::{SpanRef, TRACEPARENT};
+use events::wire::Wire;
 use http::header::{AsHeaderName, HeaderMap, HeaderName, HeaderValue};
 use http_body::{Frame, SizeHint};
 use lip_wire::Dialect;
@@ -10,6 +11,7 @@ use lip_wire::lens::{Edits, Lens};
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
+use std::time::SystemTime;
 
 /// What the client asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +54,8 @@ pub struct Turn {
     pub client: Option<Arc<Client>>,
     /// Where one backend has itself the conversation that the body repeats: the shorter body for that one.
     pub shorthand: Option<Box<Shorthand>>,
+    /// Its wires, where they are kept.
+    pub wire: Option<Arc<dyn Wire>>,
 }
 
 /// A body that points at an earlier answer instead of repeating the conversation.
@@ -96,7 +100,13 @@ impl Turn {
             caller: self.caller.clone(),
             client: self.client.clone(),
             shorthand: None,
+            wire: self.wire.clone(),
         }
+    }
+
+    /// The wall clock; of a turn whose wires are kept, the moment at which it came.
+    pub(crate) fn now(&self) -> SystemTime {
+        self.wire.as_ref().map_or_else(SystemTime::now, |wire| wire.moment().now)
     }
 
     /// The body that `backend` gets, which speaks the client's dialect. Edits fit the full body only.

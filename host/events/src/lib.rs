@@ -13,4 +13,5 @@ pub mod tokens;
 pub mod trace;
 pub mod trouble;
 pub mod turn;
+pub mod wire;
 pub mod witness;

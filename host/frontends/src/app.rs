@@ -12,6 +12,7 @@ use axum::body::Body;
 use base::{Fault, Kind};
 use bytes::Bytes;
 use engine::Engine;
+use events::wire::Wires;
 use http::request::Parts;
 use http::{Request, Response};
 use ledger::ledger::Ledger;
@@ -64,6 +65,8 @@ pub struct App {
     pub drain: Drain,
     /// What its turns used, where that is kept.
     pub ledger: Option<Arc<Ledger>>,
+    /// Keeps what goes over the wires of turns, if it is kept.
+    pub wires: Option<Arc<dyn Wires>>,
 }
 
 pub(crate) type Shared = Arc<App>;
@@ -84,6 +87,7 @@ impl App {
             recent: Arc::default(),
             drain: Drain::default(),
             ledger: None,
+            wires: None,
         }
     }
 

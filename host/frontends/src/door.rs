@@ -3,13 +3,16 @@ use crate::app::{App, head_too_large, refused, router};
 use crate::auth::Peer;
 use crate::connections::Busy;
 use crate::diagnostics::{self, Local};
+use crate::wired::{self, Leg};
 use crate::{anthropic, openai_chat, pages};
+
 use axum::Router;
 use axum::body::Body;
 use bytes::Bytes;
 use engine::ReplyBody;
+use events::wire::Wire;
 use http::{HeaderName, HeaderValue, Method, Request, Response, Version};
-use http_body::{Frame, SizeHint};
+use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 use std::convert::Infallible;
 use std::error::Error;
@@ -58,6 +61,8 @@ fn head_bytes(request: &Request<Incoming>) -> usize {
 
 type Routed = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
 
+type Framed = Result<Frame<Bytes>, Box<dyn Error + Send + Sync>>;
+
 /// Where a request goes.
 enum Way {
     Chat(Request<Incoming>),
@@ -83,7 +88,9 @@ impl Door {
     ) -> impl Future<Output = Result<Response<Answer>, Infallible>> + Send + use<> {
         // Over HTTP/1 an answer is polled by its connection, which is woken by itself.
         let has_own_task = request.version() == Version::HTTP_2;
-        let (way, app) = (self.way(request), Arc::clone(&self.app));
+        let mut wire = None;
+        let (way, app) = (self.way(request, &mut wire), Arc::clone(&self.app));
+        let leg = Leg::new(wire);
         async move {
             if let Some(busy) = busy.as_mut().filter(|_| has_own_task) {
                 busy.is_given_here().await;
@@ -93,11 +100,12 @@ impl Door {
                 Way::Messages(request) => anthropic::create(app, request).await.map(Inner::Turn),
                 Way::Other(answer) => answer.await.map(Inner::Routed),
             };
-            Ok(response.map(|body| Answer { body, _busy: busy }))
+            leg.head(response.status(), response.headers());
+            Ok(response.map(|body| Answer { body, leg, _busy: busy }))
         }
     }
 
-    fn way(&self, mut request: Request<Incoming>) -> Way {
+    fn way(&self, mut request: Request<Incoming>, wire: &mut Option<Arc<dyn Wire>>) -> Way {
         let head_max = self.app.limits.head_bytes;
         if head_bytes(&request) > head_max {
             return Way::Other(Box::pin(refused(request.map(Body::new), head_too_large(head_max))));
@@ -109,6 +117,9 @@ impl Door {
             request.extensions_mut().insert(Peer(ip));
         }
         if request.method() == Method::POST {
+            if let Some(wires) = &self.app.wires {
+                *wire = wired::begin(&**wires, &mut request);
+            }
             match request.uri().path() {
                 openai_chat::PATH => return Way::Chat(request),
                 anthropic::PATH => return Way::Messages(request),
@@ -128,6 +139,7 @@ impl Door {
 #[derive(Debug)]
 pub struct Answer {
     body: Inner,
+    leg: Leg,
     _busy: Option<Busy>,
 }
 
@@ -135,6 +147,33 @@ pub struct Answer {
 enum Inner {
     Turn(ReplyBody),
     Routed(Body),
+}
+
+impl Inner {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Framed>> {
+        match self {
+            Self::Turn(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
+            Self::Routed(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Turn(body) => body.is_end_stream(),
+            Self::Routed(body) => body.is_end_stream(),
+        }
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        if self.leg.is_told() {
+            let is_whole = self.body.is_end_stream();
+            // What its body knows of its upstreams is told before.
+            self.body = Inner::Turn(ReplyBody::Full(None));
+            self.leg.over(is_whole);
+        }
+    }
 }
 
 impl http_body::Body for Answer {
@@ -145,17 +184,13 @@ impl http_body::Body for Answer {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        match &mut self.body {
-            Inner::Turn(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
-            Inner::Routed(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
-        }
+        let frame = self.body.poll_frame(cx);
+        self.leg.polled(&frame);
+        frame
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.body {
-            Inner::Turn(body) => body.is_end_stream(),
-            Inner::Routed(body) => body.is_end_stream(),
-        }
+        self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {

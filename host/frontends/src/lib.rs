@@ -21,6 +21,7 @@ mod tls;
 mod turns;
 mod ui;
 mod usage;
+mod wired;
 
 pub use app::{App, Limits, router};
 pub use auth::{Accounting, ClientKeys};
@@ -33,3 +34,4 @@ pub use serve::serve;
 pub use sockets::Sockets;
 pub use tls::{BadCertificate, Tls};
 pub use ui::recent::Recent;
+pub use wired::{CarriedOut, Given, carried_out};

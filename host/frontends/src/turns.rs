@@ -1,6 +1,7 @@
 //! From an HTTP request to a turn, the same for every dialect.
 use crate::app::App;
 use crate::intake::Incoming;
+use crate::wired::{self, Wired};
 use access::Client;
 use base::{Fault, Kind};
 use bytes::Bytes;
@@ -39,6 +40,9 @@ impl Route {
         url: InUrl,
     ) -> Result<Turn, Fault> {
         let (client, body) = app.intake_of(parts, body).await?;
+        if let Some(Wired(wire)) = parts.extensions.get().filter(|_| app.wires.is_some()) {
+            wire.tell(wired::request(parts, &body, &client));
+        }
         self.turn_for(&client, app, parts, (&body, url))
     }
 
@@ -78,6 +82,8 @@ impl Route {
             conversation(&lens)?;
             app.keys.begin_turn(client)?;
         }
+        let wired = if app.wires.is_some() { parts.extensions.remove() } else { None };
+        let wire = wired.map(|Wired(wire)| wire);
         let stream = url.stream.or_else(|| lens.stream()).unwrap_or(false);
         Ok(Turn {
             dialect: self.dialect,
@@ -90,6 +96,7 @@ impl Route {
             caller: client.name.clone(),
             client: Some(client).filter(|client| !client.grants.are_all() || client.needs_prices()).cloned(),
             shorthand: None,
+            wire,
         })
     }
 }

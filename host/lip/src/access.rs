@@ -65,6 +65,12 @@ pub(crate) fn clients(settings: &Resolved) -> Clients {
     Clients::new(plain.chain(named))
 }
 
+/// The client of this name, without its bounds; one that is known no longer may ask for everything.
+pub(crate) fn client_named(settings: &Resolved, name: &str) -> Client {
+    let known = settings.clients().iter().find(|key| key.name() == name).map(client);
+    Client { name: name.to_owned(), limits: Limits::default(), ends_at_s: None, ..known.unwrap_or_default() }
+}
+
 fn client(key: &ClientKey) -> Client {
     let values = key.values();
     Client {

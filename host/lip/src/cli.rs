@@ -40,6 +40,7 @@ pub(crate) fn command() -> Command {
         .subcommand(crate::doctor::command(json_flag()))
         .subcommand(crate::keys::command())
         .subcommand(crate::usage::command())
+        .subcommand(crate::capture::command())
         .subcommand(conform::command())
         .subcommand(shell::completions_command())
         .subcommand(shell::man_command());
@@ -86,6 +87,7 @@ pub(crate) fn run(matches: ArgMatches) -> Result<(), String> {
         Some(("doctor", own)) => crate::doctor::run(own),
         Some(("keys", own)) => crate::keys::run(own),
         Some(("usage", own)) => crate::usage::run(own),
+        Some(("capture", own)) => crate::capture::run(own),
         Some(("conform", own)) => conform::run(own),
         Some(("completions", own)) => shell::completions(own),
         Some(("man", own)) => shell::man(own),

@@ -14,9 +14,9 @@ const MARK: &str = "***";
 
 static KNOWN: LazyLock<ArcSwap<Redactor>> = LazyLock::new(ArcSwap::default);
 
-/// From now on these stand in no line.
-pub(crate) fn hide<'a>(secrets: impl IntoIterator<Item = &'a Secret<String>>) {
-    KNOWN.store(Arc::new(Redactor::new(secrets, MARK, Clients::default())));
+/// From now on these stand in no line, and no key that was made for these clients.
+pub(crate) fn hide<'a>(secrets: impl IntoIterator<Item = &'a Secret<String>>, clients: Clients) {
+    KNOWN.store(Arc::new(Redactor::new(secrets, MARK, clients)));
 }
 
 /// Tokens of accounts, which come and go while the host runs.
@@ -25,6 +25,11 @@ static TOKENS: LazyLock<ArcSwap<Redactor>> = LazyLock::new(ArcSwap::default);
 /// From now on these stand in no line either, and those that were given before may.
 pub(crate) fn hide_tokens(tokens: &[Secret<String>]) {
     TOKENS.store(Arc::new(Redactor::new(tokens, MARK, Clients::default())));
+}
+
+/// What stands in no line: configured secrets, and tokens.
+pub(crate) fn hidden() -> [Arc<Redactor>; 2] {
+    [KNOWN.load_full(), TOKENS.load_full()]
 }
 
 /// The standard error stream, without the secrets. A line comes in one piece.
@@ -86,7 +91,7 @@ mod tests {
     fn known_secrets_stand_in_no_line() {
         let line = b"INFO asked with sk-0123456789, not with sk-other";
         assert_eq!(&*cleaned(line), line);
-        hide(&[Secret::new("sk-0123456789".to_owned())]);
+        hide(&[Secret::new("sk-0123456789".to_owned())], Clients::default());
         assert_eq!(&*cleaned(line), b"INFO asked with ***, not with sk-other");
         hide_tokens(&[Secret::new("sk-other".to_owned())]);
         assert_eq!(&*cleaned(line), b"INFO asked with ***, not with ***");

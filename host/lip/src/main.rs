@@ -6,6 +6,7 @@ mod agents;
 mod backends;
 mod bundles;
 mod cages;
+mod capture;
 mod cli;
 mod config;
 mod conform;

@@ -3,10 +3,11 @@ use crate::ending::{Orders, Signals, end};
 use crate::reload::Reloader;
 use crate::setup::{self, Setup};
 use crate::telemetry::Telemetry;
-use crate::{access, out, summary, usage};
+use crate::{access, capture, out, summary, usage};
 use ::telemetry::Recorder;
 use clap::ArgMatches;
 use engine::{Backends, Dialect};
+use events::wire::Wires;
 use events::witness::Witness;
 use frontends::{App, Door, Drain, Limits, Metrics, Recent, Tls, serve, serve_operations};
 use settings::Resolved;
@@ -67,10 +68,11 @@ pub(crate) fn with(found: Setup, port: u16, words: Words) -> Result<(), String> 
         [Arc::new(keys.clone()), Arc::clone(&recorder) as _, Arc::clone(&recent) as _];
     let witnesses = usage::witnesses(ledger.as_ref()).into_iter().chain(own).collect();
     let engine = Arc::new(found.engine_for(witnesses, Some(prices))?);
+    let tapes = capture::start(&settings)?;
     let reloader = Reloader::new(Arc::clone(&found), Arc::clone(&engine), keys.clone());
     let drain = Drain::default();
     let told = Telemetry::new(recorder, Arc::clone(&engine), reloader.clone(), drain.clone(), ledger.clone());
-    let told = Arc::new(told);
+    let told = Arc::new(told.with(tapes.clone()));
     let app = |home| {
         Arc::new(App {
             names: access::names(&settings),
@@ -81,6 +83,7 @@ pub(crate) fn with(found: Setup, port: u16, words: Words) -> Result<(), String> 
             recent: Arc::clone(&recent),
             drain: drain.clone(),
             ledger: ledger.clone(),
+            wires: tapes.clone().map(|tapes| tapes as Arc<dyn Wires>),
             ..App::new(Arc::clone(&engine), keys.clone())
         })
     };
@@ -116,6 +119,7 @@ pub(crate) fn with(found: Setup, port: u16, words: Words) -> Result<(), String> 
         engine.shutdown().await;
         told.finish().await;
         usage::close(ledger.as_ref()).await;
+        capture::close(tapes.as_ref()).await;
         Ok(())
     });
     // A step of a plugin that never ends holds its thread, which must not hold the host.

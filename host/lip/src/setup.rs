@@ -9,7 +9,7 @@ use events::witness::Witness;
 use http::HeaderValue;
 use ledger::price::Prices;
 use loader::trust::Policy;
-use loader::{Discovery, Generations, Look, Options, Outcome, Registry};
+use loader::{Discovery, Generations, Isolation, Look, Options, Outcome, Registry, Rules};
 use parking_lot::Mutex;
 use settings::{CliOverrides, Env, File, Format, KeysFile, Refused, Resolved};
 use std::collections::BTreeMap;
@@ -102,6 +102,19 @@ pub(crate) fn setup(matches: &ArgMatches) -> Result<Setup, String> {
     let options = trust::options(&settings, &env)?;
     let shelf = Shelf::new(folders, options);
     Ok(Setup::found(Given::new(settings, env, matches), shelf))
+}
+
+/// As [`setup`], with every library in this process: its clock may be stopped.
+///
+/// # Errors
+/// As for [`setup`].
+pub(crate) fn in_process(matches: &ArgMatches) -> Result<Setup, String> {
+    let (settings, env) = settings(matches)?;
+    let folders = trust::folders(&settings, &env);
+    let mut options = trust::options(&settings, &env)?;
+    options.cages.isolation = Isolation::Inproc;
+    options.cages.rules = Arc::new(|_| Rules::default());
+    Ok(Setup::found(Given::new(settings, env, matches), Shelf::new(folders, options)))
 }
 
 /// The same with the libraries of the folder that `file` lies in, and no others. Whoever names a file trusts it.
@@ -204,7 +217,7 @@ impl Setup {
     pub(crate) fn backends(&self) -> (Vec<BackendSpec>, Option<String>) {
         let specs = backends::specs(self);
         let of_backends = specs.iter().flat_map(|spec| spec.keys.iter().chain(spec.secrets.values()));
-        crate::log::hide(of_backends.chain(&self.settings.secrets()));
+        crate::log::hide(of_backends.chain(&self.settings.secrets()), access::clients(&self.settings));
         let default = backends::default(&self.settings, &specs);
         (specs, default)
     }

@@ -3,6 +3,7 @@ mod export;
 mod samples;
 
 use crate::reload::Reloader;
+use ::capture::tape::Tapes;
 use ::telemetry::Recorder;
 use ::telemetry::otlp::Resource;
 use engine::Engine;
@@ -25,6 +26,8 @@ pub(crate) struct Telemetry {
     drain: Drain,
     ledger: Option<Arc<Ledger>>,
     resource: Resource,
+    /// What is kept of turns, if it is.
+    tapes: Option<Arc<Tapes>>,
     /// Where it is sent, if it is.
     exporter: Option<Exporter>,
 }
@@ -47,7 +50,12 @@ impl Telemetry {
         if exporter.is_some() {
             recorder.keep();
         }
-        Self { recorder, engine, reloader, drain, ledger, resource, exporter }
+        Self { recorder, engine, reloader, drain, ledger, resource, tapes: None, exporter }
+    }
+
+    /// The same, and how `tapes` stands.
+    pub(crate) fn with(self, tapes: Option<Arc<Tapes>>) -> Self {
+        Self { tapes, ..self }
     }
 
     /// Counts what has ended, and sends it where the settings say. Never ends.

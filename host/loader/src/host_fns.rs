@@ -3,6 +3,7 @@ use lip_abi::abi_stable::prefix_type::PrefixTypeTrait;
 use lip_abi::abi_stable::std_types::RStr;
 use lip_abi::{HostFns, HostFns_Ref};
 use serde_json::json;
+use std::cell::Cell;
 use std::fmt::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::LazyLock;
@@ -59,8 +60,37 @@ pub(crate) fn line(level: u32, target: &[u8], message: &[u8]) {
 }
 
 extern "C" fn now_unix_ms() -> u64 {
+    now_ms()
+}
+
+thread_local! {
+    /// The time that stands still for the library that runs on this thread.
+    static STOPPED: Cell<Option<u64>> = const { Cell::new(None) };
+}
+
+/// Milliseconds since 1970, as libraries see them.
+pub(crate) fn now_ms() -> u64 {
+    if let Some(ms) = STOPPED.get() {
+        return ms;
+    }
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Runs `code`, for which it is this time, if one is told.
+pub(crate) fn at<T>(stopped: Option<u64>, code: impl FnOnce() -> T) -> T {
+    struct Goes;
+    impl Drop for Goes {
+        fn drop(&mut self) {
+            STOPPED.set(None);
+        }
+    }
+    if stopped.is_none() {
+        return code();
+    }
+    STOPPED.set(stopped);
+    let _goes = Goes;
+    code()
 }
 
 extern "C" fn host_info() -> RStr<'static> {
@@ -103,5 +133,7 @@ mod tests {
     #[test]
     fn clock_is_after_2020() {
         assert!(now_unix_ms() > 1_577_836_800_000);
+        assert_eq!(at(Some(5), now_ms), 5);
+        assert!(at(None, now_ms) > 5 && now_unix_ms() > 5);
     }
 }

@@ -14,6 +14,7 @@ pub use wake::wake;
 pub(crate) use work::Work;
 
 use crate::cage::{EVENTS_MAX, OPS_MAX};
+use crate::host_fns;
 use crate::plugin::{Instance, Turn};
 use ::bytes::Bytes;
 use base::{Fault, Kind};
@@ -86,6 +87,8 @@ pub struct Run {
     registration: wake::Registration,
     last_handle: u64,
     fresh: bool,
+    /// The time that stands still for the task.
+    clock: Option<u64>,
     failed: Option<Fault>,
     turn: Option<Turn>,
     // Last: a task may borrow nothing of its instance, but the instance's code must outlive it.
@@ -118,7 +121,9 @@ impl Run {
         start: impl FnOnce(u64, Buf) -> Result<Work, AbiError>,
     ) -> Result<Self, Fault> {
         let registration = wake::Registration::new();
-        let task = start(registration.key, to_buf(body)).map_err(|error| decode::fault(&error))?;
+        let clock = effects.stopped_at_ms();
+        let task = host_fns::at(clock, || start(registration.key, to_buf(body)))
+            .map_err(|error| decode::fault(&error))?;
         Ok(Self {
             task: Some(task),
             inflight: Vec::new(),
@@ -130,6 +135,7 @@ impl Run {
             registration,
             last_handle: 0,
             fresh: true,
+            clock,
             failed: None,
             turn: None,
             instance: None,
@@ -253,13 +259,16 @@ impl Run {
         match self.task.as_mut() {
             None => {}
             Some(Work::Here(task)) => {
-                let step = work::step(task, self.turn.as_ref(), &mut self.done, &mut self.out);
+                let (turn, done, out) = (self.turn.as_ref(), &mut self.done, &mut self.out);
+                let step = host_fns::at(self.clock, || work::step(task, turn, done, out));
                 self.done.clear();
                 let out = std::mem::take(&mut self.out);
                 self.out = self.stepped(step, out); // keeps its allocations
             }
             #[cfg(target_os = "linux")]
-            Some(Work::There(task)) => task.resume(std::mem::take(&mut self.done)),
+            Some(Work::There(task)) => {
+                host_fns::at(self.clock, || task.resume(std::mem::take(&mut self.done)));
+            }
         }
     }
 
@@ -267,7 +276,7 @@ impl Run {
     #[cfg(target_os = "linux")]
     fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(Work::There(task)) = self.task.as_mut() else { return Poll::Ready(()) };
-        match ready!(task.poll(cx)) {
+        match ready!(host_fns::at(self.clock, || task.poll(cx))) {
             Ok(reply) => {
                 self.fresh = false;
                 self.stepped(reply.step, reply.out);

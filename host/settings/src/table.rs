@@ -1,8 +1,6 @@
 //! The one table of every setting of the host. A row is field, parser, flag, variable, schema and docs at once.
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::{
     choices::{AccessMode, AgentPermissions, Isolation, LogFormat, LogLevel, Mode, PluginLock},
@@ -39,29 +37,24 @@ settings! {
 
     /// A second port that serves the Anthropic frontend alone.
     anthropic_port: Opt<Port> as Option<u16> = None,
-        { key: "anthropic_port", flags: &[Flag::new("anthropic-port", Value)], env: &["ANTHROPIC_PORT"],
-          range: Some((0.0, 65_535.0)), example: "8001" }
+        { key: "anthropic_port", flags: &[Flag::new("anthropic-port", Value)], env: &["ANTHROPIC_PORT"], range: Some((0.0, 65_535.0)), example: "8001" }
 
-    /// Who may use the host: `single_user` listens on loopback only and needs no client key;
-    /// `multi_user` listens anywhere and needs at least one.
+    /// Who may use the host: `single_user` listens on loopback only and needs no client key; `multi_user` listens anywhere and needs at least one.
     access_mode: Mode as AccessMode = AccessMode::SingleUser,
         { key: "access_mode", aliases: &["access_mode.mode", "single_user_mode", "multi_user_mode"],
           flags: &[Flag::new("single-user-mode", Nothing("single_user")), Flag::new("multi-user-mode", Nothing("multi_user"))] }
 
-    /// The backend that answers when a model name does not name one. Unset: the first ready backend in
-    /// the order of the file, else the built-in echo.
+    /// The backend that answers when a model name does not name one. Unset: the first ready backend in the order of the file, else the built-in echo.
     default_backend: Opt<Text> as Option<&str> = None,
         { key: "default_backend", applies: Applies::OnReload, aliases: &["backends.default_backend"],
           flags: &[Flag::new("default-backend", Value)], env: &["LLM_BACKEND"], example: "\"openai\"" }
 
-    /// Directories that hold connector libraries, searched in this order. A variable separates them as
-    /// `PATH` does.
+    /// Directories that hold connector libraries, searched in this order. A variable separates them as `PATH` does.
     plugins_dir: Paths as &[PathBuf] = Vec::new(),
         { key: "plugins_dir", flags: &[Flag::new("plugins-dir", Many)], example: "[\"plugins\"]",
           default_words: "`plugins` beside the program, then the user's data directory" }
 
-    /// Directories that hold profiles of providers: `NAME.toml` makes the backend `NAME`. A variable separates them as `PATH`
-    /// does.
+    /// Directories that hold profiles of providers: `NAME.toml` makes the backend `NAME`. A variable separates them as `PATH` does.
     profiles_dir: Paths as &[PathBuf] = Vec::new(),
         { key: "profiles_dir", applies: Applies::OnReload, flags: &[Flag::new("profiles-dir", Many)], example: "[\"profiles\"]",
           default_words: "`lip/profiles` in the user's configuration directory" }
@@ -74,19 +67,16 @@ settings! {
     log_format: LogFormat as LogFormat = LogFormat::Text,
         { key: "log_format", aliases: &["logging.format"], flags: &[Flag::new("log-format", Value)] }
 
-    /// The keys that clients must present. Each is the key itself or `env:NAME`. On the command line
-    /// other users of the machine can read it: prefer the environment.
+    /// The keys that clients must present. Each is the key itself or `env:NAME`. On the command line other users of the machine can read it: prefer the environment.
     auth_api_keys: Keys as &[ApiKey] = Vec::new(),
         { key: "auth.api_keys", applies: Applies::OnReload, flags: &[Flag::new("api-keys", Many)],
           env: &["API_KEYS", "LLM_INTERACTIVE_PROXY_API_KEY"], env_joined: true, example: "[\"env:LIP_CLIENT_KEY\"]" }
 
     /// The file with the client keys that `lip keys` makes: their hashes, names and bounds.
     keys_file: Opt<OnePath> as Option<&Path> = None,
-        { key: "auth.keys_file", example: "\"keys.toml\"",
-          default_words: "`lip/keys.toml` in the user's configuration directory" }
+        { key: "auth.keys_file", example: "\"keys.toml\"", default_words: "`lip/keys.toml` in the user's configuration directory" }
 
-    /// Wrong client keys from one address after which it is shut out for a while, with right keys as well. 0: never. This machine's
-    /// own addresses are exempt.
+    /// Wrong client keys from one address after which it is shut out for a while, with right keys as well. 0: never. This machine's own addresses are exempt.
     brute_force_failures: Whole as u64 = 5,
         { key: "auth.brute_force.failures", aliases: &["auth.brute_force_protection.max_failed_attempts"],
           flags: &[Flag::new("auth-max-failed-attempts", Value), Flag::new("disable-brute-force-protection", Nothing("0"))],
@@ -129,8 +119,7 @@ settings! {
     tls_key: Opt<OnePath> as Option<&Path> = None,
         { key: "tls.key", flags: &[Flag::new("tls-key", Value)], example: "\"key.pem\"" }
 
-    /// Addresses that are not of the public internet and may be asked all the same in multi-user mode: `host`, `host:port`, or
-    /// `*.domain`. In single-user mode all may.
+    /// Addresses that are not of the public internet and may be asked all the same in multi-user mode: `host`, `host:port`, or `*.domain`. In single-user mode all may.
     egress_allow_private: Hosts as &[String] = Vec::new(),
         { key: "egress.allow_private", flags: &[Flag::new("egress-allow-private", Many)], example: "[\"localhost:11434\"]" }
 
@@ -158,8 +147,7 @@ settings! {
     connect_timeout: Seconds as Duration = Duration::from_secs(10),
         { key: "timeouts.connect", unit: "seconds", range: Some((0.001, DAY_S)) }
 
-    /// The time from a sent request to the head of the provider's answer. Answers that are not
-    /// streamed often come with their head, so this is long.
+    /// The time from a sent request to the head of the provider's answer. Answers that are not streamed often come with their head, so this is long.
     head_timeout: Seconds as Duration = Duration::from_secs(600),
         { key: "timeouts.head", unit: "seconds", range: Some((0.001, DAY_S)) }
 
@@ -179,13 +167,11 @@ settings! {
     drain_timeout: Seconds as Duration = Duration::from_secs(30),
         { key: "timeouts.drain", unit: "seconds", range: Some((0.0, DAY_S)) }
 
-    /// How long a streaming client waits before the head goes out and keep-alives begin. Until then a
-    /// failed attempt may still move to another backend with a proper status.
+    /// How long a streaming client waits before the head goes out and keep-alives begin. Until then a failed attempt may still move to another backend with a proper status.
     stream_commit_after: Seconds as Duration = Duration::from_secs(10),
         { key: "stream.commit_after", applies: Applies::OnReload, unit: "seconds", range: Some((0.0, DAY_S)) }
 
-    /// How often backends that are left alone after three failures in a row are asked for their models, to see whether they are
-    /// well again. 0: never; then every half minute one turn tries.
+    /// How often backends that are left alone after three failures in a row are asked for their models, to see whether they are well again. 0: never; then every half minute one turn tries.
     health_probe_every: Seconds as Duration = Duration::ZERO,
         { key: "health.probe_every", unit: "seconds", range: Some((0.0, DAY_S)) }
 
@@ -220,20 +206,17 @@ settings! {
 
     /// Where the rows of turns are kept: a file of SQLite, or a PostgreSQL server as `postgres://user:password@host/database`.
     usage_database: Opt<Database> as Option<&str> = None,
-        { key: "usage.database", applies: Applies::AtStart, example: "\"postgres://lip@db.internal/lip\"",
-          default_words: "`lip/usage.db` in the user's data directory" }
+        { key: "usage.database", applies: Applies::AtStart, example: "\"postgres://lip@db.internal/lip\"", default_words: "`lip/usage.db` in the user's data directory" }
 
     /// How many days a row is kept. 0: for ever.
     usage_keep_days: Whole as u64 = 365,
         { key: "usage.keep_days", applies: Applies::AtStart, unit: "days", range: Some((0.0, 36_500.0)) }
 
-    /// A file of prices that come before those that LIP knows, for models and backends that it does not know or that cost you
-    /// something else.
+    /// A file of prices that come before those that LIP knows, for models and backends that it does not know or that cost you something else.
     usage_prices_file: Opt<OnePath> as Option<&Path> = None,
         { key: "usage.prices_file", applies: Applies::AtStart, example: "\"prices.toml\"" }
 
-    /// Whether providers are asked for the token counts of chat streams whose client did not ask for them. The extra frame is
-    /// taken out of the answer; all its other bytes go as they came.
+    /// Whether providers are asked for the token counts of chat streams whose client did not ask for them. The extra frame is taken out of the answer; all its other bytes go as they came.
     usage_ask_upstream: Bool as bool = false,
         { key: "usage.ask_upstream", applies: Applies::OnReload }
 
@@ -241,6 +224,40 @@ settings! {
     /// them. Else they are estimated here, without a call, and marked by the header `x-lip-token-count`.
     count_upstream: Bool as bool = false,
         { key: "usage.count_upstream", applies: Applies::OnReload }
+
+    /// The folder in which turns are kept with all that goes over their wires, without secrets. Unset: nothing is kept.
+    capture_dir: Opt<OnePath> as Option<&Path> = None,
+        { key: "capture.dir", aliases: &["logging.cbor_capture_dir"], flags: &[Flag::new("capture-dir", Value), Flag::new("cbor-capture-dir", Value)], env: &["CAPTURE_DIR"], example: "\"captures\"" }
+
+    /// The sessions that are kept, by their id or by the name that their client sends. Unset: all.
+    capture_sessions: Texts as &[String] = Vec::new(),
+        { key: "capture.sessions", aliases: &["logging.cbor_capture_session_id"], example: "[\"my-session\"]", flags: &[Flag::new("capture-session", Many), Flag::new("cbor-capture-session", Many)] }
+
+    /// The largest capture file. A turn stays in one file, and is cut where it would need more.
+    capture_file_bytes: Bytes as u64 = 100 << 20,
+        { key: "capture.file_bytes", aliases: &["logging.capture_max_bytes"], flags: &[Flag::new("capture-max-bytes", Value)], env: &["CAPTURE_MAX_BYTES"], unit: "bytes", range: Some((65_536.0, 64.0 * GIB)) }
+
+    /// The size of all capture files together; the oldest go first.
+    capture_total_bytes: Bytes as u64 = 500 << 20,
+        { key: "capture.total_bytes", aliases: &["logging.capture_total_max_bytes"], env: &["CAPTURE_TOTAL_MAX_BYTES"],
+          flags: &[Flag::new("capture-total-max-bytes", Value)], unit: "bytes", range: Some((131_072.0, 1_024.0 * GIB)) }
+
+    /// How many capture files are kept; the oldest go first.
+    capture_files: Whole as u64 = 20,
+        { key: "capture.files", aliases: &["logging.capture_max_files"], flags: &[Flag::new("capture-max-files", Value)], env: &["CAPTURE_MAX_FILES"], unit: "files", range: Some((1.0, 100_000.0)) }
+
+    /// When a new capture file is begun, however small the last one is. 0: never.
+    capture_rotate_every: Seconds as Duration = Duration::from_secs(86_400),
+        { key: "capture.rotate_every", aliases: &["logging.capture_rotate_interval_seconds"], env: &["CAPTURE_ROTATE_INTERVAL_SECONDS"],
+          flags: &[Flag::new("capture-rotate-interval-seconds", Value)], unit: "seconds", range: Some((0.0, 366.0 * DAY_S)) }
+
+    /// How many days a capture file is kept. 0: until the other bounds say so.
+    capture_keep_days: Whole as u64 = 30,
+        { key: "capture.keep_days", unit: "days", range: Some((0.0, 36_500.0)) }
+
+    /// The memory of what waits to be written. A turn never waits for the disk: where there is no room, it is cut in the capture.
+    capture_queue_bytes: Bytes as u64 = 32 << 20,
+        { key: "capture.queue_bytes", unit: "bytes", range: Some((65_536.0, 4.0 * GIB)) }
 
     /// Whether outgoing connections go through the proxies named by `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`.
     proxy_use_environment: Bool as bool = false,
@@ -258,8 +275,7 @@ settings! {
 
     /// Whether a command counts only at the beginning of a message.
     strict_command_detection: Bool as bool = false,
-        { key: "strict_command_detection", applies: Applies::OnReload, flags: &[Flag::new("strict-command-detection", MaybeBool)],
-          env: &["STRICT_COMMAND_DETECTION"] }
+        { key: "strict_command_detection", applies: Applies::OnReload, flags: &[Flag::new("strict-command-detection", MaybeBool)], env: &["STRICT_COMMAND_DETECTION"] }
 
     /// Whether commands in chats are passed on as plain text.
     disable_interactive_commands: Bool as bool = false,
@@ -272,8 +288,7 @@ settings! {
 
     /// How long a session without a turn is remembered.
     session_ttl: Seconds as Duration = Duration::from_secs(86_400),
-        { key: "session.ttl", aliases: &["session.max_age"], env: &["SESSION_MAX_AGE"], unit: "seconds",
-          range: Some((1.0, 366.0 * DAY_S)) }
+        { key: "session.ttl", aliases: &["session.max_age"], env: &["SESSION_MAX_AGE"], unit: "seconds", range: Some((1.0, 366.0 * DAY_S)) }
 
     /// The memory of all sessions together.
     session_bytes_max: Bytes as u64 = 256 << 20,
@@ -293,8 +308,7 @@ settings! {
 
     /// A text file with what a route's `[thinker]` is told. Unset: to write notes for the model that will answer.
     thinker_instructions_file: Opt<OnePath> as Option<&Path> = None,
-        { key: "thinker.instructions_file", applies: Applies::OnReload, aliases: &["backends.interleaved_thinking_instructions_file"],
-          example: "\"thinker.txt\"" }
+        { key: "thinker.instructions_file", applies: Applies::OnReload, aliases: &["backends.interleaved_thinking_instructions_file"], example: "\"thinker.txt\"" }
 
     /// How many turns a `[thinker]` rests after it has written notes.
     thinker_rest_turns: Whole as u64 = 2,
@@ -303,8 +317,7 @@ settings! {
 
     /// Named lists of legs that are tried in order; `default` and `*` are the fallback for every model.
     failover_routes: Routes as &[FailoverRoute] = Vec::new(),
-        { key: "failover_routes", applies: Applies::OnReload,
-          example: "{ best = [\"openai:gpt-5\", \"anthropic:claude-opus-4-1\"] }" }
+        { key: "failover_routes", applies: Applies::OnReload, example: "{ best = [\"openai:gpt-5\", \"anthropic:claude-opus-4-1\"] }" }
 
     /// The Google Cloud project that pays for `gemini-cli-cloud-project`.
     google_cloud_project: Opt<Text> as Option<&str> = None,
@@ -323,8 +336,7 @@ settings! {
 
     /// Whether idle agent processes are left running.
     disable_stale_acp_agent_kills: Bool as bool = false,
-        { key: "disable_stale_acp_agent_kills", flags: &[Flag::new("disable-stale-acp-agent-kills", MaybeBool)],
-          env: &["DISABLE_STALE_ACP_AGENT_KILLS"] }
+        { key: "disable_stale_acp_agent_kills", flags: &[Flag::new("disable-stale-acp-agent-kills", MaybeBool)], env: &["DISABLE_STALE_ACP_AGENT_KILLS"] }
 
     /// What agents are answered that ask whether they may use a tool. A backend may have its own answer.
     agent_permissions: AgentPermissions as AgentPermissions = AgentPermissions::Allow,
@@ -360,18 +372,15 @@ settings! {
         { key: "plugins.isolation", flags: &[Flag::new("plugin-isolation", Value)], env: &["LIP_PLUGIN_ISOLATION"] }
 
     /// Whether libraries must be those of the lock file: `require` refuses new and changed ones, `off` knows no lock file,
-    /// `auto` adds new ones and refuses changed ones, and in multi-user mode is `require`. Libraries that came with the
-    /// program are trusted by their place, but with `require`.
+    /// `auto` adds new ones and refuses changed ones, and in multi-user mode is `require`. Libraries that came with the program are trusted by their place, but with `require`.
     plugins_lock: PluginLock as PluginLock = PluginLock::Auto,
         { key: "plugins.lock", flags: &[Flag::new("plugin-lock", Value)], env: &["LIP_PLUGIN_LOCK"] }
 
     /// The file with the SHA-256 of every library that is trusted. `lip plugin lock` writes it.
     plugins_lock_file: Opt<OnePath> as Option<&Path> = None,
-        { key: "plugins.lock_file", example: "\"plugins.lock\"",
-          default_words: "`lip/plugins.lock` in the user's configuration directory" }
+        { key: "plugins.lock_file", example: "\"plugins.lock\"", default_words: "`lip/plugins.lock` in the user's configuration directory" }
 
-    /// Whether each library needs a signature beside it (`FILE.minisig`) by one of `plugins.trusted_keys`. Libraries that
-    /// came with the program need none.
+    /// Whether each library needs a signature beside it (`FILE.minisig`) by one of `plugins.trusted_keys`. Libraries that came with the program need none.
     plugins_require_signature: Bool as bool = false,
         { key: "plugins.require_signature" }
 

@@ -13,7 +13,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
     Target { name: "selector", run: text::selector },
     Target { name: "commands", run: text::commands },
     Target { name: "lens", run: wire::lens },
@@ -24,6 +24,7 @@ pub const TARGETS: [Target; 10] = [
     Target { name: "request", run: codec::request },
     Target { name: "reply", run: codec::reply },
     Target { name: "stream", run: codec::stream },
+    Target { name: "capture", run: text::capture },
 ];
 
 /// Runs the target of that name.

@@ -46,3 +46,15 @@ pub(crate) fn commands(data: &[u8]) {
         assert!(!found.is_command_only || !found.calls.is_empty());
     }
 }
+
+/// Any bytes are a capture file or a sentence; its turns can be put together, and what they sent is in the file.
+pub fn capture(data: &[u8]) {
+    match ::capture::read::read(data) {
+        Ok(contents) => {
+            for turn in ::capture::turn::turns(&contents) {
+                assert!(turn.bytes().len() <= data.len(), "more was sent than the file holds");
+            }
+        }
+        Err(sentence) => assert!(!sentence.is_empty()),
+    }
+}

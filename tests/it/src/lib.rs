@@ -11,6 +11,7 @@ mod bodies;
 mod budgets;
 mod bundles;
 mod cancel;
+mod capture;
 mod client_wire;
 mod command_line;
 mod commands_frontends;

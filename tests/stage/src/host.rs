@@ -1,8 +1,8 @@
 //! The real host as a child process, in an environment that holds nothing but what the story gives it.
-use crate::canary;
 use crate::client::{Answer, Call, Connection, OpenAnswer, connect, send};
 use crate::deadline::within;
 use crate::staged::staged;
+use crate::{canary, captured};
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -36,7 +36,7 @@ pub struct Output {
 }
 
 impl Output {
-    fn of(done: &std::process::Output) -> Self {
+    pub(crate) fn of(done: &std::process::Output) -> Self {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Self { success: done.status.success(), stdout: text(&done.stdout), stderr: text(&done.stderr) }
     }
@@ -149,7 +149,12 @@ impl LipBuilder {
     /// If the host ends instead of serving.
     pub async fn start(self) -> Lip {
         let builder = self;
-        let mut child = builder.command().args(["--port", "0"]).spawn().expect("lip starts");
+        let mut command = builder.command();
+        command.args(["--port", "0"]);
+        if captured::are_all() {
+            command.args(["--capture-dir", captured::FOLDER]);
+        }
+        let mut child = command.spawn().expect("lip starts");
         let mut stdout = capture(child.stdout.take().expect("stdout"));
         let stderr = capture(child.stderr.take().expect("stderr"));
         // The summary is printed at once: its last line ends it.
@@ -207,6 +212,10 @@ pub struct Lip {
 impl Drop for Lip {
     fn drop(&mut self) {
         if !std::thread::panicking() {
+            if captured::are_all() {
+                let _ = self.child.start_kill();
+                captured::assert_replays(&self.builder);
+            }
             canary::assert_hidden(&self.printed(), self.builder.home.path(), &self.builder.theirs);
         }
     }

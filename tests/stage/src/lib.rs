@@ -2,6 +2,7 @@
 //! of the host from inside. Everything here panics where a test would fail.
 mod agent;
 mod canary;
+mod captured;
 mod client;
 mod deadline;
 mod editor;

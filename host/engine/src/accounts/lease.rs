@@ -1,6 +1,6 @@
 //! Tokens for turns: what a connector leases, and what it says of the accounts.
+use crate::chance::tick;
 use crate::conversation::now_ms;
-use crate::drive;
 use crate::scope::{Parent, Scope, ready};
 use base::Secret;
 use bytes::Bytes;
@@ -83,8 +83,7 @@ pub(crate) fn token(scope: &Scope, meta: Bytes) -> EffectFuture {
         let refused = refused.as_ref().map(|(_, lease)| &lease.print);
         let Wanted { scope, without, .. } = wanted;
         let scope = if scope.is_empty() { vault::ALL.to_owned() } else { scope };
-        let ask =
-            Ask { session: &session, scope: &scope, without: &without, refused, random: drive::tick().rand };
+        let ask = Ask { session: &session, scope: &scope, without: &without, refused, random: tick().rand };
         match pool.lease(ask).await {
             Ok(lease) => {
                 backend.is_logged_in();

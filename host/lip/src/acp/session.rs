@@ -135,6 +135,7 @@ impl Session {
             caller,
             client: None,
             shorthand: None,
+            wire: None,
         })
     }
 

@@ -15,6 +15,19 @@ const OPEN: Described = ("lip.turns.open", "{turn}", "Turns that are under way",
 const DRAINING: Described = ("lip.draining", "1", "Is the host about to end", Kind::Gauge);
 const INFO: Described = ("lip.build", "1", "Which version of LIP this is", Kind::Gauge);
 const MEMORY: Described = ("process.memory.usage", "By", "Resident memory of the host", Kind::Gauge);
+const CAPTURED: Described =
+    ("lip.capture.turns", "{turn}", "Turns that capture began to keep", Kind::Counter);
+const CAPTURES_CUT: Described = (
+    "lip.capture.cut",
+    "{turn}",
+    "Turns that capture keeps in part or not at all, for a bound or a disk",
+    Kind::Counter,
+);
+const CAPTURE_BYTES: Described = ("lip.capture.bytes", "By", "Bytes that capture has written", Kind::Counter);
+const CAPTURE_FAILURES: Described =
+    ("lip.capture.failures", "{write}", "Writes that the system refused to capture", Kind::Counter);
+const CAPTURE_WAITING: Described =
+    ("lip.capture.waiting", "{piece}", "Pieces that wait to be written by capture", Kind::Gauge);
 const AGENTS: Described = ("lip.agents", "{process}", "Agents that run, by what they do", Kind::Gauge);
 const AVAILABLE: Described =
     ("lip.backend.available", "1", "May turns be sent to this backend now", Kind::Gauge);
@@ -74,6 +87,7 @@ impl Telemetry {
         ];
         all.extend(resident_bytes().map(|bytes| sample(MEMORY, vec![], bytes)));
         self.usage(&mut all);
+        self.capture(&mut all);
         self.agents(&mut all);
         self.backends(&mut all);
         self.accounts(&mut all);
@@ -106,6 +120,17 @@ impl Telemetry {
             let age_ms = now_ms.saturating_sub(own.oldest_ms?);
             Some(sample(TOKEN_AGE, vec![label(name)], age_ms as f64 / 1e3))
         }));
+    }
+
+    fn capture(&self, all: &mut Vec<Sample>) {
+        if let Some(tapes) = &self.tapes {
+            let standing = tapes.standing();
+            all.push(sample(CAPTURED, vec![], standing.turns as f64));
+            all.push(sample(CAPTURES_CUT, vec![], standing.cut as f64));
+            all.push(sample(CAPTURE_BYTES, vec![], standing.bytes as f64));
+            all.push(sample(CAPTURE_FAILURES, vec![], standing.failures as f64));
+            all.push(sample(CAPTURE_WAITING, vec![], standing.waiting as f64));
+        }
     }
 
     fn agents(&self, all: &mut Vec<Sample>) {

@@ -12,7 +12,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What makes an instance in each life of the worker.
 #[derive(Debug)]
@@ -169,6 +168,5 @@ fn moment() -> Moment {
 
 /// Milliseconds since 1970, as a worker's library sees them.
 pub(super) fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    crate::host_fns::now_ms()
 }

@@ -180,4 +180,9 @@ pub type EffectFuture = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 pub trait Effects: Send + Sync {
     /// Starts `effect`. Dropping the future cancels it.
     fn start(&self, effect: Effect) -> EffectFuture;
+
+    /// The time that stands still for the task, in milliseconds since 1970; none where it goes on.
+    fn stopped_at_ms(&self) -> Option<u64> {
+        None
+    }
 }

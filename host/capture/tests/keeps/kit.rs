@@ -1,0 +1,104 @@
+//! Turns that are told as an engine tells them.
+#![expect(clippy::expect_used, reason = "a kit of tests may fail by panic")]
+use bytes::Bytes;
+use capture::read::read;
+use capture::rules::{Masks, NoMasks, Rules};
+use capture::tape::Tapes;
+use capture::turn::{Turn, turns};
+use events::wire::{Asked, End, Piece, Requested, Wire, Wires};
+use http::{HeaderMap, Method, Uri};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(crate) fn rules(folder: &Path) -> Rules {
+    Rules {
+        folder: folder.to_owned(),
+        sessions: Vec::new(),
+        file_bytes: 1 << 20,
+        total_bytes: 10 << 20,
+        files: 10,
+        rotate_every: Duration::ZERO,
+        keep: Duration::ZERO,
+        queue_bytes: 8 << 20,
+        program: "test".to_owned(),
+        masks: Arc::new(NoMasks),
+    }
+}
+
+/// Masks this word.
+#[derive(Debug)]
+pub(crate) struct Word(pub(crate) &'static str);
+
+impl Masks for Word {
+    fn mask(&self, bytes: &mut [u8]) -> usize {
+        let mut n = 0;
+        while let Some(at) = memchr::memmem::find(bytes, self.0.as_bytes()) {
+            bytes[at..at + self.0.len()].fill(b'*');
+            n += 1;
+        }
+        n
+    }
+
+    fn longest(&self) -> usize {
+        self.0.len()
+    }
+}
+
+pub(crate) fn request(body: &str) -> Piece {
+    Piece::Request(Box::new(Requested {
+        method: Method::POST,
+        uri: Uri::from_static("/v1/chat/completions?key=the-clients-key"),
+        headers: HeaderMap::from_iter([(
+            http::header::AUTHORIZATION,
+            "Bearer the-clients-key".parse().expect("a value"),
+        )]),
+        body: Bytes::copy_from_slice(body.as_bytes()),
+        caller: "alice".to_owned(),
+    }))
+}
+
+pub(crate) fn asked() -> Asked {
+    Asked {
+        backend: "openai".to_owned(),
+        attempt: 0,
+        key: 0,
+        key_bytes: 3,
+        is_leased: false,
+        method: Method::POST,
+        url: "https://me:pw@api.test/v1?key=the-hosts-key".to_owned(),
+        headers: HeaderMap::new(),
+        body: Bytes::from_static(b"{}"),
+    }
+}
+
+/// A turn whose upstream says `pieces`, which are what its client gets.
+pub(crate) fn turn(tapes: &Tapes, pieces: &[&str]) -> Arc<dyn Wire> {
+    let wire = tapes.wire().expect("a wire");
+    wire.tell(request("hello"));
+    wire.tell(Piece::Session("lip-1".to_owned(), Some("mine".to_owned())));
+    let number = wire.next_question();
+    wire.tell(Piece::Asked(number, Box::new(asked())));
+    wire.tell(Piece::Heard(number, 200, HeaderMap::new()));
+    wire.tell(Piece::Answer(200, HeaderMap::new()));
+    for piece in pieces {
+        wire.tell(Piece::Came(number, Bytes::copy_from_slice(piece.as_bytes())));
+        wire.tell(Piece::Sent(Bytes::copy_from_slice(piece.as_bytes())));
+    }
+    wire.tell(Piece::Ended(number, End::Whole));
+    wire.tell(Piece::Over(End::Whole));
+    wire
+}
+
+/// Closes it, and reads all files.
+pub(crate) fn kept(tapes: &Tapes, folder: &Path) -> Vec<Turn> {
+    tapes.close(Duration::from_secs(60));
+    let files = capture::files::list(folder);
+    let contents = files.iter().map(|path| read(&std::fs::read(path).expect("a file")).expect("a capture"));
+    contents.flat_map(|contents| turns(&contents)).collect()
+}
+
+/// The bytes of all files.
+pub(crate) fn bytes(folder: &Path) -> Vec<u8> {
+    capture::files::list(folder).iter().flat_map(|path| std::fs::read(path).expect("a file")).collect()
+}

@@ -1,0 +1,129 @@
+//! The client's side of turns whose wires are kept.
+use crate::app::{App, router};
+use crate::{anthropic, openai_chat};
+use access::Client;
+use axum::body::Body;
+use base::{Fault, Kind};
+use bytes::Bytes;
+use engine::ReplyBody;
+use events::wire::{End, Piece, Requested, Wire, Wires};
+use http::request::Parts;
+use http::{HeaderMap, Request, Response, StatusCode};
+use http_body::Frame;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
+use std::error::Error;
+use std::fmt::Display;
+use std::sync::Arc;
+use std::task::Poll;
+use tower::Service as _;
+
+/// The wires of a request, on its way to its handler.
+#[derive(Clone, Debug)]
+pub(crate) struct Wired(pub(crate) Arc<dyn Wire>);
+
+/// Wires for a request, if it is to have some.
+pub(crate) fn begin<B>(wires: &dyn Wires, request: &mut Request<B>) -> Option<Arc<dyn Wire>> {
+    let wire = wires.wire()?;
+    request.extensions_mut().insert(Wired(Arc::clone(&wire)));
+    Some(wire)
+}
+
+/// A request that was let in and read.
+pub(crate) fn request(parts: &Parts, body: &Bytes, client: &Client) -> Piece {
+    Piece::Request(Box::new(Requested {
+        method: parts.method.clone(),
+        uri: parts.uri.clone(),
+        headers: parts.headers.clone(),
+        body: body.clone(),
+        caller: client.name.clone(),
+    }))
+}
+
+/// What the client gets, told as it goes.
+#[derive(Debug, Default)]
+pub(crate) struct Leg {
+    wire: Option<Arc<dyn Wire>>,
+    end: Option<End>,
+}
+
+impl Leg {
+    pub(crate) const fn new(wire: Option<Arc<dyn Wire>>) -> Self {
+        Self { wire, end: None }
+    }
+
+    pub(crate) fn head(&self, status: StatusCode, headers: &HeaderMap) {
+        if let Some(wire) = &self.wire {
+            wire.tell(Piece::Answer(status.as_u16(), headers.clone()));
+        }
+    }
+
+    pub(crate) fn polled<E: Display>(&mut self, frame: &Poll<Option<Result<Frame<Bytes>, E>>>) {
+        let Some(wire) = &self.wire else { return };
+        match frame {
+            Poll::Pending => {}
+            Poll::Ready(None) => self.end = Some(End::Whole),
+            // What it says is the answer's last word, and goes to nobody.
+            Poll::Ready(Some(Err(error))) => {
+                self.end = Some(End::Broke(Fault::host(Kind::BadGateway, error.to_string())));
+            }
+            Poll::Ready(Some(Ok(frame))) => {
+                if let Some(bytes) = frame.data_ref() {
+                    wire.tell(Piece::Sent(bytes.clone()));
+                }
+            }
+        }
+    }
+
+    pub(crate) const fn is_told(&self) -> bool {
+        self.wire.is_some()
+    }
+
+    /// It is over; `is_whole`: all was given, even if nobody asked whether there is more.
+    pub(crate) fn over(&mut self, is_whole: bool) {
+        if let Some(wire) = self.wire.take() {
+            let left = if is_whole { End::Whole } else { End::Left };
+            wire.tell(Piece::Over(self.end.take().unwrap_or(left)));
+        }
+    }
+}
+
+impl Drop for Leg {
+    fn drop(&mut self) {
+        self.over(false);
+    }
+}
+
+/// What a client would get.
+pub type CarriedOut = UnsyncBoxBody<Bytes, Box<dyn Error + Send + Sync>>;
+
+/// Carries out a request in the ways of [`crate::Door`], with these wires. Who sent it is not asked, but for its key; `app` must keep
+/// wires.
+pub async fn carried_out(
+    app: Arc<App>,
+    mut request: Request<Bytes>,
+    wire: Arc<dyn Wire>,
+) -> Response<CarriedOut> {
+    request.extensions_mut().insert(Wired(wire));
+    let request = request.map(Full::new);
+    let turned = |response: Response<ReplyBody>| response.map(|body| body.map_err(Into::into).boxed_unsync());
+    match request.uri().path() {
+        openai_chat::PATH => turned(openai_chat::create(app, request).await),
+        anthropic::PATH => turned(anthropic::create(app, request).await),
+        _ => {
+            let answer = router(app).call(request.map(Body::new)).await;
+            let response = answer.unwrap_or_else(|never| match never {});
+            response.map(|body| body.map_err(Into::into).boxed_unsync())
+        }
+    }
+}
+
+/// An app whose turns get their wires from whoever begins them.
+#[derive(Clone, Copy, Debug)]
+pub struct Given;
+
+impl Wires for Given {
+    fn wire(&self) -> Option<Arc<dyn Wire>> {
+        None
+    }
+}
