@@ -112,16 +112,19 @@ async fn models_without_a_price_are_refused_where_money_is_bounded() {
 #[tokio::test]
 async fn bound_that_comes_later_counts_what_was_used_before() {
     let upstream = Upstream::by(|request| says(request, "hello")).await;
-    let lip = host(&upstream.url(), &keys("", "")).start().await;
+    let lip = host(&upstream.url(), &keys("", "operator = true")).start().await;
     for _ in 0..3 {
         assert_eq!(lip.send(chat(ALICE, "openai:m")).await.status, 200);
     }
-    while lip.send(Call::get("/v1/usage/stats").bearer(ALICE)).await.json()["ledger"]["written"] != 3 {
+    while lip.send(Call::get("/v1/usage/stats").bearer(BOB)).await.json()["ledger"]["written"] != 3 {
         tokio::task::yield_now().await;
     }
-    std::fs::write(lip.home().join("lip.toml"), config(&upstream.url(), &keys("cost_per_day = 3", "")))
-        .expect("the file");
-    let report = lip.send(Call::post("/v1/diagnostics/config/reload", "").bearer(ALICE)).await;
+    std::fs::write(
+        lip.home().join("lip.toml"),
+        config(&upstream.url(), &keys("cost_per_day = 3", "operator = true")),
+    )
+    .expect("the file");
+    let report = lip.send(Call::post("/v1/diagnostics/config/reload", "").bearer(BOB)).await;
     assert_eq!(report.status, 200, "{}", report.text());
     let answer = loop {
         let answer = lip.send(chat(ALICE, "openai:m")).await;
