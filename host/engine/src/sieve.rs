@@ -1,6 +1,7 @@
 //! Finds any of many texts in one pass that looks at few bytes: at every so many bytes, four of them are looked up among those that a text
 //! may have there, and only where they are known the texts themselves are compared. The longer the shortest text, the longer the steps;
 //! how many texts there are hardly matters. Source of the idea: Wu and Manber, "A Fast Algorithm for Multi-Pattern Searching" (1994).
+use memchr::memmem::Finder;
 use std::fmt;
 
 /// Bytes that are looked up.
@@ -15,6 +16,8 @@ const WORDS: usize = 1024;
 /// The texts, ready to be looked for.
 pub(crate) struct Sieve {
     texts: Vec<Vec<u8>>,
+    /// The only one there is: that is found faster by looking at all bytes, many at a time.
+    alone: Option<Finder<'static>>,
     /// Bytes before the window in which a text is recognised; the same for all.
     skipped: usize,
     /// A window has a gram at every position of one step.
@@ -52,11 +55,19 @@ impl Sieve {
             }
         }
         places.sort_unstable();
-        Some(Self { texts, skipped, step, seen, places })
+        let alone = match texts.as_slice() {
+            [text] => Some(Finder::new(text).into_owned()),
+            _ => None,
+        };
+        Some(Self { texts, alone, skipped, step, seen, places })
     }
 
     /// The first of the texts in `bytes` that begins at `from` or later, the longest of those that begin there: where it begins and ends.
     pub(crate) fn next(&self, bytes: &[u8], from: usize) -> Option<(usize, usize)> {
+        if let Some(alone) = &self.alone {
+            let start = from.checked_add(alone.find(bytes.get(from..)?)?)?;
+            return Some((start, start + alone.needle().len()));
+        }
         // Each text has exactly one step in which it is found, and one that begins later has none before.
         let mut at = (from + self.skipped).div_ceil(self.step) * self.step;
         while let Some(gram) = gram(bytes, at) {
