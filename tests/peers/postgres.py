@@ -229,7 +229,7 @@ def ending(postgres, hosts):
 def budgets(postgres, lip, folder):
     """What one host let through another one counts."""
     url = postgres.make("budgets")
-    top = f'[auth.keys.ann]\nhash = "sha256:{hashlib.sha256(KEY.encode()).hexdigest()}"\ntokens_per_day = 20\n'
+    top = f'[auth.keys.ann]\nhash = "sha256:{hashlib.sha256(KEY.encode()).hexdigest()}"\noperator = true\ntokens_per_day = 20\n'
     first = Host(lip, folder / "spends", url, top)
     try:
         until("the bound", lambda: first.turn(0)[0] == 429)
