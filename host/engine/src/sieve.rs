@@ -14,10 +14,17 @@ const SKIPPED_BYTES_MAX: usize = 16;
 const WORDS: usize = 1024;
 
 /// The texts, ready to be looked for.
-pub(crate) struct Sieve {
+#[derive(Debug)]
+pub(crate) enum Sieve {
+    /// One is found faster by looking at all bytes, many at a time.
+    One(Box<Finder<'static>>),
+    /// Several.
+    Many(Grams),
+}
+
+/// Several texts, and where they are recognised.
+pub(crate) struct Grams {
     texts: Vec<Vec<u8>>,
-    /// The only one there is: that is found faster by looking at all bytes, many at a time.
-    alone: Option<Finder<'static>>,
     /// Bytes before the window in which a text is recognised; the same for all.
     skipped: usize,
     /// A window has a gram at every position of one step.
@@ -27,9 +34,9 @@ pub(crate) struct Sieve {
     places: Vec<(u32, u32, u32)>,
 }
 
-impl fmt::Debug for Sieve {
+impl fmt::Debug for Grams {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Sieve({} texts)", self.texts.len())
+        write!(f, "Grams of {} texts", self.texts.len())
     }
 }
 
@@ -37,6 +44,26 @@ impl Sieve {
     /// For these texts; those that are shorter than four bytes are left out. None: there is nothing to look for.
     pub(crate) fn new(texts: impl IntoIterator<Item = Vec<u8>>) -> Option<Self> {
         let texts: Vec<Vec<u8>> = texts.into_iter().filter(|text| text.len() >= GRAM_BYTES).collect();
+        match texts.as_slice() {
+            [text] => Some(Self::One(Box::new(Finder::new(text).into_owned()))),
+            _ => Grams::new(texts).map(Self::Many),
+        }
+    }
+
+    /// The first of the texts in `bytes` that begins at `from` or later, the longest of those that begin there: where it begins and ends.
+    pub(crate) fn next(&self, bytes: &[u8], from: usize) -> Option<(usize, usize)> {
+        match self {
+            Self::One(text) => {
+                let start = from.checked_add(text.find(bytes.get(from..)?)?)?;
+                Some((start, start + text.needle().len()))
+            }
+            Self::Many(grams) => grams.next(bytes, from),
+        }
+    }
+}
+
+impl Grams {
+    fn new(texts: Vec<Vec<u8>>) -> Option<Self> {
         let shortest = texts.iter().map(Vec::len).min()?;
         let skipped = shortest.saturating_sub(WINDOW_BYTES_MIN).min(SKIPPED_BYTES_MAX);
         let step = shortest - skipped - GRAM_BYTES + 1;
@@ -55,19 +82,10 @@ impl Sieve {
             }
         }
         places.sort_unstable();
-        let alone = match texts.as_slice() {
-            [text] => Some(Finder::new(text).into_owned()),
-            _ => None,
-        };
-        Some(Self { texts, alone, skipped, step, seen, places })
+        Some(Self { texts, skipped, step, seen, places })
     }
 
-    /// The first of the texts in `bytes` that begins at `from` or later, the longest of those that begin there: where it begins and ends.
-    pub(crate) fn next(&self, bytes: &[u8], from: usize) -> Option<(usize, usize)> {
-        if let Some(alone) = &self.alone {
-            let start = from.checked_add(alone.find(bytes.get(from..)?)?)?;
-            return Some((start, start + alone.needle().len()));
-        }
+    fn next(&self, bytes: &[u8], from: usize) -> Option<(usize, usize)> {
         // Each text has exactly one step in which it is found, and one that begins later has none before.
         let mut at = (from + self.skipped).div_ceil(self.step) * self.step;
         while let Some(gram) = gram(bytes, at) {

@@ -2,14 +2,12 @@
 //! turn costs to write.
 use crate::lines;
 use crate::price::MicroDollars;
+use crate::values::{NAME_BYTES_MAX, cut, us};
 use events::attempt::{Attempt, Role};
 use events::tokens::Tokens;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
-use std::time::Duration;
 
-/// Bytes of a name that clients choose which are kept.
-const NAME_BYTES_MAX: usize = 256;
 /// Bytes of the sentence of a fault which are kept.
 const MESSAGE_BYTES_MAX: usize = 512;
 /// Bytes of all losses which are kept.
@@ -146,16 +144,6 @@ pub(crate) fn written(attempts: &[Attempt], costs: &[Option<MicroDollars>]) -> S
 pub(crate) fn read(written: Option<&str>) -> Vec<lines::Attempt> {
     let kept: Vec<Kept<'_>> = written.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     kept.into_iter().enumerate().map(|(n, kept)| kept.read(n)).collect()
-}
-
-fn cut(text: &str, bytes_max: usize) -> Cow<'_, str> {
-    let kept = text.get(..text.floor_char_boundary(bytes_max)).unwrap_or_default();
-    // PostgreSQL keeps no NUL in texts, and none in JSON.
-    if kept.contains('\0') { kept.replace('\0', "").into() } else { kept.into() }
-}
-
-fn us(time: Duration) -> i64 {
-    i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -11,4 +11,5 @@ pub mod row;
 mod schema;
 pub mod series;
 pub mod store;
+mod values;
 mod writer;

@@ -2,6 +2,7 @@
 use crate::attempts;
 use crate::charge::charge;
 use crate::price::{MicroDollars, Prices};
+use crate::values::{NAME_BYTES_MAX, cut, us};
 use events::attempt::{Attempt, Role};
 use events::tokens::Tokens;
 use events::trouble::Trouble;
@@ -9,10 +10,7 @@ use events::turn::TurnEnded;
 use sqlx::AssertSqlSafe;
 use sqlx::any::AnyArguments;
 use std::sync::{Arc, LazyLock};
-use std::time::{Duration, UNIX_EPOCH};
-
-/// Bytes of a text that clients choose which are kept.
-const TEXT_BYTES_MAX: usize = 256;
+use std::time::UNIX_EPOCH;
 
 /// The columns of a turn, in the order in which they are written and read.
 pub(crate) const TURN: [&str; 30] = [
@@ -169,15 +167,8 @@ fn code(trouble: Option<&Trouble>) -> Option<String> {
     trouble.and_then(|trouble| trouble.code.as_deref()).map(text)
 }
 
-/// A text as every database takes it.
 fn text(text: &str) -> String {
-    let kept = text.get(..text.floor_char_boundary(TEXT_BYTES_MAX)).unwrap_or_default();
-    // PostgreSQL keeps no NUL in texts.
-    if kept.contains('\0') { kept.replace('\0', "") } else { kept.to_owned() }
-}
-
-fn us(time: Duration) -> i64 {
-    i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
+    cut(text, NAME_BYTES_MAX).into_owned()
 }
 
 fn count(n: u64) -> i64 {

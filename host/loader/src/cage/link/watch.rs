@@ -73,9 +73,13 @@ impl Link {
                 slot.cpu.store(usage.cpu_ms + 1, Ordering::Relaxed);
                 slot.waited.store(*waited, Ordering::Relaxed);
             }
-            let waited_ms =
-                if cpu_then == 0 { 0 } else { waited.saturating_sub(slot.waited.load(Ordering::Relaxed)) };
-            let cpu_ms = if cpu_then == 0 { 0 } else { usage.cpu_ms.saturating_sub(cpu_then) };
+            let (waited_ms, cpu_ms) = match cpu_then {
+                0 => (0, 0),
+                then => (
+                    waited.saturating_sub(slot.waited.load(Ordering::Relaxed)),
+                    usage.cpu_ms.saturating_sub(then),
+                ),
+            };
             if let Some(why) = excess(took, waited_ms, cpu_ms, self.limits) {
                 return self.condemn(why);
             }
