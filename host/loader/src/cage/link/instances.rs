@@ -1,12 +1,18 @@
 //! The instances that a worker has in its present life.
+use super::watch::left;
 use super::{Link, died};
 use crate::cage::frame::Ask;
+use crate::cage::usage;
 use crate::run;
 use base::Fault;
 use lip_abi::AbiError;
 use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
 
 type Creation = tokio::sync::oneshot::Sender<Option<AbiError>>;
+
+/// How often it is asked, at most, whether a worker that is late has waited for a processor.
+const ASKED_EVERY: Duration = Duration::from_millis(50);
 
 /// The instances that a worker has, by their numbers.
 #[derive(Default)]
@@ -44,15 +50,29 @@ impl Link {
         if let Some(how) = self.end() {
             return Err(died(&self.name, how));
         }
-        match tokio::time::timeout(self.limits.step, answer).await {
-            Ok(Ok(None)) => Ok(()),
-            Ok(Ok(Some(error))) => Err(run::fault(&error)),
-            Ok(Err(_)) => Err(died(&self.name, self.end().unwrap_or("it ended"))),
-            Err(_) => {
+        match self.in_time(answer).await {
+            Some(Ok(None)) => Ok(()),
+            Some(Ok(Some(error))) => Err(run::fault(&error)),
+            Some(Err(_)) => Err(died(&self.name, self.end().unwrap_or("it ended"))),
+            None => {
                 let why = format!("it took longer than {:?} to make an instance", self.limits.step);
                 self.condemn(why.clone());
                 Err(died(&self.name, &why))
             }
+        }
+    }
+
+    /// What comes within the limit of a step; none if nothing does.
+    async fn in_time<T>(&self, mut answer: impl Future<Output = T> + Unpin) -> Option<T> {
+        let (began, waited_ms) = (Instant::now(), usage::waited_ms(self.pid));
+        let mut patience = self.limits.step;
+        loop {
+            if let Ok(came) = tokio::time::timeout(patience, &mut answer).await {
+                return Some(came);
+            }
+            let waited_ms = usage::waited_ms(self.pid).saturating_sub(waited_ms);
+            // Not so short that it is asked for all the time.
+            patience = left(began.elapsed(), waited_ms, self.limits.step)?.max(ASKED_EVERY);
         }
     }
 

@@ -26,11 +26,17 @@ fn ms(time: Duration) -> u64 {
 /// However busy the machine is, a step ends after so many times its limit.
 const PATIENCE: u32 = 10;
 
-/// Which limit a step has passed that began `took` ago. Of that it was ready for `waited_ms` while others had the processor, to whom
-/// workers give way: that is not its fault.
-fn excess(took: Duration, waited_ms: u64, cpu_ms: u64, limits: Limits) -> Option<String> {
+/// What is left of `limit` for something that began `took` ago; none if it is over. For `waited_ms` of that time the worker was ready
+/// while others had the processor, to whom workers give way: that is not its fault.
+pub(super) fn left(took: Duration, waited_ms: u64, limit: Duration) -> Option<Duration> {
     let own = took.saturating_sub(Duration::from_millis(waited_ms));
-    if own > limits.step || took > limits.step.saturating_mul(PATIENCE) {
+    let at_most = limit.saturating_mul(PATIENCE).checked_sub(took)?;
+    Some(limit.checked_sub(own)?.min(at_most))
+}
+
+/// Which limit a step has passed that began `took` ago.
+fn excess(took: Duration, waited_ms: u64, cpu_ms: u64, limits: Limits) -> Option<String> {
+    if left(took, waited_ms, limits.step).is_none() {
         return Some(format!("one step took longer than {:?}", limits.step));
     }
     (cpu_ms > ms(limits.cpu)).then(|| format!("one step took more than {:?} of processor time", limits.cpu))
@@ -58,7 +64,7 @@ impl Link {
         }
         let now_us = self.now_us();
         let stepped_ms = self.stepped_us.swap(0, Ordering::Relaxed) / 1000;
-        // Asked for only where a step is late.
+        // Asked for only where a step is under way.
         let waited = LazyCell::new(|| usage::waited_ms(self.pid));
         let mut is_stepping = false;
         for slot in self.tasks.lock().values() {
@@ -69,7 +75,7 @@ impl Link {
             is_stepping = true;
             let took = Duration::from_micros(now_us.saturating_sub(since));
             let cpu_then = slot.cpu.load(Ordering::Relaxed);
-            if took > LOOK_EVERY && cpu_then == 0 {
+            if cpu_then == 0 {
                 slot.cpu.store(usage.cpu_ms + 1, Ordering::Relaxed);
                 slot.waited.store(*waited, Ordering::Relaxed);
             }
