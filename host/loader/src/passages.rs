@@ -11,7 +11,7 @@ use std::time::Duration;
 
 /// The task's name.
 const TASK: &str = "passages";
-/// How long a worker may take for it.
+/// How long a worker may take for it, apart from a step that is under way: the cage limits that.
 const ANSWER_TIME: Duration = Duration::from_secs(10);
 /// Passages that one instance may have: more than there are dialects.
 const PASSAGES_MAX: usize = 64;
@@ -64,7 +64,13 @@ impl Instance {
                 Poll::Ready(event) => event,
                 Poll::Pending => None,
             },
-            Isolation::Child => tokio::time::timeout(ANSWER_TIME, run.next()).await.unwrap_or(None),
+            Isolation::Child => loop {
+                match tokio::time::timeout(ANSWER_TIME, run.next()).await {
+                    Ok(event) => break event,
+                    Err(_) if run.is_busy() => {}
+                    Err(_) => break None,
+                }
+            },
         };
         match first {
             Some(Ok(RunEvent::Full { bytes, .. })) => Ok(bytes),

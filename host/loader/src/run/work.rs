@@ -35,6 +35,13 @@ impl Work {
     }
 }
 
+impl super::Run {
+    /// Is a step of its under way in a worker, or the worker being started?
+    pub(crate) fn is_busy(&self) -> bool {
+        self.task.as_ref().is_some_and(Work::is_busy)
+    }
+}
+
 /// One step in this process, watched and counted for `turn`.
 pub(super) fn step(
     task: &mut TaskBox,
