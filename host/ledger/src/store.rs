@@ -44,9 +44,8 @@ impl Place {
         match self {
             Self::File(path) => path.display().to_string(),
             Self::Server(url) => {
-                let rest = url.expose().split_once("://").map_or("", |(_, rest)| rest);
-                let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
-                format!("postgres://{}", host.split('?').next().unwrap_or_default())
+                let place = base::without_login(url.expose()).map_or("", |(_, place)| place);
+                format!("postgres://{place}")
             }
         }
     }

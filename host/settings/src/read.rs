@@ -84,7 +84,9 @@ impl Reader<'_> {
 
     fn found(&self, raw: &Raw<'_>) -> String {
         let hide = self.setting.is_secret() || self.setting.shape == crate::row::Shape::Url;
-        let quoted = |text: &str| if hide { "a text".to_owned() } else { quote(text) };
+        // Whatever it was meant for, a URL may hold a password.
+        let may_hide = |text: &str| text.contains("://") && text.contains(['@', '?']);
+        let quoted = |text: &str| if hide || may_hide(text) { "a text".to_owned() } else { quote(text) };
         match raw {
             Raw::Node(node) => match &node.value {
                 Value::Bool(value) => value.to_string(),

@@ -84,7 +84,8 @@ text_kind! {
 }
 
 fn masked_database(place: &str) -> String {
-    if place.contains("://") { masked_url(place) } else { place.to_owned() }
+    base::without_login(place)
+        .map_or_else(|| place.to_owned(), |(scheme, place)| format!("{scheme}://{place}"))
 }
 
 fn plain(text: &str) -> Result<String, &'static str> {
@@ -257,7 +258,8 @@ mod tests {
         }
         assert_eq!(masked_url("https://me:pw@h:1/v1?key=abc"), "https://***@h:1/v1?***");
         assert_eq!(url("https://h/v1/").as_deref(), Ok("https://h/v1"));
-        assert_eq!(masked_database("postgres://me:pw@h:1/v1?x=pw"), "postgres://***@h:1/v1?***");
+        assert_eq!(masked_database("postgres://me:p/w@h:1/v1?x=pw"), "postgres://h:1/v1");
+        assert_eq!(masked_database("postgres://h/v1"), "postgres://h/v1");
         assert_eq!(masked_database("a/b.db"), "a/b.db");
     }
 
