@@ -108,15 +108,20 @@ class Host:
 
     def __init__(self, lip, folder, url, top=""):
         folder.mkdir()
-        self.lip, self.folder = lip, folder
+        self.lip, self.folder, self.key = lip, folder, KEY
         self.env = {"HOME": str(folder), "LIP_USAGE_DATABASE": url}
         self.config = folder / "lip.toml"
         self.config.write_text(f'default_backend = "echo"\n{top}')
+        self.begin()
+
+    def begin(self):
+        """Starts it, for the first time or again."""
+        folder, lip = self.folder, self.lip
         self.server = Server(folder.name, [lip, "--config", self.config, "--port", "0"], self.env, r"lip listening on (http://\S+)", folder / "log")
 
     def ask(self, path, body=None):
         data = None if body is None else json.dumps(body).encode()
-        headers = {"content-type": "application/json", "authorization": f"Bearer {KEY}"}
+        headers = {"content-type": "application/json", "authorization": f"Bearer {self.key}"}
         request = urllib.request.Request(f"{self.server.origin}{path}", data, headers)
         try:
             with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
@@ -178,7 +183,7 @@ def sharing(postgres, lip, folder, hosts):
         host.written(100)
         host.server.stop()
     hosts.clear()
-    postgres.ask("CREATE TABLE lip_attempts (turn TEXT)", "shared")
+    postgres.ask("DROP TABLE lip_clients; CREATE TABLE lip_attempts (turn TEXT)", "shared")
     for column in ["charged_tokens", "charged_micro", "attempts"]:
         postgres.ask(f"ALTER TABLE lip_turns DROP COLUMN {column}", "shared")
     postgres.ask("UPDATE lip_schema SET version = 1", "shared")

@@ -9,9 +9,24 @@ pub const KEY_PREFIX: &str = "lip-";
 /// Bytes of such a key: the prefix, and 256 random bits in base64 without padding (RFC 4648, 5).
 pub const KEY_BYTES: usize = KEY_PREFIX.len() + 43;
 
+/// What becomes of who shows no key of those that are known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Strangers {
+    /// Let in while no key is known at all.
+    #[default]
+    Welcome,
+    /// Refused, though no key be known.
+    Refused,
+    /// Told to come again: not all keys are known yet.
+    Waiting,
+}
+
 /// All clients.
 #[derive(Clone, Debug, Default)]
-pub struct Clients(HashMap<Beginning, (KeyHash, Arc<Client>)>);
+pub struct Clients {
+    by_key: HashMap<Beginning, (KeyHash, Arc<Client>)>,
+    strangers: Strangers,
+}
 
 impl Clients {
     /// These, each with the hash of its key. One without a name gets one from the hash. Of two with one key the later one counts.
@@ -22,7 +37,28 @@ impl Clients {
             }
             (hash.beginning(), (hash, Arc::new(client)))
         };
-        Self(all.into_iter().map(named).collect())
+        Self { by_key: all.into_iter().map(named).collect(), strangers: Strangers::Welcome }
+    }
+
+    /// The same, and what becomes of others.
+    #[must_use]
+    pub fn with(self, strangers: Strangers) -> Self {
+        Self { strangers, ..self }
+    }
+
+    /// What becomes of others.
+    pub const fn strangers(&self) -> Strangers {
+        self.strangers
+    }
+
+    /// Is everybody let in, whatever he shows?
+    pub fn are_open(&self) -> bool {
+        self.is_empty() && self.strangers == Strangers::Welcome
+    }
+
+    /// May there be several?
+    pub fn are_many(&self) -> bool {
+        self.len() > 1 || self.strangers != Strangers::Welcome
     }
 
     /// The key that `text` begins with, if it is one that `lip keys new` made for any of them, ended or not.
@@ -35,24 +71,24 @@ impl Clients {
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.by_key.len()
     }
 
     /// Is there none?
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.by_key.is_empty()
     }
 
     /// All of them, in no order.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Client>> {
-        self.0.values().map(|(_, client)| client)
+        self.by_key.values().map(|(_, client)| client)
     }
 
     /// Whose key this is at the Unix second `now_s`. However many clients there are, and however much of a hash is right, it takes
     /// the same time.
     pub fn of_key(&self, key: &[u8], now_s: u64) -> Option<&Arc<Client>> {
         let shown = KeyHash::of(key);
-        let (own, client) = self.0.get(&shown.beginning())?;
+        let (own, client) = self.by_key.get(&shown.beginning())?;
         let is_due = client.ends_at_s.is_none_or(|end| now_s < end);
         (own.is(&shown) && is_due).then_some(client)
     }

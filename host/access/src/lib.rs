@@ -10,7 +10,7 @@ mod throttle;
 
 pub use allowance::{Bound, Limits, Meter, Spent, TooMuch};
 pub use client::{Client, Grants, Sight, Unpriced};
-pub use clients::{Clients, KEY_BYTES, KEY_PREFIX};
+pub use clients::{Clients, KEY_BYTES, KEY_PREFIX, Strangers};
 pub use hash::{KeyHash, NoHash};
 pub use names::Names;
 pub use places::is_public;

@@ -3,7 +3,7 @@
 mod meters;
 pub(crate) mod shown;
 
-use access::{Client, Clients, KeyHash, Sight, Throttle, ThrottleRules};
+use access::{Client, Clients, KeyHash, Sight, Strangers, Throttle, ThrottleRules};
 use arc_swap::ArcSwap;
 use base::{Fault, Kind, Retry, Secret};
 use events::turn::TurnEnded;
@@ -24,6 +24,9 @@ const SHOWN_MAX: usize = 4;
 
 /// The time after which a ledger that could not be read is read again.
 const READ_AGAIN: Duration = Duration::from_secs(1);
+
+/// How long a client is told to wait for keys to be known, in seconds.
+const KEYS_TIME_S: u64 = 5;
 
 /// Marks a request that came from another machine.
 #[derive(Clone, Copy, Debug)]
@@ -81,21 +84,21 @@ impl ClientKeys {
 
     /// Is no key asked for?
     pub fn is_open(&self) -> bool {
-        self.0.clients.load().is_empty()
+        self.0.clients.load().are_open()
     }
 
     /// Are there several, so that one client must not see what is another's?
     pub(crate) fn tells_apart(&self) -> bool {
-        self.0.clients.load().len() > 1
+        self.0.clients.load().are_many()
     }
 
     /// Lets a request in if it shows one of the keys, and says whose.
     ///
     /// # Errors
-    /// 401, with where a key can be put; 429 for a place that is shut out.
+    /// 401, with where a key can be put; 429 for a place that is shut out; 503 for a key that may be one which is not known yet.
     pub fn admit(&self, parts: &Parts) -> Result<Arc<Client>, Fault> {
         let clients = self.0.clients.load();
-        if clients.is_empty() {
+        if clients.are_open() {
             return Ok(Arc::clone(&self.0.anyone));
         }
         let peer = parts.extensions.get::<Peer>().map(|peer| peer.0);
@@ -110,6 +113,9 @@ impl ClientKeys {
                 return Ok(Arc::clone(client));
             }
             n_wrong += 1;
+        }
+        if n_wrong > 0 && clients.strangers() == Strangers::Waiting {
+            return Err(not_known_yet());
         }
         if let Some(ip) = peer {
             self.guessed(ip, n_wrong);
@@ -179,6 +185,12 @@ impl Witness for ClientKeys {
     }
 }
 
+fn not_known_yet() -> Fault {
+    let fault = Fault::host(Kind::Unavailable, "the client keys of the database could not be read yet");
+    let fault = fault.code("keys_unknown").retry(Retry::After(Duration::from_secs(KEYS_TIME_S)));
+    fault.hint("Try again in a moment; the host's log says why where the database cannot be read")
+}
+
 fn shut_out(left: Duration) -> Fault {
     let seconds = left.as_secs() + 1;
     let fault = Fault::client(Kind::RateLimited, "too many wrong API keys came from this address");
@@ -232,6 +244,23 @@ mod tests {
         assert!(matches!(fault.retry, Retry::After(time) if time.as_secs() <= 31), "{fault:?}");
         assert_eq!(status(&keys, "k-one", Some("203.0.113.8")), 200);
         assert_eq!(status(&keys, "k-one", None), 200);
+    }
+
+    #[test]
+    fn nobody_is_let_in_or_shut_out_while_keys_are_not_known() {
+        let one = [(KeyHash::of(b"k-one"), Client::default())];
+        let of = |all: &[(KeyHash, Client)], strangers| Clients::new(all.iter().cloned()).with(strangers);
+        let keys =
+            ClientKeys::of(of(&one, Strangers::Waiting), ThrottleRules::default(), Accounting::default());
+        for _ in 0..9 {
+            assert_eq!(status(&keys, "k-two", Some("203.0.113.7")), 503);
+        }
+        assert_eq!((status(&keys, "k-one", Some("203.0.113.7")), status(&keys, "", None)), (200, 401));
+        keys.replace(of(&[], Strangers::Refused));
+        assert_eq!((status(&keys, "k-one", None), status(&keys, "", None)), (401, 401));
+        assert!(!keys.is_open() && keys.tells_apart());
+        keys.replace(of(&[], Strangers::Welcome));
+        assert_eq!(status(&keys, "", None), 200);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! that is slow, full or gone costs rows, which are counted, and no turn.
 mod attempts;
 pub mod charge;
+pub mod clients;
 pub mod filter;
 pub mod ledger;
 pub mod lines;

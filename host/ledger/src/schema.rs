@@ -3,7 +3,7 @@ use crate::store::{Error, Place, Pool};
 use sqlx::{AssertSqlSafe, Row};
 
 /// What each version adds. A version that was released is never changed.
-const VERSIONS: &[&[&str]] = &[FIRST, CHARGES, ATTEMPTS];
+const VERSIONS: &[&[&str]] = &[FIRST, CHARGES, ATTEMPTS, CLIENTS];
 
 const FIRST: &[&str] = &[
     "CREATE TABLE lip_turns (
@@ -32,6 +32,11 @@ const CHARGES: &[&str] = &[
 
 /// What a turn tried, in its own row.
 const ATTEMPTS: &[&str] = &["ALTER TABLE lip_turns ADD COLUMN attempts TEXT", "DROP TABLE lip_attempts"];
+
+/// Client keys that hosts share.
+const CLIENTS: &[&str] = &[
+    "CREATE TABLE lip_clients (name TEXT NOT NULL PRIMARY KEY, told TEXT NOT NULL, made_us BIGINT NOT NULL)",
+];
 
 /// Brings the tables up to date. Hosts that start at the same time wait for each other.
 ///

@@ -1,14 +1,15 @@
 //! What the settings say about who may use the host, in the words of those who see to it.
 use crate::backends::{self, BASE_URL, BASE_URLS};
-use crate::dirs;
-use access::{Client, Clients, Grants, KeyHash, Limits, Names, Sight, ThrottleRules, Unpriced};
+use crate::{dirs, usage};
+use access::{Client, Clients, Grants, KeyHash, Limits, Names, Sight, Strangers, ThrottleRules, Unpriced};
 use egress::Places;
 use frontends::{Accounting, ClientKeys, Tls};
 use http::Uri;
 use ledger::price::Prices;
+use ledger::store::Place;
 use loader::ConnectorManifest;
 use serde_json::{Map, Value};
-use settings::{AccessMode, ClientKey, Env, KeysFile, Resolved};
+use settings::{AccessMode, ClientKey, Env, KeysFile, Resolved, Values};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,6 +17,26 @@ use std::sync::Arc;
 /// Where `lip keys` keeps the hashes of keys.
 pub(crate) fn keys_file(set: Option<&Path>, env: &Env) -> PathBuf {
     set.map_or_else(|| dirs::keys(env), Path::to_owned)
+}
+
+/// Where `lip keys` keeps what it makes.
+#[derive(Debug)]
+pub(crate) enum KeysPlace {
+    /// In a file of this host.
+    File(PathBuf),
+    /// In a database, for all hosts that share it.
+    Database(Place),
+}
+
+/// Where these settings have it kept.
+///
+/// # Errors
+/// A database of an unknown kind.
+pub(crate) fn keys_place(values: &Values, env: &Env) -> Result<KeysPlace, String> {
+    match values.keys_database() {
+        true => usage::place(values, env).map(KeysPlace::Database),
+        false => Ok(KeysPlace::File(keys_file(values.keys_file(), env))),
+    }
 }
 
 /// Reads the file of `lip keys`.
@@ -57,17 +78,22 @@ pub(crate) fn clients(settings: &Resolved) -> Clients {
     let sight = if plain.len() == 1 { Sight::All } else { Sight::Own };
     let unnamed = || Client { sight, ..Client::default() };
     let plain = plain.iter().map(|key| (KeyHash::of(key.expose().as_bytes()), unnamed()));
-    let named = settings.clients().iter().filter_map(|key| {
+    let named = settings.clients().filter_map(|key| {
         // Its form was checked where it was read.
         let hash = KeyHash::parse(key.values().hash()?).ok()?;
         Some((hash, client(key)))
     });
-    Clients::new(plain.chain(named))
+    let strangers = match (settings.keys_database(), settings.shared_are_known()) {
+        (false, _) => Strangers::Welcome,
+        (true, true) => Strangers::Refused,
+        (true, false) => Strangers::Waiting,
+    };
+    Clients::new(plain.chain(named)).with(strangers)
 }
 
 /// The client of this name, without its bounds; one that is known no longer may ask for everything.
 pub(crate) fn client_named(settings: &Resolved, name: &str) -> Client {
-    let known = settings.clients().iter().find(|key| key.name() == name).map(client);
+    let known = settings.clients().find(|key| key.name() == name).map(client);
     Client { name: name.to_owned(), limits: Limits::default(), ends_at_s: None, ..known.unwrap_or_default() }
 }
 
@@ -199,6 +225,9 @@ fn pem(settings: &Resolved) -> Result<Option<Pem>, String> {
 pub(crate) fn notice(settings: &Resolved) -> String {
     let n_keys = clients(settings).len();
     let keys = match n_keys {
+        _ if settings.keys_database() => {
+            format!("client keys of the database, and {n_keys} of this host's own")
+        }
         0 => "no client key is asked for".to_owned(),
         1 => "1 client key".to_owned(),
         n => format!("{n} client keys"),

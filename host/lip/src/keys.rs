@@ -1,4 +1,6 @@
 //! `lip keys`: client keys with names. A key is shown once, when it is made; what is kept is its hash.
+use crate::access::KeysPlace;
+use crate::shared_keys::{self, Desk};
 use crate::{cli, out, setup};
 use ::access::{KEY_PREFIX, KeyHash};
 use base::Secret;
@@ -68,10 +70,16 @@ fn name_of(matches: &ArgMatches) -> Result<String, String> {
 
 fn new(matches: &ArgMatches) -> Result<(), String> {
     let name = name_of(matches)?;
-    let place = Place::of(matches)?;
-    let mut keys = place.read()?;
-    if keys.iter().any(|key| key.name() == name) {
-        return Err(format!("there is a key \"{name}\" already; lip keys revoke {name} takes it away"));
+    let place = setup::keys_place(matches)?;
+    let is_taken = match &place {
+        KeysPlace::File(path) => Place { path }.read()?.iter().any(|key| key.name() == name),
+        // Another host's own keys are not known here. There they come before the database's.
+        KeysPlace::Database(_) => {
+            setup::settings(matches).is_ok_and(|(own, _)| own.clients().any(|key| key.name() == name))
+        }
+    };
+    if is_taken {
+        return Err(shared_keys::taken(&name));
     }
     let key = random_key()?;
     let mut table = Map::new();
@@ -104,12 +112,22 @@ fn new(matches: &ArgMatches) -> Result<(), String> {
     // As it will be read.
     let text = section(&name, &table);
     let file = File { name: "the new key", format: Format::Toml, text: &text };
-    keys.extend(settings::read_keys(&file).map_err(|refused| refused.to_string())?);
-    place.write(&keys)?;
+    let new = settings::read_keys(&file).map_err(|refused| refused.to_string())?;
+    let (shown, taken_up) = match &place {
+        KeysPlace::File(path) => {
+            let place = Place { path };
+            let keys: Vec<_> = place.read()?.into_iter().chain(new).collect();
+            place.write(&keys)?;
+            (path.display().to_string(), "A host that runs takes it by lip config reload")
+        }
+        KeysPlace::Database(place) => {
+            Desk(place).add(&name, &text)?;
+            (place.shown(), "Hosts that run take it within five seconds")
+        }
+    };
     out::line(key.expose());
     out::progress(format!(
-        "the key of \"{name}\" is shown this once; its hash stands in {}. A host that runs takes it by lip config reload",
-        place.path.display()
+        "the key of \"{name}\" is shown this once; its hash stands in {shown}. {taken_up}"
     ));
     Ok(())
 }
@@ -122,7 +140,9 @@ fn random_key() -> Result<Secret<String>, String> {
 }
 
 fn list(matches: &ArgMatches) -> Result<(), String> {
-    let (settings, _) = setup::settings(matches)?;
+    let (settings, env) = setup::settings(matches)?;
+    let shared = shared_keys::place(&settings, &env)?.map(|place| Desk(&place).all()).transpose()?;
+    let settings = settings.sharing(shared);
     if matches.get_flag("json") {
         let one = |key: &ClientKey| {
             let fields = key.fields().into_iter().filter(|(field, _)| *field != "hash");
@@ -130,7 +150,7 @@ fn list(matches: &ArgMatches) -> Result<(), String> {
                 fields.map(|(field, text)| (field.to_owned(), text.into())).collect();
             json!({"name": key.name(), "source": key.source().to_string(), "fields": fields})
         };
-        out::line(Value::from(settings.clients().iter().map(one).collect::<Vec<_>>()));
+        out::line(Value::from(settings.clients().map(one).collect::<Vec<_>>()));
         return Ok(());
     }
     let row = |key: &ClientKey| {
@@ -139,7 +159,7 @@ fn list(matches: &ArgMatches) -> Result<(), String> {
         let words = if words.is_empty() { "everything, for ever".to_owned() } else { words.join("; ") };
         vec![key.name().to_owned(), words, key.source().to_string()]
     };
-    let rows: Vec<_> = settings.clients().iter().map(row).collect();
+    let rows: Vec<_> = settings.clients().map(row).collect();
     match (rows.is_empty(), settings.auth_api_keys().len()) {
         (true, 0) => out::line("no client keys; lip keys new NAME makes one"),
         (is_empty, n_plain) => {
@@ -156,35 +176,42 @@ fn list(matches: &ArgMatches) -> Result<(), String> {
 
 fn revoke(matches: &ArgMatches) -> Result<(), String> {
     let name = name_of(matches)?;
-    let place = Place::of(matches)?;
-    let mut keys = place.read()?;
-    let before = keys.len();
-    keys.retain(|key| key.name() != name);
-    if keys.len() == before {
-        let path = place.path.display();
-        return Err(format!(
-            "no key \"{name}\" stands in {path}; one of the configuration is taken away there"
-        ));
-    }
-    place.write(&keys)?;
-    out::line(format!("\"{name}\" is revoked; a host that runs refuses it after lip config reload"));
+    let taken_up = match &setup::keys_place(matches)? {
+        KeysPlace::File(path) => {
+            Place { path }.remove(&name)?;
+            "a host that runs refuses it after lip config reload"
+        }
+        KeysPlace::Database(place) => {
+            Desk(place).remove(&name)?;
+            "hosts that run refuse it within five seconds"
+        }
+    };
+    out::line(format!("\"{name}\" is revoked; {taken_up}"));
     Ok(())
 }
 
-/// Where keys are kept.
-struct Place {
-    path: std::path::PathBuf,
+/// The file that keys are kept in.
+struct Place<'a> {
+    path: &'a Path,
 }
 
-impl Place {
-    /// The configuration need not be good: a host for several users is given its first key here.
-    fn of(matches: &ArgMatches) -> Result<Self, String> {
-        setup::keys_file(matches).map(|path| Self { path })
+impl Place<'_> {
+    fn remove(&self, name: &str) -> Result<(), String> {
+        let mut keys = self.read()?;
+        let before = keys.len();
+        keys.retain(|key| key.name() != name);
+        if keys.len() == before {
+            let path = self.path.display();
+            return Err(format!(
+                "no key \"{name}\" stands in {path}; one of the configuration is taken away there"
+            ));
+        }
+        self.write(&keys)
     }
 
     fn read(&self) -> Result<Vec<ClientKey>, String> {
         let name = self.path.display().to_string();
-        match std::fs::read_to_string(&self.path) {
+        match std::fs::read_to_string(self.path) {
             Ok(text) => {
                 let file = File { name: &name, format: Format::of(&name), text: &text };
                 settings::read_keys(&file).map_err(|refused| refused.to_string())
@@ -204,7 +231,7 @@ impl Place {
             let mut file = tempfile::Builder::new().prefix(".keys").tempfile_in(folder)?;
             file.write_all(text.as_bytes())?;
             file.as_file().sync_all()?;
-            file.persist(&self.path).map_err(|error| error.error)
+            file.persist(self.path).map_err(|error| error.error)
         });
         written.map(|_| ()).map_err(|error| format!("{} cannot be written: {error}", self.path.display()))
     }

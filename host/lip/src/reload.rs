@@ -4,8 +4,8 @@ mod due;
 mod renewal;
 mod report;
 
-use crate::access;
 use crate::setup::Setup;
+use crate::{access, rules};
 use base::{Fault, Kind};
 use due::Watch;
 use engine::Engine;
@@ -13,7 +13,7 @@ use frontends::{ClientKeys, Libraries, Reloading};
 use loader::{Look, Plugin};
 use parking_lot::Mutex;
 use serde_json::Value;
-use settings::Resolved;
+use settings::{ClientKey, Resolved};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,6 +68,18 @@ impl Inner {
         report.log();
         Ok(report.as_json())
     }
+
+    /// Takes up these client keys of the database, or that they are not known. Whatever else goes wrong, one that is gone lets nobody
+    /// in any more.
+    fn take_keys(&self, keys: Option<Vec<ClientKey>>) -> Result<(), String> {
+        let _one = self.one.lock();
+        let new = Arc::new(Arc::clone(&self.now.lock()).sharing(keys));
+        self.keys.replace(access::clients(&new.settings));
+        *self.now.lock() = Arc::clone(&new);
+        let (specs, default) = renewal::backends(&new);
+        let rules = rules::of(&new.settings)?;
+        self.engine.reload(specs, default.as_deref(), rules).map(drop).map_err(|fault| fault.public())
+    }
 }
 
 impl Reloader {
@@ -114,6 +126,19 @@ impl Reloader {
             fault.status = Some(422);
             fault.hint("The host goes on with the configuration that it has")
         })
+    }
+
+    /// Takes up these client keys of the database, or that they are not known any more, after looks that are under way.
+    pub(crate) async fn take_keys(&self, keys: Option<Vec<ClientKey>>) {
+        let (inner, n_keys) = (Arc::clone(&self.0), keys.as_ref().map(Vec::len));
+        let done = tokio::task::spawn_blocking(move || inner.take_keys(keys)).await;
+        match done.unwrap_or_else(|_| Err("it broke off".to_owned())) {
+            Ok(()) => match n_keys {
+                Some(n_keys) => tracing::info!(n_keys, "the client keys of the database are in use"),
+                None => tracing::error!("client keys of the database were read too long ago to be used"),
+            },
+            Err(why) => tracing::error!(why, "client keys of the database may be seen in prompts"),
+        }
     }
 
     /// Looks again whenever the folders have changed and nobody is writing any more. Never ends.

@@ -2,6 +2,7 @@
 use crate::ending::{Orders, Signals, end};
 use crate::reload::Reloader;
 use crate::setup::{self, Setup};
+use crate::shared_keys::SharedKeys;
 use crate::telemetry::Telemetry;
 use crate::{access, capture, out, summary, usage};
 use ::telemetry::Recorder;
@@ -87,8 +88,10 @@ pub(crate) fn with(found: Setup, port: u16, words: Words) -> Result<(), String> 
             ..App::new(Arc::clone(&engine), keys.clone())
         })
     };
+    let mut shared = SharedKeys::of(&settings, &found.env)?;
     let served = runtime.block_on(async {
         let listeners = Listeners::open(&settings, port).await?;
+        shared.look(&reloader).await;
         let mut spent = pin!(usage::read_spent(ledger.as_ref(), &keys));
         tokio::select! {
             never = &mut spent => match never {},
@@ -115,6 +118,7 @@ pub(crate) fn with(found: Setup, port: u16, words: Words) -> Result<(), String> 
             never = reloader.hear_hangups(hung_up) => match never {},
             () = reloader.watch(), if settings.plugins_watch() => {}
             never = renew_certificate(tls.as_ref(), &settings) => match never {},
+            never = shared.follow(&reloader) => match never {},
         }
         engine.shutdown().await;
         told.finish().await;

@@ -11,7 +11,7 @@ use ledger::price::Prices;
 use loader::trust::Policy;
 use loader::{Discovery, Generations, Isolation, Look, Options, Outcome, Registry, Rules};
 use parking_lot::Mutex;
-use settings::{CliOverrides, Env, File, Format, KeysFile, Refused, Resolved};
+use settings::{CliOverrides, ClientKey, Env, File, Format, KeysFile, Refused, Resolved, Values};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -57,16 +57,16 @@ pub(crate) fn settings(matches: &ArgMatches) -> Result<(Resolved, Env), String> 
 /// Where `lip keys` keeps the hashes of keys, whatever else is wrong with the configuration: without a key, some are not good.
 ///
 /// # Errors
-/// The configuration file cannot be read.
-pub(crate) fn keys_file(matches: &ArgMatches) -> Result<PathBuf, String> {
+/// The configuration file cannot be read, or names a database of an unknown kind.
+pub(crate) fn keys_place(matches: &ArgMatches) -> Result<access::KeysPlace, String> {
     let env = environment();
-    let mut path = access::keys_file(None, &env);
+    let mut place = None;
     // Its mistakes are told by whoever serves with it.
-    let _ = resolved_with(&env, &settings::overrides(matches), |set| {
-        path = access::keys_file(set, &env);
+    let _ = resolved_with(&env, &settings::overrides(matches), |values| {
+        place = Some(access::keys_place(values, &env));
         KeysFile::Missing
     })?;
-    Ok(path)
+    place.unwrap_or_else(|| Ok(access::KeysPlace::File(access::keys_file(None, &env))))
 }
 
 fn environment() -> Env {
@@ -75,13 +75,14 @@ fn environment() -> Env {
 
 /// The settings that the file, the environment and the command line make together.
 fn resolved(env: &Env, cli: &CliOverrides) -> Result<Resolved, String> {
-    resolved_with(env, cli, |set| access::read_keys_file(set, env))?.map_err(|refused| refused.to_string())
+    resolved_with(env, cli, |values| access::read_keys_file(values.keys_file(), env))?
+        .map_err(|refused| refused.to_string())
 }
 
 fn resolved_with(
     env: &Env,
     cli: &CliOverrides,
-    keys_file: impl FnOnce(Option<&Path>) -> KeysFile,
+    keys_file: impl FnOnce(&Values) -> KeysFile,
 ) -> Result<Result<Resolved, Refused>, String> {
     let Some((path, source)) = settings::config_path(env, cli) else {
         return Ok(settings::resolve_with(None, env, cli, keys_file));
@@ -201,6 +202,12 @@ impl Setup {
     /// As for [`settings`].
     pub(crate) fn settings_again(&self) -> Result<Resolved, String> {
         resolved(&self.env, &self.cli)
+    }
+
+    /// The same libraries with the settings in use and these client keys of the database, or none that are known.
+    pub(crate) fn sharing(&self, keys: Option<Vec<ClientKey>>) -> Self {
+        let given = self.given(Arc::new(self.settings.sharing(keys)));
+        Self::with(given, Arc::clone(&self.shelf), self.look.clone(), self.discovery.clone())
     }
 
     /// The same libraries with other settings; those that were touched since are looked for.

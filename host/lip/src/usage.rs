@@ -12,7 +12,7 @@ use ledger::price::Prices;
 use ledger::reader::{By, Order, PAGE, Reader};
 use ledger::store::Place;
 use serde_json::json;
-use settings::{Env, Resolved};
+use settings::{Env, Resolved, Values};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -75,7 +75,11 @@ fn rules(settings: &Resolved, env: &Env, prices: Arc<Prices>) -> Result<Rules, S
     Ok(Rules { place: place(settings, env)?, keep, prices })
 }
 
-fn place(settings: &Resolved, env: &Env) -> Result<Place, String> {
+/// Where rows are kept.
+///
+/// # Errors
+/// A database of an unknown kind.
+pub(crate) fn place(settings: &Values, env: &Env) -> Result<Place, String> {
     match settings.usage_database() {
         Some(text) => Place::parse(text).map_err(|e| format!("usage.database: {e}")),
         None => Ok(Place::File(dirs::usage(env))),

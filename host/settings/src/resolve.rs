@@ -1,6 +1,5 @@
 //! Brings file, environment and command line together: command line > environment > file > default, per setting.
 use core::net::IpAddr;
-use std::path::Path;
 
 use base::Secret;
 
@@ -28,6 +27,8 @@ pub struct Resolved {
     backends: Vec<Backend>,
     pub(crate) libraries: Vec<Library>,
     pub(crate) clients: Vec<ClientKey>,
+    /// Those of the database. None: it was not read yet.
+    pub(crate) shared: Option<Vec<ClientKey>>,
     for_connectors: Map<String, Json>,
     warnings: Vec<Problem>,
 }
@@ -78,14 +79,34 @@ impl Resolved {
         &self.warnings
     }
 
-    /// The client keys that have names, of which only hashes are known.
-    pub fn clients(&self) -> &[ClientKey] {
-        &self.clients
+    /// The client keys that have names, of which only hashes are known: those of the configuration, and those of the database but for
+    /// names that the configuration has given away.
+    pub fn clients(&self) -> impl Iterator<Item = &ClientKey> + Clone {
+        let shared = self.shared.iter().flatten();
+        let is_free = move |key: &&ClientKey| self.clients.iter().all(|own| own.name != key.name);
+        self.clients.iter().chain(shared.filter(is_free))
     }
 
     /// Must clients show a key?
     pub fn needs_client_key(&self) -> bool {
-        !self.clients.is_empty() || !self.auth_api_keys().is_empty()
+        !self.clients.is_empty() || !self.auth_api_keys().is_empty() || self.keys_database()
+    }
+
+    /// Are the client keys of the database known, where there are such?
+    pub const fn shared_are_known(&self) -> bool {
+        self.shared.is_some()
+    }
+
+    /// The same, with these client keys of the database.
+    #[must_use]
+    pub fn sharing(&self, keys: Option<Vec<ClientKey>>) -> Self {
+        Self { shared: keys, ..self.clone() }
+    }
+
+    /// The same, with the client keys of the database that `other` has.
+    #[must_use]
+    pub fn sharing_with(self, other: &Self) -> Self {
+        Self { shared: other.shared.clone(), ..self }
     }
 
     /// The keys that clients may present and that stand in the configuration themselves.
@@ -193,7 +214,7 @@ pub fn resolve(file: Option<&File<'_>>, env: &Env, cli: &CliOverrides) -> Result
     resolve_with(file, env, cli, |_| KeysFile::Missing)
 }
 
-/// Resolves every setting. `keys_file` reads the file of `lip keys` at the path that is set, or else at its usual place.
+/// Resolves every setting. `keys_file` reads the file of `lip keys` where the values say, or else at its usual place.
 ///
 /// # Errors
 /// As for [`resolve`].
@@ -201,7 +222,7 @@ pub fn resolve_with(
     file: Option<&File<'_>>,
     env: &Env,
     cli: &CliOverrides,
-    keys_file: impl FnOnce(Option<&Path>) -> KeysFile,
+    keys_file: impl FnOnce(&Values) -> KeysFile,
 ) -> Result<Resolved, Refused> {
     let mut problems = Problems::default();
     let mut values = Values::default();
@@ -211,7 +232,7 @@ pub fn resolve_with(
     apply_env(&mut values, env, &mut problems);
     apply_cli(&mut values, env, cli, &mut problems);
     let keys_source = values.keys_file.source.clone();
-    match keys_file(values.keys_file()) {
+    match keys_file(&values) {
         KeysFile::Read(name, text) => {
             let file = File { name: &name, format: Format::of(&name), text: &text };
             apply_keys(&file, env, &mut problems, &mut clients);
@@ -224,7 +245,7 @@ pub fn resolve_with(
     check_signatures(&values, &mut problems);
     check_env_names(env, &mut problems);
     let warnings = problems.verdict()?;
-    Ok(Resolved { values, backends, libraries, clients, for_connectors, warnings })
+    Ok(Resolved { values, backends, libraries, clients, shared: None, for_connectors, warnings })
 }
 
 fn apply_env(values: &mut Values, env: &Env, problems: &mut Problems) {
@@ -293,7 +314,7 @@ fn check_access(values: &Values, has_no_clients: bool, problems: &mut Problems) 
                 Some(hint),
             );
         }
-        AccessMode::MultiUser if has_no_key => {
+        AccessMode::MultiUser if has_no_key && !values.keys_database() => {
             let hint = "lip keys new NAME makes one; or set auth.api_keys, API_KEYS or LLM_INTERACTIVE_PROXY_API_KEY";
             let message = "multi-user mode needs at least one client key";
             problems.push(

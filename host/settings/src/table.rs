@@ -78,6 +78,14 @@ with_programs! {
     keys_file: Opt<OnePath> as Option<&Path> = None,
         { key: "auth.keys_file", example: "\"keys.toml\"", default_words: "`lip/keys.toml` in the user's configuration directory" }
 
+    /// Whether client keys are also kept in the database of `usage.database`, where all hosts that share it find them: `lip keys` writes there, and a host takes up what has changed within five seconds. Clients must show a key from then on.
+    keys_database: Bool as bool = false,
+        { key: "auth.keys_database", applies: Applies::AtStart }
+
+    /// How long the client keys of the database stay in use while it cannot be read. 0: for as long as the host runs.
+    keys_kept_for: Seconds as Duration = Duration::from_secs(86_400),
+        { key: "auth.keys_kept_for", applies: Applies::AtStart, unit: "seconds", range: Some((0.0, 366.0 * DAY_S)) }
+
     /// Wrong client keys from one address after which it is shut out for a while, with right keys as well. 0: never. This machine's own addresses are exempt.
     brute_force_failures: Whole as u64 = 5,
         { key: "auth.brute_force.failures", aliases: &["auth.brute_force_protection.max_failed_attempts"],

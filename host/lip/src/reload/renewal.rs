@@ -41,7 +41,7 @@ pub(super) struct Renewed {
 /// # Errors
 /// All that is wrong with it, one line each.
 pub(super) fn prepare(old: &Setup, started: &Resolved, engine: &Engine) -> Result<Renewal, String> {
-    let mut settings = old.settings_again()?;
+    let mut settings = old.settings_again()?.sharing_with(&old.settings);
     let mut warnings: Vec<String> = settings.warnings().iter().map(ToString::to_string).collect();
     let needs_restart = settings.keep_started(started);
     let new = old.under(settings);

@@ -1,0 +1,114 @@
+#!/usr/bin/env python3
+"""Client keys in a real PostgreSQL: what `lip keys` writes there every host takes up, and keeps while the server is away.
+
+    python3 tests/peers/shared_keys.py --lip target/stage/dev/lip
+
+Needs what `postgres.py` needs.
+"""
+
+import argparse
+import hashlib
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+from postgres import KEY, Host, Postgres, end_when_told, require, until  # noqa: E402
+
+TOP = 'access_mode = "multi_user"\n[auth]\nkeys_database = true\n'
+
+
+class Keyed(Host):
+    """A host that takes its client keys from there."""
+
+    def status(self, key):
+        self.key = key
+        return self.turn(0)[0]
+
+    def keys(self, *args):
+        """What `lip keys` prints, and says."""
+        command = [str(self.lip), "keys", *args, "--config", str(self.config)]
+        done = subprocess.run(command, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        return done.returncode, done.stdout.strip(), done.stderr
+
+
+def told(postgres, hosts):
+    """A key is made once, stands nowhere, and is one for all hosts; a revoked one for none."""
+    one, other = hosts
+    require("before there is any", {host.status("guess") for host in hosts}, {401})
+    code, ann, _ = one.keys("new", "ann", "--requests-per-minute", "100000")
+    require("made", code, 0)
+    for host in hosts:
+        until("ann's key", lambda: host.status(ann) == 200)
+        require("another", host.status(ann + "x"), 401)
+    code, _, said = other.keys("new", "ann")
+    assert code != 0 and "already" in said, said
+    assert "requests_per_minute 100000" in other.keys("list")[1].replace('"', ""), other.keys("list")
+    dump = postgres.ask("SELECT told FROM lip_clients", "keys")
+    assert ann not in dump and hashlib.sha256(ann.encode()).hexdigest() in dump, dump
+    assert ann not in one.log() + other.log()
+    return ann
+
+
+def names(postgres, lip, folder, hosts, ann):
+    """A name that a host's own configuration gives away is not another's there."""
+    top = f'{TOP}keys_kept_for = 1\n[auth.keys.ben]\nhash = "sha256:{hashlib.sha256(KEY.encode()).hexdigest()}"\n'
+    own = Keyed(lip, folder / "own", hosts[0].env["LIP_USAGE_DATABASE"], top)
+    hosts.append(own)
+    code, _, said = own.keys("new", "ben")
+    assert code != 0 and "already" in said, said
+    _, ben, _ = hosts[0].keys("new", "ben")
+    until("ben's key", lambda: hosts[0].status(ben) == 200)
+    until("ann's key", lambda: own.status(ann) == 200)
+    require("keys of ben", (own.status(KEY), own.status(ben), hosts[0].status(KEY)), (200, 401, 401))
+
+
+def away(postgres, hosts, ann):
+    """Keys that are known stay known; a host that was started without the server says that it knows none, and learns them."""
+    one, other = hosts[:2]
+    postgres.crash()
+    other.server.stop()
+    other.begin()
+    require("one that knows it", one.status(ann), 200)
+    require("one that cannot know it", other.status(ann), 503)
+    until("the end of the time for which keys are kept", lambda: hosts[2].status(ann) == 503)
+    require("a key of its own", hosts[2].status(KEY), 200)
+    postgres.start()
+    for host in hosts:
+        until("ann's key", lambda: host.status(ann) == 200)
+    require("revoked", one.keys("revoke", "ann")[0], 0)
+    for host in hosts:
+        until("its end", lambda: host.status(ann) == 401)
+    code, _, said = one.keys("revoke", "ann")
+    assert code != 0 and "no key" in said, said
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--lip", type=pathlib.Path, required=True)
+    lip = parser.parse_args().lip.resolve()
+    end_when_told()
+    hosts = []
+    with tempfile.TemporaryDirectory(prefix="pg") as name, tempfile.TemporaryDirectory(prefix="lip") as work:
+        postgres, folder = Postgres(pathlib.Path(name)), pathlib.Path(work)
+        try:
+            url = postgres.make("keys")
+            hosts += [Keyed(lip, folder / name, url, TOP) for name in ("one", "other")]
+            ann = told(postgres, hosts)
+            names(postgres, lip, folder, hosts, ann)
+            away(postgres, hosts, ann)
+        except BaseException:
+            for host in hosts:
+                print(host.server.shown())
+            raise
+        finally:
+            for host in hosts:
+                host.server.stop()
+            postgres.stop()
+    print("client keys are the same for all hosts")
+
+
+if __name__ == "__main__":
+    main()
