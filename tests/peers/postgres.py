@@ -14,11 +14,14 @@ import json
 import os
 import pathlib
 import pwd
+import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -224,11 +227,99 @@ def ending(postgres, hosts):
     hosts[0].server.stop()
     assert time.monotonic() - began < 15
     log = hosts[0].log()
-    assert "usage" in log and ("is lost" in log or "was not written" in log), log[-2000:]
+    assert "waits for the database and the next start" in log and "is lost" not in log, log[-2000:]
     assert PASSWORD not in log
     postgres.start()
     load(hosts[1:], 5)
     hosts[1].written(325)
+    hosts[0].begin()
+    hosts[0].written(5)
+    require("rows", postgres.ask("SELECT COUNT(*) FROM lip_turns", "shared"), str(200 + 2 * 325))
+
+
+def restarting(postgres, lip, folder):
+    """The server crashes under load, the host is started again meanwhile and serves on: the client's own count is what is kept."""
+    url = postgres.make("restarts")
+    host = Host(lip, folder / "restarts", url)
+    try:
+        load([host], 20)
+        load([host], 100, postgres.crash)
+        host.server.stop()
+        host.begin()
+        load([host], 100)
+        until("the queue", lambda: metrics(host)["waiting"] == 0)
+        ledger = metrics(host)
+        assert ledger["spooled"] >= 100 and ledger["lost"] == 0, ledger
+        postgres.start()
+        host.written(int(ledger["spooled"]))
+        load([host], 20)
+        until("all rows", lambda: postgres.ask("SELECT COUNT(*) FROM lip_turns", "restarts") == "240")
+        sums = postgres.ask("SELECT COUNT(DISTINCT id), SUM(CASE WHEN outcome = 'answered' THEN 1 ELSE 0 END), SUM(bytes_in) > 0 FROM lip_turns", "restarts")
+        require("sums", sums, "240|240|t")
+        require("lost", host.ledger()["lost"], 0)
+        require("spooled", host.ledger()["spooled"], 0)
+    finally:
+        host.server.stop()
+
+
+def metrics(host):
+    """How the ledger stands, where the database cannot be asked."""
+    lines = [line.split() for line in host.ask("/metrics")[1].decode().splitlines() if line.startswith("lip_usage_")]
+    return {name.removeprefix("lip_usage_").removesuffix("_total"): float(value) for name, value in lines}
+
+
+class Swallowing:
+    """A way to the server on which the answer to one `COMMIT` gets lost."""
+
+    def __init__(self, postgres):
+        self.path = str(postgres.folder / ".s.PGSQL.5432")
+        self.is_armed, self.swallowed = False, 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                near, _ = self.listener.accept()
+            except OSError:
+                return
+            far = socket.socket(socket.AF_UNIX)
+            far.connect(self.path)
+            threading.Thread(target=self.relay, args=(near, far), daemon=True).start()
+
+    def relay(self, near, far):
+        with near, far:
+            cut = False
+            while True:
+                for ready in select.select([near, far], [], [])[0]:
+                    data = ready.recv(1 << 16)
+                    if not data or (ready is far and cut):
+                        self.swallowed += bool(data)
+                        return
+                    if ready is near and self.is_armed and b"COMMIT" in data:
+                        self.is_armed, cut = False, True
+                    (far if ready is near else near).sendall(data)
+
+
+def losing_an_answer(postgres, lip, folder):
+    """A batch is committed and nobody hears of it: its turns are there once."""
+    postgres.make("swallows")
+    way = Swallowing(postgres)
+    host = Host(lip, folder / "swallows", f"postgres://lip:{PASSWORD}@127.0.0.1:{way.port}/swallows?sslmode=disable")
+    try:
+        load([host], 10)
+        host.written(10)
+        way.is_armed = True
+        load([host], 100)
+        host.written(110)
+        require("answers that got lost", way.swallowed, 1)
+        require("rows", postgres.ask("SELECT COUNT(*) FROM lip_turns", "swallows"), "110")
+        require("lost", host.ledger()["lost"], 0)
+        assert "usage is written again" in host.log(), host.log()[-2000:]
+    finally:
+        host.server.stop()
+        way.listener.close()
 
 
 def budgets(postgres, lip, folder):
@@ -260,6 +351,8 @@ def main():
                 ("two hosts, one database", lambda: sharing(postgres, lip, pathlib.Path(work), hosts)),
                 ("a crash under load", lambda: crashing(postgres, hosts)),
                 ("an end without a database", lambda: ending(postgres, hosts)),
+                ("a crash and a host that is started again", lambda: restarting(postgres, lip, pathlib.Path(work))),
+                ("a commit whose answer gets lost", lambda: losing_an_answer(postgres, lip, pathlib.Path(work))),
                 ("budgets of two hosts", lambda: budgets(postgres, lip, pathlib.Path(work))),
             ]:
                 began = time.monotonic()

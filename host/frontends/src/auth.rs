@@ -157,8 +157,7 @@ impl ClientKeys {
         let mut is_told = false;
         loop {
             let moment = self.0.meters.unread_before().await;
-            let read = async { ledger.reader().await?.charged(moment).await };
-            match read.await {
+            match ledger.charged(moment).await {
                 Ok(charged) => {
                     self.0.meters.read(&charged, moment);
                     is_told = false;

@@ -77,14 +77,14 @@ async fn stats(State(app): State<Shared>, request: Request<Body>) -> Response<Bo
             );
             series = json!({"all": all, "by_key": by_key});
         }
-        let Standing { written, lost, waiting, trouble } = ledger.standing();
+        let Standing { written, lost, waiting, spooled, trouble } = ledger.standing();
         Ok(json!({
             "total": total.first(),
             "times": times,
             "groups": groups,
             "series": series,
             "ledger": asked.sees_all.then(|| {
-                json!({"written": written, "lost": lost, "waiting": waiting, "trouble": trouble})
+                json!({"written": written, "lost": lost, "waiting": waiting, "spooled": spooled, "trouble": trouble})
             }),
         }))
     };

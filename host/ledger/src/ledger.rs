@@ -1,6 +1,7 @@
 //! The ledger: is told of turns, and hands them to its writer through a queue that is never waited for.
 use crate::price::Prices;
-use crate::reader::Reader;
+use crate::reader::{Charged, Reader};
+use crate::spool::{Spool, SpoolRules};
 use crate::store::{Error, Place, Pool};
 use crate::writer;
 use events::turn::TurnEnded;
@@ -25,7 +26,9 @@ const CLOSE_TIME: Duration = Duration::from_secs(5);
 pub struct Rules {
     /// Where rows are kept.
     pub place: Place,
-    /// How long. `None`: for ever.
+    /// Where they wait while that place cannot be reached. `None`: in memory, and not for long.
+    pub spool: Option<SpoolRules>,
+    /// How long they are kept. `None`: for ever.
     pub keep: Option<Duration>,
     /// What tokens cost.
     pub prices: Arc<Prices>,
@@ -38,8 +41,17 @@ pub(crate) struct Shared {
     pub(crate) keep: Option<Duration>,
     pub(crate) prices: Arc<Prices>,
     pub(crate) pool: tokio::sync::Mutex<Option<Pool>>,
-    pub(crate) written: AtomicU64,
+    pub(crate) spool: Option<Spool>,
+    /// Turns that were told of and written at once.
+    pub(crate) direct: AtomicU64,
+    /// … and are, or were, in the spool.
+    pub(crate) kept: AtomicU64,
+    /// … and lost.
     pub(crate) lost: AtomicU64,
+    /// Rows that this process brought home from the spool, whoever was told of them.
+    pub(crate) carried: AtomicU64,
+    /// Rows of the spool that no database takes.
+    pub(crate) dropped: AtomicU64,
     /// Somebody wants what waits to be written.
     pub(crate) hurry: Notify,
     /// A batch is dealt with.
@@ -58,6 +70,16 @@ impl Shared {
         *trouble = Some(error.to_string());
     }
 
+    /// Rows that wait in the spool.
+    pub(crate) fn spooled(&self) -> u64 {
+        self.spool.as_ref().map_or(0, Spool::waiting)
+    }
+
+    /// Turns that were told of and are dealt with.
+    fn dealt_with(&self) -> u64 {
+        [&self.direct, &self.kept, &self.lost].iter().map(|n| n.load(Ordering::Relaxed)).sum()
+    }
+
     pub(crate) fn recovered(&self) {
         if self.trouble.lock().take().is_some() {
             tracing::info!("usage is written again");
@@ -72,12 +94,14 @@ impl Shared {
 /// How the ledger stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
-    /// Turns that are written.
+    /// Turns that are written, those of earlier runs which had waited in the spool among them.
     pub written: u64,
-    /// Turns that were never written: the queue was full, or the database refused them for too long.
+    /// Turns that were never written: the queue or the spool was full, or the database refused them for too long.
     pub lost: u64,
-    /// Turns that wait to be written.
+    /// Turns that wait in memory to be written.
     pub waiting: u64,
+    /// Turns that wait in the spool until the database is back.
+    pub spooled: u64,
     /// What is wrong with the database, while something is.
     pub trouble: Option<String>,
 }
@@ -95,14 +119,18 @@ pub struct Ledger {
 impl Ledger {
     /// A ledger whose writer runs on this runtime. The database is opened by the writer: one that is not there holds up nobody.
     pub fn start(rules: Rules) -> Arc<Self> {
-        let Rules { place, keep, prices } = rules;
+        let Rules { place, spool, keep, prices } = rules;
         let shared = Arc::new(Shared {
             place,
             keep,
             prices,
             pool: tokio::sync::Mutex::default(),
-            written: AtomicU64::new(0),
+            spool: spool.map(Spool::new),
+            direct: AtomicU64::new(0),
+            kept: AtomicU64::new(0),
             lost: AtomicU64::new(0),
+            carried: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
             hurry: Notify::new(),
             settled: Notify::new(),
             trouble: Mutex::default(),
@@ -120,10 +148,17 @@ impl Ledger {
 
     /// How it stands.
     pub fn standing(&self) -> Standing {
-        let Shared { written, lost, trouble, .. } = &*self.shared;
-        let (written, lost) = (written.load(Ordering::Relaxed), lost.load(Ordering::Relaxed));
-        let waiting = self.told.load(Ordering::Relaxed).saturating_sub(written + lost);
-        Standing { written, lost, waiting, trouble: trouble.lock().clone() }
+        let shared = &*self.shared;
+        let waiting = self.told.load(Ordering::Relaxed).saturating_sub(shared.dealt_with());
+        let sum =
+            |one: &AtomicU64, other: &AtomicU64| one.load(Ordering::Relaxed) + other.load(Ordering::Relaxed);
+        Standing {
+            written: sum(&shared.direct, &shared.carried),
+            lost: sum(&shared.lost, &shared.dropped),
+            waiting,
+            spooled: shared.spooled(),
+            trouble: shared.trouble.lock().clone(),
+        }
     }
 
     /// What tokens cost.
@@ -140,14 +175,28 @@ impl Ledger {
         writer::pool(&self.shared).await.map(Reader::over)
     }
 
+    /// What turns that ended before a moment since 1970 counted for the bounds of their clients, in its day and its month.
+    ///
+    /// # Errors
+    /// The database cannot be used, or rows wait in the spool, without which too little would be said.
+    pub async fn charged(&self, before: Duration) -> Result<Vec<Charged>, Error> {
+        let reader = self.reader().await?;
+        if let Some(spool) = &self.shared.spool
+            && spool.count().await? > 0
+        {
+            return Err(Error::Behind);
+        }
+        reader.charged(before).await
+    }
+
     /// Returns when what was told of before is dealt with, or cannot be.
     async fn caught_up(&self) {
         let told = self.told.load(Ordering::Relaxed);
         let shared = &self.shared;
         loop {
             let settled = shared.settled.notified();
-            let done = shared.written.load(Ordering::Relaxed) + shared.lost.load(Ordering::Relaxed);
-            if done >= told || shared.trouble.lock().is_some() {
+            let is_written = shared.dealt_with() >= told && shared.spooled() == 0;
+            if is_written || shared.trouble.lock().is_some() {
                 return;
             }
             shared.hurry.notify_one();
@@ -173,7 +222,18 @@ impl Ledger {
         if let Some(pool) = self.shared.pool.lock().await.take() {
             pool.close().await;
         }
-        let Standing { written, lost, .. } = self.standing();
+        let Standing { written, lost, spooled, .. } = self.standing();
+        if let Some(spool) = &self.shared.spool {
+            spool.close().await;
+            if spooled > 0 {
+                let file = spool.shown();
+                tracing::warn!(
+                    spooled,
+                    file,
+                    "usage of some turns waits for the database and the next start"
+                );
+            }
+        }
         if lost > 0 {
             tracing::warn!(written, lost, "usage of some turns is lost");
         }

@@ -11,6 +11,7 @@ pub mod reader;
 pub mod row;
 mod schema;
 pub mod series;
+pub mod spool;
 pub mod store;
 mod values;
 mod writer;

@@ -7,8 +7,8 @@ use events::attempt::{Attempt, Role};
 use events::tokens::Tokens;
 use events::trouble::Trouble;
 use events::turn::TurnEnded;
-use sqlx::AssertSqlSafe;
-use sqlx::any::AnyArguments;
+use sqlx::any::{AnyArguments, AnyRow};
+use sqlx::{AssertSqlSafe, Row};
 use std::sync::{Arc, LazyLock};
 use std::time::UNIX_EPOCH;
 
@@ -79,9 +79,22 @@ fn insert(n_rows: usize, marks: Marks) -> String {
 
 /// What writes these turns, in order: as many in each statement as there is one for.
 pub(crate) fn queries<'a>(
-    mut turns: &'a [Arc<TurnEnded>],
+    turns: &'a [Arc<TurnEnded>],
     prices: &'a Prices,
     marks: Marks,
+) -> impl Iterator<Item = Query> + Send + 'a {
+    statements(turns, marks, |query, turn| of_turn(query, turn, prices))
+}
+
+/// What writes these rows of another database, in order.
+pub(crate) fn carried(rows: &[Carried], marks: Marks) -> impl Iterator<Item = Query> + Send {
+    statements(rows, marks, |query, row| row.add_to(query))
+}
+
+fn statements<'a, T: Sync>(
+    mut rows: &'a [T],
+    marks: Marks,
+    add: impl Fn(Query, &T) -> Query + Send + 'a,
 ) -> impl Iterator<Item = Query> + Send + 'a {
     let inserts = match marks {
         Marks::Numbered => &*NUMBERED,
@@ -90,12 +103,65 @@ pub(crate) fn queries<'a>(
     std::iter::from_fn(move || {
         let lengths = LENGTHS.iter().zip(inserts);
         let (first, rest, insert) = lengths
-            .filter_map(|(n_rows, insert)| turns.split_at_checked(*n_rows).map(|(a, b)| (a, b, insert)))
+            .filter_map(|(n_rows, insert)| rows.split_at_checked(*n_rows).map(|(a, b)| (a, b, insert)))
             .next()?;
-        turns = rest;
+        rows = rest;
         let query = sqlx::query(AssertSqlSafe(insert.as_str()));
-        Some(first.iter().fold(query, |query, turn| of_turn(query, turn, prices)))
+        Some(first.iter().fold(query, &add))
     })
+}
+
+/// The columns that hold texts; the others hold whole numbers.
+const TEXTS: [&str; 13] = [
+    "id",
+    "dialect",
+    "what",
+    "caller",
+    "session",
+    "model_asked",
+    "outcome",
+    "kind",
+    "code",
+    "backend",
+    "connector",
+    "model",
+    "attempts",
+];
+
+/// A row as it was read, to be written elsewhere.
+#[derive(Clone, Debug)]
+pub(crate) struct Carried(Vec<Value>);
+
+#[derive(Clone, Debug)]
+enum Value {
+    Int(Option<i64>),
+    Text(Option<String>),
+}
+
+impl Carried {
+    /// Of a row with all columns of [`TURN`].
+    pub(crate) fn of(row: &AnyRow) -> Result<Self, sqlx::Error> {
+        let value = |(at, column): (usize, &&str)| match TEXTS.contains(column) {
+            true => row.try_get(at).map(Value::Text),
+            false => row.try_get(at).map(Value::Int),
+        };
+        TURN.iter().enumerate().map(value).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// The name of its turn.
+    pub(crate) fn id(&self) -> String {
+        match self.0.first() {
+            Some(Value::Text(Some(id))) => id.clone(),
+            Some(Value::Text(None) | Value::Int(_)) | None => String::new(),
+        }
+    }
+
+    fn add_to(&self, query: Query) -> Query {
+        self.0.iter().cloned().fold(query, |query, value| match value {
+            Value::Int(n) => query.bind(n),
+            Value::Text(text) => query.bind(text),
+        })
+    }
 }
 
 /// What the whole turn cost: unknown as soon as one attempt is that answered, or of which usage is known.

@@ -39,6 +39,21 @@ impl Place {
         }
     }
 
+    /// A name for a file that belongs to this place: what [`Self::shown`] says, in letters that any file system takes.
+    pub fn file_name(&self) -> String {
+        let server = match self {
+            Self::File(_) => None,
+            Self::Server(url) => url.expose().split_once("?").map(|(_, options)| options),
+        };
+        let is_where =
+            |option: &&str| ["host=", "port=", "dbname="].iter().any(|name| option.starts_with(name));
+        let options = server.unwrap_or_default().split('&').filter(is_where);
+        let text = options.fold(self.shown().replace("postgres://", ""), |text, option| text + "_" + option);
+        let plain = |letter: char| if letter.is_ascii_alphanumeric() || letter == '.' { letter } else { '_' };
+        let name: String = text.chars().map(plain).collect();
+        name.trim_matches(['_', '.']).to_owned()
+    }
+
     /// As people read it, without what may be a secret.
     pub fn shown(&self) -> String {
         match self {
@@ -67,6 +82,12 @@ pub enum Error {
         /// What is known.
         known: i64,
     },
+    /// It has not answered for so many seconds.
+    #[error("the database has not answered for {0} s")]
+    Slow(u64),
+    /// Rows of turns that have ended wait to be written.
+    #[error("usage of some turns waits to be written")]
+    Behind,
     /// Its file cannot be made.
     #[error("{path} cannot be made: {source}")]
     Folder {
@@ -75,6 +96,15 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+}
+
+impl Error {
+    /// Is it about what stands in a row, and will be the same however often that is written?
+    /// Source: PostgreSQL, "Error Codes": classes 22, data exception, and 23, integrity constraint violation.
+    pub(crate) fn is_of_a_value(&self) -> bool {
+        let Self::Database(sqlx::Error::Database(error)) = self else { return false };
+        error.code().is_some_and(|code| code.len() == 5 && (code.starts_with("22") || code.starts_with("23")))
+    }
 }
 
 /// Whether a missing file is made.
@@ -157,6 +187,9 @@ mod tests {
         let server = "postgres://lip:s3cret@db.test:5432/usage?sslpassword=other";
         assert_eq!(shown(server).as_deref(), Ok("postgres://db.test:5432/usage"));
         assert!(!format!("{:?}", Place::parse(server)).contains("s3cret"));
+        let name = |text: &str| Place::parse(text).map(|place| place.file_name());
+        assert_eq!(name(server).as_deref(), Ok("db.test_5432_usage"));
+        assert_eq!(name("postgres://u:s3cret@/lip?host=/run/pg&sslkey=x").as_deref(), Ok("lip_host__run_pg"));
         let refused = shown("mysql://lip:s3cret@db.test").expect_err("another kind");
         assert!(refused.contains("mysql") && !refused.contains("s3cret"), "{refused}");
     }

@@ -10,6 +10,7 @@ use ledger::ledger::{Ledger, Rules};
 use ledger::lines::Turn;
 use ledger::price::Prices;
 use ledger::reader::{By, Order, PAGE, Reader};
+use ledger::spool::SpoolRules;
 use ledger::store::Place;
 use serde_json::json;
 use settings::{Env, Resolved, Values};
@@ -72,7 +73,13 @@ pub(crate) fn prices(settings: &Resolved) -> Result<Arc<Prices>, String> {
 fn rules(settings: &Resolved, env: &Env, prices: Arc<Prices>) -> Result<Rules, String> {
     let days = settings.usage_keep_days();
     let keep = (days > 0).then(|| Duration::from_secs(days.saturating_mul(86_400)));
-    Ok(Rules { place: place(settings, env)?, keep, prices })
+    let place = place(settings, env)?;
+    let turns_max = settings.usage_spool_turns();
+    let path = || dirs::state(env).join("spool").join(place.file_name() + ".db");
+    // A file on this machine is not away.
+    let is_needed = matches!(place, Place::Server(_)) && turns_max > 0;
+    let spool = is_needed.then(|| SpoolRules { path: path(), turns_max });
+    Ok(Rules { place, spool, keep, prices })
 }
 
 /// Where rows are kept.

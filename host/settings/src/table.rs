@@ -218,6 +218,10 @@ with_programs! {
     usage_database: Opt<Database> as Option<&str> = None,
         { key: "usage.database", applies: Applies::AtStart, example: "\"postgres://lip@db.internal/lip\"", default_words: "`lip/usage.db` in the user's data directory" }
 
+    /// Rows that wait on this machine's disk while the PostgreSQL server of `usage.database` is away, the most. Further ones are lost. 0: they wait in memory, for half a minute.
+    usage_spool_turns: Whole as u64 = 100_000,
+        { key: "usage.spool_turns", applies: Applies::AtStart, unit: "turns", range: Some((0.0, 1e8)) }
+
     /// How many days a row is kept. 0: for ever.
     usage_keep_days: Whole as u64 = 365,
         { key: "usage.keep_days", applies: Applies::AtStart, unit: "days", range: Some((0.0, 36_500.0)) }

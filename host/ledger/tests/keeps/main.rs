@@ -3,6 +3,7 @@
 
 mod clients;
 mod kit;
+mod spool;
 
 use events::turn::{Outcome, TurnEnded};
 use events::witness::Witness;
@@ -13,6 +14,7 @@ use ledger::ledger::{Ledger, Rules, Standing};
 use ledger::price::Prices;
 use ledger::reader::{By, Order, Reader, Sums, Time};
 use ledger::series::Step;
+use ledger::spool::SpoolRules;
 use ledger::store::Place;
 use sqlx::AssertSqlSafe;
 use std::path::Path;
@@ -23,7 +25,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 const PRICES: &str = "[[price]]\nmodel = \"m-b\"\ninput = 1\ncached = 0.5\noutput = 2\n";
 
 fn start(place: Place, keep: Option<Duration>) -> Arc<Ledger> {
-    Ledger::start(Rules { place, keep, prices: Arc::new(Prices::new(Some(PRICES)).expect("prices")) })
+    start_with(place, keep, None)
+}
+
+fn start_with(place: Place, keep: Option<Duration>, spool: Option<SpoolRules>) -> Arc<Ledger> {
+    let prices = Arc::new(Prices::new(Some(PRICES)).expect("prices"));
+    Ledger::start(Rules { place, spool, keep, prices })
 }
 
 fn file(path: &Path) -> Place {

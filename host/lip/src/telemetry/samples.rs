@@ -50,6 +50,12 @@ const LOST: Described = (
 );
 const WAITING: Described =
     ("lip.usage.waiting", "{turn}", "Turns that the ledger has still to write", Kind::Gauge);
+const SPOOLED: Described = (
+    "lip.usage.spooled",
+    "{turn}",
+    "Turns that wait on this machine's disk until the database of the ledger is back",
+    Kind::Gauge,
+);
 const ACCOUNTS: Described =
     ("lip.accounts", "{account}", "Accounts of a backend that are known", Kind::Gauge);
 const RENEWALS: Described = (
@@ -97,9 +103,12 @@ impl Telemetry {
 
     fn usage(&self, all: &mut Vec<Sample>) {
         let Some(standing) = self.ledger.as_ref().map(|ledger| ledger.standing()) else { return };
-        for (described, n) in
-            [(WRITTEN, standing.written), (LOST, standing.lost), (WAITING, standing.waiting)]
-        {
+        for (described, n) in [
+            (WRITTEN, standing.written),
+            (LOST, standing.lost),
+            (WAITING, standing.waiting),
+            (SPOOLED, standing.spooled),
+        ] {
             all.push(sample(described, vec![], n as f64));
         }
     }
