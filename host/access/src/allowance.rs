@@ -1,87 +1,17 @@
-//! How much one client may use: turns and tokens a minute, tokens and money a day and a month. What a turn used is known at its end,
-//! so a turn is let in while anything is left, and those that run at the same time may together take more than that.
-use base::calendar::{DAY_S, month, shown};
-use std::fmt;
+//! How much one client has used of its bounds: turns and tokens a minute; turns, tokens and money a day and a month. Turns are counted as
+//! they begin. What else a turn used is known at its end, so it is let in while anything is left, and those that run at the same time may
+//! together take more than that.
+use crate::bounds::{Limits, TooMuch, Which};
+use base::calendar::{DAY_S, month};
 use std::time::Duration;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Bounds of one client; none: no bound. Money is in millionths of a US dollar.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Limits {
-    /// Turns a minute; as many may come at once.
-    pub turns_per_minute: Option<u64>,
-    /// Tokens a minute, of prompts and answers together; as many may come at once.
-    pub tokens_per_minute: Option<u64>,
-    /// Tokens from midnight to midnight, UTC.
-    pub tokens_per_day: Option<u64>,
-    /// Tokens of a month, UTC.
-    pub tokens_per_month: Option<u64>,
-    /// Money from midnight to midnight, UTC.
-    pub cost_per_day: Option<u64>,
-    /// Money of a month, UTC.
-    pub cost_per_month: Option<u64>,
-}
-
-impl Limits {
-    /// Is there no bound at all?
-    pub fn are_none(&self) -> bool {
-        *self == Self::default()
-    }
-
-    /// Is there one of money?
-    pub const fn are_of_money(&self) -> bool {
-        self.cost_per_day.is_some() || self.cost_per_month.is_some()
-    }
-
-    /// Is there one of a day or a month, which counts what earlier runs of the host let through?
-    pub const fn are_of_days(&self) -> bool {
-        self.are_of_money() || self.tokens_per_day.is_some() || self.tokens_per_month.is_some()
-    }
-}
-
-/// What a bound counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bound {
-    /// Turns or tokens a minute.
-    Rate,
-    /// Tokens of a day or a month.
-    Tokens,
-    /// Money of a day or a month.
-    Money,
-}
-
-/// Which bound keeps a turn out, and for how long.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TooMuch {
-    /// What it counts.
-    pub of: Bound,
-    /// The bound in words, such as `60 turns a minute`.
-    pub bound: String,
-    /// What was used of a day's or a month's, in words.
-    pub used: Option<String>,
-    /// When another turn may come.
-    pub after: Duration,
-    /// The moment at which a day's or a month's begins anew, as a date.
-    pub renews: Option<String>,
-}
-
-impl TooMuch {
-    const fn rate(bound: String, after: Duration) -> Self {
-        Self { of: Bound::Rate, bound, used: None, after, renews: None }
-    }
-}
-
-impl fmt::Display for TooMuch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "this key may use {}", self.bound)?;
-        self.used.as_ref().map_or(Ok(()), |used| write!(f, " and has used {used}"))
-    }
-}
-
-/// Tokens and money of one day or month.
+/// Turns, tokens and money of one day or month.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Spent {
+    /// Turns that were let in.
+    pub turns: u64,
     /// Tokens.
     pub tokens: u64,
     /// Millionths of a US dollar.
@@ -91,8 +21,15 @@ pub struct Spent {
 impl Spent {
     /// Adds `more`.
     pub fn add(&mut self, more: Self) {
+        self.turns = self.turns.saturating_add(more.turns);
         self.tokens = self.tokens.saturating_add(more.tokens);
         self.cost = self.cost.saturating_add(more.cost);
+    }
+
+    fn rise_to(&mut self, other: Self) {
+        self.turns = self.turns.max(other.turns);
+        self.tokens = self.tokens.max(other.tokens);
+        self.cost = self.cost.max(other.cost);
     }
 }
 
@@ -177,6 +114,18 @@ impl Meter {
         }
     }
 
+    /// What all hosts together have used of the day and the month of `moment`, which is no less than what is known here.
+    pub fn learn(&mut self, moment: Duration, (day, month): (Spent, Spent), now: Duration) {
+        self.turn_page(now);
+        let (of_day, of_month) = periods(moment);
+        if of_day == self.day.0 {
+            self.day.1.rise_to(day);
+        }
+        if of_month == self.month.0 {
+            self.month.1.rise_to(month);
+        }
+    }
+
     /// Lets a turn in.
     ///
     /// # Errors
@@ -187,20 +136,27 @@ impl Meter {
         if let Some(tokens) = &mut self.tokens {
             tokens.flow(now);
             if let Some(after) = tokens.lacks(1) {
-                return Err(TooMuch::rate(format!("{} tokens a minute", tokens.per_minute), after));
+                return Err(self.limits.too_much(Which::TokensPerMinute, (0, after), now));
             }
         }
         if let Some(turns) = &mut self.turns {
             turns.flow(now);
             if let Some(after) = turns.lacks(1) {
-                return Err(TooMuch::rate(format!("{} turns a minute", turns.per_minute), after));
+                return Err(self.limits.too_much(Which::TurnsPerMinute, (0, after), now));
             }
             turns.take(1);
         }
+        self.take_turn();
         Ok(())
     }
 
-    /// A turn has ended that used so much.
+    fn take_turn(&mut self) {
+        let one = Spent { turns: 1, ..Spent::default() };
+        self.day.1.add(one);
+        self.month.1.add(one);
+    }
+
+    /// A turn has ended that used so much beside itself.
     pub fn end(&mut self, used: Spent, now: Duration) {
         self.turn_page(now);
         self.day.1.add(used);
@@ -229,34 +185,22 @@ impl Meter {
     }
 
     fn spent(&self, now: Duration) -> Result<(), TooMuch> {
-        let second = now.as_secs();
-        let (next_day, next_month) = ((second / DAY_S + 1) * DAY_S, month(second).1);
         let (day, month) = (self.day.1, self.month.1);
-        let Limits { tokens_per_day, tokens_per_month, cost_per_day, cost_per_month, .. } = self.limits;
-        let bounds = [
-            (Bound::Tokens, tokens_per_day, day.tokens, ("day", next_day)),
-            (Bound::Tokens, tokens_per_month, month.tokens, ("month", next_month)),
-            (Bound::Money, cost_per_day, day.cost, ("day", next_day)),
-            (Bound::Money, cost_per_month, month.cost, ("month", next_month)),
+        let sums = [
+            (Which::TurnsPerDay, day.turns),
+            (Which::TurnsPerMonth, month.turns),
+            (Which::TokensPerDay, day.tokens),
+            (Which::TokensPerMonth, month.tokens),
+            (Which::CostPerDay, day.cost),
+            (Which::CostPerMonth, month.cost),
         ];
-        for (of, bound, used, (period, next)) in bounds {
-            let Some(bound) = bound.filter(|bound| used >= *bound) else { continue };
-            let (bound, used) = match of {
-                Bound::Money => (format!("{} a {period}", in_dollars(bound)), in_dollars(used)),
-                Bound::Tokens | Bound::Rate => (format!("{bound} tokens a {period}"), used.to_string()),
-            };
-            let after = Duration::from_secs(next).saturating_sub(now);
-            return Err(TooMuch { of, bound, used: Some(used), after, renews: Some(shown(next)) });
+        let is_reached =
+            |(which, used): &(Which, u64)| self.limits.of(*which).is_some_and(|bound| used >= &bound);
+        match sums.into_iter().find(is_reached) {
+            Some((which, used)) => Err(self.limits.too_much(which, (used, Duration::ZERO), now)),
+            None => Ok(()),
         }
-        Ok(())
     }
-}
-
-/// As people read it: cents, and as many more digits as there are.
-fn in_dollars(micro: u64) -> String {
-    let (dollars, rest) = (micro / 1_000_000, format!("{:06}", micro % 1_000_000));
-    let rest = rest.trim_end_matches('0');
-    format!("{dollars}.{rest:0<2} USD")
 }
 
 /// The day and the month of `now`, as numbers.
@@ -267,6 +211,7 @@ fn periods(now: Duration) -> (u64, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bounds::Bound;
     use base::calendar::unix_seconds;
 
     fn at(text: &str) -> Duration {
@@ -274,7 +219,7 @@ mod tests {
     }
 
     const fn tokens(tokens: u64) -> Spent {
-        Spent { tokens, cost: 0 }
+        Spent { turns: 0, tokens, cost: 0 }
     }
 
     #[test]
@@ -326,16 +271,30 @@ mod tests {
         let refused = meter.begin(at("2026-11-30T23:00:00Z")).expect_err("the month's");
         assert_eq!((refused.after, &*refused.bound), (Duration::from_secs(3_600), "150 tokens a month"));
         assert_eq!(meter.begin(at("2026-12-01")), Ok(()));
-        assert_eq!(meter.used(at("2026-12-01")), (tokens(0), tokens(0)));
+        let one = Spent { turns: 1, ..Spent::default() };
+        assert_eq!(meter.used(at("2026-12-01")), (one, one));
     }
 
     #[test]
-    fn money_is_shown_to_the_last_digit() {
-        for (micro, text) in
-            [(0, "0.00 USD"), (1, "0.000001 USD"), (1_250_000, "1.25 USD"), (10_000_100, "10.0001 USD")]
-        {
-            assert_eq!(in_dollars(micro), text);
-        }
+    fn turns_of_a_day_count_as_they_begin() {
+        let (today, tomorrow) = (at("2026-11-26"), at("2026-11-27"));
+        let limits = Limits { turns_per_day: Some(3), turns_per_month: Some(4), ..Limits::default() };
+        let mut meter = Meter::new(limits, today);
+        meter.restore(Spent { turns: 1, ..Spent::default() }, Spent { turns: 1, ..Spent::default() }, today);
+        assert_eq!([meter.begin(today), meter.begin(today)], [Ok(()), Ok(())]);
+        let refused = meter.begin(today).expect_err("the fourth");
+        assert_eq!(
+            (refused.of, &*refused.to_string()),
+            (Bound::Turns, "this key may use 3 turns a day and has used 3")
+        );
+        meter.end(tokens(5), today);
+        assert_eq!(meter.begin(tomorrow), Ok(()));
+        let refused = meter.begin(tomorrow).expect_err("the month's");
+        assert_eq!(refused.bound, "4 turns a month");
+        // What other hosts have used is never less than what is known here.
+        let day = Spent { turns: 2, tokens: 3, cost: 4 };
+        meter.learn(tomorrow, (day, day), tomorrow);
+        assert_eq!(meter.used(tomorrow), (day, Spent { turns: 4, tokens: 5, cost: 4 }));
     }
 
     #[test]
@@ -343,9 +302,13 @@ mod tests {
         let now = at("2026-11-26");
         let limits = Limits { cost_per_day: Some(2_500_000), ..Limits::default() };
         let mut meter = Meter::new(limits, now);
-        meter.restore(Spent { tokens: 5, cost: 2_499_999 }, Spent { tokens: 9, cost: 2_499_999 }, now);
+        meter.restore(
+            Spent { turns: 0, tokens: 5, cost: 2_499_999 },
+            Spent { turns: 0, tokens: 9, cost: 2_499_999 },
+            now,
+        );
         assert_eq!(meter.begin(now), Ok(()));
-        meter.end(Spent { tokens: 1, cost: 1 }, now);
+        meter.end(Spent { turns: 0, tokens: 1, cost: 1 }, now);
         let refused = meter.begin(now).expect_err("spent");
         assert_eq!((refused.of, refused.bound.as_str()), (Bound::Money, "2.50 USD a day"));
         assert_eq!(refused.to_string(), "this key may use 2.50 USD a day and has used 2.50 USD");
@@ -353,7 +316,7 @@ mod tests {
         let mut next = Meter::new(limits, at("2026-11-27"));
         next.restore_of(
             now,
-            (Spent { tokens: 1, cost: 2_500_000 }, Spent { tokens: 1, cost: 2_500_000 }),
+            (Spent { turns: 0, tokens: 1, cost: 2_500_000 }, Spent { turns: 0, tokens: 1, cost: 2_500_000 }),
             at("2026-11-27"),
         );
         assert_eq!(next.begin(at("2026-11-27")), Ok(()));

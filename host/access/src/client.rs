@@ -1,5 +1,5 @@
 //! One client: its name, what it may ask for, how much, and until when.
-use crate::allowance::Limits;
+use crate::bounds::Limits;
 
 /// What a client may ask for: patterns of `backend:model`, in which `*` stands for any text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -12,6 +12,8 @@ const BYTES_PER_TOKEN: u64 = 4;
 /// What counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Charge {
+    /// Turns.
+    pub turns: u64,
     /// Tokens.
     pub tokens: u64,
     /// Millionths of a US dollar.
@@ -40,5 +42,6 @@ pub fn charge(turn: &TurnEnded, prices: &Prices) -> Charge {
         prices.cost_of(attempt, &tokens).and_then(|micro| u64::try_from(micro).ok()).unwrap_or(0)
     };
     let counts = turn.attempts.iter().enumerate().filter(|(n, attempt)| row::counts(turn, *n, attempt));
-    Charge { tokens, micro: counts.map(money).fold(0, u64::saturating_add) }
+    let turns = u64::from(turn.turn.what == What::Generate);
+    Charge { turns, tokens, micro: counts.map(money).fold(0, u64::saturating_add) }
 }

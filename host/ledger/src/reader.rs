@@ -105,6 +105,8 @@ pub(crate) const SUMS: &str = "CAST(COUNT(*) AS BIGINT), \
     CAST(SUM(cost_micro) AS BIGINT), CAST(SUM(bytes_in) AS BIGINT), CAST(SUM(bytes_out) AS BIGINT)";
 
 /// What a turn counted for its client: of one that was written before that was kept, what it used.
+/// Turns that were refused at a bound leave no row.
+const TURNS: &str = "CASE WHEN what = 'generate' THEN 1 ELSE 0 END";
 const TOKENS: &str = "COALESCE(charged_tokens, COALESCE(input, 0) + COALESCE(output, 0))";
 const MICRO: &str = "COALESCE(charged_micro, cost_micro, 0)";
 
@@ -265,7 +267,8 @@ impl Reader {
         let since = |second: u64| us(Duration::from_secs(second));
         let (day, month) = (since(before.as_secs() / DAY_S * DAY_S), since(month_began(before.as_secs())));
         let mut query = Query::new("SELECT caller");
-        for (from, sum) in [(day, TOKENS), (day, MICRO), (month, TOKENS), (month, MICRO)] {
+        let sums = [day, month].map(|from| [TURNS, TOKENS, MICRO].map(|sum| (from, sum)));
+        for (from, sum) in sums.into_iter().flatten() {
             query.push(", CAST(COALESCE(SUM(CASE WHEN began_us + lasted_us >= ").bind_int(from);
             query.push(" THEN ").push(sum).push(" ELSE 0 END), 0) AS BIGINT)");
         }
@@ -274,8 +277,9 @@ impl Reader {
         query.push(" AND began_us + lasted_us < ").bind_int(us(before)).push(" GROUP BY caller");
         let of = |row: &AnyRow| {
             let n = |at: usize| row.try_get::<i64, _>(at).map(|n| u64::try_from(n).unwrap_or_default());
-            let charge = |at: usize| Ok::<_, Error>(Charge { tokens: n(at)?, micro: n(at + 1)? });
-            Ok(Charged { caller: row.try_get(0)?, day: charge(1)?, month: charge(3)? })
+            let charge =
+                |at: usize| Ok::<_, Error>(Charge { turns: n(at)?, tokens: n(at + 1)?, micro: n(at + 2)? });
+            Ok(Charged { caller: row.try_get(0)?, day: charge(1)?, month: charge(4)? })
         };
         query.all(&self.0).await?.iter().map(of).collect()
     }

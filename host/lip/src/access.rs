@@ -105,6 +105,8 @@ fn client(key: &ClientKey) -> Client {
         ends_at_s: values.expires(),
         limits: Limits {
             turns_per_minute: values.requests_per_minute(),
+            turns_per_day: values.requests_per_day(),
+            turns_per_month: values.requests_per_month(),
             tokens_per_minute: values.tokens_per_minute(),
             tokens_per_day: values.tokens_per_day(),
             tokens_per_month: values.tokens_per_month(),

@@ -41,6 +41,14 @@ settings! {
     requests_per_minute: Opt<Whole> as Option<u64> = None,
         { key: "requests_per_minute", unit: "turns", range: Some((1.0, MANY)), example: "60", default_words: "no bound" }
 
+    /// Turns a day, UTC.
+    requests_per_day: Opt<Whole> as Option<u64> = None,
+        { key: "requests_per_day", unit: "turns", range: Some((1.0, MANY)), example: "1000", default_words: "no bound" }
+
+    /// Turns a month, UTC.
+    requests_per_month: Opt<Whole> as Option<u64> = None,
+        { key: "requests_per_month", unit: "turns", range: Some((1.0, MANY)), example: "20000", default_words: "no bound" }
+
     /// Tokens a minute, of prompts and answers together. A turn is let in while any are left.
     tokens_per_minute: Opt<Whole> as Option<u64> = None,
         { key: "tokens_per_minute", unit: "tokens", range: Some((1.0, MANY)), example: "200000", default_words: "no bound" }

@@ -3,7 +3,7 @@
 use access::{Bound, Client, Clients, Meter, Spent, TooMuch};
 use base::{Fault, Kind, Retry};
 use events::turn::TurnEnded;
-use ledger::charge::charge;
+use ledger::charge::{Charge, charge};
 use ledger::price::Prices;
 use ledger::reader::Charged;
 use parking_lot::Mutex;
@@ -101,7 +101,7 @@ impl Meters {
 
     /// Takes in what the ledger says of the time before `moment`.
     pub(super) fn read(&self, charged: &[Charged], moment: Duration) {
-        let of = |charge: ledger::charge::Charge| Spent { tokens: charge.tokens, cost: charge.micro };
+        let of = |charge: Charge| Spent { turns: charge.turns, tokens: charge.tokens, cost: charge.micro };
         let now = unix_now();
         for (name, metered) in &mut *self.all.lock() {
             // One that came since has used nothing in between: its client had no bound.
@@ -138,7 +138,9 @@ impl Meters {
         }
         let charge = charge(turn, &self.accounting.prices);
         if let Some(metered) = self.all.lock().get_mut(&turn.turn.caller) {
-            metered.meter.end(Spent { tokens: charge.tokens, cost: charge.micro }, unix_now());
+            // It counted as a turn when it began.
+            let used = Spent { turns: 0, tokens: charge.tokens, cost: charge.micro };
+            metered.meter.end(used, unix_now());
         }
     }
 }
@@ -156,7 +158,9 @@ fn refused(much: TooMuch) -> Fault {
     let wait = (much.after.as_secs() + u64::from(much.after.subsec_nanos() > 0)).max(1);
     let fault = match much.of {
         Bound::Rate => Fault::client(Kind::RateLimited, much.to_string()).code("key_limit_reached"),
-        Bound::Tokens => Fault::client(Kind::RateLimited, much.to_string()).code("budget_spent"),
+        Bound::Tokens | Bound::Turns => {
+            Fault::client(Kind::RateLimited, much.to_string()).code("budget_spent")
+        }
         Bound::Money => {
             let mut fault = Fault::client(Kind::Forbidden, much.to_string()).code("insufficient_quota");
             fault.status = Some(402);
@@ -190,6 +194,8 @@ mod tests {
 
     const MONEY: Limits = Limits {
         turns_per_minute: None,
+        turns_per_day: None,
+        turns_per_month: None,
         tokens_per_minute: None,
         tokens_per_day: None,
         tokens_per_month: Some(1_000),
@@ -198,7 +204,7 @@ mod tests {
     };
 
     fn charged(tokens: u64, micro: u64) -> Vec<Charged> {
-        let sum = ledger::charge::Charge { tokens, micro };
+        let sum = Charge { turns: 0, tokens, micro };
         let of = |caller: &str| Charged { caller: caller.to_owned(), day: sum, month: sum };
         vec![of("bob"), of("alice")]
     }

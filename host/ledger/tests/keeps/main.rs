@@ -240,16 +240,20 @@ async fn what_turns_count_for_their_clients_is_summed_up_by_day_and_month() {
         let sums = async |before: &str| {
             let mut sums = reader.charged(at(before)).await.expect("sums");
             sums.sort_by(|a, b| a.caller.cmp(&b.caller));
-            let plain = |c: Charge| (c.tokens, c.micro);
+            let plain = |c: Charge| (c.turns, c.tokens, c.micro);
             sums.into_iter().map(|one| (one.caller, plain(one.day), plain(one.month))).collect::<Vec<_>>()
         };
         let (ann, ben) = ("ann".to_owned(), "ben".to_owned());
-        assert_eq!(sums("2024-10-04T18:00:00Z").await, [(ann.clone(), (15, 18), (15, 18))]);
-        let third = (37, 25 + 24);
-        assert_eq!(sums("2024-10-05T06:00:00Z").await, [(ann.clone(), third, (15 + 37, 18 + third.1))]);
-        let all = [(ann.clone(), (15, 18), (67 + 15, 67 + 18 + 18)), (ben.clone(), (15, 18), (15, 18))];
+        assert_eq!(sums("2024-10-04T18:00:00Z").await, [(ann.clone(), (2, 15, 18), (2, 15, 18))]);
+        let third = (1, 37, 25 + 24);
+        assert_eq!(sums("2024-10-05T06:00:00Z").await, [(ann.clone(), third, (3, 15 + 37, 18 + third.2))]);
+        let all =
+            [(ann.clone(), (1, 15, 18), (4, 67 + 15, 67 + 18 + 18)), (ben.clone(), (1, 15, 18), (1, 15, 18))];
         assert_eq!(sums("2024-10-06T18:00:00Z").await, all);
-        assert_eq!(sums("2024-10-31T23:59:59Z").await, [(ann, (0, 0), (82, 103)), (ben, (0, 0), (15, 18))]);
+        assert_eq!(
+            sums("2024-10-31T23:59:59Z").await,
+            [(ann, (0, 0, 0), (4, 82, 103)), (ben, (0, 0, 0), (1, 15, 18))]
+        );
         assert_eq!(sums("2024-11-02").await, []);
         ledger.close().await;
     }
