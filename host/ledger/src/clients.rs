@@ -1,6 +1,6 @@
 //! The client keys that all hosts of a database share: names, and what was told of each. What that means, and that it holds the hash of a
 //! key and no key, is known to those who write and read it.
-use crate::store::{self, Error, Missing, Place, Pool};
+use crate::store::{self, Error, Place, Pool, Use};
 use crate::values::us;
 use sqlx::Row;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -33,7 +33,7 @@ impl SharedClients {
     /// # Errors
     /// It cannot be used.
     pub async fn open(place: &Place) -> Result<Self, Error> {
-        store::open(place, Missing::Made).await.map(Self)
+        store::open(place, Use::Write).await.map(Self)
     }
 
     /// All of them, by their names.

@@ -41,6 +41,7 @@ pub(crate) struct Shared {
     pub(crate) keep: Option<Duration>,
     pub(crate) prices: Arc<Prices>,
     pub(crate) pool: tokio::sync::Mutex<Option<Pool>>,
+    pub(crate) readers: tokio::sync::Mutex<Option<Pool>>,
     pub(crate) spool: Option<Spool>,
     /// Turns that were told of and written at once.
     pub(crate) direct: AtomicU64,
@@ -125,6 +126,7 @@ impl Ledger {
             keep,
             prices,
             pool: tokio::sync::Mutex::default(),
+            readers: tokio::sync::Mutex::default(),
             spool: spool.map(Spool::new),
             direct: AtomicU64::new(0),
             kept: AtomicU64::new(0),
@@ -172,7 +174,7 @@ impl Ledger {
     /// The database cannot be used.
     pub async fn reader(&self) -> Result<Reader, Error> {
         let _ = tokio::time::timeout(FRESH_TIME, self.caught_up()).await;
-        writer::pool(&self.shared).await.map(Reader::over)
+        writer::readers(&self.shared).await.map(Reader::over)
     }
 
     /// What turns that ended before a moment since 1970 counted for the bounds of their clients, in its day and its month.
@@ -219,8 +221,10 @@ impl Ledger {
                 "some usage was not written before the host ended"
             );
         }
-        if let Some(pool) = self.shared.pool.lock().await.take() {
-            pool.close().await;
+        for pool in [&self.shared.readers, &self.shared.pool] {
+            if let Some(pool) = pool.lock().await.take() {
+                pool.close().await;
+            }
         }
         let Standing { written, lost, spooled, .. } = self.standing();
         if let Some(spool) = &self.shared.spool {

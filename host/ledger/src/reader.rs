@@ -3,7 +3,7 @@ use crate::charge::Charge;
 use crate::filter::Filter;
 use crate::lines::Turn;
 use crate::row::TURN;
-use crate::store::{self, Error, Missing, Place, Pool};
+use crate::store::{self, Error, Place, Pool, Use};
 use base::calendar::{DAY_S, month_began};
 use serde::Serialize;
 use sqlx::any::AnyRow;
@@ -170,7 +170,7 @@ impl Reader {
     /// # Errors
     /// It is not there or cannot be used.
     pub async fn open(place: &Place) -> Result<Self, Error> {
-        store::open(place, Missing::Refused).await.map(Self)
+        store::open(place, Use::Read).await.map(Self)
     }
 
     pub(crate) const fn over(pool: Pool) -> Self {

@@ -3,7 +3,7 @@
 //! one at a time brings its rows home.
 use crate::price::Prices;
 use crate::row::{self, Carried, Marks, TURN};
-use crate::store::{self, Error, Missing, Place, Pool};
+use crate::store::{self, Error, Place, Pool, Use};
 use events::turn::TurnEnded;
 use sqlx::{AssertSqlSafe, Row};
 use std::fs::{File, OpenOptions};
@@ -111,7 +111,7 @@ impl Spool {
         if let Some(pool) = &*pool {
             return Ok(pool.clone());
         }
-        let opened = store::open(&Place::File(self.rules.path.clone()), Missing::Made).await?;
+        let opened = store::open(&Place::File(self.rules.path.clone()), Use::Write).await?;
         Ok(pool.insert(opened).clone())
     }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 pub(crate) type Pool = sqlx::AnyPool;
 
-/// Connections at the same time: one writes, the others read.
-const CONNECTIONS_MAX: u32 = 4;
+/// Connections that read at the same time.
+const READERS_MAX: u32 = 3;
 /// The time for a connection to be there.
 const CONNECT_TIME: Duration = Duration::from_secs(5);
 
@@ -107,37 +107,47 @@ impl Error {
     }
 }
 
-/// Whether a missing file is made.
+/// What a pool of connections is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Missing {
-    Made,
-    Refused,
+pub(crate) enum Use {
+    /// To write, over one connection, for each of SQLite's is a thread with pages of its own. A missing file is made.
+    Write,
+    /// To read. A missing file is refused.
+    Read,
 }
 
 /// Opens the database and brings its tables up to date.
 ///
 /// # Errors
 /// It cannot be reached, or used.
-pub(crate) async fn open(place: &Place, missing: Missing) -> Result<Pool, Error> {
+pub(crate) async fn open(place: &Place, purpose: Use) -> Result<Pool, Error> {
     install_default_drivers();
     let url = match place {
         Place::Server(url) => url.expose().clone(),
         Place::File(path) => {
-            if missing == Missing::Made {
+            if purpose == Use::Write {
                 make(path).map_err(|source| Error::Folder { path: path.display().to_string(), source })?;
             }
-            file_url(path, missing)
+            file_url(path, purpose)
         }
     };
     let is_file = matches!(place, Place::File(_));
-    let options = AnyPoolOptions::new().max_connections(CONNECTIONS_MAX).acquire_timeout(CONNECT_TIME);
+    let connections_max = match purpose {
+        Use::Write => 1,
+        Use::Read => READERS_MAX,
+    };
+    let options = AnyPoolOptions::new().max_connections(connections_max).acquire_timeout(CONNECT_TIME);
     let options = options.after_connect(move |connection, _| {
         Box::pin(async move {
             if is_file {
-                // Readers do not wait for the writer, and a writer of another process is waited for.
-                for pragma in
-                    ["PRAGMA busy_timeout = 5000", "PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL"]
-                {
+                // Readers do not wait for the writer, and a writer of another process is waited for. Rows come in the order of
+                // their keys, so that few pages serve; what a batch writes fits.
+                for pragma in [
+                    "PRAGMA busy_timeout = 5000",
+                    "PRAGMA journal_mode = WAL",
+                    "PRAGMA synchronous = NORMAL",
+                    "PRAGMA cache_size = -1024",
+                ] {
                     sqlx::query(pragma).execute(&mut *connection).await?;
                 }
             }
@@ -162,8 +172,8 @@ fn make(path: &Path) -> std::io::Result<()> {
 }
 
 /// What a URL gives a meaning of its own is written as its number.
-fn file_url(path: &Path, missing: Missing) -> String {
-    let mode = if missing == Missing::Made { "rwc" } else { "rw" };
+fn file_url(path: &Path, purpose: Use) -> String {
+    let mode = if purpose == Use::Write { "rwc" } else { "rw" };
     let mut url = String::from("sqlite://");
     for byte in path.to_string_lossy().bytes() {
         match byte {

@@ -3,7 +3,7 @@
 use crate::ledger::Shared;
 use crate::row::{self, Carried, Query};
 use crate::spool::{Held, Spool};
-use crate::store::{self, Error, Missing, Place, Pool};
+use crate::store::{self, Error, Place, Pool, Use};
 use events::turn::TurnEnded;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -239,14 +239,25 @@ async fn one_by_one(shared: &Shared, spool: &Spool, (rows, held): (&[Carried], &
     Ok(())
 }
 
-/// The database, opened when it is first needed.
+/// The database as the writer uses it, opened when it is first needed.
 pub(crate) async fn pool(shared: &Shared) -> Result<Pool, Error> {
     let mut pool = shared.pool.lock().await;
     if let Some(pool) = &*pool {
         return Ok(pool.clone());
     }
-    let opened = store::open(&shared.place, Missing::Made).await?;
+    let opened = store::open(&shared.place, Use::Write).await?;
     Ok(pool.insert(opened).clone())
+}
+
+/// The database as readers use it, opened when somebody first reads. The writer has made it by then, or makes it here.
+pub(crate) async fn readers(shared: &Shared) -> Result<Pool, Error> {
+    let mut readers = shared.readers.lock().await;
+    if let Some(readers) = &*readers {
+        return Ok(readers.clone());
+    }
+    pool(shared).await?;
+    let opened = store::open(&shared.place, Use::Read).await?;
+    Ok(readers.insert(opened).clone())
 }
 
 /// Takes away what is older than it has to be.
