@@ -22,8 +22,12 @@ const FEW: usize = 512;
 struct Gathered {
     few: [u8; FEW],
     n: usize,
-    many: Option<Hasher>,
+    many: Option<Lined>,
 }
+
+/// A hasher at the beginning of a line of the cache: its sums, which it writes for every 64 bytes, would lie across two lines elsewhere.
+#[repr(align(64))]
+struct Lined(Hasher);
 
 impl Gathered {
     fn few(&self) -> &[u8] {
@@ -32,20 +36,20 @@ impl Gathered {
 
     fn write(&mut self, bytes: &[u8]) {
         if let Some(many) = &mut self.many {
-            many.write(bytes);
+            many.0.write(bytes);
         } else if let Some(room) = self.few.get_mut(self.n..self.n + bytes.len()) {
             room.copy_from_slice(bytes);
             self.n += bytes.len();
         } else {
-            let mut many = Hasher::new();
-            many.write(self.few());
-            many.write(bytes);
+            let mut many = Lined(Hasher::new());
+            many.0.write(self.few());
+            many.0.write(bytes);
             self.many = Some(many);
         }
     }
 
     fn hash(&self) -> u128 {
-        self.many.as_ref().map_or_else(|| Hasher::oneshot(self.few()), Hasher::finish_128)
+        self.many.as_ref().map_or_else(|| Hasher::oneshot(self.few()), |many| many.0.finish_128())
     }
 }
 
