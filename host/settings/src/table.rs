@@ -14,7 +14,7 @@ use crate::{
         Takes::{MaybeBool, Nothing, Value, Values as Many},
     },
     secrets::{ApiKey, Key, Keys},
-    texts::{Address, Database, Host, OnePath, Opt, Paths, Prefix, Text, Texts, Url},
+    texts::{Address, Database, Host, OnePath, Opt, Paths, Prefix, State, Text, Texts, Url},
 };
 use programs::with_programs;
 
@@ -209,6 +209,14 @@ with_programs! {
     /// The memory of all streams that still hold back their first frames.
     gate_bytes: Bytes as u64 = 64 << 20,
         { key: "memory.gate_bytes", unit: "bytes", range: Some((65_536.0, 64.0 * GIB)) }
+
+    /// Where many hosts keep what they share: Redis 7 or Valkey, as `redis://user:password@host:port/database`, or `rediss://` for TLS. Unset: each host's own memory.
+    state: Opt<State> as Option<&str> = None,
+        { key: "state", applies: Applies::AtStart, example: "\"redis://state.internal:6379\"", default_words: "memory of the process" }
+
+    /// What the names of all that is kept in `state` begin with, so that fleets can share a server.
+    state_prefix: Text as &str = "lip:".to_owned(),
+        { key: "state_prefix", applies: Applies::AtStart }
 
     /// Whether a row is kept of every turn: what it used and cost, who answered, how it ended.
     usage_enabled: Bool as bool = true,

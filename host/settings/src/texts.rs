@@ -83,6 +83,29 @@ text_kind! {
     Database, Shape::Text, plain, masked_database
 }
 
+text_kind! {
+    /// Where shared state is: a URL that may hold a password, which is not shown.
+    State, Shape::Text, state, masked_url
+}
+
+fn state(text: &str) -> Result<String, &'static str> {
+    let text = text.trim();
+    let rest = ["redis://", "rediss://"].iter().find_map(|scheme| text.strip_prefix(scheme));
+    // A password may hold `@`, but what ends a host only as its percent code.
+    let authority = rest.and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or_default();
+    let server = authority.rsplit_once('@').map_or(authority, |(_, server)| server);
+    let (host, port) = match server.rsplit_once(':').filter(|(_, port)| !port.ends_with(']')) {
+        Some((host, port)) => (host, port.parse::<u16>().is_ok()),
+        None => (server, true),
+    };
+    let ok = port && self::host(host).is_ok() && !text.chars().any(|c| c.is_control() || c.is_whitespace());
+    if ok {
+        Ok(text.to_owned())
+    } else {
+        Err("redis://user:password@host:port/database, or rediss:// for TLS")
+    }
+}
+
 fn masked_database(place: &str) -> String {
     base::without_login(place)
         .map_or_else(|| place.to_owned(), |(scheme, place)| format!("{scheme}://{place}"))
@@ -261,6 +284,20 @@ mod tests {
         assert_eq!(masked_database("postgres://me:p/w@h:1/v1?x=pw"), "postgres://h:1/v1");
         assert_eq!(masked_database("postgres://h/v1"), "postgres://h/v1");
         assert_eq!(masked_database("a/b.db"), "a/b.db");
+        assert_eq!(masked_url("redis://:pw@h:6379/2"), "redis://***@h:6379/2");
+        for bad in [
+            "",
+            "h:6379",
+            "http://h",
+            "redis://",
+            "redis://:pw@",
+            "redis://h /",
+            "redis://u:p/w@h",
+            "redis://h:x",
+        ] {
+            assert!(state(bad).is_err(), "{bad}");
+        }
+        assert_eq!(state(" rediss://:pw@h ").as_deref(), Ok("rediss://:pw@h"));
     }
 
     #[test]

@@ -1,0 +1,192 @@
+//! One connection of a host to the shared state, for all of its turns: commands that are under way together travel together.
+mod keeper;
+mod standing;
+
+pub use standing::Standing;
+
+use crate::address::Address;
+use crate::keys::Keys;
+use parking_lot::Mutex;
+use redis::aio::MultiplexedConnection;
+use redis::{Cmd, ErrorKind, RedisError, Script, ToRedisArgs, Value};
+use standing::Counters;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{broadcast, watch};
+use tokio::task::JoinHandle;
+
+/// How long a command may take. Whoever exceeds it has lost the link, so that a server that hangs delays each turn once.
+pub const COMMAND_TIME: Duration = Duration::from_millis(250);
+/// News that wait for a slow listener; it is told that it missed some.
+const NEWS_MAX: usize = 256;
+
+/// There is no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Lost {
+    /// The server cannot be reached at the moment, or did not answer in time. Whether the command was carried out is unknown.
+    #[error("the shared state cannot be reached")]
+    Away,
+    /// The server answered that it will not. Its own words.
+    #[error("the shared state refused a command: {0}")]
+    Refused(String),
+}
+
+/// A host's link.
+#[derive(Debug)]
+pub struct Link {
+    shared: Arc<Shared>,
+    keeper: JoinHandle<()>,
+}
+
+/// What link and keeper share.
+pub(crate) struct Shared {
+    address: Address,
+    keys: Keys,
+    connection: Mutex<Option<Open>>,
+    counters: Counters,
+    up: watch::Sender<bool>,
+    /// Somebody has found the connection of this number to be dead.
+    dead: watch::Sender<u64>,
+    news: broadcast::Sender<Arc<str>>,
+}
+
+/// A connection, and which one it is.
+#[derive(Clone)]
+struct Open {
+    nth: u64,
+    connection: MultiplexedConnection,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+impl Link {
+    /// A link whose keeper runs on this runtime: it connects, and connects anew. A server that is away holds up nobody.
+    pub fn open(address: Address, keys: Keys) -> Arc<Self> {
+        let shared = Arc::new(Shared {
+            address,
+            keys,
+            connection: Mutex::default(),
+            counters: Counters::default(),
+            up: watch::Sender::new(false),
+            dead: watch::Sender::new(0),
+            news: broadcast::Sender::new(NEWS_MAX),
+        });
+        let keeper = tokio::spawn(keeper::keep(Arc::clone(&shared)));
+        Arc::new(Self { shared, keeper })
+    }
+
+    /// Is the server there, as far as is known?
+    pub fn is_up(&self) -> bool {
+        *self.shared.up.borrow()
+    }
+
+    /// Wakes whenever the link comes or goes.
+    pub fn changes(&self) -> watch::Receiver<bool> {
+        self.shared.up.subscribe()
+    }
+
+    /// What makes keys.
+    pub fn keys(&self) -> &Keys {
+        &self.shared.keys
+    }
+
+    /// Carries out a command whose keys have one tag.
+    ///
+    /// # Errors
+    /// There is no answer.
+    pub async fn run(&self, command: &Cmd) -> Result<Value, Lost> {
+        let Some(mut open) = self.shared.current() else { return Err(Lost::Away) };
+        let asked = command.query_async(&mut open.connection);
+        self.shared.answer(open.nth, tokio::time::timeout(COMMAND_TIME, asked).await)
+    }
+
+    /// Carries out a script whose `keys` have one tag. Scripts are sent once and then named by their hash.
+    ///
+    /// # Errors
+    /// There is no answer.
+    pub async fn script<A: ToRedisArgs + Sync>(
+        &self,
+        script: &Script,
+        keys: &[String],
+        args: &[A],
+    ) -> Result<Value, Lost> {
+        let Some(mut open) = self.shared.current() else { return Err(Lost::Away) };
+        let mut call = script.prepare_invoke();
+        keys.iter().for_each(|key| drop(call.key(key)));
+        args.iter().for_each(|arg| drop(call.arg(arg)));
+        let asked = call.invoke_async(&mut open.connection);
+        self.shared.answer(open.nth, tokio::time::timeout(COMMAND_TIME, asked).await)
+    }
+
+    /// Tells all hosts, this one too. A word of a few bytes, without secrets.
+    ///
+    /// # Errors
+    /// Nobody was told.
+    pub async fn tell(&self, word: &str) -> Result<(), Lost> {
+        let channel = self.shared.keys.channel();
+        self.run(redis::cmd("PUBLISH").arg(channel).arg(word)).await.map(drop)
+    }
+
+    /// What hosts tell from now on.
+    pub fn news(&self) -> broadcast::Receiver<Arc<str>> {
+        self.shared.news.subscribe()
+    }
+
+    /// How it stands.
+    pub fn standing(&self) -> Standing {
+        self.shared.counters.standing(self.shared.address.shown(), self.is_up())
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.keeper.abort();
+    }
+}
+
+impl Shared {
+    fn current(&self) -> Option<Open> {
+        let open = self.connection.lock().clone();
+        self.counters.asked(open.is_some());
+        open
+    }
+
+    fn answer<T, E>(&self, nth: u64, answered: Result<Result<T, RedisError>, E>) -> Result<T, Lost> {
+        let error = match answered {
+            Ok(Ok(value)) => return Ok(value),
+            Ok(Err(error)) => Some(error),
+            Err(_late) => None,
+        };
+        self.counters.failed();
+        match error {
+            Some(error) if is_refusal(&error) => Err(Lost::Refused(error.to_string())),
+            _ => {
+                self.close(nth);
+                Err(Lost::Away)
+            }
+        }
+    }
+
+    /// Nobody uses connection `nth` any more; the keeper makes another.
+    fn close(&self, nth: u64) {
+        let mut connection = self.connection.lock();
+        if connection.as_ref().is_some_and(|open| open.nth == nth) {
+            *connection = None;
+        }
+        drop(connection);
+        self.dead.send_if_modified(|dead| std::mem::replace(dead, nth.max(*dead)) < nth);
+    }
+}
+
+/// The server is there and can serve, but not this command.
+fn is_refusal(error: &RedisError) -> bool {
+    // A server that starts, follows another or has lost its master serves nobody for now: as if it were away.
+    let unfit =
+        [ErrorKind::BusyLoadingError, ErrorKind::ReadOnly, ErrorKind::MasterDown, ErrorKind::ClusterDown];
+    let broken = error.is_io_error() || error.is_timeout() || error.is_connection_dropped();
+    !broken && !unfit.contains(&error.kind())
+}
