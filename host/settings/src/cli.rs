@@ -92,7 +92,7 @@ fn arg(setting: &'static Setting, flag: &'static Flag) -> Arg {
 fn value_name(setting: &'static Setting) -> String {
     match setting.shape {
         Shape::Text => setting.key.rsplit('.').next().unwrap_or_default().to_uppercase(),
-        Shape::Url => "URL".to_owned(),
+        Shape::Url | Shape::State => "URL".to_owned(),
         Shape::Bool => "true|false".to_owned(),
         Shape::Whole => "N".to_owned(),
         Shape::Bytes => "BYTES".to_owned(),

@@ -32,6 +32,7 @@ impl Line {
                 Shape::Bytes
                 | Shape::Text
                 | Shape::Url
+                | Shape::State
                 | Shape::Choice(_)
                 | Shape::Path
                 | Shape::PathList
@@ -62,6 +63,7 @@ impl Line {
         match self.setting.shape {
             Shape::Text => "a text".to_owned(),
             Shape::Url => "an http or https URL".to_owned(),
+            Shape::State => "a redis or rediss URL".to_owned(),
             Shape::Bool => "`true` or `false`".to_owned(),
             Shape::Whole if self.setting.unit.is_empty() => format!("a whole number{range}"),
             Shape::Whole => format!("a number of {}{range}", self.setting.unit),

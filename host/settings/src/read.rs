@@ -83,7 +83,8 @@ impl Reader<'_> {
     }
 
     fn found(&self, raw: &Raw<'_>) -> String {
-        let hide = self.setting.is_secret() || self.setting.shape == crate::row::Shape::Url;
+        let hide = self.setting.is_secret()
+            || matches!(self.setting.shape, crate::row::Shape::Url | crate::row::Shape::State);
         // Whatever it was meant for, a URL may hold a password.
         let may_hide = |text: &str| text.contains("://") && text.contains(['@', '?']);
         let quoted = |text: &str| if hide || may_hide(text) { "a text".to_owned() } else { quote(text) };

@@ -96,6 +96,8 @@ pub enum Shape {
     Text,
     /// An http or https URL.
     Url,
+    /// A redis or rediss URL, which may hold a password.
+    State,
     /// True or false.
     Bool,
     /// A whole number.

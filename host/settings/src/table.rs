@@ -211,12 +211,10 @@ with_programs! {
         { key: "memory.gate_bytes", unit: "bytes", range: Some((65_536.0, 64.0 * GIB)) }
 
     /// Where many hosts keep what they share: Redis 7 or Valkey, as `redis://user:password@host:port/database`, or `rediss://` for TLS. Unset: each host's own memory.
-    state: Opt<State> as Option<&str> = None,
-        { key: "state", applies: Applies::AtStart, example: "\"redis://state.internal:6379\"", default_words: "memory of the process" }
+    state: Opt<State> as Option<&str> = None, { key: "state", applies: Applies::AtStart, example: "\"redis://state.internal:6379\"", default_words: "memory of the process" }
 
     /// What the names of all that is kept in `state` begin with, so that fleets can share a server.
-    state_prefix: Text as &str = "lip:".to_owned(),
-        { key: "state_prefix", applies: Applies::AtStart }
+    state_prefix: Text as &str = "lip:".to_owned(), { key: "state_prefix", applies: Applies::AtStart }
 
     /// Whether a row is kept of every turn: what it used and cost, who answered, how it ended.
     usage_enabled: Bool as bool = true,

@@ -85,7 +85,7 @@ text_kind! {
 
 text_kind! {
     /// Where shared state is: a URL that may hold a password, which is not shown.
-    State, Shape::Text, state, masked_url
+    State, Shape::State, state, masked_url
 }
 
 fn state(text: &str) -> Result<String, &'static str> {

@@ -94,6 +94,7 @@ fn shape(line: &Line) -> Json {
     let mut schema = match line.setting.shape {
         Shape::Text | Shape::Path | Shape::Secret => json!({ "type": "string" }),
         Shape::Url => json!({ "type": "string", "pattern": "^https?://" }),
+        Shape::State => json!({ "type": "string", "pattern": "^rediss?://" }),
         Shape::Bool => json!({ "type": "boolean" }),
         Shape::Whole => json!({ "type": "integer", "minimum": min, "maximum": max }),
         Shape::Seconds | Shape::Dollars => json!({ "type": "number", "minimum": min, "maximum": max }),
