@@ -136,6 +136,9 @@ impl Engine {
                 tracing::warn!("an account could not be put in order before the end");
             }
         }
+        if let Some(shared) = self.sessions.shared() {
+            shared.finish().await;
+        }
     }
 
     /// The accounts of every backend that has some, or of `only`.

@@ -2,6 +2,7 @@
 use crate::engine::Engine;
 use crate::fingerprint::{client, hashes, history_places, text_hash};
 use crate::hearing::{Hearing, first_answer};
+use crate::sharing::Owing;
 use crate::turn::{Turn, What};
 use crate::unwritten::Unwritten;
 use crate::view::SessionView;
@@ -13,7 +14,7 @@ use lip_wire::lens::{Edits, Field};
 use routing::plan::{Ask, Plan};
 use sessions::{
     AGENT_HEADERS, Beginning, Hidden, Hints, MessageHash, Scope, Session, SessionId, Splice, Update, chains,
-    keep, message_hash, resolve, session_in_user_id, splices, turn_keys,
+    message_hash, session_in_user_id, splices, turn_keys,
 };
 use std::ops::Range;
 use std::sync::Arc;
@@ -37,11 +38,16 @@ pub(crate) struct Conversation {
     hearing: Option<Box<Hearing>>,
     /// The session, where nobody knows it before its first turn has ended.
     unwritten: Option<Box<Unwritten>>,
+    /// The session, where other hosts are to know what this turn has changed.
+    owing: Option<Owing>,
+    /// Was it said that the answer has come to its good end?
+    is_answered: bool,
     /// Did a thinker's notes go with the request?
     thought: bool,
 }
 
 /// What becomes of a turn before any backend is asked.
+#[expect(clippy::large_enum_variant, reason = "there is one for each turn, and almost all are the large one")]
 pub(crate) enum Prepared {
     /// It goes to a backend, with these edits.
     Forward(Conversation, Edits),
@@ -94,7 +100,7 @@ pub(crate) async fn prepare(engine: &Arc<Engine>, turn: &Turn) -> Result<Prepare
         None => engine.ids.fresh()?,
         Some(wire) => SessionId::from_random(wire.moment().name()),
     };
-    let found = resolve(&engine.sessions, &hints, fresh, now).await?;
+    let found = engine.sessions.resolve(&hints, fresh, now).await?;
     if let Some(wire) = &turn.wire {
         wire.tell(Piece::Session(found.session.id.to_string(), hints.header.map(str::to_owned)));
     }
@@ -105,6 +111,8 @@ pub(crate) async fn prepare(engine: &Arc<Engine>, turn: &Turn) -> Result<Prepare
             .filter(|_| turn.what == What::Generate)
             .map(|beginning| Box::new(Hearing::new(beginning, turn.dialect))),
         unwritten: None,
+        owing: None,
+        is_answered: false,
         thought: false,
     };
     let mut update = turn_keys(&hints, None);
@@ -122,13 +130,11 @@ pub(crate) async fn prepare(engine: &Arc<Engine>, turn: &Turn) -> Result<Prepare
     if says_nothing && conversation.hearing.is_some() && found.is_unnamed() {
         conversation.unwritten = Some(Box::new(Unwritten::new(engine, found.session, update)));
     } else if turn.what == What::Generate {
-        keep(&engine.sessions, &found, update, now).await?;
+        conversation.owing = engine.sessions.keep(&found, update, now).await?;
     }
     Ok(match local {
         Some(text) => {
-            if let Some(update) = conversation.hearing.take().and_then(|hearing| hearing.heard_text(&text)) {
-                engine.sessions.update_now(conversation.session.id, update, now);
-            }
+            conversation.said(engine, &text).await;
             Prepared::Local(text)
         }
         None => Prepared::Forward(conversation, edits),
@@ -166,8 +172,21 @@ impl Conversation {
         self.hearing.as_deref_mut()
     }
 
-    /// The answer has come to its good end.
-    pub(crate) fn answered(&mut self, engine: &Engine, plan: &Plan) {
+    /// The answer is `text`, of the host's own.
+    async fn said(&mut self, engine: &Engine, text: &str) {
+        if let Some(update) = self.hearing.take().and_then(|hearing| hearing.heard_text(text)) {
+            engine.sessions.update(self.session.id, update);
+        }
+        if let Some(owing) = self.owing.take() {
+            Box::pin(owing.pay()).await;
+        }
+    }
+
+    /// The answer has come to its good end, or is about to. Only the first word of it counts.
+    pub(crate) fn answered(&mut self, engine: &Engine, plan: &Plan) -> Option<Owing> {
+        if std::mem::replace(&mut self.is_answered, true) {
+            return None;
+        }
         let update = Update {
             used_oneoff: self.settings().route.oneoff.clone().filter(|_| plan.uses_oneoff),
             counts_turn: true,
@@ -178,7 +197,8 @@ impl Conversation {
         match self.unwritten.take() {
             Some(unwritten) => unwritten.write(update),
             None => {
-                engine.sessions.update_now(self.session.id, update, now_ms());
+                engine.sessions.update(self.session.id, update);
+                self.owing.take()
             }
         }
     }

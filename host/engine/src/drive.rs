@@ -1,17 +1,18 @@
 //! Carries out a plan: starts, races, retries and cancels attempts as the policy says, until one of them answers.
 use crate::attempt::{Try, attempt};
-use crate::chance::{self, tick};
+use crate::chance;
 use crate::conversation::Conversation;
 use crate::deliver::Delivered;
 use crate::engine::Engine;
 use crate::planner::Planned;
 use crate::record::{Noted, Record, Telling};
 use crate::scope::Parent;
+use crate::settle::ledger::Ledger;
 use crate::settle::{Form, Settling};
+use crate::sharing::Owing;
 use crate::trace::Trace;
 use crate::turn::{Failure, Reply, ReplyBody, Turn};
 use base::{Fault, Kind};
-use bytes::Bytes;
 use events::attempt::{AttemptOutcome, Role};
 use http::HeaderValue;
 use http::header::HeaderName;
@@ -114,72 +115,6 @@ pub(crate) struct Drive {
     pub(crate) telling: Telling,
 }
 
-/// What is left to write down when the answer has ended.
-pub(crate) struct Ledger {
-    engine: Arc<Engine>,
-    health: Arc<Mutex<Health>>,
-    attempts: Attempts,
-    attempt: AttemptId,
-    leg: LegId,
-    conversation: Option<Conversation>,
-    noted: Noted,
-    telling: Telling,
-    status: u16,
-    _permit: Option<OwnedSemaphorePermit>,
-}
-
-impl Ledger {
-    /// A piece of the answer goes out.
-    pub(crate) fn hear(&mut self, chunk: &Bytes) {
-        self.telling.piece(chunk.len());
-        if let Some(hearing) = self.conversation.as_mut().and_then(Conversation::hearing) {
-            hearing.hear(chunk);
-        }
-    }
-
-    /// The fault of an answer that is over because the host is.
-    pub(crate) fn cut(&self) -> Option<Fault> {
-        self.engine.cut()
-    }
-
-    /// The answer ended: well, or broken off by `fault`.
-    pub(crate) fn ended(mut self, fault: Option<&Fault>) {
-        let tick = tick();
-        {
-            let mut health = self.health.lock();
-            match fault {
-                None => self.attempts.on_success(self.attempt, tick, &mut health),
-                Some(fault) => self.attempts.on_fault(self.attempt, fault, tick, &mut health),
-            }
-        }
-        if let Some(fault) = fault {
-            self.engine.note_fault(self.attempts.plan().legs.get(self.leg.0), fault);
-        }
-        self.note(fault);
-        if let (None, Some(conversation)) = (fault, &mut self.conversation) {
-            conversation.answered(&self.engine, self.attempts.plan());
-        }
-        self.noted.settled(fault, tick.now);
-        self.telling.ended(self.status, fault, tick.now);
-    }
-
-    /// The client went away in the middle of the answer.
-    pub(crate) fn client_gone(mut self) {
-        self.attempts.on_client_gone(&mut self.health.lock());
-        self.note(Some(&Fault::client(Kind::Cancelled, "the client went away")));
-        let now = now();
-        self.noted.ended(AttemptOutcome::Cancelled, now);
-        self.telling.client_gone(now);
-    }
-
-    fn note(&self, fault: Option<&Fault>) {
-        if let Some(conversation) = &self.conversation {
-            let trace = Trace::new(&self.attempts, Some(self.attempt), fault);
-            self.engine.traces.put(conversation.id(), trace);
-        }
-    }
-}
-
 /// The engine's clock: tokio's, so that it stands still where a test has stopped it.
 pub(crate) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
@@ -245,7 +180,11 @@ impl Drive {
                         }
                     };
                     if let Some((by, Ok(delivered))) = ended {
-                        return Ok(self.answered(&mut live, running, by, delivered)?);
+                        let (reply, owing) = self.answered(&mut live, running, by, delivered)?;
+                        if let Some(owing) = owing {
+                            Box::pin(owing.pay()).await;
+                        }
+                        return Ok(reply);
                     }
                     let before = std::mem::replace(&mut now, self.job.tick());
                     if rests {
@@ -285,7 +224,7 @@ impl Drive {
         losers: Vec<Running>,
         by: By,
         delivered: Delivered,
-    ) -> Result<Reply, Fault> {
+    ) -> Result<(Reply, Option<Owing>), Fault> {
         let mut attempts =
             live.attempts.take().ok_or_else(|| Fault::host(Kind::Internal, "internal error"))?;
         attempts.on_first_output(by.id, &mut self.health.lock());
@@ -314,13 +253,13 @@ impl Drive {
             noted,
             telling,
             status,
-            _permit: permit,
+            permit,
         };
         Ok(match reply.body {
             ReplyBody::Full(bytes) => {
                 bytes.iter().for_each(|bytes| ledger.hear(bytes));
-                ledger.ended(None);
-                Reply { body: ReplyBody::Full(bytes), ..reply }
+                let owing = ledger.ended(None);
+                (Reply { body: ReplyBody::Full(bytes), ..reply }, owing)
             }
             ReplyBody::Stream(body) => {
                 let form = if job.turn.stream { Form::Stream(job.turn.dialect) } else { Form::Whole };
@@ -329,7 +268,7 @@ impl Drive {
                     hearing.streams();
                 }
                 let body = ReplyBody::stream(Settling::new(body, broken, ledger, form, end_by));
-                Reply { body, ..reply }
+                (Reply { body, ..reply }, None)
             }
         })
     }

@@ -14,6 +14,7 @@ use crate::planner::{Planned, Planner, no_backend};
 use crate::record::{Telling, Witnesses};
 use crate::rules::Rules;
 use crate::scope::{Means, Scope};
+use crate::sharing::Sessions;
 use crate::standing::LastFaults;
 use crate::store::Values;
 use crate::trace::Traces;
@@ -41,6 +42,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
+use stores::link::Link;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use vault::Vault;
 
@@ -76,6 +78,8 @@ pub struct Edges {
     pub prices: Option<Arc<dyn Pricing>>,
     /// Hears of the tokens of accounts, which are to stand nowhere.
     pub hide: Option<Hide>,
+    /// What this host shares with others; none: nothing.
+    pub state: Option<Arc<Link>>,
 }
 
 /// Serves turns. Shared by all frontends.
@@ -90,7 +94,7 @@ pub struct Engine {
     pub(crate) last_faults: LastFaults,
     /// Of turns that have only one place to go.
     no_health: Arc<Mutex<Health>>,
-    pub(crate) sessions: sessions::Memory,
+    pub(crate) sessions: Sessions,
     pub(crate) ids: Ids,
     pub(crate) traces: Traces,
     means: Arc<Means>,
@@ -108,7 +112,8 @@ pub struct Engine {
 impl Engine {
     /// An engine over these backends.
     pub fn new(backends: Backends, rules: Rules, edges: Edges) -> Self {
-        let Edges { egress, agents, vault, home, user_agent, host_id, witnesses, prices, hide } = edges;
+        let Edges { egress, agents, vault, home, user_agent, host_id, witnesses, prices, hide, state } =
+            edges;
         let under_way = Arc::new(OpenTurns::default());
         let witnesses = [Arc::clone(&under_way) as Arc<dyn Witness>].into_iter().chain(witnesses);
         let witnesses = Witnesses::new(witnesses.collect());
@@ -119,7 +124,7 @@ impl Engine {
         }
         let table = table::of(&backends, &rules, &HashMap::new());
         let open_turns = Arc::new(Semaphore::new(rules.turns_max.min(Semaphore::MAX_PERMITS)));
-        let sessions = sessions::Memory::new(rules.sessions);
+        let sessions = Sessions::new(rules.sessions, state.as_ref());
         let has_default = AtomicBool::new(backends.default().is_some());
         let gates = Gates::new(rules.gate_bytes);
         let prompts = ArcSwap::from_pointee(rules.redactor(&backends));

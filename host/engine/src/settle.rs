@@ -1,5 +1,7 @@
 //! Watches an answer to its end, so that every turn is settled exactly once: answered, broken off, or left by its client.
-use crate::drive::Ledger;
+pub(crate) mod ledger;
+
+use crate::sharing::Owing;
 use crate::tail::next_sequence;
 use crate::turn::Broken;
 use crate::wire;
@@ -7,6 +9,7 @@ use base::{Fault, Kind};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
+use ledger::Ledger;
 use lip_wire::Dialect;
 use std::future::Future;
 use std::pin::Pin;
@@ -26,6 +29,16 @@ pub(crate) struct Settling {
     form: Form,
     /// The last bytes of a stream that counts its events.
     last: Bytes,
+    /// Other hosts ask for the session.
+    is_shared: bool,
+    held: Option<Held>,
+}
+
+/// The end of an answer, which waits until other hosts can find what the turn has changed: its client may ask one of them next.
+struct Held {
+    paying: Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// None where its bytes are out.
+    frame: Option<Frame<Bytes>>,
 }
 
 /// What kind of answer it is.
@@ -39,7 +52,35 @@ pub(crate) enum Form {
 
 impl Settling {
     pub(crate) fn new(body: Inner, broken: Broken, ledger: Ledger, form: Form, end_by: Instant) -> Self {
-        Self { body, broken, ledger: Some(ledger), end_by, timer: None, form, last: Bytes::new() }
+        let (is_shared, ledger) = (ledger.is_shared(), Some(ledger));
+        Self { body, broken, ledger, end_by, timer: None, form, last: Bytes::new(), is_shared, held: None }
+    }
+
+    fn hold(&mut self, owing: Owing, frame: Option<Frame<Bytes>>) {
+        self.held = Some(Held { paying: Box::pin(owing.pay()), frame });
+    }
+
+    fn poll_held(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        if let Some(held) = &mut self.held {
+            std::task::ready!(held.paying.as_mut().poll(cx));
+        }
+        Poll::Ready(self.held.take().and_then(|held| held.frame).map(Ok))
+    }
+
+    /// Can a client know from this chunk that the answer is whole? Where texts look so it is only asked once too early.
+    fn ends_with(&self, chunk: &[u8]) -> bool {
+        let has = |word: &str| memchr::memmem::find(chunk, word.as_bytes()).is_some();
+        let is_last = self.body.is_end_stream();
+        let Form::Stream(dialect) = self.form else { return is_last };
+        is_last
+            || match dialect {
+                Dialect::OpenAiChat => has("[DONE]"),
+                Dialect::OpenAiResponses => has("response.completed") || has("response.incomplete"),
+                Dialect::AnthropicMessages => has("message_stop"),
+                Dialect::Gemini => has("\"finishReason\""),
+                // No frontend speaks them.
+                Dialect::Ollama | Dialect::Lip => false,
+            }
     }
 
     /// Nothing has come: is its time over, or that of the host?
@@ -54,7 +95,7 @@ impl Settling {
                 fault.code("turn_timeout").hint("timeouts.total says how long a turn may take")
             }
         };
-        self.settle(Some(&fault));
+        drop(self.settle(Some(&fault)));
         Poll::Ready(Some(match self.form {
             Form::Stream(dialect) => {
                 let error = wire::stream_error(dialect, &fault, next_sequence(&self.last));
@@ -64,11 +105,10 @@ impl Settling {
         }))
     }
 
-    fn settle(&mut self, fault: Option<&Fault>) {
-        if let Some(ledger) = self.ledger.take() {
-            self.let_go();
-            ledger.ended(fault.or_else(|| self.broken.get()));
-        }
+    fn settle(&mut self, fault: Option<&Fault>) -> Option<Owing> {
+        let ledger = self.ledger.take()?;
+        self.let_go();
+        ledger.ended(fault.or_else(|| self.broken.get()))
     }
 
     /// What is dropped lets its upstream go, and says before the turn is settled what it knows of it.
@@ -85,27 +125,42 @@ impl Body for Settling {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        if self.held.is_some() {
+            return self.poll_held(cx);
+        }
         let Poll::Ready(frame) = self.body.as_mut().poll_frame(cx) else {
             return self.poll_end(cx);
         };
-        if let (Some(Ok(frame)), Some(ledger)) = (&frame, &mut self.ledger)
-            && let Some(chunk) = frame.data_ref()
+        if let (Some(Ok(data)), Some(ledger)) = (&frame, &mut self.ledger)
+            && let Some(chunk) = data.data_ref()
         {
             ledger.hear(chunk);
+            if self.form == Form::Stream(Dialect::OpenAiResponses) {
+                self.last = chunk.clone();
+            }
+            if self.is_shared && self.ends_with(chunk) {
+                let owing = self.ledger.as_mut().and_then(Ledger::ending);
+                if let Some(owing) = owing {
+                    self.hold(owing, frame.and_then(Result::ok));
+                    return self.poll_held(cx);
+                }
+            }
         }
         match &frame {
-            None => self.settle(None),
-            Some(Err(fault)) => self.settle(Some(fault)),
-            Some(Ok(frame)) if self.form == Form::Stream(Dialect::OpenAiResponses) => {
-                self.last = frame.data_ref().cloned().unwrap_or_default();
+            None => {
+                if let Some(owing) = self.settle(None) {
+                    self.hold(owing, None);
+                    return self.poll_held(cx);
+                }
             }
+            Some(Err(fault)) => drop(self.settle(Some(fault))),
             Some(Ok(_)) => {}
         }
         Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.held.is_none() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {

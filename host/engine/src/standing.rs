@@ -3,6 +3,7 @@ use crate::conversation::{ask, now_ms};
 use crate::drive;
 use crate::engine::Engine;
 use crate::models::Model;
+use crate::sharing::SharedState;
 use base::{Fault, Kind, Side};
 use parking_lot::Mutex;
 use routing::keys::KeyHealth;
@@ -112,6 +113,11 @@ impl Engine {
         self.backends().iter().map(standing).collect()
     }
 
+    /// How it stands with what it shares with other hosts; none where nothing is shared.
+    pub fn state(&self) -> Option<SharedState> {
+        self.sessions.state()
+    }
+
     /// An attempt at `leg` ended with `fault`.
     pub(crate) fn note_fault(&self, leg: Option<&Leg>, fault: &Fault) {
         if let Some(leg) = leg {
@@ -130,7 +136,7 @@ impl Engine {
     /// No such session, or why the turn would go nowhere.
     pub fn plan_in_session(&self, model: &str, caller: &str, id: &str) -> Result<Plan, Fault> {
         let key = Key::named(Scope::new(caller), id);
-        let Some((_, session)) = self.sessions.find_now(&[key], now_ms()) else {
+        let Some((_, session)) = self.sessions.memory().find_now(&[key], now_ms()) else {
             let fault = Fault::client(Kind::NotFound, format!("there is no session \"{id}\""))
                 .code("unknown_session");
             return Err(fault

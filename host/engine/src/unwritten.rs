@@ -1,7 +1,8 @@
 //! A new session that is written when its first turn ends, however it ends, and not before.
 use crate::conversation::now_ms;
 use crate::engine::Engine;
-use sessions::{Session, Update, keep_ended};
+use crate::sharing::Owing;
+use sessions::{Session, Update};
 use std::sync::Arc;
 
 /// What is to be written.
@@ -19,15 +20,13 @@ impl Unwritten {
     }
 
     /// Writes it, with what the answer adds.
-    pub(crate) fn write(mut self, answer: Update) {
-        self.write_with(Some(answer));
+    pub(crate) fn write(mut self, answer: Update) -> Option<Owing> {
+        self.write_with(Some(answer))
     }
 
-    fn write_with(&mut self, answer: Option<Update>) {
-        if let Some(request) = self.request.take() {
-            let parts = std::iter::once(request).chain(answer);
-            keep_ended(&self.engine.sessions, self.session.clone(), parts, now_ms());
-        }
+    fn write_with(&mut self, answer: Option<Update>) -> Option<Owing> {
+        let parts = std::iter::once(self.request.take()?).chain(answer);
+        self.engine.sessions.keep_ended(self.session.clone(), parts, now_ms())
     }
 }
 

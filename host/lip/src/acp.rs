@@ -64,7 +64,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), String> {
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| e.to_string())?;
     let prices = usage::prices(&found.settings)?;
     let ledger = usage::start(&found.settings, &found.env, &prices, runtime.handle())?;
-    let engine = Arc::new(found.engine_for(usage::witnesses(ledger.as_ref()), None)?);
+    let engine = Arc::new(found.engine_for(usage::witnesses(ledger.as_ref()), None, None)?);
     let host = Arc::new(Host { engine, model, body_bytes });
     let every = found.settings.health_probe_every();
     let result = runtime.block_on(async {

@@ -4,6 +4,7 @@ mod finding;
 mod libraries;
 mod machine;
 mod reach;
+mod shared;
 
 use crate::{backends as specs, out, setup};
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -59,6 +60,9 @@ fn look(matches: &ArgMatches) -> Vec<Finding> {
     findings.extend(backends::programs(&found, &all));
     let reached = if matches.get_flag("offline") { reach::Reached::default() } else { reach::look(&all) };
     findings.extend(reached.findings);
+    if !matches.get_flag("offline") {
+        findings.extend(shared::look(&found));
+    }
     findings.extend(machine::look(&found, reached.their_time));
     findings
 }

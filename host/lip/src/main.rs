@@ -29,6 +29,7 @@ mod serve;
 mod setup;
 mod shared_keys;
 mod shell;
+mod state;
 mod summary;
 mod telemetry;
 mod trust;

@@ -4,7 +4,7 @@ use crate::reload::Reloader;
 use crate::setup::{self, Setup};
 use crate::shared_keys::SharedKeys;
 use crate::telemetry::Telemetry;
-use crate::{access, capture, out, summary, usage};
+use crate::{access, capture, out, state, summary, usage};
 use ::telemetry::Recorder;
 use clap::ArgMatches;
 use engine::{Backends, Dialect};
@@ -68,7 +68,8 @@ pub(crate) fn with(found: Setup, port: u16, words: Words) -> Result<(), String> 
     let own: [Arc<dyn Witness>; 3] =
         [Arc::new(keys.clone()), Arc::clone(&recorder) as _, Arc::clone(&recent) as _];
     let witnesses = usage::witnesses(ledger.as_ref()).into_iter().chain(own).collect();
-    let engine = Arc::new(found.engine_for(witnesses, Some(prices))?);
+    let state = state::open(&settings, runtime.handle())?;
+    let engine = Arc::new(found.engine_for(witnesses, Some(prices), state)?);
     let tapes = capture::start(&settings)?;
     let reloader = Reloader::new(Arc::clone(&found), Arc::clone(&engine), keys.clone());
     let drain = Drain::default();

@@ -15,6 +15,7 @@ use settings::{CliOverrides, ClientKey, Env, File, Format, KeysFile, Refused, Re
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use stores::link::Link;
 use vault::{SystemClock, Vault};
 
 /// Everything that has been read and found.
@@ -240,10 +241,10 @@ impl Setup {
     /// # Errors
     /// As for [`Self::engine_for`].
     pub(crate) fn engine(&self) -> Result<Engine, String> {
-        self.engine_for(Vec::new(), None)
+        self.engine_for(Vec::new(), None, None)
     }
 
-    /// The engine over the configured backends; `witnesses` are told of every turn, and `prices` are known.
+    /// The engine over the configured backends; `witnesses` are told of every turn, `prices` are known, and `state` is shared.
     ///
     /// # Errors
     /// A default backend that does not exist.
@@ -251,6 +252,7 @@ impl Setup {
         &self,
         witnesses: Vec<Arc<dyn Witness>>,
         prices: Option<Arc<Prices>>,
+        state: Option<Arc<Link>>,
     ) -> Result<Engine, String> {
         let (specs, default) = self.backends();
         let backends = Backends::new(specs, default.as_deref()).map_err(|fault| fault.public())?;
@@ -271,6 +273,7 @@ impl Setup {
             witnesses,
             prices: prices.map(|prices| prices as Arc<dyn Pricing>),
             hide: Some(crate::log::hide_tokens),
+            state,
         };
         Ok(Engine::new(backends, rules::of(&self.settings)?, edges))
     }

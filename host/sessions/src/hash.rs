@@ -120,11 +120,16 @@ impl Scope {
     pub fn new(credential: &str) -> Self {
         Self(digest("scope", [credential.as_bytes()]))
     }
+
+    /// The bits, for stores.
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
 }
 
 /// One message of a history, by role and content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct MessageHash([u8; 16]);
+pub struct MessageHash(pub(crate) [u8; 16]);
 
 /// Hashes a message. `content` is what identifies it: texts, raw image data, tool call ids and arguments, in order.
 pub fn message_hash<'a>(role: &'a str, content: impl IntoIterator<Item = &'a [u8]>) -> MessageHash {
@@ -133,7 +138,7 @@ pub fn message_hash<'a>(role: &'a str, content: impl IntoIterator<Item = &'a [u8
 
 /// A whole history up to some message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Chain([u8; 16]);
+pub struct Chain(pub(crate) [u8; 16]);
 
 impl Chain {
     /// This history and one message more.

@@ -107,6 +107,11 @@ pub struct Resolved {
 }
 
 impl Resolved {
+    /// True if no store knows it yet.
+    pub const fn is_new(&self) -> bool {
+        matches!(self.origin, Origin::Fresh { .. })
+    }
+
     /// True if it is new and has no name: until it has answered, no other request can mean it by right.
     pub fn is_unnamed(&self) -> bool {
         self.how == How::New && matches!(self.origin, Origin::Fresh { name: None })
@@ -158,6 +163,26 @@ pub async fn resolve<S: Store + ?Sized>(
         return Ok(new(session.fork(fresh, now), None, How::Fork(n_messages)));
     }
     Ok(new(Session::new(fresh, hints.scope, now), None, How::New))
+}
+
+/// What a request would be found by.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// Strongest first.
+    pub keys: Vec<Key>,
+    /// The only key is a name that its client gave.
+    pub is_name: bool,
+}
+
+/// The keys that [`resolve`] looks up, in its order, so that a store outside this process can be asked for all of them at once.
+pub fn asked(hints: &Hints<'_>) -> Asked {
+    if let Some((_, id)) = explicit(hints) {
+        return Asked { keys: vec![Key::named(hints.scope, id)], is_name: true };
+    }
+    let response = hints.previous_response.filter(|id| fits(id)).map(|id| Key::response(hints.scope, id));
+    let prefixes = prefixes(hints);
+    let histories = keys_of(hints, prefixes, answered(hints, prefixes));
+    Asked { keys: response.into_iter().chain(histories).collect(), is_name: false }
 }
 
 const fn found(session: Session, how: How) -> Resolved {

@@ -15,9 +15,10 @@ mod store;
 
 pub use hash::{Chain, Key, MessageHash, Scope, SessionId, chains, message_hash};
 pub use identity::{
-    AGENT_HEADERS, Beginning, Hints, How, Resolved, keep, keep_ended, resolve, session_in_user_id, turn_keys,
+    AGENT_HEADERS, Asked, Beginning, Hints, How, Resolved, asked, keep, keep_ended, resolve,
+    session_in_user_id, turn_keys,
 };
 pub use memory::{Limits, Memory};
-pub use session::{HIDDEN_MAX, Session, Update};
+pub use session::{HIDDEN_MAX, KEPT_BYTES_MAX, Session, Update};
 pub use splice::{Hidden, Splice, splices};
 pub use store::{Pending, Store, UnixMs};

@@ -117,6 +117,43 @@ impl Memory {
         inner.update(id, update, now)
     }
 
+    /// A session, with the names that it keeps as long as it lives.
+    pub fn get(&self, id: SessionId, now: UnixMs) -> Option<(Session, Vec<Key>)> {
+        let inner = self.inner.lock();
+        let slot = inner.sessions.get(&id).filter(|slot| !inner.is_over(&slot.session, now))?;
+        Some((slot.session.clone(), slot.names().collect()))
+    }
+
+    /// Takes a session over as another host knows it, with the key by which it was found there. What leads to it here stays.
+    pub fn adopt(&self, mut session: Session, key: Option<Key>, is_name: bool, now: UnixMs) {
+        // Whoever was used in a future would never be the oldest.
+        session.used = session.used.min(now);
+        let mut inner = self.inner.lock();
+        inner.expire(now);
+        let id = session.id;
+        let Some(slot) = inner.sessions.get_mut(&id) else {
+            let (name, keys) = if is_name { (key, None) } else { (None, key) };
+            inner.insert(session, name, keys.into_iter().collect());
+            return;
+        };
+        if slot.session.scope != session.scope {
+            return;
+        }
+        if is_name && slot.name.is_none() {
+            slot.name = key;
+        }
+        slot.session = session;
+        let used = slot.session.used;
+        inner.update(id, Update { key, ..Update::default() }, used);
+    }
+
+    /// The copy outside this process is at `version` now.
+    pub fn stamp(&self, id: SessionId, version: u64) {
+        if let Some(slot) = self.inner.lock().sessions.get_mut(&id) {
+            slot.session.version = version;
+        }
+    }
+
     /// Forgets a session, as [`Store::forget`].
     pub fn forget_now(&self, id: SessionId) -> bool {
         self.inner.lock().forget(id)
@@ -179,7 +216,7 @@ impl Inner {
             return false;
         };
         let scope = slot.session.scope;
-        for key in [Some(Key::own(scope, id)), slot.name].into_iter().flatten().chain(slot.keys) {
+        for key in slot.names().chain(slot.keys.iter().copied()) {
             if self.keys.get(&key) == Some(&id) {
                 self.keys.remove(&key);
             }
@@ -212,6 +249,10 @@ impl Inner {
 }
 
 impl Slot {
+    fn names(&self) -> impl Iterator<Item = Key> + use<> {
+        [Some(Key::own(self.session.scope, self.session.id)), self.name].into_iter().flatten()
+    }
+
     /// Adds a key; returns the one that is forgotten for it.
     fn remember(&mut self, key: Key) -> Option<Key> {
         if self.name == Some(key) || self.keys.contains(&key) {

@@ -1,4 +1,8 @@
 //! One session's memory, and the changes that a turn makes to it.
+mod kept;
+
+pub use kept::KEPT_BYTES_MAX;
+
 use crate::{
     hash::{Chain, Key, Scope, SessionId},
     splice::Hidden,
@@ -25,6 +29,8 @@ pub struct Session {
     pub id: SessionId,
     /// Whose it is.
     pub scope: Scope,
+    /// Which version of the copy outside this process it follows; 0: there is none.
+    pub version: u64,
     /// Turns that went to a backend.
     pub turns: u64,
     /// True once the `[first]` branch of a weighted route was taken.
@@ -87,6 +93,7 @@ impl Session {
         Self {
             id,
             scope,
+            version: 0,
             settings: None,
             turns: 0,
             first_taken: false,
@@ -101,7 +108,7 @@ impl Session {
     /// A branch of this conversation: the same settings, its own future.
     #[must_use]
     pub fn fork(&self, id: SessionId, now: UnixMs) -> Self {
-        Self { id, created: now, used: now, tips: [None; 2], ..self.clone() }
+        Self { id, version: 0, created: now, used: now, tips: [None; 2], ..self.clone() }
     }
 
     /// What its user has set.

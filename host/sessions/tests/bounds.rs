@@ -8,7 +8,7 @@ proptest! {
 
     /// Whatever is done, the limits hold, and what was used last is still there.
     #[test]
-    fn limits_hold(steps in proptest::collection::vec((0..40_u8, 0..3_u8, 0..4_u8, 0..400_u64), 1..300)) {
+    fn limits_hold(steps in proptest::collection::vec((0..40_u8, 0..3_u8, 0..5_u8, 0..400_u64), 1..300)) {
         let limits = Limits { sessions_max: 20, per_scope_max: 9, bytes_max: 20_000, ttl_ms: 2000 };
         let store = Memory::new(limits);
         let mut time = 0;
@@ -21,6 +21,15 @@ proptest! {
                 1 => {
                     store.create_now(Session::new(name, scope, time), Some(key), None, time);
                     prop_assert_eq!(store.find_now(&[key], time).map(|(_, s)| s.id), Some(name));
+                }
+                2 => {
+                    // The clock of who wrote it may be wrong.
+                    let mut session = Session::new(name, scope, time * 2);
+                    session.version = 2;
+                    store.adopt(session, Some(key), id % 2 == 0, time);
+                    store.stamp(name, 3);
+                    let there = store.get(name, time);
+                    prop_assert!(there.is_some_and(|(session, names)| session.version == 3 && !names.is_empty()));
                 }
                 _ => {
                     let changes = vec![SessionChange::Project(Some("p".repeat(usize::from(id) * 20)))];

@@ -12,6 +12,11 @@ impl Keys {
         Self { prefix: prefix.chars().filter(|char| !matches!(char, '{' | '}')).collect() }
     }
 
+    /// What all keys begin with.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     /// The key of `tag` in `area`: `lip:session:{tag}`. Keys of the same tag share a slot, whatever their area (Redis
     /// documentation, "Redis cluster specification", hash tags). Braces of a tag are doubled as parentheses, for a tag ends
     /// with its first closing brace.

@@ -13,3 +13,5 @@
 pub mod address;
 pub mod keys;
 pub mod link;
+pub mod probe;
+pub mod session;

@@ -12,6 +12,7 @@ use redis::{Cmd, ErrorKind, RedisError, Script, ToRedisArgs, Value};
 use standing::Counters;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 
@@ -35,6 +36,7 @@ pub enum Lost {
 #[derive(Debug)]
 pub struct Link {
     shared: Arc<Shared>,
+    runtime: Handle,
     keeper: JoinHandle<()>,
 }
 
@@ -64,8 +66,8 @@ impl std::fmt::Debug for Shared {
 }
 
 impl Link {
-    /// A link whose keeper runs on this runtime: it connects, and connects anew. A server that is away holds up nobody.
-    pub fn open(address: Address, keys: Keys) -> Arc<Self> {
+    /// A link whose keeper runs on `runtime`: it connects, and connects anew. A server that is away holds up nobody.
+    pub fn open(address: Address, keys: Keys, runtime: &Handle) -> Arc<Self> {
         let shared = Arc::new(Shared {
             address,
             keys,
@@ -75,8 +77,8 @@ impl Link {
             dead: watch::Sender::new(0),
             news: broadcast::Sender::new(NEWS_MAX),
         });
-        let keeper = tokio::spawn(keeper::keep(Arc::clone(&shared)));
-        Arc::new(Self { shared, keeper })
+        let keeper = runtime.spawn(keeper::keep(Arc::clone(&shared)));
+        Arc::new(Self { shared, runtime: runtime.clone(), keeper })
     }
 
     /// Is the server there, as far as is known?
@@ -87,6 +89,11 @@ impl Link {
     /// Wakes whenever the link comes or goes.
     pub fn changes(&self) -> watch::Receiver<bool> {
         self.shared.up.subscribe()
+    }
+
+    /// Where tasks run that work with it.
+    pub const fn runtime(&self) -> &Handle {
+        &self.runtime
     }
 
     /// What makes keys.
@@ -116,8 +123,12 @@ impl Link {
     ) -> Result<Value, Lost> {
         let Some(mut open) = self.shared.current() else { return Err(Lost::Away) };
         let mut call = script.prepare_invoke();
-        keys.iter().for_each(|key| drop(call.key(key)));
-        args.iter().for_each(|arg| drop(call.arg(arg)));
+        for key in keys {
+            call.key(key);
+        }
+        for arg in args {
+            call.arg(arg);
+        }
         let asked = call.invoke_async(&mut open.connection);
         self.shared.answer(open.nth, tokio::time::timeout(COMMAND_TIME, asked).await)
     }

@@ -70,6 +70,7 @@ impl World {
                 witnesses: vec![Arc::clone(&seen) as _],
                 prices: None,
                 hide: None,
+                state: None,
             },
         );
         let app = App { names: access::Names::any(), ..App::new(Arc::new(engine), ClientKeys::new(&[])) };

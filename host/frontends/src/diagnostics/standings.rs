@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::routing::{get, post};
 use base::{Fault, Kind};
-use engine::{Engine, Held, KeyStanding, Standing};
+use engine::{Engine, Held, KeyStanding, SharedState, Standing};
 use http::{Request, Response};
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -44,7 +44,29 @@ async fn standings(State(app): State<Shared>, request: Request<Body>) -> Respons
         "draining": app.drain.has_begun(),
         "default_backend": backends.default().map(|backend| backend.name()),
         "instances": instances,
+        "state": app.engine.state().as_ref().map(state),
     })))
+}
+
+/// What hosts share, and how this one stands with it.
+fn state(state: &SharedState) -> Value {
+    let SharedState { link, sessions } = state;
+    json!({
+        "server": link.address,
+        "is_up": link.is_up,
+        "commands": {
+            "answered": link.sent.saturating_sub(link.failed),
+            "failed": link.failed,
+            "skipped": link.skipped,
+        },
+        "connections": link.connections,
+        "sessions": {
+            "owed": sessions.owed,
+            "taken_over": sessions.taken_over,
+            "conflicts": sessions.conflicts,
+            "unreadable": sessions.unreadable,
+        },
+    })
 }
 
 /// What connectors say of themselves. Their code may hang, and then nothing is said.

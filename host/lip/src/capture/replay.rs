@@ -97,6 +97,7 @@ fn app(found: &Setup, turns: &[Turn], vault: Vault) -> Result<Arc<App>, String> 
         witnesses: Vec::new(),
         prices: None,
         hide: None,
+        state: None,
     };
     let engine = Engine::new(backends, rules::of(&found.settings)?, edges);
     let callers: BTreeSet<&str> = turns.iter().map(|turn| turn.request.caller.as_str()).collect();

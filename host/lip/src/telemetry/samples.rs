@@ -56,6 +56,22 @@ const SPOOLED: Described = (
     "Turns that wait on this machine's disk until the database of the ledger is back",
     Kind::Gauge,
 );
+const STATE: Described =
+    ("lip.state.up", "1", "Is the server there that hosts share their state on", Kind::Gauge);
+const STATE_COMMANDS: Described = (
+    "lip.state.commands",
+    "{command}",
+    "Commands to the shared state, by what became of them; skipped: it was away",
+    Kind::Counter,
+);
+const STATE_OWED: Described =
+    ("lip.state.owed", "{session}", "Sessions with changes that only this host knows", Kind::Gauge);
+const STATE_CONFLICTS: Described = (
+    "lip.state.conflicts",
+    "{write}",
+    "Writes of sessions that other hosts came before, and that were put upon theirs",
+    Kind::Counter,
+);
 const ACCOUNTS: Described =
     ("lip.accounts", "{account}", "Accounts of a backend that are known", Kind::Gauge);
 const RENEWALS: Described = (
@@ -93,6 +109,7 @@ impl Telemetry {
         ];
         all.extend(resident_bytes().map(|bytes| sample(MEMORY, vec![], bytes)));
         self.usage(&mut all);
+        self.state(&mut all);
         self.capture(&mut all);
         self.agents(&mut all);
         self.backends(&mut all);
@@ -111,6 +128,18 @@ impl Telemetry {
         ] {
             all.push(sample(described, vec![], n as f64));
         }
+    }
+
+    fn state(&self, all: &mut Vec<Sample>) {
+        let Some(state) = self.engine.state() else { return };
+        let link = &state.link;
+        all.push(sample(STATE, vec![], f64::from(u8::from(link.is_up))));
+        let answered = link.sent.saturating_sub(link.failed);
+        for (outcome, n) in [("answered", answered), ("failed", link.failed), ("skipped", link.skipped)] {
+            all.push(sample(STATE_COMMANDS, vec![("lip.outcome", outcome.to_owned())], n as f64));
+        }
+        all.push(sample(STATE_OWED, vec![], state.sessions.owed as f64));
+        all.push(sample(STATE_CONFLICTS, vec![], state.sessions.conflicts as f64));
     }
 
     fn accounts(&self, all: &mut Vec<Sample>) {

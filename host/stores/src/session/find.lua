@@ -1,10 +1,11 @@
 -- KEYS: what may lead to a session, strongest first. ARGV: what names of sessions begin with (same tag as KEYS); the session that
 -- the host knows itself; its version. Answers: nothing, or the place in KEYS, from 1, then id, version and bytes; the bytes are
 -- left out where the host has them.
-for place, key in ipairs(KEYS) do
-  local id = redis.call('GET', key)
+local ids = redis.call('MGET', unpack(KEYS))
+for place, id in ipairs(ids) do
   if id then
-    local kept = redis.call('HMGET', ARGV[1] .. id, 'version', 'bytes')
+    -- What is no session leads nowhere.
+    local kept = redis.pcall('HMGET', ARGV[1] .. id, 'version', 'bytes')
     if kept[1] then
       if id == ARGV[2] and kept[1] == ARGV[3] then
         return {place, id, kept[1]}

@@ -28,6 +28,7 @@ fn door() -> Door {
         witnesses: Vec::new(),
         prices: None,
         hide: None,
+        state: None,
     };
     let engine = Engine::new(Backends::new(Vec::new(), None).expect("none"), Rules::default(), edges);
     let clients = Clients::new([(KeyHash::of(KEY.as_bytes()), Client::default())]);

@@ -46,6 +46,7 @@ impl Host {
                 witnesses: Vec::new(),
                 prices: None,
                 hide: None,
+                state: None,
             },
         );
         let app = App::new(Arc::new(engine), ClientKeys::new(&[]));

@@ -1,0 +1,137 @@
+//! The sessions of turns: this host's memory, and other hosts' where they share it.
+use crate::conversation::now_ms;
+use base::Fault;
+use sessions::{
+    Hints, Limits, Memory, Resolved, Session, SessionId, UnixMs, Update, asked, keep, keep_ended, resolve,
+};
+use std::sync::Arc;
+use std::time::Duration;
+use stores::link::Link;
+use stores::session::{Counted, Sessions as Shared};
+
+/// How this host stands with what it shares with others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SharedState {
+    /// The link.
+    pub link: stores::link::Standing,
+    /// Sessions.
+    pub sessions: Counted,
+}
+
+/// All sessions that this host can find.
+#[derive(Debug)]
+pub(crate) struct Sessions {
+    memory: Arc<Memory>,
+    shared: Option<Arc<Shared>>,
+}
+
+/// A session that is to be written where other hosts find it: at the latest soon after this is dropped.
+#[derive(Debug)]
+pub(crate) struct Owing {
+    shared: Arc<Shared>,
+    id: SessionId,
+}
+
+impl Owing {
+    /// Writes it now. Takes as long as one answer of the shared state, or as that may take.
+    pub(crate) async fn pay(self) {
+        self.shared.write(self.id).await;
+        // Nothing is left for the drop to do, and it finds nothing.
+    }
+}
+
+impl Drop for Owing {
+    fn drop(&mut self) {
+        self.shared.write_soon(self.id);
+    }
+}
+
+impl Sessions {
+    pub(crate) fn new(limits: Limits, link: Option<&Arc<Link>>) -> Self {
+        let memory = Arc::new(Memory::new(limits));
+        let ttl = Duration::from_millis(limits.ttl_ms);
+        let shared = link.map(|link| Shared::new(Arc::clone(link), Arc::clone(&memory), ttl));
+        Self { memory, shared }
+    }
+
+    pub(crate) const fn shared(&self) -> Option<&Arc<Shared>> {
+        self.shared.as_ref()
+    }
+
+    pub(crate) fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// As [`resolve`], once this host knows what the others know.
+    pub(crate) async fn resolve(
+        &self,
+        hints: &Hints<'_>,
+        fresh: SessionId,
+        now: UnixMs,
+    ) -> Result<Resolved, Fault> {
+        if let Some(shared) = &self.shared {
+            let asked = asked(hints);
+            Box::pin(shared.take_over(&asked, hints.scope, now)).await;
+        }
+        resolve(&*self.memory, hints, fresh, now).await
+    }
+
+    /// As [`keep`].
+    pub(crate) async fn keep(
+        &self,
+        found: &Resolved,
+        update: Update,
+        now: UnixMs,
+    ) -> Result<Option<Owing>, Fault> {
+        let Some(shared) = &self.shared else {
+            keep(&*self.memory, found, update, now).await?;
+            return Ok(None);
+        };
+        let id = found.session.id;
+        if found.is_new() {
+            let key = update.key;
+            keep(&*self.memory, found, update, now).await?;
+            shared.created(id, key);
+        } else {
+            shared.update(id, update, now);
+        }
+        Ok(self.owing(id))
+    }
+
+    /// As [`keep_ended`].
+    pub(crate) fn keep_ended(
+        &self,
+        session: Session,
+        parts: impl IntoIterator<Item = Update>,
+        now: UnixMs,
+    ) -> Option<Owing> {
+        let id = session.id;
+        let Some(shared) = &self.shared else {
+            keep_ended(&self.memory, session, parts, now);
+            return None;
+        };
+        let parts: Vec<Update> = parts.into_iter().collect();
+        let keys: Vec<_> = parts.iter().filter_map(|part| part.key).collect();
+        keep_ended(&self.memory, session, parts, now);
+        shared.created(id, keys);
+        self.owing(id)
+    }
+
+    /// Applies an update. Whoever has a session that owes a write already need not keep what comes back.
+    pub(crate) fn update(&self, id: SessionId, update: Update) {
+        match &self.shared {
+            None => drop(self.memory.update_now(id, update, now_ms())),
+            Some(shared) => shared.update(id, update, now_ms()),
+        }
+    }
+
+    fn owing(&self, id: SessionId) -> Option<Owing> {
+        self.shared.as_ref().map(|shared| Owing { shared: Arc::clone(shared), id })
+    }
+
+    /// How it stands; none where nothing is shared.
+    pub(crate) fn state(&self) -> Option<SharedState> {
+        let shared = self.shared.as_ref()?;
+        Some(SharedState { link: shared.link().standing(), sessions: shared.counted() })
+    }
+}

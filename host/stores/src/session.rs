@@ -1,0 +1,350 @@
+//! Sessions that many hosts share. This host's memory is the working copy: a turn begins by taking over what the others have
+//! written, and what it changes is written before its client can ask again.
+mod owed;
+mod wire;
+
+use crate::keys::Keys;
+use crate::link::{Link, Lost};
+use owed::{Debt, KEYS_MAX, Owed};
+use parking_lot::Mutex;
+use redis::Script;
+use sessions::{Asked, Memory, Scope, Session, SessionId, UnixMs, Update};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use wire::{Names, Written};
+
+/// How often a write is tried that others come before.
+const TRIES: usize = 8;
+/// Sessions of turns that ended badly and wait to be written; more are written when something else is.
+const LATER_MAX: usize = 1024;
+/// How often what is owed is tried again that was refused, or had no room.
+const AGAIN_EVERY: Duration = Duration::from_secs(15);
+/// How long a host that ends writes what is still owed.
+const FINISH_TIME: Duration = Duration::from_secs(2);
+
+/// The shared sessions, as one host sees them.
+#[derive(Debug)]
+pub struct Sessions {
+    inner: Arc<Inner>,
+    writer: JoinHandle<()>,
+}
+
+/// What is counted of shared sessions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// Turns whose session another host had changed, or began.
+    pub taken_over: u64,
+    /// Writes that others came before; each was tried again upon what they wrote.
+    pub conflicts: u64,
+    /// Sessions in a form that this version does not read.
+    pub unreadable: u64,
+    /// Sessions with changes that only this host knows.
+    pub owed: u64,
+}
+
+#[derive(Debug)]
+struct Inner {
+    link: Arc<Link>,
+    memory: Arc<Memory>,
+    ttl: Duration,
+    find: Script,
+    write: Script,
+    debts: Mutex<HashMap<SessionId, Arc<Debt>>>,
+    later: mpsc::Sender<SessionId>,
+    taken_over: AtomicU64,
+    conflicts: AtomicU64,
+    unreadable: AtomicU64,
+    is_told: AtomicBool,
+    /// The last write was refused.
+    is_refused: AtomicBool,
+}
+
+fn now_ms() -> UnixMs {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or_default()
+}
+
+impl Sessions {
+    /// The sessions behind `link`, which are forgotten there after `ttl` without use. What owes a write when the link comes back
+    /// is written by a task of the link's runtime.
+    pub fn new(link: Arc<Link>, memory: Arc<Memory>, ttl: Duration) -> Arc<Self> {
+        let (later, ids) = mpsc::channel(LATER_MAX);
+        let inner = Arc::new(Inner {
+            link,
+            memory,
+            ttl,
+            find: Script::new(include_str!("session/find.lua")),
+            write: Script::new(include_str!("session/write.lua")),
+            debts: Mutex::default(),
+            later,
+            taken_over: AtomicU64::new(0),
+            conflicts: AtomicU64::new(0),
+            unreadable: AtomicU64::new(0),
+            is_told: AtomicBool::new(false),
+            is_refused: AtomicBool::new(false),
+        });
+        let runtime = inner.link.runtime().clone();
+        let writer = runtime.spawn(Arc::clone(&inner).write_later(ids));
+        Arc::new(Self { inner, writer })
+    }
+
+    /// The link that they are behind.
+    pub fn link(&self) -> &Arc<Link> {
+        &self.inner.link
+    }
+
+    /// Takes over what other hosts know of the session that a turn of `scope` asks for. One round trip, none for a turn that can
+    /// be found by nothing. Without an answer this host's own copy is what there is.
+    pub async fn take_over(&self, asked: &Asked, scope: Scope, now: UnixMs) {
+        self.inner.take_over(asked, scope, now).await;
+    }
+
+    /// Applies an update to this host's copy, which owes a write from now on.
+    pub fn update(&self, id: SessionId, update: Update, now: UnixMs) {
+        let debt = self.inner.debt(id);
+        let mut owed = debt.owed.lock();
+        if self.inner.memory.update_now(id, update.clone(), now).is_some() {
+            owed.add(update);
+        }
+    }
+
+    /// This host's memory has a new session, which owes a write, with these keys.
+    pub fn created(&self, id: SessionId, keys: impl IntoIterator<Item = sessions::Key>) {
+        let debt = self.inner.debt(id);
+        debt.owed.lock().lead_with(keys);
+    }
+
+    /// Writes what a session owes. Returns at once where nothing is owed, and where the server is away: then it is written when the
+    /// server is back.
+    pub async fn write(&self, id: SessionId) {
+        self.inner.write(id).await;
+    }
+
+    /// Has what a session owes written soon.
+    pub fn write_soon(&self, id: SessionId) {
+        if self.inner.debts.lock().contains_key(&id) {
+            // Where there is no room, its next turn writes it.
+            let _ = self.inner.later.try_send(id);
+        }
+    }
+
+    /// Writes what is owed, for a host that ends.
+    pub async fn finish(&self) {
+        let _ = tokio::time::timeout(FINISH_TIME, self.inner.write_all()).await;
+    }
+
+    /// What was counted.
+    pub fn counted(&self) -> Counted {
+        Counted {
+            taken_over: self.inner.taken_over.load(Relaxed),
+            conflicts: self.inner.conflicts.load(Relaxed),
+            unreadable: self.inner.unreadable.load(Relaxed),
+            owed: self.inner.debts.lock().len() as u64,
+        }
+    }
+}
+
+impl Drop for Sessions {
+    fn drop(&mut self) {
+        self.writer.abort();
+    }
+}
+
+impl Inner {
+    fn names(&self, scope: Scope) -> Names {
+        let keys: &Keys = self.link.keys();
+        Names::of(keys, scope)
+    }
+
+    async fn take_over(&self, asked: &Asked, scope: Scope, now: UnixMs) {
+        let Some(last) = asked.keys.len().checked_sub(1).filter(|_| self.link.is_up()) else { return };
+        let own = self.memory.find_now(&asked.keys, now);
+        // What would be found here is at least as good as what shorter keys lead to.
+        let n_keys = own.as_ref().map_or(last, |(place, _)| *place) + 1;
+        let names = self.names(scope);
+        let keys: Vec<String> = asked.keys.iter().take(n_keys).map(|key| names.key(*key)).collect();
+        let (id, version) = own.map_or_else(Default::default, |(_, own)| {
+            (base::hex(own.id.as_bytes()), own.version.to_string())
+        });
+        let args = [names.sessions(), &id, &version];
+        let Ok(answer) = self.link.script(&self.find, &keys, &args).await else { return };
+        let Some(found) = wire::found(answer) else { return };
+        let Some(bytes) = found.bytes else { return };
+        let Some(session) = self.read(found.id, scope, found.version, &bytes) else { return };
+        let key = asked.keys.get(found.place).copied();
+        self.adopt(session, key, asked.is_name, now);
+    }
+
+    /// Another host's copy becomes this host's, with what this host owes on top.
+    fn adopt(&self, mut session: Session, key: Option<sessions::Key>, is_name: bool, now: UnixMs) {
+        let debt = self.debts.lock().get(&session.id).map(Arc::clone);
+        if let Some(debt) = &debt {
+            // What is just being written is newer than what was read before.
+            let Ok(_writing) = debt.writing.try_lock() else { return };
+            let owed = debt.owed.lock();
+            let own = self.memory.get(session.id, now);
+            if owed.is_whole && own.is_some_and(|(own, _)| own.used >= session.used) {
+                return;
+            }
+            owed.updates.iter().for_each(|update| session.apply(update.clone(), now));
+            self.memory.adopt(session, key, is_name, now);
+        } else {
+            self.memory.adopt(session, key, is_name, now);
+        }
+        self.taken_over.fetch_add(1, Relaxed);
+    }
+
+    fn read(&self, id: SessionId, scope: Scope, version: u64, bytes: &[u8]) -> Option<Session> {
+        let session = Session::from_kept(id, scope, version, bytes);
+        if session.is_none() {
+            self.unreadable.fetch_add(1, Relaxed);
+            if !self.is_told.swap(true, Relaxed) {
+                tracing::warn!(
+                    "the shared state holds a session in a form that this host does not read; it counts as none"
+                );
+            }
+        }
+        session
+    }
+
+    fn debt(&self, id: SessionId) -> Arc<Debt> {
+        let mut debts = self.debts.lock();
+        // In an outage sessions may be forgotten here that never could be written.
+        if debts.len() > 1024 && debts.len() > 2 * self.memory.len() {
+            let now = now_ms();
+            debts.retain(|id, debt| Arc::strong_count(debt) > 1 || self.memory.get(*id, now).is_some());
+        }
+        Arc::clone(debts.entry(id).or_default())
+    }
+
+    async fn write(&self, id: SessionId) {
+        let Some(debt) = self.debts.lock().get(&id).map(Arc::clone) else { return };
+        let _writing = debt.writing.lock().await;
+        if !self.link.is_up() {
+            return;
+        }
+        for _ in 0..TRIES {
+            match self.write_once(id, &debt).await {
+                Ok(true) => {
+                    let mut debts = self.debts.lock();
+                    // The map's and this one: a third is about to owe something.
+                    if debt.owed.lock().is_paid() && Arc::strong_count(&debt) <= 2 {
+                        debts.remove(&id);
+                    }
+                    return;
+                }
+                Ok(false) => {}
+                Err(Lost::Away) => return,
+                Err(lost @ Lost::Refused(_)) => {
+                    if !self.is_refused.swap(true, Relaxed) {
+                        tracing::warn!(error = %lost, "sessions are not shared for now");
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    /// True once it is written, or is nothing to write any more.
+    async fn write_once(&self, id: SessionId, debt: &Debt) -> Result<bool, Lost> {
+        let now = now_ms();
+        let (session, names, keys, mark) = {
+            let mut owed = debt.owed.lock();
+            if owed.is_paid() {
+                return Ok(true);
+            }
+            let Some((session, names)) = self.memory.get(id, now) else {
+                *owed = Owed::default();
+                return Ok(true);
+            };
+            (session, names, owed.keys.iter().copied().collect::<Vec<_>>(), owed.mark())
+        };
+        let Some(bytes) = session.to_kept() else {
+            tracing::warn!(session = %id, "a session is too large to be shared");
+            *debt.owed.lock() = Owed::default();
+            return Ok(true);
+        };
+        let of = self.names(session.scope);
+        let n_names = names.len();
+        let leads = names.into_iter().chain(keys).map(|key| of.key(key));
+        let keys: Vec<String> = std::iter::once(of.session(id)).chain(leads).collect();
+        let args = [
+            session.version.to_string().into_bytes(),
+            bytes,
+            self.ttl.as_millis().max(1).to_string().into_bytes(),
+            base::hex(id.as_bytes()).into_bytes(),
+            n_names.to_string().into_bytes(),
+            KEYS_MAX.to_string().into_bytes(),
+        ];
+        let answer = self.link.script(&self.write, &keys, &args).await?;
+        let mut owed = debt.owed.lock();
+        match wire::written(answer) {
+            Some(Written::As(version)) => {
+                owed.pay(mark);
+                if self.is_refused.load(Relaxed) {
+                    self.is_refused.store(false, Relaxed);
+                }
+                self.memory.stamp(id, version);
+                Ok(true)
+            }
+            Some(Written::Conflict { version, bytes }) => {
+                self.conflicts.fetch_add(1, Relaxed);
+                self.rebase(&mut owed, session.scope, (id, version), &bytes);
+                Ok(false)
+            }
+            None => Err(Lost::Refused("a script was answered in a form that is none".to_owned())),
+        }
+    }
+
+    /// Puts what is owed upon what another host has written before.
+    fn rebase(&self, owed: &mut Owed, scope: Scope, (id, version): (SessionId, u64), bytes: &[u8]) {
+        let now = now_ms();
+        let Some(mut theirs) = self.read(id, scope, version, bytes) else {
+            return self.memory.stamp(id, version);
+        };
+        if owed.is_whole {
+            // What changed here is not known any more one by one: the copy that was used later stays.
+            if self.memory.get(id, now).is_some_and(|(own, _)| own.used >= theirs.used) {
+                return self.memory.stamp(id, version);
+            }
+            owed.forget_changes();
+        }
+        owed.updates.iter().for_each(|update| theirs.apply(update.clone(), now));
+        self.memory.adopt(theirs, None, false, now);
+    }
+
+    async fn write_all(&self) {
+        let ids: Vec<SessionId> = self.debts.lock().keys().copied().collect();
+        for id in ids {
+            if !self.link.is_up() {
+                return;
+            }
+            self.write(id).await;
+        }
+    }
+
+    /// Writes what no turn waits for: what bad ends left, and all that is owed when the server is back.
+    async fn write_later(self: Arc<Self>, mut ids: mpsc::Receiver<SessionId>) {
+        let mut changes = self.link.changes();
+        loop {
+            tokio::select! {
+                id = ids.recv() => match id {
+                    Some(id) => self.write(id).await,
+                    None => return,
+                },
+                changed = changes.changed() => match changed {
+                    Ok(()) => self.write_all().await,
+                    Err(_) => return,
+                },
+                () = tokio::time::sleep(AGAIN_EVERY) => self.write_all().await,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

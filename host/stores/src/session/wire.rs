@@ -1,0 +1,137 @@
+//! What scripts of sessions are asked and answer. Pure. Nothing that comes from the server is believed.
+use crate::keys::Keys;
+use redis::Value;
+use sessions::{Key, Scope, SessionId};
+
+/// What the server knows of a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    /// The position among the keys that were asked for.
+    pub(super) place: usize,
+    pub(super) id: SessionId,
+    pub(super) version: u64,
+    /// None where the host's own copy is the same.
+    pub(super) bytes: Option<Vec<u8>>,
+}
+
+/// What became of a write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Written {
+    /// The copy has this version now.
+    As(u64),
+    /// Somebody else has written this before.
+    Conflict { version: u64, bytes: Vec<u8> },
+}
+
+/// Names of keys, all of one caller and so of one slot.
+pub(super) struct Names {
+    sessions: String,
+    keys: String,
+}
+
+impl Names {
+    pub(super) fn of(keys: &Keys, scope: Scope) -> Self {
+        let tag = base::hex(scope.as_bytes());
+        Self { sessions: keys.of("session", &tag) + ":", keys: keys.of("key", &tag) + ":" }
+    }
+
+    /// What all names of sessions begin with.
+    pub(super) fn sessions(&self) -> &str {
+        &self.sessions
+    }
+
+    pub(super) fn session(&self, id: SessionId) -> String {
+        format!("{}{}", self.sessions, base::hex(id.as_bytes()))
+    }
+
+    pub(super) fn key(&self, key: Key) -> String {
+        format!("{}{}", self.keys, base::hex(key.as_bytes()))
+    }
+}
+
+fn bytes(value: Value) -> Option<Vec<u8>> {
+    match value {
+        Value::BulkString(bytes) => Some(bytes),
+        Value::SimpleString(text) => Some(text.into_bytes()),
+        _ => None,
+    }
+}
+
+fn number(value: Value) -> Option<u64> {
+    match value {
+        Value::Int(number) => u64::try_from(number).ok(),
+        other => std::str::from_utf8(&bytes(other)?).ok()?.parse().ok(),
+    }
+}
+
+fn id(value: Value) -> Option<SessionId> {
+    format!("lip-{}", std::str::from_utf8(&bytes(value)?).ok()?).parse().ok()
+}
+
+fn array(value: Value) -> Option<std::vec::IntoIter<Value>> {
+    let Value::Array(values) = value else { return None };
+    Some(values.into_iter())
+}
+
+/// Reads what `find.lua` answers.
+pub(super) fn found(value: Value) -> Option<Found> {
+    let mut values = array(value)?;
+    let place = usize::try_from(number(values.next()?)?).ok()?.checked_sub(1)?;
+    let (id, version) = (id(values.next()?)?, number(values.next()?)?);
+    Some(Found { place, id, version, bytes: values.next().and_then(bytes) })
+}
+
+/// Reads what `write.lua` answers.
+pub(super) fn written(value: Value) -> Option<Written> {
+    let mut values = array(value)?;
+    let (is_written, version) = (number(values.next()?)? == 1, number(values.next()?)?);
+    Some(if is_written {
+        Written::As(version)
+    } else {
+        Written::Conflict { version, bytes: values.next().and_then(bytes).unwrap_or_default() }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(text: &str) -> Value {
+        Value::BulkString(text.as_bytes().to_vec())
+    }
+
+    #[test]
+    fn answers_are_read_and_others_are_none() {
+        let id = SessionId::from_random([0xab; 16]);
+        let hex = "ab".repeat(16);
+        let good = vec![Value::Int(2), text(&hex), text("7"), text("1{}")];
+        let want = Found { place: 1, id, version: 7, bytes: Some(b"1{}".to_vec()) };
+        assert_eq!(found(Value::Array(good.clone())), Some(want.clone()));
+        assert_eq!(found(Value::Array(good[..3].to_vec())), Some(Found { bytes: None, ..want }));
+        for bad in [
+            Value::Nil,
+            Value::Int(1),
+            Value::Array(Vec::new()),
+            Value::Array(vec![Value::Int(0), text(&hex), text("7")]),
+            Value::Array(vec![Value::Int(-1), text(&hex), text("7")]),
+            Value::Array(vec![Value::Int(1), text("ab"), text("7")]),
+            Value::Array(vec![Value::Int(1), text(&hex), text("x")]),
+            Value::Array(vec![Value::Int(1), Value::Nil, text("7")]),
+        ] {
+            assert_eq!(found(bad.clone()), None, "{bad:?}");
+        }
+        assert_eq!(written(Value::Array(vec![Value::Int(1), text("8")])), Some(Written::As(8)));
+        let conflict = Value::Array(vec![Value::Int(0), text("9"), text("1")]);
+        assert_eq!(written(conflict), Some(Written::Conflict { version: 9, bytes: b"1".to_vec() }));
+        assert_eq!(written(Value::Array(vec![Value::Int(1)])), None);
+    }
+
+    #[test]
+    fn names_of_one_caller_share_a_tag() {
+        let names = Names::of(&Keys::new("lip:"), Scope::new("me"));
+        let tag = base::hex(Scope::new("me").as_bytes());
+        let id = SessionId::from_random([1; 16]);
+        assert_eq!(names.session(id), format!("lip:session:{{{tag}}}:{}", "01".repeat(16)));
+        assert!(names.key(Key::own(Scope::new("me"), id)).starts_with(&format!("lip:key:{{{tag}}}:")));
+    }
+}

@@ -1,0 +1,485 @@
+#!/usr/bin/env python3
+"""Many hosts as one: three hosts that share a Redis, behind nginx. Conversations land on whichever, and go on as on one host; Redis is
+killed, stopped, emptied and filled with rubbish under load, and no turn fails or waits.
+
+    python3 tests/peers/scaleout.py --lip target/stage/dev/lip
+
+Needs Debian's `redis-server` and `nginx` (`scripts/tools scaleout`); uses the standard library. All servers listen on loopback, on ports that the
+system chose, and end with this program.
+"""
+
+import argparse
+import concurrent.futures
+import http.client
+import json
+import os
+import pathlib
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.parse
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "sdk"))
+
+from servers import Server, end_when_told, quiet_env  # noqa: E402
+
+PASSWORD = "canary-state-0123456789"
+PATIENCE_S = 45
+SLOW_S = 2.0
+"""No turn takes longer, whatever Redis does."""
+N_TURNS = 50
+CONFIG = """\
+default_backend = "echo"
+log_level = "info"
+[backends.echo]
+type = "echo"
+"""
+NGINX = """\
+daemon off;
+pid {folder}/nginx.pid;
+error_log {folder}/nginx-error.log;
+worker_processes 1;
+events {{ worker_connections 1024; }}
+http {{
+  access_log off;
+  client_body_temp_path {folder}/nginx-body;
+  proxy_temp_path {folder}/nginx-proxy;
+  fastcgi_temp_path {folder}/nginx-fastcgi;
+  uwsgi_temp_path {folder}/nginx-uwsgi;
+  scgi_temp_path {folder}/nginx-scgi;
+  upstream lip {{
+    random;
+{servers}
+    keepalive 32;
+  }}
+  server {{
+    listen 127.0.0.1:{port};
+    client_max_body_size 100m;
+    location / {{
+      proxy_pass http://lip;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_set_header Host $http_host;
+      proxy_buffering off;
+      proxy_request_buffering off;
+      proxy_read_timeout 1h;
+    }}
+  }}
+}}
+"""
+
+
+def require(what, found, wanted):
+    assert found == wanted, f"{what}: {found}, not {wanted}"
+
+
+def until(what, look):
+    """The first good answer of `look`."""
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end:
+        if found := look():
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"{what}: not within {PATIENCE_S} s")
+
+
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+class Child:
+    """A server that has to be told its port: another port is tried where somebody has taken it meanwhile."""
+
+    def __init__(self, folder):
+        self.folder, self.process, self.port = folder, None, None
+        for _ in range(5):
+            self.port = free_port()
+            if self.start():
+                return
+        raise AssertionError(f"{type(self).__name__} does not start: {self.log()}")
+
+    def start(self):
+        out = (self.folder / f"{type(self).__name__.lower()}.log").open("ab")
+        self.process = subprocess.Popen([str(part) for part in self.command()], stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=quiet_env())
+        end = time.monotonic() + PATIENCE_S
+        while time.monotonic() < end and self.process.poll() is None:
+            if self.is_ready():
+                return True
+            time.sleep(0.02)
+        self.stop()
+        return False
+
+    def log(self):
+        return (self.folder / f"{type(self).__name__.lower()}.log").read_text("utf-8", "replace")[-2000:]
+
+    def stop(self, how=signal.SIGKILL):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(how)
+            self.process.wait(10)
+
+
+class Redis(Child):
+    def command(self):
+        return ["redis-server", "--port", self.port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", self.folder, "--requirepass", PASSWORD]
+
+    def is_ready(self):
+        return self.ask("PING", check=False) == "PONG"
+
+    def ask(self, *words, check=True):
+        command = ["redis-cli", "-p", str(self.port), "--no-auth-warning", *map(str, words)]
+        env = quiet_env() | {"REDISCLI_AUTH": PASSWORD}
+        return subprocess.run(command, check=check, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout.decode().strip()
+
+    def url(self):
+        return f"redis://:{PASSWORD}@127.0.0.1:{self.port}/3"
+
+
+class Nginx(Child):
+    def __init__(self, folder, hosts):
+        self.hosts = hosts
+        super().__init__(folder)
+
+    def command(self):
+        servers = "\n".join(f"    server {urllib.parse.urlsplit(host.origin).netloc} max_fails=0;" for host in self.hosts)
+        path = self.folder / "nginx.conf"
+        path.write_text(NGINX.format(folder=self.folder, servers=servers, port=self.port))
+        return [shutil.which("nginx") or "/usr/sbin/nginx", "-c", path, "-p", self.folder, "-e", self.folder / "nginx-error.log"]
+
+    def is_ready(self):
+        with socket.socket() as one:
+            return one.connect_ex(("127.0.0.1", self.port)) == 0
+
+    @property
+    def origin(self):
+        return f"http://127.0.0.1:{self.port}"
+
+
+def start_lip(lip, folder, state=None, top=""):
+    folder.mkdir()
+    (folder / "lip.toml").write_text(top + CONFIG)
+    env = {"HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder), "LIP_USAGE_ENABLED": "false"}
+    env |= {"LIP_STATE": state} if state else {}
+    return Server(folder.name, [lip, "--config", folder / "lip.toml", "--port", "0"], env, r"lip listening on (http://\S+)", folder / "log")
+
+
+class Answer:
+    def __init__(self, status, headers, body):
+        self.status, self.headers, self.body = status, headers, body
+        self.route = headers.get("x-lip-route")
+
+
+def ask(origin, path, body=None, headers=None):
+    """One request on a connection of its own."""
+    parts = urllib.parse.urlsplit(origin)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=PATIENCE_S)
+    try:
+        data = None if body is None else json.dumps(body)
+        connection.request("GET" if body is None else "POST", path, data, {"content-type": "application/json", **(headers or {})})
+        answer = connection.getresponse()
+        return Answer(answer.status, dict(answer.getheaders()), answer.read().decode())
+    finally:
+        connection.close()
+
+
+# --- one conversation in the four protocols ---------------------------------------------------------
+
+
+def chat(history, stream):
+    return "/v1/chat/completions", {"model": "echo:start", "stream": stream, "messages": [{"role": role, "content": text} for role, text in history]}
+
+
+def anthropic(history, stream):
+    messages = [{"role": role, "content": text} for role, text in history]
+    return "/v1/messages", {"model": "echo:start", "max_tokens": 500, "stream": stream, "messages": messages}
+
+
+def responses(history, stream):
+    kind = {"user": "input_text", "assistant": "output_text"}
+    items = [{"type": "message", "role": role, "content": [{"type": kind[role], "text": text}]} for role, text in history]
+    return "/v1/responses", {"model": "echo:start", "stream": stream, "store": False, "input": items}
+
+
+def gemini(history, stream):
+    name = {"user": "user", "assistant": "model"}
+    verb = "streamGenerateContent?alt=sse" if stream else "generateContent"
+    return f"/v1beta/models/echo:start:{verb}", {"contents": [{"role": name[role], "parts": [{"text": text}]} for role, text in history]}
+
+
+def text_of(value):
+    """All texts of an answer, whatever its protocol calls them; of a stream, of its pieces."""
+    if isinstance(value, dict):
+        if value.get("type") in ("response.completed", "response.output_text.done", "response.content_part.done", "response.output_item.done"):
+            return ""
+        own = [value[key] for key in ("content", "text", "delta") if isinstance(value.get(key), str)]
+        return "".join(own) + "".join(text_of(inner) for inner in value.values() if isinstance(inner, (dict, list)))
+    return "".join(map(text_of, value)) if isinstance(value, list) else ""
+
+
+def said(answer):
+    if not answer.headers.get("content-type", "").startswith("text/event-stream"):
+        return text_of(json.loads(answer.body))
+    events = [line[5:].strip() for line in answer.body.splitlines() if line.startswith("data:")]
+    return "".join(text_of(json.loads(event)) for event in events if event != "[DONE]")
+
+
+def script(rng, n):
+    """What a user says in `n` turns, among it commands that must be remembered, and where the turn goes after each."""
+    model = None
+    for at in range(n):
+        kind = rng.choice(["plain", "plain", "plain", "model", "alone", "oneoff"])
+        if kind == "plain":
+            yield f"question {at}", f"echo:{model or 'start'}"
+        elif kind == "model":
+            model = f"m{at}"
+            yield f"!/model(echo:{model})\nquestion {at}", f"echo:{model}"
+        elif kind == "alone":
+            model = f"a{at}"
+            yield f"!/model(echo:{model})", None
+        else:
+            yield f"!/oneoff(echo:once{at})\nquestion {at}", f"echo:once{at}"
+
+
+def converse(origins, seed, named, fronts):
+    """A conversation of which every turn goes to any of `origins`; what was answered, without what is new each time."""
+    rng, seen, history = random.Random(seed), [], []
+    how, where = random.Random(seed + 1), random.Random(seed + 2)
+    headers = {"x-session-id": f"conversation-{seed}"} if named else {"user-agent": f"client-{seed}"}
+    for at, (text, route) in enumerate(script(rng, N_TURNS)):
+        history.append(("user", text))
+        path, body = how.choice(fronts)(history, how.random() < 0.5)
+        answer = ask(where.choice(origins), path, body, headers)
+        require(f"turn {at} of conversation {seed}: {text}: {answer.body[:300]}", answer.status, 200)
+        reply = said(answer)
+        assert reply, f"turn {at}: no text in {answer.body[:500]}"
+        require(f"the route of turn {at} of conversation {seed}, {text}, at {path}", answer.route, route)
+        assert "!/" not in reply, f"turn {at}: a command went upstream: {reply}"
+        history.append(("assistant", reply))
+        seen.append((path.split("?")[0], answer.route, reply))
+    return seen
+
+
+ALL = [chat, anthropic, responses, gemini]
+
+
+def conversations(lip, folder, origins):
+    """As on one host: with a name over all protocols, without one over each."""
+    one = start_lip(lip, folder / "one")
+    try:
+        cases = [(n, True, ALL) for n in range(3)] + [(10 + n, False, [front]) for n, front in enumerate(ALL)]
+        for seed, named, fronts in cases:
+            alone = converse([one.origin], seed, named, fronts)
+            shared = converse(origins, seed, named, fronts)
+            for at, (a, b) in enumerate(zip(alone, shared, strict=True)):
+                require(f"turn {at} of conversation {seed}", b, a)
+    finally:
+        one.stop()
+
+
+# --- Redis as it must not be ------------------------------------------------------------------------
+
+
+class Load:
+    """Turns that come without end, in conversations of their own, through nginx; all are counted."""
+
+    def __init__(self, origin, n_clients=8):
+        self.origin, self.ends, self.slowest, self.n, self.faults = origin, threading.Event(), 0.0, 0, []
+        self._lock = threading.Lock()
+        self._pool = concurrent.futures.ThreadPoolExecutor(n_clients)
+        self._running = [self._pool.submit(self._client, n) for n in range(n_clients)]
+
+    def _client(self, n):
+        at = 0
+        while not self.ends.is_set():
+            at += 1
+            path, body = ALL[(n + at) % 4]([("user", f"turn {at}")], at % 2 == 0)
+            began = time.monotonic()
+            try:
+                answer = ask(self.origin, path, body, {"x-session-id": f"load-{n}-{at // 20}"})
+                fault = None if answer.status == 200 else f"{answer.status}: {answer.body[:200]}"
+            except OSError as error:
+                fault = repr(error)
+            took = time.monotonic() - began
+            with self._lock:
+                self.n, self.slowest = self.n + 1, max(self.slowest, took)
+                if fault:
+                    self.faults.append(fault)
+
+    def more(self, n=200):
+        """Waits until so many turns more have ended."""
+        wanted = self.n + n
+        until(f"{n} turns", lambda: self.n >= wanted)
+
+    def stop(self):
+        self.ends.set()
+        concurrent.futures.wait(self._running, PATIENCE_S)
+        self._pool.shutdown()
+        require(f"failed turns of {self.n}", self.faults[:3], [])
+        assert self.slowest < SLOW_S, f"a turn took {self.slowest:.2f} s"
+
+
+def state(host):
+    return json.loads(ask(host.origin, "/v1/diagnostics").body)["state"]
+
+
+def metric(host, name):
+    lines = [line for line in ask(host.origin, "/metrics").body.splitlines() if line.startswith(name)]
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
+
+
+def settled(hosts):
+    """Until all hosts have the link and owe nothing."""
+    is_well = lambda host: (now := state(host))["is_up"] and now["sessions"]["owed"] == 0  # noqa: E731
+    until("all hosts in order", lambda: all(is_well(host) for host in hosts))
+
+
+def outages(redis, hosts, front):
+    """Killed, hung, emptied, full of rubbish: under load no turn fails or waits, and afterwards all is as it was."""
+    load = Load(front)
+    try:
+        load.more()
+        redis.stop()
+        until("all know", lambda: not any(state(host)["is_up"] for host in hosts))
+        load.more()
+        require("lip_state_up", sum(metric(host, "lip_state_up") for host in hosts), 0)
+        assert all(state(host)["sessions"]["owed"] > 0 for host in hosts), "nothing waits to be written"
+        assert redis.start(), "Redis is back"
+        until("all know", lambda: all(state(host)["is_up"] for host in hosts))
+        load.more()
+
+        redis.process.send_signal(signal.SIGSTOP)
+        until("all know", lambda: not any(state(host)["is_up"] for host in hosts))
+        load.more()
+        redis.process.send_signal(signal.SIGCONT)
+        until("all know", lambda: all(state(host)["is_up"] for host in hosts))
+        load.more()
+
+        redis.ask("-n", 3, "FLUSHDB")
+        load.more()
+        for key in redis.ask("-n", 3, "--scan").splitlines():
+            rubbish(redis, key)
+        load.more()
+        redis.ask("-n", 3, "FLUSHDB")
+        load.more()
+    finally:
+        load.stop()
+    settled(hosts)
+    for host in hosts:
+        log = host.log.read_text("utf-8", "replace")
+        assert "the shared state is away" in log, f"{host.name} did not notice"
+        assert PASSWORD not in log and "panicked" not in log, log[-2000:]
+
+
+def rubbish(redis, key):
+    kind = hash(key) % 4
+    if kind == 0:
+        redis.ask("-n", 3, "DEL", key)
+        redis.ask("-n", 3, "LPUSH", key, "rubbish")
+    elif redis.ask("-n", 3, "TYPE", key) == "hash":
+        redis.ask("-n", 3, "HSET", key, *[["version", "x"], ["bytes", "1{\"turns\":"], ["version", "-1", "bytes", ""]][kind - 1])
+    else:
+        redis.ask("-n", 3, "SET", key, ["", "zz" * 16, "0" * 32][kind - 1])
+
+
+def outlives(redis, hosts):
+    """What was set while Redis was away is known to all when it is back."""
+    redis.stop()
+    until("all know", lambda: not any(state(host)["is_up"] for host in hosts))
+    headers = {"x-session-id": "outlives"}
+    for n in range(80):
+        path, body = chat([("user", f"!/model(echo:m{n})\nhello")], False)
+        require("a turn", ask(hosts[0].origin, path, body, headers).route, f"echo:m{n}")
+    assert redis.start()
+    settled(hosts)
+    path, body = chat([("user", "hello")], False)
+    for host in hosts:
+        require("the route on every host", ask(host.origin, path, body, headers).route, "echo:m79")
+
+
+def shown(redis, lip, folder, hosts):
+    """The doctor looks at the server; nothing shows the password; what is kept is bounded in time and has one slot for each caller."""
+    keys = redis.ask("-n", 3, "--scan").splitlines()
+    assert keys and all(key.startswith("lip:") for key in keys), keys[:5]
+    assert len({key[key.index("{") : key.index("}")] for key in keys}) == 1
+    assert all(int(redis.ask("-n", 3, "PTTL", key)) > 0 for key in keys[:200])
+    home = folder / "doctor"
+    home.mkdir()
+    (home / "lip.toml").write_text(CONFIG)
+
+    def doctor(url):
+        env = quiet_env() | {"HOME": str(home), "LIP_STATE": url}
+        command = [str(lip), "doctor", "--json", "--config", str(home / "lip.toml")]
+        done = subprocess.run(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert b"canary" not in done.stdout + done.stderr, done
+        return next(line for line in json.loads(done.stdout)["findings"] if line["what"] == "shared state")
+
+    good = doctor(redis.url())
+    assert good["level"] == "ok" and "Redis" in good["finding"], good
+    wrong = doctor(redis.url().replace(PASSWORD, "canary-wrong"))
+    assert wrong["level"] == "fail" and "password" in wrong["remedy"], wrong
+    gone = doctor(f"redis://:{PASSWORD}@127.0.0.1:{free_port()}")
+    assert gone["level"] == "fail", gone
+    command = [str(lip), "config", "show", "--config", str(home / "lip.toml")]
+    text = subprocess.run(command, env=quiet_env() | {"HOME": str(home), "LIP_STATE": redis.url()}, stdout=subprocess.PIPE).stdout.decode()
+    assert "127.0.0.1" in text and PASSWORD not in text, text
+    for host in hosts:
+        assert PASSWORD not in json.dumps(state(host))
+
+
+def stores_tests(redis):
+    command = ["cargo", "nextest", "run", "-p", "stores", "--locked", "--show-progress", "none"]
+    subprocess.run(command, check=True, cwd=HERE.parent.parent, env=os.environ | {"LIP_TEST_REDIS": redis.url()})
+    keys = redis.ask("-n", 3, "--scan").splitlines()
+    prefixes = {key.split("-")[0] for key in keys}
+    assert {"finds", "both", "keys", "lost", "whole"} <= prefixes, f"only {prefixes} of the tests of stores used the server"
+    redis.ask("-n", 3, "FLUSHDB")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--lip", type=pathlib.Path, required=True, help="the staged binary; its plugins lie next to it")
+    lip = parser.parse_args().lip.resolve()
+    end_when_told()
+    running = []
+    with tempfile.TemporaryDirectory(prefix="lip-scaleout-", ignore_cleanup_errors=True) as temporary:
+        folder = pathlib.Path(temporary)
+        try:
+            redis = Redis(folder)
+            running.append(redis)
+            stores_tests(redis)
+            hosts = []
+            for name in "abc":
+                hosts.append(start_lip(lip, folder / name, redis.url()))
+                running.append(hosts[-1])
+            nginx = Nginx(folder, hosts)
+            running.append(nginx)
+            settled(hosts)
+            origins = [host.origin for host in hosts]
+            for what, story in [
+                ("conversations over three hosts", lambda: conversations(lip, folder, origins)),
+                ("what is kept and shown", lambda: shown(redis, lip, folder, hosts)),
+                ("outages under load", lambda: outages(redis, hosts, nginx.origin)),
+                ("what was set in an outage", lambda: outlives(redis, hosts)),
+            ]:
+                began = time.monotonic()
+                story()
+                print(f"ok    {what}, {time.monotonic() - began:.1f} s", flush=True)
+        except AssertionError:
+            for host in [server for server in running if isinstance(server, Server)]:
+                print(host.shown())
+            raise
+        finally:
+            for server in reversed(running):
+                server.stop()
+
+
+if __name__ == "__main__":
+    main()
