@@ -62,8 +62,7 @@ pub(crate) fn with(found: Setup, port: u16, words: Words) -> Result<(), String> 
     let runtime = runtime()?;
     let prices = usage::prices(&settings)?;
     let (keys, tls) = (access::client_keys(&settings, &prices), access::tls(&settings)?);
-    let recorder = Arc::new(Recorder::default());
-    let recent = Arc::new(Recent::default());
+    let (recorder, recent) = (Arc::new(Recorder::default()), Arc::new(Recent::default()));
     let ledger = usage::start(&settings, &found.env, &prices, runtime.handle())?;
     let own: [Arc<dyn Witness>; 3] =
         [Arc::new(keys.clone()), Arc::clone(&recorder) as _, Arc::clone(&recent) as _];
