@@ -1,5 +1,4 @@
 //! Two hosts and one server: a real one where `LIP_TEST_REDIS` names one, as the suite `scale-out` does.
-#![expect(clippy::expect_used, reason = "a test stops at the first surprise")]
 use super::*;
 use crate::address::Address;
 use base::SessionChange;
