@@ -1,0 +1,173 @@
+"""What the suite `scale-out` starts: a Redis and an nginx of nobody's, and hosts of LIP that share the one behind the other; and how it asks them."""
+
+import http.client
+import json
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.parse
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "sdk"))
+
+from servers import Server, quiet_env  # noqa: E402
+
+PASSWORD = "canary-state-0123456789"
+PATIENCE_S = 45
+CONFIG = """\
+default_backend = "echo"
+log_level = "info"
+[backends.echo]
+type = "echo"
+"""
+NGINX = """\
+daemon off;
+pid {folder}/nginx.pid;
+error_log {folder}/nginx-error.log;
+worker_processes 1;
+events {{ worker_connections 1024; }}
+http {{
+  access_log off;
+  client_body_temp_path {folder}/nginx-body;
+  proxy_temp_path {folder}/nginx-proxy;
+  fastcgi_temp_path {folder}/nginx-fastcgi;
+  uwsgi_temp_path {folder}/nginx-uwsgi;
+  scgi_temp_path {folder}/nginx-scgi;
+  upstream lip {{
+    random;
+{servers}
+    keepalive 32;
+  }}
+  server {{
+    listen 127.0.0.1:{port};
+    client_max_body_size 100m;
+    location / {{
+      proxy_pass http://lip;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_set_header Host $http_host;
+      proxy_buffering off;
+      proxy_request_buffering off;
+      proxy_read_timeout 1h;
+    }}
+  }}
+}}
+"""
+
+
+def require(what, found, wanted):
+    assert found == wanted, f"{what}: {found}, not {wanted}"
+
+
+def until(what, look):
+    """The first good answer of `look`."""
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end:
+        if found := look():
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"{what}: not within {PATIENCE_S} s")
+
+
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+class Child:
+    """A server that has to be told its port: another port is tried where somebody has taken it meanwhile."""
+
+    def __init__(self, folder):
+        self.folder, self.process, self.port = folder, None, None
+        for _ in range(5):
+            self.port = free_port()
+            if self.start():
+                return
+        raise AssertionError(f"{type(self).__name__} does not start: {self.log()}")
+
+    def start(self):
+        out = (self.folder / f"{type(self).__name__.lower()}.log").open("ab")
+        self.process = subprocess.Popen([str(part) for part in self.command()], stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=quiet_env())
+        end = time.monotonic() + PATIENCE_S
+        while time.monotonic() < end and self.process.poll() is None:
+            if self.is_ready():
+                return True
+            time.sleep(0.02)
+        self.stop()
+        return False
+
+    def log(self):
+        return (self.folder / f"{type(self).__name__.lower()}.log").read_text("utf-8", "replace")[-2000:]
+
+    def stop(self, how=signal.SIGKILL):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(how)
+            self.process.wait(10)
+
+
+class Redis(Child):
+    def command(self):
+        return ["redis-server", "--port", self.port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", self.folder, "--requirepass", PASSWORD]
+
+    def is_ready(self):
+        return self.ask("PING", check=False) == "PONG"
+
+    def ask(self, *words, check=True):
+        command = ["redis-cli", "-p", str(self.port), "--no-auth-warning", *map(str, words)]
+        env = quiet_env() | {"REDISCLI_AUTH": PASSWORD}
+        return subprocess.run(command, check=check, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout.decode().strip()
+
+    def url(self):
+        return f"redis://:{PASSWORD}@127.0.0.1:{self.port}/3"
+
+
+class Nginx(Child):
+    def __init__(self, folder, hosts):
+        self.hosts = hosts
+        super().__init__(folder)
+
+    def command(self):
+        servers = "\n".join(f"    server {urllib.parse.urlsplit(host.origin).netloc} max_fails=0;" for host in self.hosts)
+        path = self.folder / "nginx.conf"
+        path.write_text(NGINX.format(folder=self.folder, servers=servers, port=self.port))
+        return [shutil.which("nginx") or "/usr/sbin/nginx", "-c", path, "-p", self.folder, "-e", self.folder / "nginx-error.log"]
+
+    def is_ready(self):
+        with socket.socket() as one:
+            return one.connect_ex(("127.0.0.1", self.port)) == 0
+
+    @property
+    def origin(self):
+        return f"http://127.0.0.1:{self.port}"
+
+
+def start_lip(lip, folder, state=None, top=""):
+    folder.mkdir()
+    (folder / "lip.toml").write_text(top + CONFIG)
+    env = {"HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder), "LIP_USAGE_ENABLED": "false"}
+    env |= {"LIP_STATE": state} if state else {}
+    return Server(folder.name, [lip, "--config", folder / "lip.toml", "--port", "0"], env, r"lip listening on (http://\S+)", folder / "log")
+
+
+class Answer:
+    def __init__(self, status, headers, body):
+        self.status, self.headers, self.body = status, headers, body
+        self.route = headers.get("x-lip-route")
+
+
+def ask(origin, path, body=None, headers=None):
+    """One request on a connection of its own."""
+    parts = urllib.parse.urlsplit(origin)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=PATIENCE_S)
+    try:
+        data = None if body is None else json.dumps(body)
+        connection.request("GET" if body is None else "POST", path, data, {"content-type": "application/json", **(headers or {})})
+        answer = connection.getresponse()
+        return Answer(answer.status, dict(answer.getheaders()), answer.read().decode())
+    finally:
+        connection.close()
