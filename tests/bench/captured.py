@@ -2,6 +2,7 @@
 import os
 import statistics
 import sys
+import urllib.request
 
 from report import Row
 from traffic import CASES
@@ -23,7 +24,8 @@ class Captured:
             folder = yard.scratch / "captures"
             peers = {"off": yard.peer(yard.lip_program()), "on": yard.peer(yard.lip_program(f'[capture]\ndir = "{folder}"\n'))}
             rounds = [one_round(yard, peers, cases, options, number) for number in range(options.rounds)]
-        return {"rounds": rounds}
+            kept = counts(peers["on"])
+        return {"rounds": rounds, "kept": kept}
 
     @staticmethod
     def errors(result):
@@ -36,6 +38,8 @@ class Captured:
             if name in result["rounds"][0]["cases"]:
                 off, on, more = costs(result, name)
                 lines.append(f"| {what} | {off:.2f} | {on:.2f} | **{more:+.1f} %** |")
+        kept = result["kept"]
+        lines += ["", f"{kept['turns']:.0f} turns were kept, of which {kept['cut']:.0f} were cut: a turn that finds no room costs less than one that is kept."]
         return "\n".join(lines)
 
     @staticmethod
@@ -59,6 +63,14 @@ def one_round(yard, peers, cases, options, number):
     found["load_after"] = os.getloadavg()[0]
     print(f"round {number + 1} of {options.rounds} done", file=sys.stderr, flush=True)
     return found
+
+
+def counts(peer):
+    """What its capture says of itself."""
+    with urllib.request.urlopen(f"http://{peer.address}/metrics", timeout=5) as answer:
+        lines = answer.read().decode().splitlines()
+    value = lambda name: next(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(f"lip_capture_{name}"))
+    return {name: value(name) for name in ("turns", "cut", "failures")}
 
 
 def joined(parts):

@@ -154,8 +154,14 @@ impl Files {
         let name = format!("{BEGINS}{at_ms:013}-{process}-{id}{ENDS}");
         let path = self.rules.folder.join(name);
         let mut file = create_private(&path)?;
-        let head = line(&Record::Capture { version: VERSION, program: self.rules.program.clone(), at_ms });
-        file.write_all(&head)?;
+        let Rules { program, host, .. } = &*self.rules;
+        let (program, host) = (program.clone(), host.clone());
+        let head = line(&Record::Capture { version: VERSION, program, at_ms, host });
+        if let Err(error) = file.write_all(&head) {
+            // Without its first line it is no capture.
+            let _ = fs::remove_file(&path);
+            return Err(error);
+        }
         let bytes = head.len() as u64;
         self.open
             .insert(id, Open { file, path, began: Instant::now(), bytes, waits: Vec::new(), n_turns: 1 });

@@ -10,6 +10,8 @@ pub struct Contents {
     pub program: String,
     /// When it was begun, in milliseconds since 1970.
     pub at_ms: u64,
+    /// The name by which the host knew its own requests again; empty: not known.
+    pub host: String,
     /// What cannot be read: the number of the line from 1 on, and why.
     pub bad: Vec<(usize, String)>,
     /// The last line has no end: its writer was still at it, or was ended.
@@ -29,8 +31,8 @@ pub fn read(bytes: &[u8]) -> Result<Contents, String> {
     let no_capture = || "this is no capture file: its first line does not say so".to_owned();
     let (_, first) = lines.next().ok_or_else(|| "the file is empty".to_owned())?;
     match serde_json::from_slice(first) {
-        Ok(Record::Capture { version: VERSION, program, at_ms }) => {
-            (contents.program, contents.at_ms) = (program, at_ms);
+        Ok(Record::Capture { version: VERSION, program, at_ms, host }) => {
+            (contents.program, contents.at_ms, contents.host) = (program, at_ms, host);
         }
         Ok(Record::Capture { version, program, .. }) => {
             return Err(format!(

@@ -23,6 +23,9 @@ pub enum Record {
         program: String,
         /// When it was begun, in milliseconds since 1970.
         at_ms: u64,
+        /// The name by which the host knows its own requests again.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        host: String,
     },
     /// A client's request. The first line of its turn.
     Request(Request),
@@ -49,6 +52,24 @@ pub enum Record {
         turn: u64,
         /// So many.
         n: u64,
+    },
+    /// What the turn found when it looked for something of this machine.
+    Found {
+        /// The turn.
+        turn: u64,
+        /// What it looked for.
+        of: String,
+        /// JSON.
+        data: Data,
+    },
+    /// The turn was refused for what other turns have done.
+    Refused {
+        /// The turn.
+        turn: u64,
+        /// The bound.
+        by: String,
+        /// Why.
+        fault: Trouble,
     },
     /// An upstream, or an agent, is asked.
     Asked(Asked),
@@ -83,6 +104,8 @@ impl Record {
             | Self::Named { turn, .. }
             | Self::Session { turn, .. }
             | Self::Rotation { turn, .. }
+            | Self::Found { turn, .. }
+            | Self::Refused { turn, .. }
             | Self::Asked(Asked { turn, .. })
             | Self::Heard(Head { turn, .. })
             | Self::Answer(Head { turn, .. })
@@ -113,6 +136,9 @@ pub struct Request {
     pub url: String,
     /// Headers.
     pub headers: Headers,
+    /// Under which configuration and libraries it came: see [`crate::tape::Tapes::under`]. 16 hex digits; empty: not known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub setup: String,
     /// Whose client key it showed: a public name, not the key.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub caller: String,
@@ -193,6 +219,9 @@ pub struct Ended {
     pub us: u64,
     /// How.
     pub how: How,
+    /// The configuration and the libraries were others at the end than at the beginning.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub renewed: bool,
     /// What went wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<Trouble>,

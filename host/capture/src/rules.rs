@@ -25,6 +25,8 @@ pub struct Rules {
     pub queue_bytes: u64,
     /// The program that writes, such as `lip 0.1.0`.
     pub program: String,
+    /// The name by which this host knows its own requests again.
+    pub host: String,
     /// Finds secrets.
     pub masks: Arc<dyn Masks>,
 }

@@ -4,7 +4,8 @@ use crate::mask::Mask;
 use crate::record::{Asked, Data, Ended, Head, How, Piece as Chunk, Record, Request, Trouble, line};
 use crate::rules::Rules;
 use crate::stream::Stream;
-use crate::tape::{Counts, Note};
+use crate::tape::{Counts, Note, Setup};
+use base::Fault;
 use events::wire::{End, Moment, Piece, Requested};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -51,14 +52,19 @@ impl Scribe {
     }
 
     fn note(&mut self, note: Note, counts: &Counts) {
-        let Note { turn, us, moment, piece } = note;
+        let Note { turn, us, moment, setup, piece } = note;
         let Some(piece) = piece else { return self.cut(turn, counts) };
         if let Piece::Request(request) = piece {
-            return self.begin((turn, moment), *request, counts);
+            return self.begin((turn, moment, setup), *request, counts);
         }
         let Some(open) = self.turns.get_mut(&turn) else { return };
         let is_over = matches!(piece, Piece::Over(_));
-        let lines = open.lines(turn, us, piece);
+        let mut lines = open.lines(turn, us, piece);
+        if setup.is_renewed
+            && let Some(Record::Over(over)) = lines.last_mut()
+        {
+            over.renewed = true;
+        }
         let file = open.file;
         for record in lines {
             if !self.add(file, &record, counts) {
@@ -71,7 +77,7 @@ impl Scribe {
         }
     }
 
-    fn begin(&mut self, (turn, moment): (u64, Moment), request: Requested, counts: &Counts) {
+    fn begin(&mut self, (turn, moment, setup): (u64, Moment, Setup), request: Requested, counts: &Counts) {
         let file = match self.files.begin() {
             Ok(file) => file,
             Err(refused) => {
@@ -93,6 +99,7 @@ impl Scribe {
             method: request.method.to_string(),
             url: mask.url(&request.uri.to_string()),
             headers: mask.headers(&request.headers),
+            setup: if setup.began == 0 { String::new() } else { format!("{:016x}", setup.began) },
             caller: request.caller,
             body: mask.clean(&request.body),
         });
@@ -153,6 +160,10 @@ impl Open {
                 vec![Record::Session { turn, id, client }]
             }
             Piece::Rotation(n) => vec![Record::Rotation { turn, n }],
+            Piece::Found(of, bytes) => {
+                vec![Record::Found { turn, of: mask.text(&of), data: mask.clean(&bytes) }]
+            }
+            Piece::Refused(by, fault) => vec![Record::Refused { turn, by, fault: trouble(&fault, mask) }],
             Piece::Asked(ask, asked) => vec![Record::Asked(Asked {
                 turn,
                 ask,
@@ -207,15 +218,17 @@ impl Open {
         let (how, fault) = match end {
             End::Whole => (How::Whole, None),
             End::Left => (How::Left, None),
-            End::Broke(fault) => {
-                let mut trouble = Trouble::from(fault);
-                trouble.message = self.mask.text(&trouble.message);
-                trouble.hint = trouble.hint.map(|hint| self.mask.text(&hint));
-                (How::Broke, Some(trouble))
-            }
+            End::Broke(fault) => (How::Broke, Some(trouble(fault, &self.mask))),
         };
-        Ended { turn, ask, us, how, fault }
+        Ended { turn, ask, us, how, renewed: false, fault }
     }
+}
+
+fn trouble(fault: &Fault, mask: &Mask) -> Trouble {
+    let mut trouble = Trouble::from(fault);
+    trouble.message = mask.text(&trouble.message);
+    trouble.hint = trouble.hint.map(|hint| mask.text(&hint));
+    trouble
 }
 
 fn came(turn: u64, ask: Option<u32>, (us, data): (u64, Data)) -> Record {

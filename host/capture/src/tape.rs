@@ -2,7 +2,7 @@
 //! turn never waits for a disk.
 use crate::rules::Rules;
 use crate::scribe::Scribe;
-use events::wire::{Moment, Piece, Wire, Wires};
+use events::wire::{Moment, Piece, Standing, Wire, Wires};
 use parking_lot::{Condvar, Mutex};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
@@ -21,27 +21,14 @@ pub struct Tapes {
     shared: Arc<Shared>,
 }
 
-/// How things stand.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Standing {
-    /// Turns that were begun to be kept.
-    pub turns: u64,
-    /// Turns of which something is missing, for a bound was reached or nothing could be written.
-    pub cut: u64,
-    /// Bytes that were written.
-    pub bytes: u64,
-    /// Writes that the system refused.
-    pub failures: u64,
-    /// Pieces that wait to be written.
-    pub waiting: u64,
-}
-
 #[derive(Debug)]
 pub(crate) struct Shared {
     rules: Arc<Rules>,
     queue: Mutex<Queue>,
     ended: Condvar,
     next: AtomicU64,
+    /// See [`Tapes::under`].
+    setup: AtomicU64,
     pub(crate) counts: Counts,
 }
 
@@ -65,6 +52,15 @@ struct Queue {
     scribe: Option<thread::Thread>,
 }
 
+/// Under which configuration and libraries a turn goes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Setup {
+    /// That of its beginning; zero: not known.
+    pub(crate) began: u64,
+    /// It is no longer that.
+    pub(crate) is_renewed: bool,
+}
+
 /// A piece of a turn, stamped.
 #[derive(Debug)]
 pub(crate) struct Note {
@@ -72,6 +68,8 @@ pub(crate) struct Note {
     /// Microseconds since the turn began.
     pub(crate) us: u64,
     pub(crate) moment: Moment,
+    /// Under what it came, and whether that has changed since.
+    pub(crate) setup: Setup,
     /// None: pieces are missing from here on.
     pub(crate) piece: Option<Piece>,
 }
@@ -88,6 +86,7 @@ impl Tapes {
             queue: Mutex::default(),
             ended: Condvar::new(),
             next: AtomicU64::new(1),
+            setup: AtomicU64::new(0),
             counts: Counts::default(),
         });
         let own = Arc::clone(&shared);
@@ -104,21 +103,9 @@ impl Tapes {
         Ok(Self { shared })
     }
 
-    /// How things stand.
-    pub fn standing(&self) -> Standing {
-        let counts = &self.shared.counts;
-        let waiting = {
-            let queue = self.shared.queue.lock();
-            queue.notes.len() as u64 + queue.at_hand
-        };
-        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        Standing {
-            turns: read(&counts.turns),
-            cut: read(&counts.cut),
-            bytes: read(&counts.bytes),
-            failures: read(&counts.failures),
-            waiting,
-        }
+    /// The configuration and the libraries are now those that `setup` stands for, or are about to change (zero).
+    pub fn under(&self, setup: u64) {
+        self.shared.setup.store(setup, Ordering::Release);
     }
 
     /// Writes what waits, within `time`. Nothing more is kept then.
@@ -144,6 +131,22 @@ impl Drop for Tapes {
 }
 
 impl Wires for Tapes {
+    fn standing(&self) -> Option<Standing> {
+        let counts = &self.shared.counts;
+        let waiting = {
+            let queue = self.shared.queue.lock();
+            queue.notes.len() as u64 + queue.at_hand
+        };
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        Some(Standing {
+            turns: read(&counts.turns),
+            cut: read(&counts.cut),
+            bytes: read(&counts.bytes),
+            failures: read(&counts.failures),
+            waiting,
+        })
+    }
+
     fn wire(&self) -> Option<Arc<dyn Wire>> {
         // Keyed by the system's random numbers, which to ask anew costs more than all else here.
         let random = || u128::from(RandomState::new().build_hasher().finish());
@@ -156,6 +159,7 @@ impl Wires for Tapes {
             turn: self.shared.next.fetch_add(1, Ordering::Relaxed),
             began: Instant::now(),
             moment: Moment { now, seed: random() << 64 | random() },
+            setup: self.shared.setup.load(Ordering::Acquire),
             questions: AtomicU32::new(0),
             state: AtomicU8::new(IDLE),
             early: Mutex::default(),
@@ -214,7 +218,8 @@ fn bytes_of(piece: &Piece) -> u64 {
     let bytes = match piece {
         Piece::Request(request) => request.body.len() + 2048,
         Piece::Asked(_, asked) => asked.body.len() + 2048,
-        Piece::Heard(..) | Piece::Answer(..) | Piece::Ended(..) | Piece::Over(_) => 1024,
+        Piece::Found(of, bytes) => of.len() + bytes.len(),
+        Piece::Heard(..) | Piece::Answer(..) | Piece::Ended(..) | Piece::Refused(..) | Piece::Over(_) => 1024,
         Piece::Came(_, bytes) | Piece::Sent(bytes) => bytes.len(),
         Piece::Named(_) | Piece::Session(..) | Piece::Rotation(_) | Piece::Secret(_) => 64,
     };
@@ -236,6 +241,7 @@ struct Tape {
     turn: u64,
     began: Instant,
     moment: Moment,
+    setup: u64,
     questions: AtomicU32,
     state: AtomicU8,
     early: Mutex<Vec<Note>>,
@@ -247,8 +253,13 @@ impl Tape {
             return;
         }
         self.state.store(CLOSED, Ordering::Relaxed);
-        let (turn, us, moment) = (self.turn, self.us(), self.moment);
-        self.shared.put(Note { turn, us, moment, piece: None });
+        self.shared.put(self.note(None));
+    }
+
+    fn note(&self, piece: Option<Piece>) -> Note {
+        let setup =
+            Setup { began: self.setup, is_renewed: self.setup != self.shared.setup.load(Ordering::Acquire) };
+        Note { turn: self.turn, us: self.us(), moment: self.moment, setup, piece }
     }
 
     fn us(&self) -> u64 {
@@ -290,7 +301,7 @@ impl Wire for Tape {
             }
             _ => false,
         };
-        let note = Note { turn: self.turn, us: self.us(), moment: self.moment, piece: Some(piece) };
+        let note = self.note(Some(piece));
         if self.state.load(Ordering::Relaxed) != EARLY {
             return self.put(note);
         }

@@ -1,6 +1,6 @@
 //! Turns, put together from the lines of a file.
 use crate::read::Contents;
-use crate::record::{Asked, Ended, Head, Piece, Record, Request};
+use crate::record::{Asked, Data, Ended, Head, Piece, Record, Request, Trouble};
 use std::collections::BTreeMap;
 
 /// All that a file holds of one turn.
@@ -16,6 +16,10 @@ pub struct Turn {
     pub client_session: Option<String>,
     /// How many turns were planned before.
     pub rotation: Option<u64>,
+    /// What it found of its machine, in its order: what it looked for, and JSON.
+    pub found: Vec<(String, Data)>,
+    /// By which bounds it was refused for what other turns had done, and why.
+    pub refused: Vec<(String, Trouble)>,
     /// What upstreams were asked, by number.
     pub asks: BTreeMap<u32, Ask>,
     /// The head of what the client got.
@@ -49,6 +53,8 @@ impl Turn {
             session: None,
             client_session: None,
             rotation: None,
+            found: Vec::new(),
+            refused: Vec::new(),
             asks: BTreeMap::new(),
             answer: None,
             sent: Vec::new(),
@@ -77,6 +83,8 @@ impl Turn {
             Record::Rotation { n, .. } => {
                 self.rotation.get_or_insert(*n);
             }
+            Record::Found { of, data, .. } => self.found.push((of.clone(), data.clone())),
+            Record::Refused { by, fault, .. } => self.refused.push((by.clone(), fault.clone())),
             Record::Asked(asked) => {
                 let ask = Ask { asked: asked.clone(), heard: None, came: Vec::new(), ended: None };
                 self.asks.insert(asked.ask, ask);

@@ -262,7 +262,8 @@ impl Conversation {
         let mut outcomes = Vec::new();
         let mut changes = Vec::new();
         for call in &found.calls {
-            let view = SessionView { engine, conversation: self, session: &session, prefix: &prefix };
+            let (session, prefix, wire) = (&*session, &*prefix, turn.wire.as_ref());
+            let view = SessionView { engine, conversation: self, session, prefix, wire };
             let outcome = run(call, &view);
             for change in &outcome.changes {
                 let changed = self.changed.get_or_insert_with(|| Box::new(self.session.settings().clone()));

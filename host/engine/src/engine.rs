@@ -28,6 +28,7 @@ use egress::Egress;
 use events::attempt::Role;
 use events::open::OpenTurns;
 use events::pricing::Pricing;
+use events::wire::judged;
 use events::witness::{UnderWay, Witness};
 use futures_util::future::join_all;
 use http::HeaderValue;
@@ -232,7 +233,7 @@ impl Engine {
         if turn.what == What::CountTokens && !self.planner.load().rules.count_upstream {
             return Ok(here(count::answer(Arc::new(turn)).await?, telling));
         }
-        let permit = self.admit()?;
+        let permit = judged(turn.wire.as_ref(), "open", || self.admit())?;
         let loop_guard = next_hop(turn.header(&egress::LOOP_GUARD), &self.host_id)?;
         match prepare(self, &turn).await? {
             Prepared::Local(text) => Ok(here(local::answer(&turn, text)?, telling)),
@@ -268,7 +269,7 @@ impl Engine {
             let planner = self.planner.load();
             (planner.plan(&ask)?, planner.rules.budgets)
         };
-        self.allow(&planned.plan, turn.client.as_deref())?;
+        judged(turn.wire.as_ref(), "grants", || self.allow(&planned.plan, turn.client.as_deref()))?;
         let may_commit = turn.may_commit();
         let budgets = Budgets { commit_after: budgets.commit_after.filter(|_| may_commit), ..budgets };
         let budgets = self.budgets_for(&planned, budgets);

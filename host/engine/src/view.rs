@@ -1,16 +1,20 @@
 //! What in-chat commands may ask: the session, the backends, the planner.
 use crate::conversation::{Conversation, ask};
 use crate::engine::Engine;
+use crate::wired;
 use base::SessionSettings;
 use commands::{BackendLine, Target, View};
+use events::wire::Wire;
 use routing::plan::Named;
 use std::path::Path;
+use std::sync::Arc;
 
 pub(crate) struct SessionView<'a> {
     pub(crate) engine: &'a Engine,
     pub(crate) conversation: &'a Conversation,
     pub(crate) session: &'a str,
     pub(crate) prefix: &'a str,
+    pub(crate) wire: Option<&'a Arc<dyn Wire>>,
 }
 
 impl View for SessionView<'_> {
@@ -36,7 +40,7 @@ impl View for SessionView<'_> {
 
     fn backends(&self) -> Vec<BackendLine> {
         let planner = self.engine.planner.load();
-        let line = |backend: &std::sync::Arc<crate::Backend>| BackendLine {
+        let line = |backend: &Arc<crate::Backend>| BackendLine {
             name: backend.name().to_owned(),
             problem: backend.missing().map(str::to_owned),
             n_keys: backend.spec().keys.len(),
@@ -62,16 +66,7 @@ impl View for SessionView<'_> {
     }
 
     fn resolve_dir(&self, path: &str) -> Result<String, String> {
-        let path = Path::new(path);
-        if !path.is_absolute() {
-            return Err(format!("{} is not an absolute path", path.display()));
-        }
-        let real = path.canonicalize().map_err(|e| format!("{} cannot be used: {e}", path.display()))?;
-        if !real.is_dir() {
-            return Err(format!("{} is not a directory", real.display()));
-        }
-        std::fs::read_dir(&real).map_err(|e| format!("{} cannot be read: {e}", real.display()))?;
-        Ok(real.display().to_string())
+        wired::find(self.wire, &format!("folder {path}"), || folder(Path::new(path)))
     }
 
     fn route_lines(&self) -> Vec<String> {
@@ -103,4 +98,16 @@ impl View for SessionView<'_> {
     fn why_lines(&self) -> Vec<String> {
         self.engine.traces.get(self.conversation.id()).map(|trace| trace.lines()).unwrap_or_default()
     }
+}
+
+fn folder(path: &Path) -> Result<String, String> {
+    if !path.is_absolute() {
+        return Err(format!("{} is not an absolute path", path.display()));
+    }
+    let real = path.canonicalize().map_err(|e| format!("{} cannot be used: {e}", path.display()))?;
+    if !real.is_dir() {
+        return Err(format!("{} is not a directory", real.display()));
+    }
+    std::fs::read_dir(&real).map_err(|e| format!("{} cannot be read: {e}", real.display()))?;
+    Ok(real.display().to_string())
 }

@@ -7,6 +7,8 @@ use events::wire::{Asked, End, Heard, Piece, Wire};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use loader::run::{self, Upstream};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -71,6 +73,21 @@ pub(crate) async fn ask(
             Err(fault)
         }
     }
+}
+
+/// What `fresh` finds of this machine: told to the turn's wires, or what they found when the turn was kept. `of` says what it is.
+pub(crate) fn find<T: Serialize + DeserializeOwned>(
+    wire: Option<&Arc<dyn Wire>>,
+    of: &str,
+    fresh: impl FnOnce() -> T,
+) -> T {
+    let Some(wire) = wire else { return fresh() };
+    if let Some(found) = wire.find_instead(of).and_then(|found| serde_json::from_slice(&found).ok()) {
+        return found;
+    }
+    let found = fresh();
+    wire.tell(Piece::Found(of.to_owned(), serde_json::to_vec(&found).unwrap_or_default().into()));
+    found
 }
 
 /// What an egress answers, as an effect's outcome.

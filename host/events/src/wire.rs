@@ -26,6 +26,18 @@ pub trait Wire: Debug + Send + Sync {
         fresh
     }
 
+    /// What was found when the turn was kept: see [`Piece::Found`]. None: look.
+    fn find_instead(&self, of: &str) -> Option<Bytes> {
+        let _ = of;
+        None
+    }
+
+    /// Why the turn was refused when it was kept: see [`Piece::Refused`]. None: judge.
+    fn refused_before(&self, by: &str) -> Option<Fault> {
+        let _ = by;
+        None
+    }
+
     /// What answers instead of the upstream, where a kept turn is carried out again.
     fn answer_instead(&self, asked: &Asked) -> Option<Answering> {
         let _ = asked;
@@ -37,6 +49,26 @@ pub trait Wire: Debug + Send + Sync {
 pub trait Wires: Debug + Send + Sync {
     /// A wire for a request that has come, if it is to have one.
     fn wire(&self) -> Option<Arc<dyn Wire>>;
+
+    /// How the keeping of turns stands, where they are kept.
+    fn standing(&self) -> Option<Standing> {
+        None
+    }
+}
+
+/// How the keeping of turns stands: counts since the host began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Turns that were begun to be kept.
+    pub turns: u64,
+    /// Turns of which something is missing, for a bound was reached or nothing could be written.
+    pub cut: u64,
+    /// Bytes that were written.
+    pub bytes: u64,
+    /// Writes that the system refused.
+    pub failures: u64,
+    /// Pieces that wait to be written.
+    pub waiting: u64,
 }
 
 /// The moment at which a turn began, and the root of all that is drawn by chance in it.
@@ -59,6 +91,10 @@ pub enum Piece {
     Session(String, Option<String>),
     /// The plan was made with this number of turns before: see [`Wire::rotation`].
     Rotation(u64),
+    /// The turn looked for something of this machine that its answer depends on, such as a folder: what, and what it found, as JSON.
+    Found(String, Bytes),
+    /// The turn was refused for what other turns have done, as by the bound that is named.
+    Refused(String, Fault),
     /// A secret that is known for this turn alone, such as a leased token. Told before anything that may hold it.
     Secret(Secret<String>),
     /// An upstream is asked. The number is the question's.
@@ -144,6 +180,22 @@ impl Debug for Heard {
 
 /// An answer on its way.
 pub type Answering = Pin<Box<dyn Future<Output = Result<Heard, Fault>> + Send>>;
+
+/// What `judge` says of a turn for what others have done: told to its wires, or as it was when the turn was kept. `by` names the judge.
+///
+/// # Errors
+/// Its refusal.
+pub fn judged<T>(
+    wire: Option<&Arc<dyn Wire>>,
+    by: &str,
+    judge: impl FnOnce() -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    let Some(wire) = wire else { return judge() };
+    if let Some(fault) = wire.refused_before(by) {
+        return Err(fault);
+    }
+    judge().inspect_err(|fault| wire.tell(Piece::Refused(by.to_owned(), fault.clone())))
+}
 
 impl Moment {
     /// The `n`th random number of this moment. Source: Steele, Lea and Flood, "Fast splittable pseudorandom number generators" (2014).

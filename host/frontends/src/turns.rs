@@ -6,6 +6,7 @@ use access::Client;
 use base::{Fault, Kind};
 use bytes::Bytes;
 use engine::{Turn, What};
+use events::wire::judged;
 use http::request::Parts;
 use lip_wire::Dialect;
 use lip_wire::lens::{self, Field, JsonType};
@@ -80,7 +81,8 @@ impl Route {
         };
         if self.what == What::Generate {
             conversation(&lens)?;
-            app.keys.begin_turn(client)?;
+            let wire = parts.extensions.get().filter(|_| app.wires.is_some()).map(|Wired(wire)| wire);
+            judged(wire, "limits", || app.keys.begin_turn(client))?;
         }
         let wired = if app.wires.is_some() { parts.extensions.remove() } else { None };
         let wire = wired.map(|Wired(wire)| wire);

@@ -3,7 +3,9 @@ mod play;
 mod replay;
 mod script;
 mod show;
+mod stamp;
 
+use crate::setup::Setup;
 use crate::{log, setup};
 use ::capture::read::{Contents, read};
 use ::capture::rules::{Masks, Rules};
@@ -19,11 +21,11 @@ const DAY: u64 = 86_400;
 /// The time that the last pieces have to be written when the host ends.
 const CLOSE_TIME: Duration = Duration::from_secs(5);
 
-/// Begins to keep turns, where the settings ask for it.
+/// Begins to keep the turns of the host that `id` names, where the settings ask for it.
 ///
 /// # Errors
 /// The system gives no thread.
-pub(crate) fn start(settings: &Resolved) -> Result<Option<Arc<Tapes>>, String> {
+pub(crate) fn start(settings: &Resolved, id: &str) -> Result<Option<Arc<Tapes>>, String> {
     let Some(folder) = settings.capture_dir() else { return Ok(None) };
     let rules = Rules {
         folder: folder.to_owned(),
@@ -35,11 +37,19 @@ pub(crate) fn start(settings: &Resolved) -> Result<Option<Arc<Tapes>>, String> {
         keep: Duration::from_secs(settings.capture_keep_days().saturating_mul(DAY)),
         queue_bytes: settings.capture_queue_bytes(),
         program: concat!("lip ", env!("CARGO_PKG_VERSION")).to_owned(),
+        host: id.to_owned(),
         masks: Arc::new(Known),
     };
     let tapes = Tapes::start(rules).map_err(|e| format!("capture.dir: turns cannot be kept: {e}"))?;
     tracing::info!(folder = %folder.display(), "turns are kept with what they say and are told; lip capture show reads them");
     Ok(Some(Arc::new(tapes)))
+}
+
+/// Turns that come from now on go under `setup`; where that is none, under one that is about to change.
+pub(crate) fn under(tapes: Option<&Arc<Tapes>>, setup: Option<&Setup>) {
+    if let Some(tapes) = tapes {
+        tapes.under(setup.map_or(0, stamp::of));
+    }
 }
 
 /// Writes what waits.

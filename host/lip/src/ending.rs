@@ -75,6 +75,8 @@ impl Signals {
         let hear = |kind| signal(kind).map_err(|e| e.to_string());
         // It ends a process that has never said that it hears it, and whoever answers it begins to hear a moment later than all this.
         drop(hear(SignalKind::hangup())?);
+        // As does a file that may not grow (setrlimit(2), RLIMIT_FSIZE): whoever writes it is told by an error, and goes on.
+        drop(hear(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?);
         Ok(Self { terminate: hear(SignalKind::terminate())?, interrupt: hear(SignalKind::interrupt())? })
     }
 

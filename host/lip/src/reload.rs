@@ -5,7 +5,8 @@ mod renewal;
 mod report;
 
 use crate::setup::Setup;
-use crate::{access, rules};
+use crate::{access, capture, rules};
+use ::capture::tape::Tapes;
 use base::{Fault, Kind};
 use due::Watch;
 use engine::Engine;
@@ -29,6 +30,8 @@ pub(crate) struct Reloader(Arc<Inner>);
 struct Inner {
     engine: Arc<Engine>,
     keys: ClientKeys,
+    /// What is kept of turns, if it is: is told what they go under.
+    tapes: Option<Arc<Tapes>>,
     /// The settings that it was started with.
     started: Arc<Resolved>,
     /// As of the last look.
@@ -50,7 +53,10 @@ impl Inner {
         let old = Arc::clone(&self.now.lock());
         let new = Arc::new(old.again());
         let (specs, default) = renewal::backends(&new);
-        let swapped = self.engine.swap(specs, default.as_deref()).map_err(|fault| fault.public())?;
+        capture::under(self.tapes.as_ref(), None);
+        let swapped = self.engine.swap(specs, default.as_deref()).map_err(|fault| fault.public());
+        capture::under(self.tapes.as_ref(), Some(if swapped.is_ok() { &new } else { &old }));
+        let swapped = swapped?;
         *self.now.lock() = Arc::clone(&new);
         let report = report::changes(&old, &new, &swapped);
         report.log();
@@ -62,8 +68,13 @@ impl Inner {
         let _one = self.one.lock();
         let old = Arc::clone(&self.now.lock());
         let renewal = renewal::prepare(&old, &self.started, &self.engine)?;
-        let (new, report) = renewal.carry_out(&old, &self.engine)?;
-        self.keys.replace(access::clients(&new.settings));
+        capture::under(self.tapes.as_ref(), None);
+        let carried_out = renewal.carry_out(&old, &self.engine);
+        if let Ok((new, _)) = &carried_out {
+            self.keys.replace(access::clients(&new.settings));
+        }
+        capture::under(self.tapes.as_ref(), Some(carried_out.as_ref().map_or(&old, |(new, _)| new)));
+        let (new, report) = carried_out?;
         *self.now.lock() = new;
         report.log();
         Ok(report.as_json())
@@ -78,15 +89,24 @@ impl Inner {
         *self.now.lock() = Arc::clone(&new);
         let (specs, default) = renewal::backends(&new);
         let rules = rules::of(&new.settings)?;
-        self.engine.reload(specs, default.as_deref(), rules).map(drop).map_err(|fault| fault.public())
+        capture::under(self.tapes.as_ref(), None);
+        let reloaded = self.engine.reload(specs, default.as_deref(), rules);
+        capture::under(self.tapes.as_ref(), Some(&new));
+        reloaded.map(drop).map_err(|fault| fault.public())
     }
 }
 
 impl Reloader {
     /// For the host that `found` describes and `engine` serves.
-    pub(crate) fn new(found: Arc<Setup>, engine: Arc<Engine>, keys: ClientKeys) -> Self {
+    pub(crate) fn new(
+        found: Arc<Setup>,
+        engine: Arc<Engine>,
+        keys: ClientKeys,
+        tapes: Option<Arc<Tapes>>,
+    ) -> Self {
+        capture::under(tapes.as_ref(), Some(&found));
         let started = Arc::clone(&found.settings);
-        Self(Arc::new(Inner { engine, keys, started, now: Mutex::new(found), one: Mutex::default() }))
+        Self(Arc::new(Inner { engine, keys, tapes, started, now: Mutex::new(found), one: Mutex::default() }))
     }
 
     /// The settings that the host was started with.

@@ -69,8 +69,8 @@ pub(crate) fn with(found: Setup, port: u16, words: Words) -> Result<(), String> 
     let witnesses = usage::witnesses(ledger.as_ref()).into_iter().chain(own).collect();
     let state = state::open(&settings, runtime.handle())?;
     let engine = Arc::new(found.engine_for(witnesses, Some(prices), state)?);
-    let tapes = capture::start(&settings)?;
-    let reloader = Reloader::new(Arc::clone(&found), Arc::clone(&engine), keys.clone());
+    let tapes = capture::start(&settings, engine.id())?;
+    let reloader = Reloader::new(Arc::clone(&found), Arc::clone(&engine), keys.clone(), tapes.clone());
     let drain = Drain::default();
     let told = Telemetry::new(recorder, Arc::clone(&engine), reloader.clone(), drain.clone(), ledger.clone());
     let told = Arc::new(told.with(tapes.clone()));

@@ -1,4 +1,5 @@
 //! What is kept of turns, and what comes of it when they are carried out again: the same bytes, without a network and without a key.
+mod losses;
 mod masks;
 
 use crate::talk::{says, ways};
@@ -167,20 +168,4 @@ async fn other_bytes_are_told_with_their_place() {
     assert!(!output.success && output.stdout.contains("a part of it is missing"), "{}", output.printed());
     let output = lip.cli("capture show lip.toml").await;
     assert!(!output.success && output.stderr.contains("lip.toml cannot be read"), "{}", output.printed());
-}
-
-#[tokio::test]
-async fn a_folder_that_is_none_hurts_no_turn() {
-    let upstream = Upstream::by(|request| says(request, "hello")).await;
-    let lip = Lip::builder()
-        .openai(&upstream.url())
-        .file("captures", "no folder")
-        .args("--capture-dir captures")
-        .start()
-        .await;
-    for _ in 0..3 {
-        let answer = lip.chat(r#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#).await;
-        assert_eq!(answer.status, 200);
-    }
-    lip.logged("capture files cannot be made in captures").await;
 }

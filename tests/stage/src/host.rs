@@ -22,6 +22,7 @@ pub struct LipBuilder {
     home: TempDir,
     /// Files with secrets in its home that the story wrote.
     theirs: Vec<PathBuf>,
+    is_replayed: bool,
 }
 
 /// What a command has printed.
@@ -102,6 +103,13 @@ impl LipBuilder {
             .args("--default-backend openai")
     }
 
+    /// Captures every turn, and carries all of them out again when it has ended: clients must get the same bytes.
+    #[must_use]
+    pub fn replayed(mut self) -> Self {
+        self.is_replayed = true;
+        self
+    }
+
     /// A file in its home that another program would have written, such as its login; secrets may stand in it.
     #[must_use]
     pub fn file(mut self, name: &str, text: &str) -> Self {
@@ -151,9 +159,7 @@ impl LipBuilder {
         let builder = self;
         let mut command = builder.command();
         command.args(["--port", "0"]);
-        if captured::are_all() {
-            command.args(["--capture-dir", captured::FOLDER]);
-        }
+        captured::keep(&mut command, builder.is_replayed);
         let mut child = command.spawn().expect("lip starts");
         let mut stdout = capture(child.stdout.take().expect("stdout"));
         let stderr = capture(child.stderr.take().expect("stderr"));
@@ -212,10 +218,7 @@ pub struct Lip {
 impl Drop for Lip {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            if captured::are_all() {
-                let _ = self.child.start_kill();
-                captured::assert_replays(&self.builder);
-            }
+            captured::end_and_replay(&mut self.child, &self.builder, self.builder.is_replayed);
             canary::assert_hidden(&self.printed(), self.builder.home.path(), &self.builder.theirs);
         }
     }
@@ -229,6 +232,7 @@ impl Lip {
             env: Vec::new(),
             home: tempfile::tempdir().expect("a home"),
             theirs: Vec::new(),
+            is_replayed: false,
         }
     }
 

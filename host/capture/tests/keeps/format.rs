@@ -41,6 +41,7 @@ fn record() -> impl Strategy<Value = Record> {
             method: "POST".to_owned(),
             url: "/x".to_owned(),
             headers,
+            setup: String::new(),
             caller: String::new(),
             body,
         })),
@@ -78,7 +79,7 @@ fn record() -> impl Strategy<Value = Record> {
 }
 
 fn head() -> Record {
-    Record::Capture { version: VERSION, program: "test".to_owned(), at_ms: 5 }
+    Record::Capture { version: VERSION, program: "test".to_owned(), at_ms: 5, host: "host-1".to_owned() }
 }
 
 proptest! {

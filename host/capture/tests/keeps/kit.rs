@@ -22,6 +22,7 @@ pub(crate) fn rules(folder: &Path) -> Rules {
         keep: Duration::ZERO,
         queue_bytes: 8 << 20,
         program: "test".to_owned(),
+        host: "host-1".to_owned(),
         masks: Arc::new(NoMasks),
     }
 }

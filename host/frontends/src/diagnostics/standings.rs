@@ -8,6 +8,7 @@ use axum::extract::{Path, State};
 use axum::routing::{get, post};
 use base::{Fault, Kind};
 use engine::{Engine, Held, KeyStanding, SharedState, Standing};
+use events::wire;
 use http::{Request, Response};
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -43,6 +44,7 @@ async fn standings(State(app): State<Shared>, request: Request<Body>) -> Respons
         "timestamp": SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64(),
         "draining": app.drain.has_begun(),
         "default_backend": backends.default().map(|backend| backend.name()),
+        "capture": app.wires.as_ref().and_then(|wires| wires.standing()).as_ref().map(capture),
         "instances": instances,
         "state": app.engine.state().as_ref().map(state),
     })))
@@ -67,6 +69,12 @@ fn state(state: &SharedState) -> Value {
             "unreadable": sessions.unreadable,
         },
     })
+}
+
+/// What is kept of turns, and what of it is lost.
+fn capture(standing: &wire::Standing) -> Value {
+    let wire::Standing { turns, cut, bytes, failures, waiting } = *standing;
+    json!({"turns": turns, "cut": cut, "bytes": bytes, "failures": failures, "waiting": waiting})
 }
 
 /// What connectors say of themselves. Their code may hang, and then nothing is said.

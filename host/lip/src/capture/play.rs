@@ -27,6 +27,8 @@ pub(super) enum Played {
     Same(usize),
     /// The first difference, in words.
     Differs(String),
+    /// The first difference, under another configuration or with other libraries than then.
+    Elsewhere(String),
     /// It cannot be carried out, for this reason.
     Refused(String),
 }
@@ -36,8 +38,8 @@ pub(super) fn key_of(caller: &str) -> String {
     format!("replayed-client:{}", hex(caller.as_bytes()))
 }
 
-/// Carries it out.
-pub(super) async fn play(app: &Arc<App>, turn: &Turn) -> Played {
+/// Carries it out under this setup.
+pub(super) async fn play(app: &Arc<App>, turn: &Turn, setup: &str) -> Played {
     if let Some(why) = refused(turn) {
         return Played::Refused(why);
     }
@@ -61,14 +63,13 @@ pub(super) async fn play(app: &Arc<App>, turn: &Turn) -> Played {
     match compared {
         None => Played::Same(wanted.len()),
         Some(difference) => {
-            let strange = player.strange();
-            let hint = if strange.is_empty() {
-                String::new()
-            } else {
-                format!(
-                    "; it asked {}, which was not asked then: is the configuration the one of then?",
-                    strange.join(", ")
-                )
+            let (kept, strange) = (&turn.request.setup, player.strange());
+            if !kept.is_empty() && kept != setup {
+                return Played::Elsewhere(difference);
+            }
+            let hint = match strange.is_empty() {
+                true => String::new(),
+                false => format!("; it asked {}, which was not asked then", strange.join(", ")),
             };
             Played::Differs(format!("{difference}{hint}"))
         }
@@ -81,6 +82,9 @@ fn refused(turn: &Turn) -> Option<String> {
     }
     if turn.bytes().windows(ENDED.len()).any(|bytes| bytes == ENDED) {
         return Some("its host was ended in the midst of it".to_owned());
+    }
+    if turn.over.as_ref().is_some_and(|over| over.renewed) {
+        return Some("the configuration or a library was renewed in the midst of it".to_owned());
     }
     let leased = turn.asks.values().find(|ask| ask.asked.leased)?;
     Some(format!(

@@ -1,6 +1,6 @@
 //! `lip capture replay`: the turns of a file through this build's host and connectors, without a network and without a key.
 use super::play::{Played, key_of, play};
-use super::{chosen, load};
+use super::{chosen, load, stamp};
 use crate::setup::Setup;
 use crate::{access, agents, backends, out, rules};
 use ::access::{Clients, KeyHash, Names, ThrottleRules};
@@ -21,12 +21,14 @@ use vault::{SystemClock, Vault};
 /// # Errors
 /// As for [`super::run`].
 pub(super) fn run(matches: &ArgMatches, setup: impl FnOnce() -> Result<Setup, String>) -> Result<(), String> {
-    let (_, turns) = load(matches)?;
+    let (contents, turns) = load(matches)?;
     let only = chosen(matches, &turns)?;
     let found = setup()?;
     // What people logged in to is not touched.
     let no_accounts = tempfile::tempdir().map_err(|e| format!("no folder can be made: {e}"))?;
-    let app = app(&found, &turns, Vault::open(no_accounts.path().to_owned(), Arc::new(SystemClock)))?;
+    let vault = Vault::open(no_accounts.path().to_owned(), Arc::new(SystemClock));
+    let app = app(&found, &turns, (&contents.host, vault))?;
+    let setup = format!("{:016x}", stamp::of(&found));
     // The clock stands still while there is something to do and then leaps to what is next: time passes as it did, and takes none.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -36,7 +38,7 @@ pub(super) fn run(matches: &ArgMatches, setup: impl FnOnce() -> Result<Setup, St
     let played = runtime.block_on(async {
         let mut played = Vec::new();
         for turn in wanted(&turns, only) {
-            let what = play(&app, turn).await;
+            let what = play(&app, turn, &setup).await;
             if only.is_none_or(|only| only == turn.request.turn) {
                 played.push((turn, what));
             }
@@ -57,32 +59,35 @@ fn wanted(turns: &[Turn], only: Option<u64>) -> Vec<&Turn> {
 }
 
 fn told(played: &[(&Turn, Played)]) -> Result<(), String> {
-    let (mut same, mut other) = (0, 0);
+    let (mut same, mut other, mut elsewhere, mut refused) = (0, 0, 0, 0);
     for (turn, what) in played {
-        let name = format!("turn {}", turn.request.turn);
-        match what {
-            Played::Same(bytes) => {
-                same += 1;
-                out::line(format!("{name}: same, {bytes} bytes"));
+        let (count, words) = match what {
+            Played::Same(bytes) => (&mut same, format!("same, {bytes} bytes")),
+            Played::Differs(why) => (&mut other, format!("differs: {why}")),
+            Played::Elsewhere(why) => {
+                (&mut elsewhere, format!("the configuration or a library is another than then: {why}"))
             }
-            Played::Differs(why) => {
-                other += 1;
-                out::line(format!("{name}: differs: {why}"));
-            }
-            Played::Refused(why) => {
-                other += 1;
-                out::line(format!("{name}: cannot be carried out again: {why}"));
-            }
-        }
+            Played::Refused(why) => (&mut refused, format!("cannot be carried out again: {why}")),
+        };
+        *count += 1;
+        out::line(format!("turn {}: {words}", turn.request.turn));
     }
-    if other > 0 {
-        return Err(format!("{other} of {} turns did not give the same bytes", same + other));
+    let sentence = format!("{same} of {} turns gave the same bytes", played.len());
+    let rest = [
+        (other, "gave others"),
+        (elsewhere, "gave others under another configuration"),
+        (refused, "cannot be carried out again"),
+    ];
+    let rest: Vec<String> =
+        rest.into_iter().filter(|(n, _)| *n > 0).map(|(n, words)| format!("{n} {words}")).collect();
+    if rest.is_empty() {
+        out::line(sentence);
+        return Ok(());
     }
-    out::line(format!("{same} of {same} turns gave the same bytes"));
-    Ok(())
+    Err(format!("{sentence}; {}", rest.join(", ")))
 }
 
-fn app(found: &Setup, turns: &[Turn], vault: Vault) -> Result<Arc<App>, String> {
+fn app(found: &Setup, turns: &[Turn], (host, vault): (&str, Vault)) -> Result<Arc<App>, String> {
     let (mut specs, _) = found.backends();
     specs.iter_mut().for_each(|spec| ready(spec, turns));
     let default = backends::default(&found.settings, &specs);
@@ -93,7 +98,7 @@ fn app(found: &Setup, turns: &[Turn], vault: Vault) -> Result<Arc<App>, String> 
         vault,
         home: None,
         user_agent: HeaderValue::from_static("lip"),
-        host_id: HeaderValue::from_static("lip-replay"),
+        host_id: host_id(host).unwrap_or(HeaderValue::from_static("lip-replay")),
         witnesses: Vec::new(),
         prices: None,
         hide: None,
@@ -111,6 +116,11 @@ fn app(found: &Setup, turns: &[Turn], vault: Vault) -> Result<Arc<App>, String> 
         wires: Some(Arc::new(Given)),
         ..App::new(Arc::new(engine), keys)
     }))
+}
+
+/// The name of the host that kept the turns, if it is known.
+fn host_id(kept: &str) -> Option<HeaderValue> {
+    HeaderValue::from_str(kept).ok().filter(|id| !id.is_empty())
 }
 
 /// A backend that was asked then is ready now, whatever it lacks: nobody will be asked.

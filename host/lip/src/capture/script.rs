@@ -1,5 +1,5 @@
 //! The upstreams of a kept turn, as they answered then.
-use ::capture::record::{Head, Headers, How};
+use ::capture::record::{Head, Headers, How, Trouble};
 use ::capture::turn::{Ask, Turn};
 use base::{Fault, Kind, Retry};
 use bytes::Bytes;
@@ -24,6 +24,10 @@ pub(super) struct Player {
     moment: Moment,
     rotation: Option<u64>,
     questions: AtomicU32,
+    /// What it found of its machine, and has not been given yet.
+    found: Mutex<Vec<(String, Bytes)>>,
+    /// By which bounds it was refused.
+    refused: Vec<(String, Trouble)>,
     /// Answers that were not given yet.
     asks: Mutex<Vec<Ask>>,
     /// What was asked that was not asked then.
@@ -39,6 +43,8 @@ impl Player {
             moment: Moment { now, seed: u128::from_str_radix(&request.seed, 16).unwrap_or_default() },
             rotation: turn.rotation,
             questions: AtomicU32::new(0),
+            found: Mutex::new(turn.found.iter().map(|(of, data)| (of.clone(), data.0.clone())).collect()),
+            refused: turn.refused.clone(),
             asks: Mutex::new(turn.asks.values().cloned().collect()),
             strange: Mutex::default(),
         }
@@ -72,6 +78,16 @@ impl Wire for Player {
 
     fn rotation(&self, fresh: u64) -> u64 {
         self.rotation.unwrap_or(fresh)
+    }
+
+    fn find_instead(&self, of: &str) -> Option<Bytes> {
+        let mut found = self.found.lock();
+        let at = found.iter().position(|(own, _)| own == of)?;
+        Some(found.remove(at).1)
+    }
+
+    fn refused_before(&self, by: &str) -> Option<Fault> {
+        self.refused.iter().find(|(own, _)| own == by).map(|(_, fault)| fault.into())
     }
 
     fn answer_instead(&self, asked: &Asked) -> Option<Answering> {

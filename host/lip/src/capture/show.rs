@@ -115,6 +115,8 @@ fn line(record: &Record) -> Option<Vec<String>> {
         Record::Named { id, .. } => row(0, "turn".to_owned(), id.clone()),
         Record::Session { id, .. } => row(0, "session".to_owned(), id.clone()),
         Record::Rotation { .. } => None,
+        Record::Refused { by, fault, .. } => row(0, "refused".to_owned(), format!("{by}: {}", fault.message)),
+        Record::Found { of, data, .. } => row(0, "found".to_owned(), format!("{of}  {}", shown(data))),
         Record::Asked(asked) => row(
             asked.us,
             format!("> {} {}", asked.backend, asked.ask),

@@ -1,6 +1,7 @@
 //! How things stand at the moment that somebody asks.
 use super::Telemetry;
 use ::telemetry::sample::{Kind, Labels, Sample};
+use events::wire::Wires;
 use loader::Plugin;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -161,8 +162,7 @@ impl Telemetry {
     }
 
     fn capture(&self, all: &mut Vec<Sample>) {
-        if let Some(tapes) = &self.tapes {
-            let standing = tapes.standing();
+        if let Some(standing) = self.tapes.as_ref().and_then(|tapes| tapes.standing()) {
             all.push(sample(CAPTURED, vec![], standing.turns as f64));
             all.push(sample(CAPTURES_CUT, vec![], standing.cut as f64));
             all.push(sample(CAPTURE_BYTES, vec![], standing.bytes as f64));
