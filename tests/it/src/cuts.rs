@@ -9,7 +9,7 @@ const ROLE: &str =
 
 async fn ask(body: &str, reply: Reply) -> Answer {
     let upstream = Upstream::always(reply).await;
-    let lip = Lip::builder().openai(&upstream.url()).start().await;
+    let lip = Lip::builder().openai(&upstream.url()).replayed().start().await;
     lip.chat(body).await
 }
 

@@ -59,7 +59,7 @@ impl Duo {
     ) -> Self {
         let backends = backend("openai", &doer.url()) + &backend("openrouter", &thinker.url());
         let config = format!("default_backend = \"openai\"\n{backends}[backends.hybrid]\n{settings}\n");
-        let lip = change(Lip::builder().config_toml(&config)).start().await;
+        let lip = change(Lip::builder().config_toml(&config).replayed()).start().await;
         Self { lip, thinker, doer }
     }
 

@@ -51,7 +51,7 @@ fn streams() -> Vec<(&'static str, String)> {
 
 async fn check(name: &str, reply: Reply, expected: &str) {
     let upstream = Upstream::always(reply).await;
-    let lip = Lip::builder().openai(&upstream.url()).start().await;
+    let lip = Lip::builder().openai(&upstream.url()).replayed().start().await;
     compare(name, &lip, expected).await;
 }
 
@@ -72,7 +72,7 @@ async fn stream_is_the_providers_bytes() {
     let replies = streams();
     let plan = replies.iter().map(|(_, stream)| Reply::events().send(stream).end()).collect();
     let upstream = Upstream::in_turn(plan).await;
-    let lip = Lip::builder().openai(&upstream.url()).start().await;
+    let lip = Lip::builder().openai(&upstream.url()).replayed().start().await;
     for (name, stream) in &replies {
         compare(name, &lip, stream).await;
     }
@@ -97,7 +97,7 @@ async fn stream_cut_at_every_place_is_the_same() {
         Reply::events().send(head).send(tail).end()
     });
     let upstream = Upstream::in_turn(plan.collect()).await;
-    let lip = Lip::builder().openai(&upstream.url()).start().await;
+    let lip = Lip::builder().openai(&upstream.url()).replayed().start().await;
     for at in 1..stream.len() {
         compare(&format!("cut at {at}"), &lip, &stream).await;
     }

@@ -45,7 +45,7 @@ impl Team {
     ) -> Self {
         let mut config = format!("default_backend = \"{}\"\n{top}\n", providers[0].0);
         providers.iter().for_each(|(name, provider)| config.push_str(&backend(name, &provider.url())));
-        let lip = change(Lip::builder().config_toml(&config)).start().await;
+        let lip = change(Lip::builder().config_toml(&config).replayed()).start().await;
         Self { lip, providers }
     }
 

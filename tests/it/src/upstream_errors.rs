@@ -8,7 +8,7 @@ const STATUSES: [u16; 9] = [400, 401, 403, 404, 413, 429, 500, 503, 529];
 /// A host in front of one reply, asked both ways.
 async fn ask(reply: Reply) -> Vec<stage::Answer> {
     let upstream = Upstream::always(reply).await;
-    let lip = Lip::builder().openai(&upstream.url()).start().await;
+    let lip = Lip::builder().openai(&upstream.url()).replayed().start().await;
     vec![lip.chat(CHATS[0]).await, lip.chat(CHATS[1]).await]
 }
 
