@@ -81,7 +81,7 @@ impl Route {
         };
         if self.what == What::Generate {
             conversation(&lens)?;
-            let wire = parts.extensions.get().filter(|_| app.wires.is_some()).map(|Wired(wire)| wire);
+            let wire = parts.extensions.get::<Wired>().filter(|_| app.wires.is_some()).map(|own| &own.0);
             judged(wire, "limits", || app.keys.begin_turn(client))?;
         }
         let wired = if app.wires.is_some() { parts.extensions.remove() } else { None };

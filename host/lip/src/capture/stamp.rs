@@ -16,7 +16,7 @@ pub(super) fn of(setup: &Setup) -> u64 {
     };
     let mut text = String::new();
     for row in setup.settings.explain().into_iter().filter(|row| counts(&row.key)) {
-        text.extend([&row.key, "\0", row.value.as_deref().unwrap_or_default(), "\0"]);
+        text.extend([row.key.as_str(), "\0", row.value.as_deref().unwrap_or_default(), "\0"]);
     }
     let mut libraries: Vec<&str> = setup.discovery.plugins().map(|plugin| plugin.sha256()).collect();
     libraries.sort_unstable();
