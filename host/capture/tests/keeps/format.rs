@@ -72,8 +72,9 @@ fn record() -> impl Strategy<Value = Record> {
             us: 2,
             data
         })),
-        (turn.clone(), ask, how, proptest::option::of(fault))
-            .prop_map(|(turn, ask, how, fault)| Record::Over(Ended { turn, ask, us: 9, how, fault })),
+        (turn.clone(), ask, how, proptest::option::of(fault)).prop_map(|(turn, ask, how, fault)| {
+            Record::Over(Ended { turn, ask, us: 9, how, renewed: false, fault })
+        }),
         turn.prop_map(|turn| Record::Gap { turn }),
     ]
 }
