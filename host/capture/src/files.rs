@@ -33,8 +33,16 @@ pub(crate) struct Files {
     next: u64,
     /// Bytes of the files that are closed.
     closed_bytes: u64,
-    /// Those that could not be written.
-    failed: Vec<(u64, io::Error)>,
+    failed: Vec<Failed>,
+}
+
+/// A file that could not be written: what it holds ends with its last whole line.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    pub(crate) id: u64,
+    pub(crate) error: io::Error,
+    /// Turns that have ended, and of which lines are lost.
+    pub(crate) n_ended: u64,
 }
 
 #[derive(Debug)]
@@ -45,6 +53,8 @@ struct Open {
     /// Bytes with what waits.
     bytes: u64,
     waits: Vec<u8>,
+    /// Turns that have ended, and whose last lines wait.
+    n_ended: u64,
     n_turns: usize,
 }
 
@@ -95,8 +105,8 @@ impl Files {
         Ok(())
     }
 
-    /// Writes what waits. Gives the files that could not be written: what they hold ends with their last whole line.
-    pub(crate) fn flush(&mut self) -> Vec<(u64, io::Error)> {
+    /// Writes what waits. Gives the files that could not be written.
+    pub(crate) fn flush(&mut self) -> Vec<Failed> {
         self.write();
         std::mem::take(&mut self.failed)
     }
@@ -111,11 +121,12 @@ impl Files {
                 let whole = open.bytes - open.waits.len() as u64;
                 // Half a line would spoil the next one.
                 let _ = open.file.set_len(whole);
-                failed.push((*id, error));
+                failed.push(Failed { id: *id, error, n_ended: open.n_ended });
             }
             open.waits.clear();
+            open.n_ended = 0;
         }
-        for (id, _) in &failed {
+        for Failed { id, .. } in &failed {
             self.open.remove(id);
             self.current = self.current.filter(|current| current != id);
         }
@@ -123,8 +134,16 @@ impl Files {
         self.close_ended();
     }
 
-    /// A turn of this file has ended.
+    /// A turn of this file is whole.
     pub(crate) fn end(&mut self, id: u64) {
+        if let Some(open) = self.open.get_mut(&id) {
+            open.n_turns = open.n_turns.saturating_sub(1);
+            open.n_ended += 1;
+        }
+    }
+
+    /// A turn of this file is cut.
+    pub(crate) fn give_up(&mut self, id: u64) {
         if let Some(open) = self.open.get_mut(&id) {
             open.n_turns = open.n_turns.saturating_sub(1);
         }
@@ -163,8 +182,8 @@ impl Files {
             return Err(error);
         }
         let bytes = head.len() as u64;
-        self.open
-            .insert(id, Open { file, path, began: Instant::now(), bytes, waits: Vec::new(), n_turns: 1 });
+        let began = Instant::now();
+        self.open.insert(id, Open { file, path, began, bytes, waits: Vec::new(), n_ended: 0, n_turns: 1 });
         Ok(id)
     }
 

@@ -1,5 +1,5 @@
 //! Writes the pieces of turns as lines: masks them, and keeps to the bounds. The only part of this room that waits for a disk.
-use crate::files::{Files, Refused};
+use crate::files::{Failed, Files, Refused};
 use crate::mask::Mask;
 use crate::record::{Asked, Data, Ended, Head, How, Piece as Chunk, Record, Request, Trouble, line};
 use crate::rules::Rules;
@@ -42,12 +42,12 @@ impl Scribe {
         for note in notes {
             self.note(note, counts);
         }
-        for (file, error) in self.files.flush() {
+        for Failed { id, error, n_ended } in self.files.flush() {
             counts.failures.fetch_add(1, Ordering::Relaxed);
             self.trouble(&format!("a capture file cannot be written: {error}"));
             let before = self.turns.len();
-            self.turns.retain(|_, open| open.file != file);
-            counts.cut.fetch_add((before - self.turns.len()) as u64, Ordering::Relaxed);
+            self.turns.retain(|_, open| open.file != id);
+            counts.cut.fetch_add((before - self.turns.len()) as u64 + n_ended, Ordering::Relaxed);
         }
     }
 
@@ -133,7 +133,7 @@ impl Scribe {
         let Some(open) = self.turns.remove(&turn) else { return };
         counts.cut.fetch_add(1, Ordering::Relaxed);
         let _ = self.files.add(open.file, &line(&Record::Gap { turn }), true);
-        self.files.end(open.file);
+        self.files.give_up(open.file);
     }
 
     fn trouble(&mut self, sentence: &str) {

@@ -30,7 +30,8 @@ fn lip(upstream: &Upstream) -> stage::LipBuilder {
 
 async fn ask(lip: &Lip, times: usize) {
     for _ in 0..times {
-        assert_eq!(lip.chat(CHAT).await.said(), "hello");
+        let answer = lip.chat(CHAT).await.json();
+        assert_eq!(answer["choices"][0]["message"]["content"], "hello");
     }
 }
 
