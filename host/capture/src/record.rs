@@ -254,6 +254,9 @@ pub struct Trouble {
     /// What may be done about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// The field of the request that is to blame.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub param: Option<String>,
     /// The status, where it is not that of its kind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
@@ -298,6 +301,7 @@ impl From<&Fault> for Trouble {
             message: fault.message.clone(),
             code: fault.code.as_deref().map(str::to_owned),
             hint: fault.hint.clone(),
+            param: fault.param.clone(),
             status: fault.status,
             retry,
             unsent: fault.is_unsent,
@@ -322,7 +326,8 @@ impl From<&Trouble> for Fault {
         };
         let mut fault = Self::new(side, kind, told.message.clone()).retry(retry);
         fault.code = told.code.clone().map(Into::into);
-        (fault.hint, fault.status, fault.is_unsent) = (told.hint.clone(), told.status, told.unsent);
+        (fault.hint, fault.param) = (told.hint.clone(), told.param.clone());
+        (fault.status, fault.is_unsent) = (told.status, told.unsent);
         fault
     }
 }

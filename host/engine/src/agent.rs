@@ -1,16 +1,16 @@
 //! Turns on agents of this machine, asked for by a connector.
 use crate::deliver::ELSEWHERE;
-use crate::scope::{Parent, Scope, ready};
+use crate::scope::{Parent, Scope, failed, ready};
 use crate::{wire, wired};
 use agents::{Ask, Output};
-use base::{Fault, Kind, Retry};
+use base::{Fault, Retry};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use http_body_util::BodyExt;
 use lip_wire::Dialect;
 use loader::Auth;
 use loader::run::{EffectFuture, Outcome, Refusal, Upstream};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -79,15 +79,12 @@ pub(crate) fn models(scope: &Scope, agent: Bytes) -> EffectFuture {
         return ready(denied);
     }
     let (agents, backend) = (scope.means.agents.clone(), Arc::clone(&scope.backend));
-    Box::pin(async move {
-        match agents.models(backend.name(), &agent).await {
-            Ok(models) => {
-                let model = |model: &agents::Offered| json!({"id": model.id, "title": model.title});
-                Outcome::Value(models.iter().map(model).collect::<serde_json::Value>().to_string().into())
-            }
-            Err(fault) => failed(&fault),
-        }
-    })
+    let wire = scope.wire().cloned();
+    let fresh = async move {
+        let model = |model: &agents::Offered| json!({"id": model.id, "title": model.title});
+        Ok(agents.models(backend.name(), &agent).await?.iter().map(model).collect())
+    };
+    Box::pin(async move { value(wired::find_later(wire, "agent's models", fresh).await) })
 }
 
 /// A program that runs once.
@@ -95,19 +92,14 @@ pub(crate) fn command(scope: &Scope, agent: Bytes, time: Duration) -> EffectFutu
     if let Err(denied) = admitted(scope) {
         return ready(denied);
     }
-    let agents = scope.means.agents.clone();
-    Box::pin(async move {
-        match agents.command(&agent, time).await {
-            Ok(Output { exit, stdout, stderr }) => {
-                let told = json!({"code": exit.code, "stdout": stdout, "stderr": stderr});
-                Outcome::Value(told.to_string().into())
-            }
-            Err(fault) => failed(&fault),
-        }
-    })
+    let (agents, wire) = (scope.means.agents.clone(), scope.wire().cloned());
+    let fresh = async move {
+        let Output { exit, stdout, stderr } = agents.command(&agent, time).await?;
+        Ok(json!({"code": exit.code, "stdout": stdout, "stderr": stderr}))
+    };
+    Box::pin(async move { value(wired::find_later(wire, "agent's command", fresh).await) })
 }
 
-fn failed(fault: &Fault) -> Outcome {
-    let refusal = if fault.kind == Kind::Timeout { Refusal::Timeout } else { Refusal::Io };
-    Outcome::Failed(refusal, fault.public())
+fn value(found: Result<Value, Outcome>) -> Outcome {
+    found.map_or_else(|failed| failed, |value| Outcome::Value(value.to_string().into()))
 }

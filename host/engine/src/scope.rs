@@ -171,7 +171,7 @@ pub(crate) fn outcome(answered: Result<Head, Fault>) -> Outcome {
     }
 }
 
-fn failed(fault: &Fault) -> Outcome {
+pub(crate) fn failed(fault: &Fault) -> Outcome {
     tracing::debug!(%fault, "an upstream request failed");
     let refusal = if fault.kind == Kind::Timeout { Refusal::Timeout } else { Refusal::Io };
     Outcome::Failed(refusal, fault.public())

@@ -1,14 +1,15 @@
 //! Questions to upstreams of a turn whose wires are kept: told as they go, or answered from what was kept before.
-use crate::scope::{Parent, Scope};
-use base::Fault;
+use crate::scope::{Parent, Scope, failed};
+use base::{Fault, Kind};
 use bytes::Bytes;
 use egress::{Call, Head};
 use events::wire::{Asked, End, Heard, Piece, Wire};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
-use loader::run::{self, Upstream};
-use serde::Serialize;
+use loader::run::{self, Outcome, Refusal, Upstream};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -88,6 +89,39 @@ pub(crate) fn find<T: Serialize + DeserializeOwned>(
     let found = fresh();
     wire.tell(Piece::Found(of.to_owned(), serde_json::to_vec(&found).unwrap_or_default().into()));
     found
+}
+
+/// As [`find`], for what takes time: JSON, or the fault. What was not found when the turn was kept, for nobody waited, is not found again.
+pub(crate) async fn find_later(
+    wire: Option<Arc<dyn Wire>>,
+    of: &str,
+    fresh: impl Future<Output = Result<Value, Fault>>,
+) -> Result<Value, Outcome> {
+    let Some(wire) = wire else { return fresh.await.map_err(|fault| failed(&fault)) };
+    if let Some(found) = wire.find_instead(of) {
+        return match serde_json::from_slice(&found) {
+            Ok(Later::Found(value)) => Ok(value),
+            Ok(Later::Late(sentence)) => Err(Outcome::Failed(Refusal::Timeout, sentence)),
+            Ok(Later::Failed(sentence)) => Err(Outcome::Failed(Refusal::Io, sentence)),
+            Err(_) => std::future::pending().await,
+        };
+    }
+    let found = fresh.await;
+    let told = match &found {
+        Ok(value) => Later::Found(value.clone()),
+        Err(fault) if fault.kind == Kind::Timeout => Later::Late(fault.public()),
+        Err(fault) => Later::Failed(fault.public()),
+    };
+    wire.tell(Piece::Found(of.to_owned(), serde_json::to_vec(&told).unwrap_or_default().into()));
+    found.map_err(|fault| failed(&fault))
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Later {
+    Found(Value),
+    Late(String),
+    Failed(String),
 }
 
 /// What an egress answers, as an effect's outcome.

@@ -26,7 +26,7 @@ pub trait Wire: Debug + Send + Sync {
         fresh
     }
 
-    /// What was found when the turn was kept: see [`Piece::Found`]. None: look.
+    /// What was found when the turn was kept: see [`Piece::Found`]; no bytes: it was not found then. None: look.
     fn find_instead(&self, of: &str) -> Option<Bytes> {
         let _ = of;
         None

@@ -29,6 +29,7 @@ fn record() -> impl Strategy<Value = Record> {
         message,
         code: None,
         hint: None,
+        param: None,
         status: None,
         retry,
         unsent: false,

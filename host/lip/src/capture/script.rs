@@ -82,8 +82,9 @@ impl Wire for Player {
 
     fn find_instead(&self, of: &str) -> Option<Bytes> {
         let mut found = self.found.lock();
-        let at = found.iter().position(|(own, _)| own == of)?;
-        Some(found.remove(at).1)
+        // Nothing where it was not found then.
+        let at = found.iter().position(|(own, _)| own == of);
+        Some(at.map_or_else(Bytes::new, |at| found.remove(at).1))
     }
 
     fn refused_before(&self, by: &str) -> Option<Fault> {
