@@ -219,7 +219,7 @@ pub struct Ended {
     pub us: u64,
     /// How.
     pub how: How,
-    /// The configuration and the libraries were others at the end than at the beginning.
+    /// The configuration and the libraries were others at the end than at the beginning, or its host was about to cut it off.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub renewed: bool,
     /// What went wrong.

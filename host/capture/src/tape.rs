@@ -12,6 +12,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// What a piece takes of the queue beside its bytes.
 const PIECE_BYTES: u64 = 128;
+/// Stands for a configuration that is about to change, or to end with its host: see [`Tapes::under`].
+pub const CHANGING: u64 = 1;
 /// How long pieces gather before they are written together.
 const GATHER: Duration = Duration::from_millis(20);
 
@@ -103,7 +105,7 @@ impl Tapes {
         Ok(Self { shared })
     }
 
-    /// The configuration and the libraries are now those that `setup` stands for, or are about to change (zero).
+    /// The configuration and the libraries are now those that `setup` stands for. Zero: not known.
     pub fn under(&self, setup: u64) {
         self.shared.setup.store(setup, Ordering::Release);
     }
@@ -257,8 +259,8 @@ impl Tape {
     }
 
     fn note(&self, piece: Option<Piece>) -> Note {
-        let setup =
-            Setup { began: self.setup, is_renewed: self.setup != self.shared.setup.load(Ordering::Acquire) };
+        let now = self.shared.setup.load(Ordering::Acquire);
+        let setup = Setup { began: self.setup, is_renewed: self.setup != now || now == CHANGING };
         Note { turn: self.turn, us: self.us(), moment: self.moment, setup, piece }
     }
 

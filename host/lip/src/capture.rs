@@ -9,7 +9,7 @@ use crate::setup::Setup;
 use crate::{log, setup};
 use ::capture::read::{Contents, read};
 use ::capture::rules::{Masks, Rules};
-use ::capture::tape::Tapes;
+use ::capture::tape::{CHANGING, Tapes};
 use ::capture::turn::Turn;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use settings::Resolved;
@@ -45,10 +45,10 @@ pub(crate) fn start(settings: &Resolved, id: &str) -> Result<Option<Arc<Tapes>>,
     Ok(Some(Arc::new(tapes)))
 }
 
-/// Turns that come from now on go under `setup`; where that is none, under one that is about to change.
+/// Turns that come from now on go under `setup`; where that is none, what they go under is about to change or to end.
 pub(crate) fn under(tapes: Option<&Arc<Tapes>>, setup: Option<&Setup>) {
     if let Some(tapes) = tapes {
-        tapes.under(setup.map_or(0, stamp::of));
+        tapes.under(setup.map_or(CHANGING, stamp::of));
     }
 }
 

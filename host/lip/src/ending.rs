@@ -1,17 +1,16 @@
 //! How the host is ordered to end, and how it does: open turns may end first, within bounds.
-use engine::Engine;
 use frontends::Drain;
 use std::convert::Infallible;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// Waits for the order to end, gives open turns `patience` to do so, or until the order comes again, and then cuts them off. Never ends:
-/// the listeners do.
+/// Waits for the order to end, gives open turns `patience` to do so, or until the order comes again, and then cuts them off by `cut`. Never
+/// ends: the listeners do.
 pub(crate) async fn end(
     mut orders: Orders,
     drain: &Drain,
-    engine: &Engine,
     patience: Duration,
+    cut: impl FnOnce(),
 ) -> Infallible {
     orders.next().await;
     tracing::info!("shutting down: open turns may end, new ones are refused");
@@ -22,7 +21,7 @@ pub(crate) async fn end(
             tracing::warn!("open turns are cut off {} s after the shutdown began (timeouts.drain)", patience.as_secs());
         }
     }
-    engine.cut_turns();
+    cut();
     drain.cut();
     std::future::pending().await
 }

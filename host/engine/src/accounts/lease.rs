@@ -4,10 +4,12 @@ use crate::conversation::now_ms;
 use crate::scope::{Parent, Scope, ready};
 use base::Secret;
 use bytes::Bytes;
+use events::wire::{Piece, Wire};
 use loader::run::{EffectFuture, Outcome, Refusal};
 use parking_lot::Mutex;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use std::future::Future;
 use std::sync::Arc;
 use vault::{Ask, Lease, Pool, Refused};
 
@@ -15,6 +17,8 @@ use vault::{Ask, Lease, Pool, Refused};
 const LEASES_MAX: usize = 64;
 /// How the secrets begin that stand for leased tokens.
 const TOKEN: &str = "token:";
+/// What a turn looks for that leases one.
+const ACCOUNT: &str = "account";
 
 /// What one attempt has leased. The number of a lease is its place, from 1 on.
 #[derive(Debug, Default)]
@@ -74,7 +78,8 @@ pub(crate) fn token(scope: &Scope, meta: Bytes) -> EffectFuture {
     let (means, backend) = (Arc::clone(&scope.means), Arc::clone(&scope.backend));
     let leases = Arc::clone(&scope.leases);
     let session = scope.parent.as_ref().map(|Parent { job, .. }| job.session.to_string()).unwrap_or_default();
-    Box::pin(async move {
+    let wire = scope.wire().cloned();
+    let leased = async move {
         let pool = match means.accounts.pool(&means, &backend).await {
             Ok(pool) => pool,
             Err(fault) => return denied(fault.public()),
@@ -96,7 +101,24 @@ pub(crate) fn token(scope: &Scope, meta: Bytes) -> EffectFuture {
             }
             Err(refused) => no_lease(&refused, backend.name()),
         }
-    })
+    };
+    Box::pin(known(wire, leased))
+}
+
+/// Why no account was ready when the turn was kept, or what `leased` says now; a lease itself is not kept.
+async fn known(wire: Option<Arc<dyn Wire>>, leased: impl Future<Output = Outcome>) -> Outcome {
+    let Some(wire) = wire else { return leased.await };
+    let kept = wire.find_instead(ACCOUNT).and_then(|kept| serde_json::from_slice(&kept).ok());
+    if let Some((sentence, detail)) = kept {
+        let detail: String = detail;
+        return Outcome::NoLease { sentence, detail: detail.into() };
+    }
+    let outcome = leased.await;
+    if let Outcome::NoLease { sentence, detail } = &outcome {
+        let told = json!([sentence, String::from_utf8_lossy(detail)]);
+        wire.tell(Piece::Found(ACCOUNT.to_owned(), told.to_string().into()));
+    }
+    outcome
 }
 
 fn told(lease: &Lease) -> Bytes {

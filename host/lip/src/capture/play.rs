@@ -15,8 +15,6 @@ use std::time::Duration;
 const OWN: [&str; 2] = ["x-lip-overhead-us", "x-request-id"];
 /// How the host's own request ids begin; those of upstreams are theirs.
 const OWN_ID: &[u8] = b"req-";
-/// The code of a turn that its host ended for its own end.
-const ENDED: &[u8] = b"\"host_shutting_down\"";
 /// Bytes that are shown on either side of a difference.
 const SHOWN: usize = 48;
 
@@ -48,6 +46,10 @@ pub(super) async fn play(app: &Arc<App>, turn: &Turn, setup: &str) -> Played {
         Err(error) => return Played::Refused(format!("its request cannot be read: {error}")),
     };
     let player = Arc::new(Player::new(turn));
+    // Who was asked was ready, whatever other turns and the operator had done.
+    for ask in turn.asks.values() {
+        app.engine.reactivate(&ask.asked.backend);
+    }
     let answering = carried_out(Arc::clone(app), request, Arc::clone(&player) as _);
     let Some(head) = &turn.answer else {
         // Its client left before there was anything to compare.
@@ -80,11 +82,8 @@ fn refused(turn: &Turn) -> Option<String> {
     if !turn.is_whole() {
         return Some("a part of it is missing in the file".to_owned());
     }
-    if turn.bytes().windows(ENDED.len()).any(|bytes| bytes == ENDED) {
-        return Some("its host was ended in the midst of it".to_owned());
-    }
     if turn.over.as_ref().is_some_and(|over| over.renewed) {
-        return Some("the configuration or a library was renewed in the midst of it".to_owned());
+        return Some("its host was ended or its configuration renewed in the midst of it".to_owned());
     }
     let leased = turn.asks.values().find(|ask| ask.asked.leased)?;
     Some(format!(

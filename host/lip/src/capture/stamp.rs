@@ -1,5 +1,6 @@
 //! What the configuration and the libraries of a host come down to: a number by which a replay knows whether they are those of then.
 use crate::setup::Setup;
+use ::capture::tape::CHANGING;
 use loader::trust::sha256;
 
 /// Settings that change no answer, and may be others for whoever carries turns out again: whole, and by how they begin.
@@ -9,7 +10,7 @@ const ELSEWHERE_BELOW: [&str; 7] =
 /// Hexadecimal digits of the number.
 const DIGITS: usize = 16;
 
-/// Never zero. No secret goes into it.
+/// Never [`CHANGING`] nor less. No secret goes into it.
 pub(super) fn of(setup: &Setup) -> u64 {
     let counts = |key: &str| {
         !ELSEWHERE.contains(&key) && !ELSEWHERE_BELOW.iter().any(|begins| key.starts_with(begins))
@@ -22,5 +23,9 @@ pub(super) fn of(setup: &Setup) -> u64 {
     libraries.sort_unstable();
     text.extend(libraries);
     let digest = sha256(text.as_bytes());
-    digest.get(..DIGITS).and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or(1).max(1)
+    digest
+        .get(..DIGITS)
+        .and_then(|digits| u64::from_str_radix(digits, 16).ok())
+        .unwrap_or_default()
+        .max(CHANGING + 1)
 }
