@@ -1,9 +1,11 @@
 //! The files of a folder, within their bounds. A turn stays in the file that it began in.
-use crate::record::{Record, VERSION, line};
+use crate::json::Json;
+use crate::record::VERSION;
 use crate::rules::Rules;
+use bytes::Bytes;
 use std::collections::HashMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, IoSlice, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -11,15 +13,21 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 /// How the names of files begin and end; between them stand the time in milliseconds, the process and a number, so that names are in
 /// the order of time.
 const BEGINS: &str = "lip-";
-const ENDS: &str = ".jsonl";
+const ENDS: &str = ".capture";
 /// What is left free at the end of a file for the last words of the turns that are cut.
 const SPARE: u64 = 4096;
+/// Bytes that wait before they are written: fewer cost a call for little, more have left the processor's cache by then.
+const WAIT_BYTES_MAX: u64 = 128 << 10;
+/// As many bytes are copied behind their line; more are written from where they are.
+const COPIED_MAX: usize = 8 << 10;
 
 /// Why something was not written.
 #[derive(Debug)]
 pub(crate) enum Refused {
     /// A bound is reached.
     Full,
+    /// The file could not be written before: see [`Failed`].
+    Gone,
     /// The system refused it.
     Io(io::Error),
 }
@@ -31,6 +39,8 @@ pub(crate) struct Files {
     open: HashMap<u64, Open>,
     current: Option<u64>,
     next: u64,
+    /// The line that is made next, and kept for its room.
+    line: Vec<u8>,
     /// Bytes of the files that are closed.
     closed_bytes: u64,
     failed: Vec<Failed>,
@@ -53,6 +63,9 @@ struct Open {
     /// Bytes with what waits.
     bytes: u64,
     waits: Vec<u8>,
+    /// Bytes that stand apart, each with how many of `waits` go before it.
+    apart: Vec<(usize, Bytes)>,
+    waits_bytes: u64,
     /// Turns that have ended, and whose last lines wait.
     n_ended: u64,
     n_turns: usize,
@@ -60,7 +73,8 @@ struct Open {
 
 impl Files {
     pub(crate) fn new(rules: Arc<Rules>) -> Self {
-        Self { rules, open: HashMap::new(), current: None, next: 0, closed_bytes: 0, failed: Vec::new() }
+        let (open, line, failed) = (HashMap::new(), Vec::new(), Vec::new());
+        Self { rules, open, current: None, next: 0, line, closed_bytes: 0, failed }
     }
 
     /// The file for a turn that begins.
@@ -83,48 +97,65 @@ impl Files {
         Ok(id)
     }
 
-    /// Adds a line; `is_last_word`: that a turn is cut, for which there is always room.
-    pub(crate) fn add(&mut self, id: u64, line: &[u8], is_last_word: bool) -> Result<(), Refused> {
-        let size = line.len() as u64;
-        let total = self.total();
-        let spare = if is_last_word { 0 } else { SPARE.min(self.rules.file_bytes / 8) };
-        let Some(open) = self.open.get_mut(&id) else { return Err(Refused::Full) };
+    /// An empty line, to be made and then added.
+    pub(crate) fn line(&mut self) -> &mut Vec<u8> {
+        self.line.clear();
+        &mut self.line
+    }
+
+    /// Adds the line with these bytes behind it, of which their own end is written too, or that of headers in the line. So many bytes.
+    pub(crate) fn add(&mut self, id: u64, bytes: Bytes, has_head: bool) -> Result<u64, Refused> {
+        let size = self.line.len() as u64 + bytes.len() as u64 + u64::from(has_head || !bytes.is_empty());
+        let spare = SPARE.min(self.rules.file_bytes / 8);
+        let Some(open) = self.open.get_mut(&id) else { return Err(Refused::Gone) };
         if open.bytes + size + spare > self.rules.file_bytes {
             return Err(Refused::Full);
         }
-        if total + size + spare > self.rules.total_bytes {
+        if self.total() + size + spare > self.rules.total_bytes {
             self.make_room()?;
             if self.total() + size + spare > self.rules.total_bytes {
                 return Err(Refused::Full);
             }
         }
-        if let Some(open) = self.open.get_mut(&id) {
-            open.bytes += size;
-            open.waits.extend_from_slice(line);
+        let Some(open) = self.open.get_mut(&id) else { return Err(Refused::Gone) };
+        open.add(&self.line, bytes, has_head);
+        if open.waits_bytes >= WAIT_BYTES_MAX {
+            self.write(Some(id));
         }
-        Ok(())
+        Ok(size)
+    }
+
+    /// Adds the line that a turn is cut, for which there is always room.
+    pub(crate) fn add_last_word(&mut self, id: u64) {
+        if let Some(open) = self.open.get_mut(&id)
+            && open.bytes + self.line.len() as u64 <= self.rules.file_bytes
+        {
+            open.add(&self.line, Bytes::new(), false);
+        }
     }
 
     /// Writes what waits. Gives the files that could not be written.
     pub(crate) fn flush(&mut self) -> Vec<Failed> {
-        self.write();
+        self.write(None);
         std::mem::take(&mut self.failed)
     }
 
-    fn write(&mut self) {
+    /// Writes what waits for this file, or for all.
+    fn write(&mut self, only: Option<u64>) {
         let mut failed = Vec::new();
-        for (id, open) in &mut self.open {
-            if open.waits.is_empty() {
+        for (id, open) in self.open.iter_mut().filter(|(id, _)| only.is_none_or(|only| **id == only)) {
+            if open.waits_bytes == 0 {
                 continue;
             }
-            if let Err(error) = open.file.write_all(&open.waits) {
-                let whole = open.bytes - open.waits.len() as u64;
+            if let Err(error) = open.write() {
+                let whole = open.bytes - open.waits_bytes;
                 // Half a line would spoil the next one.
                 let _ = open.file.set_len(whole);
                 failed.push(Failed { id: *id, error, n_ended: open.n_ended });
             }
             open.waits.clear();
-            open.n_ended = 0;
+            open.apart.clear();
+            (open.waits_bytes, open.n_ended) = (0, 0);
         }
         for Failed { id, .. } in &failed {
             self.open.remove(id);
@@ -153,7 +184,7 @@ impl Files {
         let current = self.current;
         let closed = &mut self.closed_bytes;
         self.open.retain(|id, open| {
-            let stays = Some(*id) == current || open.n_turns > 0 || !open.waits.is_empty();
+            let stays = Some(*id) == current || open.n_turns > 0 || open.waits_bytes > 0;
             if !stays {
                 *closed += open.bytes;
             }
@@ -174,22 +205,23 @@ impl Files {
         let path = self.rules.folder.join(name);
         let mut file = create_private(&path)?;
         let Rules { program, host, .. } = &*self.rules;
-        let (program, host) = (program.clone(), host.clone());
-        let head = line(&Record::Capture { version: VERSION, program, at_ms, host });
+        let mut head = Vec::new();
+        let mut json = Json::first(&mut head, "capture");
+        json.number("version", VERSION.into()).text("program", program).number("at_ms", at_ms);
+        json.option("host", Some(host.as_str()).filter(|host| !host.is_empty())).end();
         if let Err(error) = file.write_all(&head) {
             // Without its first line it is no capture.
             let _ = fs::remove_file(&path);
             return Err(error);
         }
         let bytes = head.len() as u64;
-        let began = Instant::now();
-        self.open.insert(id, Open { file, path, began, bytes, waits: Vec::new(), n_ended: 0, n_turns: 1 });
+        self.open.insert(id, Open::new(file, path, bytes));
         Ok(id)
     }
 
     /// Deletes files until a further one is within the bounds.
     fn make_room(&mut self) -> Result<(), Refused> {
-        self.write();
+        self.write(None);
         let mut closed = self.closed_files();
         let open_bytes: u64 = self.open.values().map(|open| open.bytes).sum();
         let mut bytes: u64 = closed.iter().map(|file| file.bytes).sum::<u64>() + open_bytes;
@@ -230,6 +262,51 @@ impl Files {
             .collect();
         found.sort_by(|a, b| a.path.cmp(&b.path));
         found
+    }
+}
+
+impl Open {
+    fn new(file: File, path: PathBuf, bytes: u64) -> Self {
+        let (waits, apart, began) = (Vec::new(), Vec::new(), Instant::now());
+        Self { file, path, began, bytes, waits, apart, waits_bytes: 0, n_ended: 0, n_turns: 1 }
+    }
+
+    fn add(&mut self, line: &[u8], bytes: Bytes, has_head: bool) {
+        let mut size = line.len() + bytes.len();
+        self.waits.extend_from_slice(line);
+        let is_followed = has_head || !bytes.is_empty();
+        if bytes.len() > COPIED_MAX {
+            self.apart.push((self.waits.len(), bytes));
+        } else {
+            self.waits.extend_from_slice(&bytes);
+        }
+        if is_followed {
+            self.waits.push(b'\n');
+            size += 1;
+        }
+        self.bytes += size as u64;
+        self.waits_bytes += size as u64;
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        let (mut slices, mut from) = (Vec::with_capacity(2 * self.apart.len() + 1), 0);
+        for (at, bytes) in &self.apart {
+            slices.push(IoSlice::new(self.waits.get(from..*at).unwrap_or_default()));
+            slices.push(IoSlice::new(bytes));
+            from = *at;
+        }
+        slices.push(IoSlice::new(self.waits.get(from..).unwrap_or_default()));
+        let mut left = &mut slices[..];
+        IoSlice::advance_slices(&mut left, 0);
+        while !left.is_empty() {
+            match self.file.write_vectored(left) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(n) => IoSlice::advance_slices(&mut left, n),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 }
 

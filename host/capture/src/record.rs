@@ -1,4 +1,4 @@
-//! The lines of a capture file.
+//! The lines of a capture file, with the bytes that follow them. By themselves they are JSON too, with the bytes in it.
 use base::{Fault, Kind, Retry, Side};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::time::Duration;
 
 /// The version of the format. A reader reads files of its own version; fields and lines that it does not know it passes over.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// One line. `turn` is the turn's number in its process; `us` are microseconds since the turn's request came, by a clock that is never
 /// set back. `ask` is the number of a question to an upstream, from 0 on in each turn.
@@ -60,6 +60,7 @@ pub enum Record {
         /// What it looked for.
         of: String,
         /// JSON.
+        #[serde(default)]
         data: Data,
     },
     /// The turn was refused for what other turns have done.
@@ -135,6 +136,7 @@ pub struct Request {
     /// Path and query.
     pub url: String,
     /// Headers.
+    #[serde(default)]
     pub headers: Headers,
     /// Under which configuration and libraries it came: see [`crate::tape::Tapes::under`]. 16 hex digits; empty: not known.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -143,6 +145,7 @@ pub struct Request {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub caller: String,
     /// The body.
+    #[serde(default)]
     pub body: Data,
 }
 
@@ -172,8 +175,10 @@ pub struct Asked {
     /// URL.
     pub url: String,
     /// Headers.
+    #[serde(default)]
     pub headers: Headers,
     /// The body.
+    #[serde(default)]
     pub body: Data,
 }
 
@@ -190,6 +195,7 @@ pub struct Head {
     /// HTTP status.
     pub status: u16,
     /// Headers.
+    #[serde(default)]
     pub headers: Headers,
 }
 
@@ -204,6 +210,7 @@ pub struct Piece {
     /// When.
     pub us: u64,
     /// Its bytes.
+    #[serde(default)]
     pub data: Data,
 }
 
@@ -364,11 +371,4 @@ impl<'de> Deserialize<'de> for Data {
             Either::Coded(Coded { base64 }) => STANDARD.decode(base64).map_err(D::Error::custom)?.into(),
         }))
     }
-}
-
-/// A line with its end. Never fails for what this room writes.
-pub fn line(record: &Record) -> Vec<u8> {
-    let mut line = serde_json::to_vec(record).unwrap_or_default();
-    line.push(b'\n');
-    line
 }

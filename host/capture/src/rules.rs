@@ -36,6 +36,9 @@ pub trait Masks: Debug + Send + Sync {
     /// Puts `*` in the place of every byte of a secret, and says how many secrets there were.
     fn mask(&self, bytes: &mut [u8]) -> usize;
 
+    /// Is there a secret in it?
+    fn finds(&self, bytes: &[u8]) -> bool;
+
     /// The bytes of the longest secret: as many less one must be seen together.
     fn longest(&self) -> usize;
 }
@@ -47,6 +50,10 @@ pub struct NoMasks;
 impl Masks for NoMasks {
     fn mask(&self, _: &mut [u8]) -> usize {
         0
+    }
+
+    fn finds(&self, _: &[u8]) -> bool {
+        false
     }
 
     fn longest(&self) -> usize {

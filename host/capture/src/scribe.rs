@@ -1,24 +1,33 @@
-//! Writes the pieces of turns as lines: masks them, and keeps to the bounds. The only part of this room that waits for a disk.
+//! Writes what was told of turns: masks it, leaves out what stands in the file already, and keeps to the bounds. The only part of this room
+//! that waits for a disk.
+use crate::alike::{Alike, Written, compare};
+use crate::draft::{Body, Draft, Line, What};
 use crate::files::{Failed, Files, Refused};
+use crate::json::Json;
 use crate::mask::Mask;
-use crate::record::{Asked, Data, Ended, Head, How, Piece as Chunk, Record, Request, Trouble, line};
 use crate::rules::Rules;
 use crate::stream::Stream;
-use crate::tape::{Counts, Note, Setup};
-use base::Fault;
-use events::wire::{End, Moment, Piece, Requested};
-use std::collections::HashMap;
+use crate::tape::Counts;
+use bytes::Bytes;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 /// Trouble is told of no more often.
 const TELL_EVERY: Duration = Duration::from_secs(60);
+/// Pieces of upstreams that may be what the client gets next.
+const CAME_MAX: usize = 8;
+/// Smaller pieces are written again rather than named.
+const NAMED_MIN: usize = 16;
+/// A body that has less in common with its turn's request is written whole.
+const ALIKE_MIN: usize = 256;
 
 #[derive(Debug)]
 pub(crate) struct Scribe {
     rules: Arc<Rules>,
     files: Files,
+    written: Written,
     turns: HashMap<u64, Open>,
     told: Option<Instant>,
 }
@@ -26,22 +35,60 @@ pub(crate) struct Scribe {
 /// A turn that is being written.
 #[derive(Debug)]
 struct Open {
+    turn: u64,
     file: u64,
     mask: Mask,
-    /// By the question; none: what the client gets.
-    streams: HashMap<Option<u32>, Stream>,
+    /// The body of its request, where no secret is in it.
+    request: Option<Bytes>,
+    /// Of each question, and of what the client gets.
+    streams: Vec<(Option<u32>, Stream)>,
+    /// Pieces of upstreams that are written: how many, and the last of them.
+    n_came: u64,
+    came: VecDeque<Bytes>,
 }
+
+/// A line without its sizes, as it was drafted: JSON, and headers behind it; how many bytes the JSON has.
+type Head<'a> = (&'a [u8], usize);
 
 impl Scribe {
     pub(crate) fn new(rules: Arc<Rules>) -> Self {
-        Self { files: Files::new(Arc::clone(&rules)), rules, turns: HashMap::new(), told: None }
+        let (files, written) = (Files::new(Arc::clone(&rules)), Written::default());
+        Self { rules, files, written, turns: HashMap::new(), told: None }
     }
 
-    /// Writes these pieces, with one write for each file.
-    pub(crate) fn write(&mut self, notes: Vec<Note>, counts: &Counts) {
-        for note in notes {
-            self.note(note, counts);
+    /// Takes the lines of a turn.
+    pub(crate) fn write(&mut self, turn: u64, draft: Draft, counts: &Counts) {
+        let mut text = Bytes::from(draft.text);
+        let mut take = |n: usize| text.split_to(n.min(text.len()));
+        let mut open = self.turns.remove(&turn);
+        for Line { what, us, json, head, body } in draft.lines {
+            let head = take(json + head);
+            let body = match body {
+                Body::Here(n) => take(n),
+                Body::Apart(bytes) => bytes,
+            };
+            if matches!(what, What::Request) {
+                open = self.begin(turn, counts);
+            }
+            let Some(mut own) = open.take() else { continue };
+            let is_over = matches!(what, What::Over);
+            match self.line(&mut own, (what, us), (&head, json), body) {
+                Ok(n) => {
+                    counts.bytes.fetch_add(n, Ordering::Relaxed);
+                    if is_over {
+                        self.files.end(own.file);
+                    } else {
+                        open = Some(own);
+                    }
+                }
+                Err(refused) => self.cut(&own, refused, counts),
+            }
         }
+        self.turns.extend(open.map(|open| (turn, open)));
+    }
+
+    /// Writes what waits.
+    pub(crate) fn flush(&mut self, counts: &Counts) {
         for Failed { id, error, n_ended } in self.files.flush() {
             counts.failures.fetch_add(1, Ordering::Relaxed);
             self.trouble(&format!("a capture file cannot be written: {error}"));
@@ -51,35 +98,9 @@ impl Scribe {
         }
     }
 
-    fn note(&mut self, note: Note, counts: &Counts) {
-        let Note { turn, us, moment, setup, piece } = note;
-        let Some(piece) = piece else { return self.cut(turn, counts) };
-        if let Piece::Request(request) = piece {
-            return self.begin((turn, moment, setup), *request, counts);
-        }
-        let Some(open) = self.turns.get_mut(&turn) else { return };
-        let is_over = matches!(piece, Piece::Over(_));
-        let mut lines = open.lines(turn, us, piece);
-        if setup.is_renewed
-            && let Some(Record::Over(over)) = lines.last_mut()
-        {
-            over.renewed = true;
-        }
-        let file = open.file;
-        for record in lines {
-            if !self.add(file, &record, counts) {
-                return self.cut(turn, counts);
-            }
-        }
-        if is_over {
-            self.turns.remove(&turn);
-            self.files.end(file);
-        }
-    }
-
-    fn begin(&mut self, (turn, moment, setup): (u64, Moment, Setup), request: Requested, counts: &Counts) {
-        let file = match self.files.begin() {
-            Ok(file) => file,
+    fn begin(&mut self, turn: u64, counts: &Counts) -> Option<Open> {
+        match self.files.begin() {
+            Ok(file) => Some(Open::new(turn, file, Mask::new(Arc::clone(&self.rules.masks)))),
             Err(refused) => {
                 counts.cut.fetch_add(1, Ordering::Relaxed);
                 if let Refused::Io(error) = refused {
@@ -87,52 +108,158 @@ impl Scribe {
                     let folder = self.rules.folder.display().to_string();
                     self.trouble(&format!("capture files cannot be made in {folder}: {error}"));
                 }
-                return;
+                None
             }
-        };
-        let mask = Mask::new(Arc::clone(&self.rules.masks));
-        let at = moment.now.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let record = Record::Request(Request {
-            turn,
-            at_us: u64::try_from(at.as_micros()).unwrap_or(u64::MAX),
-            seed: format!("{:032x}", moment.seed),
-            method: request.method.to_string(),
-            url: mask.url(&request.uri.to_string()),
-            headers: mask.headers(&request.headers),
-            setup: if setup.began == 0 { String::new() } else { format!("{:016x}", setup.began) },
-            caller: request.caller,
-            body: mask.clean(&request.body),
-        });
-        self.turns.insert(turn, Open { file, mask, streams: HashMap::new() });
-        if !self.add(file, &record, counts) {
-            self.cut(turn, counts);
         }
     }
 
-    fn add(&mut self, file: u64, record: &Record, counts: &Counts) -> bool {
-        let line = line(record);
-        match self.files.add(file, &line, false) {
-            Ok(()) => {
-                counts.bytes.fetch_add(line.len() as u64, Ordering::Relaxed);
-                true
+    /// Writes a line, and those that were held back before it: so many bytes.
+    fn line(
+        &mut self,
+        open: &mut Open,
+        (what, us): (What, u64),
+        head: Head<'_>,
+        body: Bytes,
+    ) -> Result<u64, Refused> {
+        match what {
+            What::Gap => Err(Refused::Full),
+            What::Secret(secret) => {
+                open.mask.add(secret);
+                Ok(0)
             }
-            Err(Refused::Full) => {
-                self.trouble("a captured turn is cut: a bound of capture is reached");
-                false
+            What::Request => {
+                let alike = self.written.find(open.file, &body).filter(|alike| open.is_clean(&body, alike));
+                let clean = if alike.is_some() { body.clone() } else { open.mask.clean(&body) };
+                let n = self.put(open, head, &clean, alike)?;
+                if clean.as_ptr() == body.as_ptr() {
+                    self.written.add(open.file, open.turn, body.clone());
+                    open.request = Some(body);
+                }
+                Ok(n)
             }
-            Err(Refused::Io(error)) => {
-                counts.failures.fetch_add(1, Ordering::Relaxed);
-                self.trouble(&format!("capture files cannot be kept within their bounds: {error}"));
-                false
+            What::Asked => {
+                let request = open.request.as_ref();
+                let alike = request.map(|request| compare(open.turn, request, &body));
+                let alike = alike.filter(|own| own.bytes() >= ALIKE_MIN && open.is_clean(&body, own));
+                let clean = if alike.is_some() { body } else { open.mask.clean(&body) };
+                self.put(open, head, &clean, alike)
+            }
+            What::Other => self.put(open, head, &open.mask.clean(&body), None),
+            What::Came(ask) => self.push(open, Some(ask), (us, body)),
+            What::Sent => self.push(open, None, (us, body)),
+            What::Ended(ask) => Ok(self.rest(open, Some(ask))? + self.put(open, head, &body, None)?),
+            What::Over => {
+                let mut n = 0;
+                // What the client got may name pieces of upstreams.
+                open.streams.sort_by_key(|(ask, _)| ask.is_none());
+                while let Some((ask, _)) = open.streams.first() {
+                    n += self.rest(open, *ask)?;
+                }
+                Ok(n + self.put(open, head, &body, None)?)
             }
         }
+    }
+
+    /// Writes a line with these bytes, or with what of them is not alike.
+    fn put(
+        &mut self,
+        open: &Open,
+        (head, json): Head<'_>,
+        body: &Bytes,
+        alike: Option<Alike>,
+    ) -> Result<u64, Refused> {
+        let masked;
+        let has_secret = open.mask.finds(head);
+        let (json, head) = head.split_at(json.min(head.len()));
+        let (json, head) = if has_secret {
+            masked = (open.mask.object(json), open.mask.clean(&Bytes::copy_from_slice(head)));
+            (&masked.0[..], &masked.1[..])
+        } else {
+            (json, head)
+        };
+        let body = match alike {
+            Some(Alike { first, last, .. }) => body.slice(first..body.len() - last),
+            None => body.clone(),
+        };
+        let line = self.files.line();
+        line.extend_from_slice(json);
+        let mut json = Json::goes_on(&mut *line);
+        if let Some(Alike { turn, first, last }) = alike {
+            json.list("like", [turn, first as u64, last as u64]);
+        }
+        json.size("head", head.len()).size("bytes", body.len()).end();
+        line.extend_from_slice(head);
+        self.files.add(open.file, body, !head.is_empty())
+    }
+
+    /// Takes a piece of a body, and writes those that no later one can change.
+    fn push(&mut self, open: &mut Open, ask: Option<u32>, piece: (u64, Bytes)) -> Result<u64, Refused> {
+        let at = open.streams.iter().position(|(own, _)| *own == ask).unwrap_or_else(|| {
+            open.streams.push((ask, Stream::default()));
+            open.streams.len() - 1
+        });
+        let mut n = 0;
+        if let Some((_, stream)) = open.streams.get_mut(at) {
+            stream.push(piece.0, piece.1, &open.mask);
+        }
+        while let Some(piece) = open.streams.get_mut(at).and_then(|(_, stream)| stream.next(&open.mask)) {
+            n += self.piece(open, ask, piece)?;
+        }
+        Ok(n)
+    }
+
+    /// Writes the pieces of a body that were held back.
+    fn rest(&mut self, open: &mut Open, ask: Option<u32>) -> Result<u64, Refused> {
+        let Some(at) = open.streams.iter().position(|(own, _)| *own == ask) else { return Ok(0) };
+        let (_, mut stream) = open.streams.remove(at);
+        let mut n = 0;
+        while let Some(piece) = stream.rest() {
+            n += self.piece(open, ask, piece)?;
+        }
+        Ok(n)
+    }
+
+    fn piece(
+        &mut self,
+        open: &mut Open,
+        ask: Option<u32>,
+        (us, bytes): (u64, Bytes),
+    ) -> Result<u64, Refused> {
+        let same = if ask.is_none() { open.same(&bytes) } else { None };
+        let mut json = Json::begin(self.files.line(), if ask.is_some() { "came" } else { "sent" }, open.turn);
+        if let Some(ask) = ask {
+            json.number("ask", ask.into()).number("piece", open.n_came);
+            open.came(&bytes);
+        }
+        json.number("us", us);
+        let body = match same {
+            Some(n) => {
+                json.number("as", n);
+                Bytes::new()
+            }
+            None => {
+                json.size("bytes", bytes.len());
+                bytes
+            }
+        };
+        json.end();
+        self.files.add(open.file, body, false)
     }
 
     /// Nothing more is written of this turn.
-    fn cut(&mut self, turn: u64, counts: &Counts) {
-        let Some(open) = self.turns.remove(&turn) else { return };
+    fn cut(&mut self, open: &Open, refused: Refused, counts: &Counts) {
         counts.cut.fetch_add(1, Ordering::Relaxed);
-        let _ = self.files.add(open.file, &line(&Record::Gap { turn }), true);
+        match refused {
+            Refused::Full => self.trouble("a captured turn is cut: a bound of capture is reached"),
+            // Told of when it is known why.
+            Refused::Gone => {}
+            Refused::Io(error) => {
+                counts.failures.fetch_add(1, Ordering::Relaxed);
+                self.trouble(&format!("capture files cannot be kept within their bounds: {error}"));
+            }
+        }
+        Json::begin(self.files.line(), "gap", open.turn).end();
+        self.files.add_last_word(open.file);
         self.files.give_up(open.file);
     }
 
@@ -145,93 +272,32 @@ impl Scribe {
 }
 
 impl Open {
-    /// The lines of a piece.
-    fn lines(&mut self, turn: u64, us: u64, piece: Piece) -> Vec<Record> {
-        let mask = &mut self.mask;
-        match piece {
-            Piece::Request(_) => Vec::new(),
-            Piece::Secret(secret) => {
-                mask.add(secret);
-                Vec::new()
-            }
-            Piece::Named(id) => vec![Record::Named { turn, id: id.to_string() }],
-            Piece::Session(id, client) => {
-                let client = client.map(|client| mask.text(&client));
-                vec![Record::Session { turn, id, client }]
-            }
-            Piece::Rotation(n) => vec![Record::Rotation { turn, n }],
-            Piece::Found(of, bytes) => {
-                vec![Record::Found { turn, of: mask.text(&of), data: mask.clean(&bytes) }]
-            }
-            Piece::Refused(by, fault) => vec![Record::Refused { turn, by, fault: trouble(&fault, mask) }],
-            Piece::Asked(ask, asked) => vec![Record::Asked(Asked {
-                turn,
-                ask,
-                us,
-                attempt: asked.attempt,
-                backend: asked.backend,
-                key: asked.key,
-                key_bytes: asked.key_bytes,
-                leased: asked.is_leased,
-                method: asked.method.to_string(),
-                url: mask.url(&asked.url),
-                headers: mask.headers(&asked.headers),
-                body: mask.clean(&asked.body),
-            })],
-            Piece::Heard(ask, status, headers) => {
-                let headers = mask.headers(&headers);
-                vec![Record::Heard(Head { turn, ask: Some(ask), us, status, headers })]
-            }
-            Piece::Answer(status, headers) => {
-                let headers = mask.headers(&headers);
-                vec![Record::Answer(Head { turn, ask: None, us, status, headers })]
-            }
-            Piece::Came(ask, bytes) => {
-                let pieces = self.streams.entry(Some(ask)).or_default().push(us, bytes, mask);
-                pieces.into_iter().map(|piece| came(turn, Some(ask), piece)).collect()
-            }
-            Piece::Sent(bytes) => {
-                let pieces = self.streams.entry(None).or_default().push(us, bytes, mask);
-                pieces.into_iter().map(|piece| came(turn, None, piece)).collect()
-            }
-            Piece::Ended(ask, end) => {
-                let mut lines = self.rest(turn, Some(ask));
-                lines.push(Record::Ended(self.ended((turn, Some(ask)), us, &end)));
-                lines
-            }
-            Piece::Over(end) => {
-                let asks: Vec<Option<u32>> = self.streams.keys().copied().collect();
-                let mut lines: Vec<Record> = asks.into_iter().flat_map(|ask| self.rest(turn, ask)).collect();
-                lines.push(Record::Over(self.ended((turn, None), us, &end)));
-                lines
-            }
+    fn new(turn: u64, file: u64, mask: Mask) -> Self {
+        let (streams, came) = (Vec::new(), VecDeque::new());
+        Self { turn, file, mask, request: None, streams, n_came: 0, came }
+    }
+
+    /// Is there no secret in what of this body is not like a clean one, and where the two meet?
+    fn is_clean(&self, body: &[u8], alike: &Alike) -> bool {
+        let keep = self.mask.longest();
+        let (from, to) = (alike.first.saturating_sub(keep), (body.len() - alike.last + keep).min(body.len()));
+        !self.mask.finds(body.get(from..to).unwrap_or_default())
+    }
+
+    /// A piece of an upstream is written.
+    fn came(&mut self, bytes: &Bytes) {
+        self.n_came += 1;
+        if self.came.len() == CAME_MAX {
+            self.came.pop_front();
         }
+        self.came.push_back(bytes.clone());
     }
 
-    /// The pieces of a body that were held back.
-    fn rest(&mut self, turn: u64, ask: Option<u32>) -> Vec<Record> {
-        let rest = self.streams.remove(&ask).map(|mut stream| stream.finish());
-        rest.into_iter().flatten().map(|piece| came(turn, ask, piece)).collect()
+    /// The number of the piece that has the same bytes, where the client gets what came.
+    fn same(&mut self, bytes: &Bytes) -> Option<u64> {
+        let at = self.came.iter().position(|came| came == bytes).filter(|_| bytes.len() >= NAMED_MIN)?;
+        let number = self.n_came - (self.came.len() - at) as u64;
+        self.came.drain(..=at);
+        Some(number)
     }
-
-    fn ended(&self, (turn, ask): (u64, Option<u32>), us: u64, end: &End) -> Ended {
-        let (how, fault) = match end {
-            End::Whole => (How::Whole, None),
-            End::Left => (How::Left, None),
-            End::Broke(fault) => (How::Broke, Some(trouble(fault, &self.mask))),
-        };
-        Ended { turn, ask, us, how, renewed: false, fault }
-    }
-}
-
-fn trouble(fault: &Fault, mask: &Mask) -> Trouble {
-    let mut trouble = Trouble::from(fault);
-    trouble.message = mask.text(&trouble.message);
-    trouble.hint = trouble.hint.map(|hint| mask.text(&hint));
-    trouble
-}
-
-fn came(turn: u64, ask: Option<u32>, (us, data): (u64, Data)) -> Record {
-    let chunk = Chunk { turn, ask, us, data };
-    if ask.is_some() { Record::Came(chunk) } else { Record::Sent(chunk) }
 }

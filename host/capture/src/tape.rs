@@ -1,21 +1,22 @@
-//! The wires of turns that are kept: what is told is stamped, put into a queue with a bound, and written by a thread of its own. A
-//! turn never waits for a disk.
+//! The wires of turns that are kept: what is told is stamped and drafted on the turn's way, and written by a thread of its own some
+//! milliseconds later, with all that came meanwhile. A turn never waits for a disk, and what waits has a bound.
+use crate::draft::{Draft, Of, size};
 use crate::rules::Rules;
 use crate::scribe::Scribe;
 use events::wire::{Moment, Piece, Standing, Wire, Wires};
 use parking_lot::{Condvar, Mutex};
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
-use std::thread;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::thread::{self, Thread};
 use std::time::{Duration, Instant, SystemTime};
 
-/// What a piece takes of the queue beside its bytes.
-const PIECE_BYTES: u64 = 128;
 /// Stands for a configuration that is about to change, or to end with its host: see [`Tapes::under`].
 pub const CHANGING: u64 = 1;
-/// How long pieces gather before they are written together.
+/// How long pieces gather before they are written together …
 const GATHER: Duration = Duration::from_millis(20);
+/// … unless they are so many bytes: more would leave the processor's cache.
+const GATHER_BYTES: u64 = 1 << 20;
 
 /// Keeps turns, until it is closed.
 #[derive(Debug)]
@@ -31,6 +32,12 @@ pub(crate) struct Shared {
     next: AtomicU64,
     /// See [`Tapes::under`].
     setup: AtomicU64,
+    is_closed: AtomicBool,
+    /// Bytes that wait, or are being written.
+    bytes: AtomicU64,
+    /// Pieces that do.
+    pieces: AtomicU64,
+    scribe: Mutex<Option<Thread>>,
     pub(crate) counts: Counts,
 }
 
@@ -42,38 +49,12 @@ pub(crate) struct Counts {
     pub(crate) failures: AtomicU64,
 }
 
+/// The turns that have said something, in the order in which they began to.
 #[derive(Debug, Default)]
 struct Queue {
-    notes: Vec<Note>,
-    bytes: u64,
-    /// Pieces that are being written.
-    at_hand: u64,
+    tapes: Vec<Arc<Tape>>,
     is_asleep: bool,
-    is_closed: bool,
     is_over: bool,
-    scribe: Option<thread::Thread>,
-}
-
-/// Under which configuration and libraries a turn goes.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Setup {
-    /// That of its beginning; zero: not known.
-    pub(crate) began: u64,
-    /// It is no longer that.
-    pub(crate) is_renewed: bool,
-}
-
-/// A piece of a turn, stamped.
-#[derive(Debug)]
-pub(crate) struct Note {
-    pub(crate) turn: u64,
-    /// Microseconds since the turn began.
-    pub(crate) us: u64,
-    pub(crate) moment: Moment,
-    /// Under what it came, and whether that has changed since.
-    pub(crate) setup: Setup,
-    /// None: pieces are missing from here on.
-    pub(crate) piece: Option<Piece>,
 }
 
 impl Tapes {
@@ -89,19 +70,19 @@ impl Tapes {
             ended: Condvar::new(),
             next: AtomicU64::new(1),
             setup: AtomicU64::new(0),
+            is_closed: AtomicBool::new(false),
+            bytes: AtomicU64::new(0),
+            pieces: AtomicU64::new(0),
+            scribe: Mutex::default(),
             counts: Counts::default(),
         });
         let own = Arc::clone(&shared);
         let scribe = thread::Builder::new().name("lip-capture".to_owned()).spawn(move || {
-            let mut scribe = Scribe::new(rules);
-            while let Some(notes) = own.take() {
-                scribe.write(notes, &own.counts);
-                own.queue.lock().at_hand = 0;
-            }
+            own.write(Scribe::new(rules));
             own.queue.lock().is_over = true;
             own.ended.notify_all();
         })?;
-        shared.queue.lock().scribe = Some(scribe.thread().clone());
+        *shared.scribe.lock() = Some(scribe.thread().clone());
         Ok(Self { shared })
     }
 
@@ -113,9 +94,8 @@ impl Tapes {
     /// Writes what waits, within `time`. Nothing more is kept then.
     pub fn close(&self, time: Duration) {
         let until = Instant::now() + time;
+        self.shared.close();
         let mut queue = self.shared.queue.lock();
-        queue.is_closed = true;
-        queue.scribe.iter().for_each(thread::Thread::unpark);
         while !queue.is_over {
             if self.shared.ended.wait_until(&mut queue, until).timed_out() {
                 return;
@@ -126,20 +106,16 @@ impl Tapes {
 
 impl Drop for Tapes {
     fn drop(&mut self) {
-        let mut queue = self.shared.queue.lock();
-        queue.is_closed = true;
-        queue.scribe.iter().for_each(thread::Thread::unpark);
+        self.shared.close();
     }
 }
 
 impl Wires for Tapes {
     fn standing(&self) -> Option<Standing> {
         let counts = &self.shared.counts;
-        let waiting = {
-            let queue = self.shared.queue.lock();
-            queue.notes.len() as u64 + queue.at_hand
-        };
-        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let read = |count: &AtomicU64| count.load(Ordering::Acquire);
+        // First, for what is written by then is in the other counts.
+        let waiting = read(&self.shared.pieces);
         Some(Standing {
             turns: read(&counts.turns),
             cut: read(&counts.cut),
@@ -156,127 +132,171 @@ impl Wires for Tapes {
         // As exact as a file keeps it.
         let now = SystemTime::UNIX_EPOCH
             + Duration::from_micros(u64::try_from(since.as_micros()).unwrap_or_default());
-        Some(Arc::new(Tape {
+        Some(Arc::new_cyclic(|own| Tape {
+            own: own.clone(),
             shared: Arc::clone(&self.shared),
-            turn: self.shared.next.fetch_add(1, Ordering::Relaxed),
+            of: Of {
+                turn: self.shared.next.fetch_add(1, Ordering::Relaxed),
+                moment: Moment { now, seed: random() << 64 | random() },
+                setup: self.shared.setup.load(Ordering::Acquire),
+            },
             began: Instant::now(),
-            moment: Moment { now, seed: random() << 64 | random() },
-            setup: self.shared.setup.load(Ordering::Acquire),
             questions: AtomicU32::new(0),
-            state: AtomicU8::new(IDLE),
-            early: Mutex::default(),
+            passed: AtomicU64::new(0),
+            told: Mutex::default(),
         }))
     }
 }
 
 impl Shared {
-    /// The pieces that wait, once there are some; none once it is closed.
-    fn take(&self) -> Option<Vec<Note>> {
-        loop {
-            {
-                let mut queue = self.queue.lock();
-                if !queue.notes.is_empty() {
-                    queue.bytes = 0;
-                    let notes = std::mem::take(&mut queue.notes);
-                    queue.at_hand = notes.len() as u64;
-                    return Some(notes);
-                }
-                if queue.is_closed {
-                    return None;
-                }
-                queue.is_asleep = true;
+    fn close(&self) {
+        self.is_closed.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    fn wake(&self) {
+        self.scribe.lock().iter().for_each(Thread::unpark);
+    }
+
+    /// Writes what is told, until it is closed.
+    fn write(&self, mut scribe: Scribe) {
+        while let Some(tapes) = self.take() {
+            let (mut bytes, mut pieces) = (0, 0);
+            for tape in tapes {
+                let draft = tape.drafted();
+                (bytes, pieces) = (bytes + draft.weight(), pieces + draft.lines.len() as u64);
+                scribe.write(tape.of.turn, draft, &self.counts);
             }
-            thread::park();
-            let is_closed = {
+            scribe.flush(&self.counts);
+            self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+            self.pieces.fetch_sub(pieces, Ordering::Release);
+        }
+    }
+
+    /// The turns that have said something, some time after the first of them has; none once it is closed.
+    fn take(&self) -> Option<Vec<Arc<Tape>>> {
+        loop {
+            let is_closed = self.is_closed.load(Ordering::Acquire);
+            let is_asleep = {
                 let mut queue = self.queue.lock();
-                queue.is_asleep = false;
-                queue.is_closed
+                queue.is_asleep = queue.tapes.is_empty();
+                queue.is_asleep
             };
-            if !is_closed {
-                // One write for what comes together. Nobody waits for it but the queue, which has a bound.
+            if is_asleep && is_closed {
+                return None;
+            }
+            if is_asleep {
+                thread::park();
+                continue;
+            }
+            // One write for what comes together. Nobody waits for it but the queue, which has a bound.
+            if !is_closed && self.bytes.load(Ordering::Relaxed) < GATHER_BYTES {
                 thread::park_timeout(GATHER);
             }
+            return Some(std::mem::take(&mut self.queue.lock().tapes));
         }
     }
 
-    /// Puts a note into the queue, or says that there is no room.
-    fn put(&self, note: Note) -> bool {
-        let size = note.piece.as_ref().map_or(0, bytes_of) + PIECE_BYTES;
+    fn queue(&self, tape: Arc<Tape>) {
         let mut queue = self.queue.lock();
-        let has_room = queue.bytes + size <= self.rules.queue_bytes || note.piece.is_none();
-        if !has_room || queue.is_closed {
-            return false;
+        queue.tapes.push(tape);
+        let is_asleep = std::mem::take(&mut queue.is_asleep);
+        drop(queue);
+        if is_asleep {
+            self.wake();
         }
-        queue.bytes += size;
-        queue.notes.push(note);
-        if std::mem::take(&mut queue.is_asleep) {
-            queue.scribe.iter().for_each(thread::Thread::unpark);
-        }
-        true
     }
 }
 
-fn bytes_of(piece: &Piece) -> u64 {
-    let bytes = match piece {
-        Piece::Request(request) => request.body.len() + 2048,
-        Piece::Asked(_, asked) => asked.body.len() + 2048,
-        Piece::Found(of, bytes) => of.len() + bytes.len(),
-        Piece::Heard(..) | Piece::Answer(..) | Piece::Ended(..) | Piece::Refused(..) | Piece::Over(_) => 1024,
-        Piece::Came(_, bytes) | Piece::Sent(bytes) => bytes.len(),
-        Piece::Named(_) | Piece::Session(..) | Piece::Rotation(_) | Piece::Secret(_) => 64,
-    };
-    bytes as u64
+/// How it is with a turn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    /// No request was let in yet.
+    #[default]
+    Idle,
+    /// It is not known whether its session is kept.
+    Early,
+    Open,
+    /// Nothing more is kept of it.
+    Closed,
 }
 
-/// No request was let in yet.
-const IDLE: u8 = 0;
-/// It is not known whether its session is kept.
-const EARLY: u8 = 1;
-const OPEN: u8 = 2;
-/// Nothing more is kept of it.
-const CLOSED: u8 = 3;
+#[derive(Debug, Default)]
+struct Told {
+    state: State,
+    draft: Draft,
+    is_queued: bool,
+}
 
 /// The wires of one turn.
 #[derive(Debug)]
-struct Tape {
+pub(crate) struct Tape {
+    own: Weak<Self>,
     shared: Arc<Shared>,
-    turn: u64,
+    of: Of,
     began: Instant,
-    moment: Moment,
-    setup: u64,
     questions: AtomicU32,
-    state: AtomicU8,
-    early: Mutex<Vec<Note>>,
+    /// See [`Wire::passed_us`].
+    passed: AtomicU64,
+    told: Mutex<Told>,
 }
 
 impl Tape {
-    fn put(&self, note: Note) {
-        if self.shared.put(note) {
-            return;
-        }
-        self.state.store(CLOSED, Ordering::Relaxed);
-        self.shared.put(self.note(None));
+    /// What was told since it was asked last.
+    fn drafted(&self) -> Draft {
+        let mut told = self.told.lock();
+        told.is_queued = false;
+        std::mem::take(&mut told.draft)
     }
 
-    fn note(&self, piece: Option<Piece>) -> Note {
-        let now = self.shared.setup.load(Ordering::Acquire);
-        let setup = Setup { began: self.setup, is_renewed: self.setup != now || now == CHANGING };
-        Note { turn: self.turn, us: self.us(), moment: self.moment, setup, piece }
-    }
-
-    fn us(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
-    }
-
-    fn open(&self) {
-        self.state.store(OPEN, Ordering::Relaxed);
+    fn open(&self, told: &mut Told) {
+        told.state = State::Open;
         self.shared.counts.turns.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// There is more to write than those bytes and pieces.
+    fn grown(&self, told: &mut Told, (bytes, pieces): (u64, usize)) {
+        let more = told.draft.weight().saturating_sub(bytes);
+        let pieces = told.draft.lines.len().saturating_sub(pieces) as u64;
+        self.shared.pieces.fetch_add(pieces, Ordering::Relaxed);
+        let before = self.shared.bytes.fetch_add(more, Ordering::Relaxed);
+        if !std::mem::replace(&mut told.is_queued, true)
+            && let Some(own) = self.own.upgrade()
+        {
+            self.shared.queue(own);
+        }
+        if before < GATHER_BYTES && before + more >= GATHER_BYTES {
+            self.shared.wake();
+        }
+    }
+
+    /// Is there room in the queue for this?
+    fn has_room(&self, piece: &Piece<'_>) -> bool {
+        self.shared.bytes.load(Ordering::Relaxed) + size(piece) <= self.shared.rules.queue_bytes
+    }
+
+    /// Does the piece say that its session is kept, or that it is not?
+    fn is_wanted(&self, piece: &Piece<'_>) -> Option<bool> {
+        let sessions = &self.shared.rules.sessions;
+        let is_named = |name: &str| sessions.iter().any(|own| own == name);
+        match piece {
+            Piece::Session(id, client) => Some(is_named(id) || client.is_some_and(is_named)),
+            _ => None,
+        }
     }
 }
 
 impl Wire for Tape {
     fn moment(&self) -> Moment {
-        self.moment
+        self.of.moment
+    }
+
+    fn passed_us(&self) -> u64 {
+        self.passed.load(Ordering::Relaxed)
+    }
+
+    fn pass(&self, us: u64) {
+        self.passed.fetch_max(us, Ordering::Relaxed);
     }
 
     fn next_question(&self) -> u32 {
@@ -288,34 +308,46 @@ impl Wire for Tape {
         fresh
     }
 
-    fn tell(&self, piece: Piece) {
-        let sessions = &self.shared.rules.sessions;
-        match self.state.load(Ordering::Relaxed) {
-            CLOSED => return,
-            IDLE if !matches!(piece, Piece::Request(_)) => return,
-            IDLE if sessions.is_empty() => self.open(),
-            IDLE => self.state.store(EARLY, Ordering::Relaxed),
-            _ => {}
+    fn tell(&self, piece: Piece<'_>) {
+        let mut told = self.told.lock();
+        let told = &mut *told;
+        match told.state {
+            State::Closed => return,
+            State::Idle if !matches!(piece, Piece::Request(_)) => return,
+            State::Idle if self.shared.rules.sessions.is_empty() => self.open(told),
+            State::Idle => told.state = State::Early,
+            State::Early | State::Open => {}
         }
-        let is_wanted = match &piece {
-            Piece::Session(id, client) => {
-                sessions.contains(id) || client.as_ref().is_some_and(|client| sessions.contains(client))
+        if self.shared.is_closed.load(Ordering::Acquire) {
+            told.state = State::Closed;
+            return;
+        }
+        let mut before = (told.draft.weight(), told.draft.lines.len());
+        let is_wanted = self.is_wanted(&piece);
+        if self.has_room(&piece) {
+            let us = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
+            if matches!(piece, Piece::Asked(..) | Piece::Heard(..) | Piece::Came(..) | Piece::Ended(..)) {
+                self.pass(us);
             }
-            _ => false,
-        };
-        let note = self.note(Some(piece));
-        if self.state.load(Ordering::Relaxed) != EARLY {
-            return self.put(note);
+            told.draft.add(&self.of, us, piece, self.shared.setup.load(Ordering::Acquire));
+        } else {
+            told.draft.give_up();
         }
-        let is_decided = matches!(note.piece, Some(Piece::Session(..)));
-        let mut early = self.early.lock();
-        early.push(note);
-        if is_wanted {
-            self.open();
-            early.drain(..).for_each(|note| self.put(note));
-        } else if is_decided {
-            self.state.store(CLOSED, Ordering::Relaxed);
-            *early = Vec::new();
+        match (told.state, is_wanted) {
+            (State::Early, None) => return,
+            (State::Early, Some(true)) => {
+                before = (0, 0);
+                self.open(told);
+            }
+            (State::Early, Some(false)) => {
+                (told.state, told.draft) = (State::Closed, Draft::default());
+                return;
+            }
+            (State::Idle | State::Open | State::Closed, _) => {}
         }
+        if told.draft.is_given_up() {
+            told.state = State::Closed;
+        }
+        self.grown(told, before);
     }
 }

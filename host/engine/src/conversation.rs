@@ -102,7 +102,7 @@ pub(crate) async fn prepare(engine: &Arc<Engine>, turn: &Turn) -> Result<Prepare
     };
     let found = engine.sessions.resolve(&hints, fresh, now).await?;
     if let Some(wire) = &turn.wire {
-        wire.tell(Piece::Session(found.session.id.to_string(), hints.header.map(str::to_owned)));
+        wire.tell(Piece::Session(&found.session.id.to_string(), hints.header));
     }
     let mut conversation = Conversation {
         session: found.session.clone(),

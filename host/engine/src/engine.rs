@@ -239,8 +239,8 @@ impl Engine {
             Prepared::Local(text) => Ok(here(local::answer(&turn, text)?, telling)),
             Prepared::Forward(conversation, edits) => {
                 telling.record().session(conversation.id());
-                if self.must_discover(&turn.model) {
-                    Box::pin(self.offers(false)).await;
+                if turn.wire.is_some() || self.must_discover(&turn.model) {
+                    Box::pin(self.discover(&turn)).await;
                 }
                 let drive = self.drive((turn, edits), conversation, loop_guard, permit, telling)?;
                 if drive.job.turn.may_commit() {
@@ -336,13 +336,6 @@ impl Engine {
         Arc::clone(if planned.is_alone { &self.no_health } else { &self.health })
     }
 
-    /// A bare model name needs the backends' lists to find its place, where no default says where it goes.
-    fn must_discover(&self, model: &str) -> bool {
-        !self.has_default.load(Ordering::Relaxed)
-            && !model.contains(':')
-            && self.planner.load().table.lists(None, model).is_none()
-    }
-
     /// The models of every backend that is ready, asked at the same time.
     pub async fn offers(&self, refresh: bool) -> Vec<Offer> {
         let backends = self.backends();
@@ -361,13 +354,7 @@ impl Engine {
         let backend = Arc::clone(backend);
         let scope = self.scope(Arc::clone(&backend), 0, &self.host_id);
         let (models, freshness) = self.models.get(scope, refresh).await;
-        if self.models.has_news() {
-            let _one = self.swapping.lock();
-            let old = self.planner.load_full();
-            let table = table::of(&old.backends, &old.rules, &self.models.known());
-            let (backends, rules) = (Arc::clone(&old.backends), Arc::clone(&old.rules));
-            self.planner.store(Arc::new(Planner::new(table, backends, rules)));
-        }
+        self.take_news();
         Offer { backend, models, freshness }
     }
 

@@ -11,6 +11,7 @@ mod commit;
 mod conversation;
 mod count;
 mod deliver;
+mod discover;
 mod dispatch;
 mod drive;
 mod engine;

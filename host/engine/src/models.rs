@@ -68,6 +68,14 @@ impl ModelLists {
         self.known.lock().clone()
     }
 
+    /// The backends whose lists hold this model, as far as they are known.
+    pub(crate) fn listing(&self, model: &str) -> Vec<String> {
+        let known = self.known.lock();
+        let bare = model.split_once('/').map_or(model, |(_, bare)| bare);
+        let holds = |models: &Vec<Model>| models.iter().any(|own| own.id == model || own.id == bare);
+        known.iter().filter(|(_, models)| holds(models)).map(|(name, _)| name.clone()).collect()
+    }
+
     /// Forgets the lists of backends that `keep` does not name.
     pub(crate) fn retain(&self, keep: impl Fn(&str) -> bool) {
         let (mut lists, mut known) = (self.lists.lock(), self.known.lock());
@@ -76,7 +84,7 @@ impl ModelLists {
     }
 
     /// Keeps what `backend` lists, unless another one has taken its place since it was asked.
-    fn learn(&self, backend: &Backend, models: &[Model]) {
+    pub(crate) fn learn(&self, backend: &Backend, models: &[Model]) {
         let mut known = self.known.lock();
         if !backend.is_retired() && known.get(backend.name()).is_none_or(|before| before != models) {
             known.insert(backend.name().to_owned(), models.to_vec());

@@ -77,6 +77,11 @@ impl Redactor {
         n
     }
 
+    /// Is there a secret that [`Self::mask`] would find?
+    pub fn finds(&self, bytes: &[u8]) -> bool {
+        (0..=self.known.len()).any(|which| self.next_anywhere(which, bytes, 0).is_some())
+    }
+
     fn next_anywhere(&self, which: usize, bytes: &[u8], mut from: usize) -> Option<Span> {
         if let Some(sieve) = self.known.get(which) {
             return sieve.as_ref()?.next(bytes, from);

@@ -23,7 +23,7 @@ use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderValue, Method};
 use loader::run::{Effect, EffectFuture, Effects, HttpCall, Outcome, Refusal, Upstream};
 use std::sync::Arc;
-use std::time::{Instant, UNIX_EPOCH};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 /// What the effects of all attempts share.
 #[derive(Debug)]
@@ -183,18 +183,25 @@ pub(crate) fn ready(outcome: Outcome) -> EffectFuture {
 
 impl Effects for Scope {
     fn stopped_at_ms(&self) -> Option<u64> {
-        let now = self.wire()?.moment().now.duration_since(UNIX_EPOCH).unwrap_or_default();
-        u64::try_from(now.as_millis()).ok()
+        let wire = self.wire()?;
+        let began = wire.moment().now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from((began + Duration::from_micros(wire.passed_us())).as_millis()).ok()
     }
 
     fn start(&self, effect: Effect) -> EffectFuture {
         let name = self.backend.name();
         match effect {
             Effect::Http(call) => self.http(call),
-            Effect::Sleep(time) => Box::pin(async move {
-                tokio::time::sleep(time).await;
-                Outcome::Done
-            }),
+            Effect::Sleep(time) => {
+                let wire = self.wire().map(|wire| (Arc::clone(wire), wire.passed_us()));
+                Box::pin(async move {
+                    tokio::time::sleep(time).await;
+                    if let Some((wire, passed)) = wire {
+                        wire.pass(passed.saturating_add(u64::try_from(time.as_micros()).unwrap_or(u64::MAX)));
+                    }
+                    Outcome::Done
+                })
+            }
             Effect::Secret { name: secret } => ready(self.show_secret(&secret)),
             Effect::Load { session, key } => ready(match self.means.values.get(name, &session, &key) {
                 Some(value) => Outcome::Value(value),

@@ -59,18 +59,18 @@ pub(crate) async fn ask(
         let Heard { status, headers, body } = answer.await?;
         return Ok(Upstream { status, headers, body: body.boxed_unsync() });
     }
-    wire.tell(Piece::Asked(number, Box::new(asked)));
+    wire.tell(Piece::Asked(number, &asked));
     let mut waiting = Waiting { wire: Some(wire), number };
     let answered = send.await;
     let Some(wire) = waiting.wire.take() else { return answered };
     match answered {
         Ok(Upstream { status, headers, body }) => {
-            wire.tell(Piece::Heard(number, status, headers.clone()));
+            wire.tell(Piece::Heard(number, status, &headers));
             let body = Listening { body, wire, number, is_over: false }.boxed_unsync();
             Ok(Upstream { status, headers, body })
         }
         Err(fault) => {
-            wire.tell(Piece::Ended(number, End::Broke(fault.clone())));
+            wire.tell(Piece::Ended(number, &End::Broke(fault.clone())));
             Err(fault)
         }
     }
@@ -87,7 +87,7 @@ pub(crate) fn find<T: Serialize + DeserializeOwned>(
         return found;
     }
     let found = fresh();
-    wire.tell(Piece::Found(of.to_owned(), serde_json::to_vec(&found).unwrap_or_default().into()));
+    wire.tell(Piece::Found(of, &serde_json::to_vec(&found).unwrap_or_default()));
     found
 }
 
@@ -112,7 +112,7 @@ pub(crate) async fn find_later(
         Err(fault) if fault.kind == Kind::Timeout => Later::Late(fault.public()),
         Err(fault) => Later::Failed(fault.public()),
     };
-    wire.tell(Piece::Found(of.to_owned(), serde_json::to_vec(&told).unwrap_or_default().into()));
+    wire.tell(Piece::Found(of, &serde_json::to_vec(&told).unwrap_or_default()));
     found.map_err(|fault| failed(&fault))
 }
 
@@ -138,7 +138,7 @@ struct Waiting {
 impl Drop for Waiting {
     fn drop(&mut self) {
         if let Some(wire) = &self.wire {
-            wire.tell(Piece::Ended(self.number, End::Left));
+            wire.tell(Piece::Ended(self.number, &End::Left));
         }
     }
 }
@@ -154,7 +154,7 @@ struct Listening {
 impl Listening {
     fn over(&mut self, end: End) {
         if !std::mem::replace(&mut self.is_over, true) {
-            self.wire.tell(Piece::Ended(self.number, end));
+            self.wire.tell(Piece::Ended(self.number, &end));
         }
     }
 }
@@ -173,7 +173,7 @@ impl Body for Listening {
             Some(Err(fault)) => self.over(End::Broke(fault.clone())),
             Some(Ok(frame)) => {
                 if let Some(bytes) = frame.data_ref() {
-                    self.wire.tell(Piece::Came(self.number, bytes.clone()));
+                    self.wire.tell(Piece::Came(self.number, bytes));
                 }
             }
         }

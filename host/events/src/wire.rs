@@ -15,8 +15,19 @@ pub trait Wire: Debug + Send + Sync {
     /// From what the turn takes its times and its chance.
     fn moment(&self) -> Moment;
 
+    /// How much of the turn's time is over for its connectors, in microseconds: until what they heard or waited for last. It is the same
+    /// when the turn is carried out again, which no clock is.
+    fn passed_us(&self) -> u64 {
+        0
+    }
+
+    /// They waited until so much was over.
+    fn pass(&self, us: u64) {
+        let _ = us;
+    }
+
     /// Something went over a wire.
-    fn tell(&self, piece: Piece);
+    fn tell(&self, piece: Piece<'_>);
 
     /// The number of the next question to an upstream, from 0 on.
     fn next_question(&self) -> u32;
@@ -82,35 +93,35 @@ pub struct Moment {
 
 /// Something that went over a wire.
 #[derive(Debug)]
-pub enum Piece {
+pub enum Piece<'a> {
     /// The client's request, which was let in and read.
-    Request(Box<Requested>),
+    Request(&'a Requested<'a>),
     /// The turn has a name: see [`crate::turn::TurnId`].
     Named(crate::turn::TurnId),
     /// The turn's session was found: its id, and the name that the client has for it, if it has one.
-    Session(String, Option<String>),
+    Session(&'a str, Option<&'a str>),
     /// The plan was made with this number of turns before: see [`Wire::rotation`].
     Rotation(u64),
     /// The turn looked for something of this machine that its answer depends on, such as a folder: what, and what it found, as JSON.
-    Found(String, Bytes),
+    Found(&'a str, &'a [u8]),
     /// The turn was refused for what other turns have done, as by the bound that is named.
-    Refused(String, Fault),
+    Refused(&'a str, &'a Fault),
     /// A secret that is known for this turn alone, such as a leased token. Told before anything that may hold it.
     Secret(Secret<String>),
     /// An upstream is asked. The number is the question's.
-    Asked(u32, Box<Asked>),
+    Asked(u32, &'a Asked),
     /// The head of its answer.
-    Heard(u32, u16, HeaderMap),
+    Heard(u32, u16, &'a HeaderMap),
     /// A piece of its body, as it came.
-    Came(u32, Bytes),
+    Came(u32, &'a Bytes),
     /// Its answer has ended.
-    Ended(u32, End),
+    Ended(u32, &'a End),
     /// The head of what the client gets.
-    Answer(u16, HeaderMap),
+    Answer(u16, &'a HeaderMap),
     /// A piece of what the client gets, as it went.
-    Sent(Bytes),
+    Sent(&'a Bytes),
     /// What the client gets has ended.
-    Over(End),
+    Over(&'a End),
 }
 
 /// How a body ended.
@@ -126,17 +137,17 @@ pub enum End {
 
 /// A client's request.
 #[derive(Debug)]
-pub struct Requested {
+pub struct Requested<'a> {
     /// Method.
-    pub method: Method,
+    pub method: &'a Method,
     /// Path and query. May hold a key.
-    pub uri: Uri,
+    pub uri: &'a Uri,
     /// As they came. Hold the client's key.
-    pub headers: HeaderMap,
+    pub headers: &'a HeaderMap,
     /// The whole body.
-    pub body: Bytes,
+    pub body: &'a Bytes,
     /// Who asks: the public name of the client key.
-    pub caller: String,
+    pub caller: &'a str,
 }
 
 /// A question to an upstream, or to an agent.
@@ -194,7 +205,7 @@ pub fn judged<T>(
     if let Some(fault) = wire.refused_before(by) {
         return Err(fault);
     }
-    judge().inspect_err(|fault| wire.tell(Piece::Refused(by.to_owned(), fault.clone())))
+    judge().inspect_err(|fault| wire.tell(Piece::Refused(by, fault)))
 }
 
 impl Moment {

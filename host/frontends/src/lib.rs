@@ -34,4 +34,4 @@ pub use serve::serve;
 pub use sockets::Sockets;
 pub use tls::{BadCertificate, Tls};
 pub use ui::recent::Recent;
-pub use wired::{CarriedOut, Given, carried_out};
+pub use wired::{CarriedOut, Carrier, Given};

@@ -42,7 +42,7 @@ impl Route {
     ) -> Result<Turn, Fault> {
         let (client, body) = app.intake_of(parts, body).await?;
         if let Some(Wired(wire)) = parts.extensions.get().filter(|_| app.wires.is_some()) {
-            wire.tell(wired::request(parts, &body, &client));
+            wired::request(&**wire, parts, &body, &client);
         }
         self.turn_for(&client, app, parts, (&body, url))
     }

@@ -2,10 +2,11 @@
 use crate::app::{App, router};
 use crate::{anthropic, openai_chat};
 use access::Client;
+use axum::Router;
 use axum::body::Body;
 use base::{Fault, Kind};
 use bytes::Bytes;
-use engine::ReplyBody;
+use engine::{Engine, ReplyBody};
 use events::wire::{End, Piece, Requested, Wire, Wires};
 use http::request::Parts;
 use http::{HeaderMap, Request, Response, StatusCode};
@@ -29,15 +30,10 @@ pub(crate) fn begin<B>(wires: &dyn Wires, request: &mut Request<B>) -> Option<Ar
     Some(wire)
 }
 
-/// A request that was let in and read.
-pub(crate) fn request(parts: &Parts, body: &Bytes, client: &Client) -> Piece {
-    Piece::Request(Box::new(Requested {
-        method: parts.method.clone(),
-        uri: parts.uri.clone(),
-        headers: parts.headers.clone(),
-        body: body.clone(),
-        caller: client.name.clone(),
-    }))
+/// Tells of a request that was let in and read.
+pub(crate) fn request(wire: &dyn Wire, parts: &Parts, body: &Bytes, client: &Client) {
+    let Parts { method, uri, headers, .. } = parts;
+    wire.tell(Piece::Request(&Requested { method, uri, headers, body, caller: &client.name }));
 }
 
 /// What the client gets, told as it goes.
@@ -54,7 +50,7 @@ impl Leg {
 
     pub(crate) fn head(&self, status: StatusCode, headers: &HeaderMap) {
         if let Some(wire) = &self.wire {
-            wire.tell(Piece::Answer(status.as_u16(), headers.clone()));
+            wire.tell(Piece::Answer(status.as_u16(), headers));
         }
     }
 
@@ -69,7 +65,7 @@ impl Leg {
             }
             Poll::Ready(Some(Ok(frame))) => {
                 if let Some(bytes) = frame.data_ref() {
-                    wire.tell(Piece::Sent(bytes.clone()));
+                    wire.tell(Piece::Sent(bytes));
                 }
             }
         }
@@ -83,7 +79,7 @@ impl Leg {
     pub(crate) fn over(&mut self, is_whole: bool) {
         if let Some(wire) = self.wire.take() {
             let left = if is_whole { End::Whole } else { End::Left };
-            wire.tell(Piece::Over(self.end.take().unwrap_or(left)));
+            wire.tell(Piece::Over(self.end.as_ref().unwrap_or(&left)));
         }
     }
 }
@@ -97,23 +93,39 @@ impl Drop for Leg {
 /// What a client would get.
 pub type CarriedOut = UnsyncBoxBody<Bytes, Box<dyn Error + Send + Sync>>;
 
-/// Carries out a request in the ways of [`crate::Door`], with these wires. Who sent it is not asked, but for its key; `app` must keep
-/// wires.
-pub async fn carried_out(
+/// Carries out requests in the ways of [`crate::Door`], each with wires of its own. Who sent one is not asked, but for its key.
+#[derive(Clone, Debug)]
+pub struct Carrier {
     app: Arc<App>,
-    mut request: Request<Bytes>,
-    wire: Arc<dyn Wire>,
-) -> Response<CarriedOut> {
-    request.extensions_mut().insert(Wired(wire));
-    let request = request.map(Full::new);
-    let turned = |response: Response<ReplyBody>| response.map(|body| body.map_err(Into::into).boxed_unsync());
-    match request.uri().path() {
-        openai_chat::PATH => turned(openai_chat::create(app, request).await),
-        anthropic::PATH => turned(anthropic::create(app, request).await),
-        _ => {
-            let answer = router(app).call(request.map(Body::new)).await;
-            let response = answer.unwrap_or_else(|never| match never {});
-            response.map(|body| body.map_err(Into::into).boxed_unsync())
+    /// The same for all: some routes remember what they answered.
+    router: Router,
+}
+
+impl Carrier {
+    /// `app` must keep wires.
+    pub fn new(app: Arc<App>) -> Self {
+        Self { router: router(Arc::clone(&app)), app }
+    }
+
+    /// What it carries out requests with.
+    pub fn engine(&self) -> &Engine {
+        &self.app.engine
+    }
+
+    /// Carries out one.
+    pub async fn carry_out(&self, mut request: Request<Bytes>, wire: Arc<dyn Wire>) -> Response<CarriedOut> {
+        request.extensions_mut().insert(Wired(wire));
+        let (app, request) = (Arc::clone(&self.app), request.map(Full::new));
+        let turned =
+            |response: Response<ReplyBody>| response.map(|body| body.map_err(Into::into).boxed_unsync());
+        match request.uri().path() {
+            openai_chat::PATH => turned(openai_chat::create(app, request).await),
+            anthropic::PATH => turned(anthropic::create(app, request).await),
+            _ => {
+                let answer = self.router.clone().call(request.map(Body::new)).await;
+                let response = answer.unwrap_or_else(|never| match never {});
+                response.map(|body| body.map_err(Into::into).boxed_unsync())
+            }
         }
     }
 }

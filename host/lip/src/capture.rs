@@ -68,8 +68,12 @@ impl Masks for Known {
         log::hidden().iter().map(|secrets| secrets.mask(bytes)).sum()
     }
 
+    fn finds(&self, bytes: &[u8]) -> bool {
+        log::hides(bytes)
+    }
+
     fn longest(&self) -> usize {
-        log::hidden().iter().map(|secrets| secrets.longest()).max().unwrap_or_default()
+        log::longest_hidden()
     }
 }
 
@@ -97,9 +101,9 @@ pub(crate) fn command() -> Command {
                 .arg(
                     Arg::new("format")
                         .long("format")
-                        .value_parser(["table", "json", "raw"])
+                        .value_parser(["table", "json", "raw", "file"])
                         .default_value("table")
-                        .help("raw: the bytes that the client got"),
+                        .help("raw: the bytes that the client got; file: a capture of these turns alone"),
                 ),
         )
         .subcommand(

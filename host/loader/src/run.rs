@@ -88,6 +88,7 @@ pub struct Run {
     last_handle: u64,
     fresh: bool,
     /// The time that stands still for the task.
+    /// As of the step that was begun last: see [`Effects::stopped_at_ms`].
     clock: Option<u64>,
     failed: Option<Fault>,
     turn: Option<Turn>,
@@ -256,6 +257,9 @@ impl Run {
     }
 
     fn begin_step(&mut self) {
+        if self.clock.is_some() {
+            self.clock = self.effects.stopped_at_ms();
+        }
         match self.task.as_mut() {
             None => {}
             Some(Work::Here(task)) => {

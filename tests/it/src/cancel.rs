@@ -88,7 +88,8 @@ async fn slow_client_does_not_grow_the_host() {
     );
     let reply = (0..640).fold(Reply::events().send(OUTPUT), |reply, _| reply.send(&piece)).end();
     let upstream = Upstream::always(reply).await;
-    let lip = Lip::builder().openai(&upstream.url()).start().await;
+    // What waits for a disk has a bound of its own.
+    let lip = Lip::builder().openai(&upstream.url()).unkept().start().await;
     let mut warm = lip.open_chat(STREAM).await;
     warm.read_until("half").await;
     let before = lip.memory_bytes();

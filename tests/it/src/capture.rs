@@ -153,16 +153,20 @@ async fn other_bytes_are_told_with_their_place() {
     lip.chat(r#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#).await;
     let file = kept(&lip).await.remove(0);
     let text = std::fs::read_to_string(&file).expect("text");
-    // What the client got, and not what its upstream said.
+    // What the client got, and not what its upstream said, which it names.
     let (before, sent) = text.split_once("{\"what\":\"sent\"").expect("a line");
-    let other = lip.home().join("other.jsonl");
-    std::fs::write(&other, format!("{before}{{\"what\":\"sent\"{}", sent.replacen("hello", "hullo", 1)))
+    let (_, came) = before.split_once("{\"what\":\"came\"").expect("a line");
+    let said = came.lines().nth(1).expect("what the upstream said");
+    let named = format!("\"bytes\":{}}}\n{}", said.len(), said.replacen("hello", "hullo", 1));
+    assert!(sent.contains("\"as\":0}"), "{sent}");
+    let other = lip.home().join("other.capture");
+    std::fs::write(&other, format!("{before}{{\"what\":\"sent\"{}", sent.replacen("\"as\":0}", &named, 1)))
         .expect("a file");
     let output = lip.cli(&format!("capture replay {}", other.display())).await;
     assert!(!output.success && output.stdout.contains("turn 1: differs: byte "), "{}", output.printed());
     assert!(output.stdout.contains("hullo") && output.stdout.contains("hello"), "{}", output.stdout);
     // A file that was cut in the middle of a turn.
-    let cut = lip.home().join("cut.jsonl");
+    let cut = lip.home().join("cut.capture");
     std::fs::write(&cut, before).expect("a file");
     let output = lip.cli(&format!("capture replay {}", cut.display())).await;
     assert!(!output.success && output.stdout.contains("a part of it is missing"), "{}", output.printed());

@@ -1,4 +1,5 @@
 //! The real host as a child process, in an environment that holds nothing but what the story gives it.
+use crate::captured::Kept;
 use crate::client::{Answer, Call, Connection, OpenAnswer, connect, send};
 use crate::deadline::within;
 use crate::staged::staged;
@@ -22,7 +23,7 @@ pub struct LipBuilder {
     home: TempDir,
     /// Files with secrets in its home that the story wrote.
     theirs: Vec<PathBuf>,
-    is_replayed: bool,
+    kept: Kept,
 }
 
 /// What a command has printed.
@@ -106,7 +107,14 @@ impl LipBuilder {
     /// Captures every turn, and carries all of them out again when it has ended: clients must get the same bytes.
     #[must_use]
     pub fn replayed(mut self) -> Self {
-        self.is_replayed = true;
+        self.kept = Kept::Always;
+        self
+    }
+
+    /// Keeps no turns, even where all stories are told with capture.
+    #[must_use]
+    pub const fn unkept(mut self) -> Self {
+        self.kept = Kept::Never;
         self
     }
 
@@ -159,7 +167,7 @@ impl LipBuilder {
         let builder = self;
         let mut command = builder.command();
         command.args(["--port", "0"]);
-        captured::keep(&mut command, builder.is_replayed);
+        captured::keep(&mut command, builder.kept);
         let mut child = command.spawn().expect("lip starts");
         let mut stdout = capture(child.stdout.take().expect("stdout"));
         let stderr = capture(child.stderr.take().expect("stderr"));
@@ -218,7 +226,7 @@ pub struct Lip {
 impl Drop for Lip {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            captured::end_and_replay(&mut self.child, &self.builder, self.builder.is_replayed);
+            captured::end_and_replay(&mut self.child, &self.builder, self.builder.kept);
             canary::assert_hidden(&self.printed(), self.builder.home.path(), &self.builder.theirs);
         }
     }
@@ -232,7 +240,7 @@ impl Lip {
             env: Vec::new(),
             home: tempfile::tempdir().expect("a home"),
             theirs: Vec::new(),
-            is_replayed: false,
+            kept: Kept::default(),
         }
     }
 

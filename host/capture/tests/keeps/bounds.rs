@@ -97,8 +97,8 @@ fn only_named_sessions_are_kept() {
         turn(&tapes, &["x"]);
         // One that was refused before anybody knew its session.
         let wire = tapes.wire().expect("a wire");
-        wire.tell(request("bad"));
-        wire.tell(Piece::Over(End::Whole));
+        request(&*wire, "bad");
+        wire.tell(Piece::Over(&End::Whole));
         let kept = kept(&tapes, &place);
         assert_eq!((kept.len(), kept.iter().all(capture::turn::Turn::is_whole)), (n, true));
     }
@@ -109,8 +109,8 @@ fn a_request_that_was_not_let_in_leaves_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let tapes = Tapes::start(rules(folder.path())).expect("a thread");
     let wire = tapes.wire().expect("a wire");
-    wire.tell(Piece::Answer(401, http::HeaderMap::new()));
-    wire.tell(Piece::Over(End::Whole));
+    wire.tell(Piece::Answer(401, &http::HeaderMap::new()));
+    wire.tell(Piece::Over(&End::Whole));
     assert!(kept(&tapes, folder.path()).is_empty());
     assert!(list(folder.path()).is_empty());
 }

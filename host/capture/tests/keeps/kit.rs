@@ -41,22 +41,27 @@ impl Masks for Word {
         n
     }
 
+    fn finds(&self, bytes: &[u8]) -> bool {
+        memchr::memmem::find(bytes, self.0.as_bytes()).is_some()
+    }
+
     fn longest(&self) -> usize {
         self.0.len()
     }
 }
 
-pub(crate) fn request(body: &str) -> Piece {
-    Piece::Request(Box::new(Requested {
-        method: Method::POST,
-        uri: Uri::from_static("/v1/chat/completions?key=the-clients-key"),
-        headers: HeaderMap::from_iter([(
-            http::header::AUTHORIZATION,
-            "Bearer the-clients-key".parse().expect("a value"),
-        )]),
-        body: Bytes::copy_from_slice(body.as_bytes()),
-        caller: "alice".to_owned(),
-    }))
+pub(crate) fn request(wire: &dyn Wire, body: &str) {
+    let headers = HeaderMap::from_iter([
+        (http::header::AUTHORIZATION, "Bearer the-clients-key".parse().expect("a value")),
+        (http::header::ACCEPT, "*/*".parse().expect("a value")),
+    ]);
+    wire.tell(Piece::Request(&Requested {
+        method: &Method::POST,
+        uri: &Uri::from_static("/v1/chat/completions?key=the-clients-key"),
+        headers: &headers,
+        body: &Bytes::copy_from_slice(body.as_bytes()),
+        caller: "alice",
+    }));
 }
 
 pub(crate) fn asked() -> Asked {
@@ -75,19 +80,30 @@ pub(crate) fn asked() -> Asked {
 
 /// A turn whose upstream says `pieces`, which are what its client gets.
 pub(crate) fn turn(tapes: &Tapes, pieces: &[&str]) -> Arc<dyn Wire> {
+    turn_of(tapes, "hello", ("{}", pieces), pieces)
+}
+
+/// A turn with these bodies: of its request, of the question and its answer, and of what its client gets.
+pub(crate) fn turn_of(
+    tapes: &Tapes,
+    body: &str,
+    (asks, came): (&str, &[&str]),
+    sent: &[&str],
+) -> Arc<dyn Wire> {
+    let bytes = |text: &str| Bytes::copy_from_slice(text.as_bytes());
     let wire = tapes.wire().expect("a wire");
-    wire.tell(request("hello"));
-    wire.tell(Piece::Session("lip-1".to_owned(), Some("mine".to_owned())));
+    request(&*wire, body);
+    wire.tell(Piece::Session("lip-1", Some("mine")));
     let number = wire.next_question();
-    wire.tell(Piece::Asked(number, Box::new(asked())));
-    wire.tell(Piece::Heard(number, 200, HeaderMap::new()));
-    wire.tell(Piece::Answer(200, HeaderMap::new()));
-    for piece in pieces {
-        wire.tell(Piece::Came(number, Bytes::copy_from_slice(piece.as_bytes())));
-        wire.tell(Piece::Sent(Bytes::copy_from_slice(piece.as_bytes())));
+    wire.tell(Piece::Asked(number, &Asked { body: bytes(asks), ..asked() }));
+    wire.tell(Piece::Heard(number, 200, &HeaderMap::new()));
+    wire.tell(Piece::Answer(200, &HeaderMap::new()));
+    for at in 0..came.len().max(sent.len()) {
+        came.get(at).iter().for_each(|piece| wire.tell(Piece::Came(number, &bytes(piece))));
+        sent.get(at).iter().for_each(|piece| wire.tell(Piece::Sent(&bytes(piece))));
     }
-    wire.tell(Piece::Ended(number, End::Whole));
-    wire.tell(Piece::Over(End::Whole));
+    wire.tell(Piece::Ended(number, &End::Whole));
+    wire.tell(Piece::Over(&End::Whole));
     wire
 }
 

@@ -116,7 +116,7 @@ async fn known(wire: Option<Arc<dyn Wire>>, leased: impl Future<Output = Outcome
     let outcome = leased.await;
     if let Outcome::NoLease { sentence, detail } = &outcome {
         let told = json!([sentence, String::from_utf8_lossy(detail)]);
-        wire.tell(Piece::Found(ACCOUNT.to_owned(), told.to_string().into()));
+        wire.tell(Piece::Found(ACCOUNT, told.to_string().as_bytes()));
     }
     outcome
 }

@@ -4,7 +4,7 @@ use ::capture::record::{Head, How};
 use ::capture::turn::Turn;
 use base::hex;
 use bytes::Bytes;
-use frontends::{App, CarriedOut, carried_out};
+use frontends::{CarriedOut, Carrier};
 use http::header::{AUTHORIZATION, HOST};
 use http::{HeaderMap, HeaderValue, Request};
 use http_body_util::BodyExt;
@@ -37,7 +37,7 @@ pub(super) fn key_of(caller: &str) -> String {
 }
 
 /// Carries it out under this setup.
-pub(super) async fn play(app: &Arc<App>, turn: &Turn, setup: &str) -> Played {
+pub(super) async fn play(carrier: &Carrier, turn: &Turn, setup: &str) -> Played {
     if let Some(why) = refused(turn) {
         return Played::Refused(why);
     }
@@ -48,9 +48,9 @@ pub(super) async fn play(app: &Arc<App>, turn: &Turn, setup: &str) -> Played {
     let player = Arc::new(Player::new(turn));
     // Who was asked was ready, whatever other turns and the operator had done.
     for ask in turn.asks.values() {
-        app.engine.reactivate(&ask.asked.backend);
+        carrier.engine().reactivate(&ask.asked.backend);
     }
-    let answering = carried_out(Arc::clone(app), request, Arc::clone(&player) as _);
+    let answering = carrier.carry_out(request, Arc::clone(&player) as _);
     let Some(head) = &turn.answer else {
         // Its client left before there was anything to compare.
         let patience = Duration::from_micros(turn.over.as_ref().map_or(0, |over| over.us));

@@ -10,7 +10,7 @@ use base::Secret;
 use clap::ArgMatches;
 use egress::Egress;
 use engine::{BackendSpec, Backends, Edges, Engine};
-use frontends::{Accounting, App, ClientKeys, Given, Limits};
+use frontends::{Accounting, App, Carrier, ClientKeys, Given, Limits};
 use http::HeaderValue;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub(super) fn run(matches: &ArgMatches, setup: impl FnOnce() -> Result<Setup, St
     // What people logged in to is not touched.
     let no_accounts = tempfile::tempdir().map_err(|e| format!("no folder can be made: {e}"))?;
     let vault = Vault::open(no_accounts.path().to_owned(), Arc::new(SystemClock));
-    let app = app(&found, &turns, (&contents.host, vault))?;
+    let carrier = Carrier::new(app(&found, &turns, (&contents.host, vault))?);
     let setup = format!("{:016x}", stamp::of(&found));
     // The clock stands still while there is something to do and then leaps to what is next: time passes as it did, and takes none.
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -38,7 +38,7 @@ pub(super) fn run(matches: &ArgMatches, setup: impl FnOnce() -> Result<Setup, St
     let played = runtime.block_on(async {
         let mut played = Vec::new();
         for turn in wanted(&turns, only) {
-            let what = play(&app, turn, &setup).await;
+            let what = play(&carrier, turn, &setup).await;
             if only.is_none_or(|only| only == turn.request.turn) {
                 played.push((turn, what));
             }

@@ -10,7 +10,8 @@ use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, UNIX_EPOCH};
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -24,6 +25,8 @@ pub(super) struct Player {
     moment: Moment,
     rotation: Option<u64>,
     questions: AtomicU32,
+    /// See [`Wire::passed_us`].
+    passed: Arc<AtomicU64>,
     /// What it found of its machine, and has not been given yet.
     found: Mutex<Vec<(String, Bytes)>>,
     /// By which bounds it was refused.
@@ -43,6 +46,7 @@ impl Player {
             moment: Moment { now, seed: u128::from_str_radix(&request.seed, 16).unwrap_or_default() },
             rotation: turn.rotation,
             questions: AtomicU32::new(0),
+            passed: Arc::default(),
             found: Mutex::new(turn.found.iter().map(|(of, data)| (of.clone(), data.0.clone())).collect()),
             refused: turn.refused.clone(),
             asks: Mutex::new(turn.asks.values().cloned().collect()),
@@ -70,7 +74,15 @@ impl Wire for Player {
         self.moment
     }
 
-    fn tell(&self, _: Piece) {}
+    fn tell(&self, _: Piece<'_>) {}
+
+    fn passed_us(&self) -> u64 {
+        self.passed.load(Ordering::Relaxed)
+    }
+
+    fn pass(&self, us: u64) {
+        self.passed.fetch_max(us, Ordering::Relaxed);
+    }
 
     fn next_question(&self) -> u32 {
         self.questions.fetch_add(1, Ordering::Relaxed)
@@ -97,17 +109,19 @@ impl Wire for Player {
             let fault = Fault::upstream(Kind::Unavailable, "the capture holds no answer to this question");
             return Some(Box::pin(std::future::ready(Err(fault.retry(Retry::Elsewhere)))));
         };
-        Some(Box::pin(answer(ask)))
+        self.pass(ask.asked.us);
+        Some(Box::pin(answer(ask, Arc::clone(&self.passed))))
     }
 }
 
-async fn answer(ask: Ask) -> Result<Heard, Fault> {
+async fn answer(ask: Ask, passed: Arc<AtomicU64>) -> Result<Heard, Fault> {
     let (began, asked_us) = (Instant::now(), ask.asked.us);
     let at = |us: u64| began + Duration::from_micros(us.saturating_sub(asked_us));
     let Some(Head { us, status, headers, .. }) = ask.heard else {
         return match ask.ended {
             Some(ended) if ended.how == How::Broke => {
                 sleep_until(at(ended.us)).await;
+                passed.fetch_max(ended.us, Ordering::Relaxed);
                 Err(ended.fault.as_ref().map_or_else(unknown, Fault::from))
             }
             // Nobody waited for it then.
@@ -115,8 +129,9 @@ async fn answer(ask: Ask) -> Result<Heard, Fault> {
         };
     };
     sleep_until(at(us)).await;
-    let pieces = ask.came.into_iter().map(|piece| (at(piece.us), Said::Bytes(piece.data.0)));
-    let mut left: VecDeque<(Instant, Said)> = pieces.collect();
+    passed.fetch_max(us, Ordering::Relaxed);
+    let pieces = ask.came.into_iter().map(|piece| (piece.us, Said::Bytes(piece.data.0)));
+    let mut left: VecDeque<(u64, Said)> = pieces.collect();
     let (end_us, end) = match ask.ended {
         None => (us, Said::Nothing),
         Some(ended) => match ended.how {
@@ -125,8 +140,10 @@ async fn answer(ask: Ask) -> Result<Heard, Fault> {
             How::Broke => (ended.us, Said::Fault(ended.fault.as_ref().map_or_else(unknown, Fault::from))),
         },
     };
-    left.push_back((at(end_us), end));
-    Ok(Heard { status, headers: headers_of(&headers), body: Box::pin(Playing { left, timer: None }) })
+    left.push_back((end_us, end));
+    let left = left.into_iter().map(|(us, said)| (at(us), us, said)).collect();
+    let body = Box::pin(Playing { left, passed, timer: None });
+    Ok(Heard { status, headers: headers_of(&headers), body })
 }
 
 fn unknown() -> Fault {
@@ -156,7 +173,9 @@ enum Said {
 
 /// A body, piece by piece, each when it came.
 struct Playing {
-    left: VecDeque<(Instant, Said)>,
+    /// When each comes, by the clock and in the turn's time.
+    left: VecDeque<(Instant, u64, Said)>,
+    passed: Arc<AtomicU64>,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
@@ -168,25 +187,25 @@ impl Body for Playing {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
-        let Some((at, _)) = self.left.front() else { return Poll::Ready(None) };
-        let at = *at;
+        let Some((at, us, _)) = self.left.front() else { return Poll::Ready(None) };
+        let (at, us) = (*at, *us);
         if at > Instant::now() {
             let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(at)));
             ready!(timer.as_mut().poll(cx));
         }
         self.timer = None;
+        if let Some((.., Said::Nothing)) = self.left.front() {
+            return Poll::Pending;
+        }
+        self.passed.fetch_max(us, Ordering::Relaxed);
         match self.left.pop_front() {
-            None | Some((_, Said::End)) => Poll::Ready(None),
-            Some((_, Said::Bytes(bytes))) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
-            Some((_, Said::Fault(fault))) => Poll::Ready(Some(Err(fault))),
-            Some((at, Said::Nothing)) => {
-                self.left.push_front((at, Said::Nothing));
-                Poll::Pending
-            }
+            None | Some((.., Said::End | Said::Nothing)) => Poll::Ready(None),
+            Some((.., Said::Bytes(bytes))) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
+            Some((.., Said::Fault(fault))) => Poll::Ready(Some(Err(fault))),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self.left.front(), None | Some((_, Said::End)))
+        matches!(self.left.front(), None | Some((.., Said::End)))
     }
 }

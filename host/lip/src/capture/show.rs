@@ -3,6 +3,7 @@ use super::{chosen, load};
 use crate::out;
 use ::capture::record::{Data, Ended, Head, How, Piece, Record};
 use ::capture::turn::Turn;
+use ::capture::write::file;
 use clap::ArgMatches;
 use httpdate::fmt_http_date;
 use std::io::Write;
@@ -36,13 +37,8 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), String> {
     let records = || contents.records.iter().filter(is_wanted);
     match matches.get_one::<String>("format").map_or("table", String::as_str) {
         "json" => records().for_each(|record| out::line(serde_json::to_string(record).unwrap_or_default())),
-        "raw" => {
-            let mut stdout = std::io::stdout().lock();
-            for turn in &wanted {
-                // A closed pipe is no error.
-                let _ = stdout.write_all(&turn.bytes()).and_then(|()| stdout.flush());
-            }
-        }
+        "raw" => wanted.iter().for_each(|turn| bytes(&turn.bytes())),
+        "file" => bytes(&file(&contents, records())),
         _ if turn.is_some() => {
             let lines: Vec<Vec<String>> = records().filter_map(line).collect();
             out::line(out::table(&lines).trim_end());
@@ -58,6 +54,12 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), String> {
         out::warning("the last line has no end: the host was still writing it, or was ended");
     }
     Ok(())
+}
+
+fn bytes(bytes: &[u8]) {
+    let mut stdout = std::io::stdout().lock();
+    // A closed pipe is no error.
+    let _ = stdout.write_all(bytes).and_then(|()| stdout.flush());
 }
 
 fn table(turns: &[&Turn]) -> Vec<Vec<String>> {

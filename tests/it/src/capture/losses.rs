@@ -47,7 +47,7 @@ async fn a_folder_that_is_none_hurts_no_turn() {
 
 #[tokio::test]
 async fn a_host_that_keeps_nothing_says_so() {
-    let lip = Lip::builder().start().await;
+    let lip = Lip::builder().unkept().start().await;
     assert_eq!(lip.send(Call::get("/v1/diagnostics")).await.json()["capture"], Value::Null);
 }
 
