@@ -15,6 +15,8 @@ use std::time::Duration;
 const OWN: [&str; 2] = ["x-lip-overhead-us", "x-request-id"];
 /// How the host's own request ids begin; those of upstreams are theirs.
 const OWN_ID: &[u8] = b"req-";
+/// As many `*` may be a mask.
+const MASK_BYTES_MIN: usize = 8;
 /// Bytes that are shown on either side of a difference.
 const SHOWN: usize = 48;
 
@@ -140,8 +142,7 @@ fn head_difference(kept: &Head, status: u16, headers: &HeaderMap) -> Option<Stri
 }
 
 fn difference(wanted: &[u8], got: &[u8], how: Option<How>) -> Option<String> {
-    let at = wanted.iter().zip(got).position(|(a, b)| a != b);
-    let at = match at {
+    let at = match first_difference(wanted, got) {
         Some(at) => at,
         None if wanted.len() == got.len() => return None,
         None if how == Some(How::Left) && got.len() > wanted.len() => return None,
@@ -160,6 +161,20 @@ fn difference(wanted: &[u8], got: &[u8], how: Option<How>) -> Option<String> {
     ))
 }
 
+/// The first byte that is another one, but for what was masked: nobody knows what stood there.
+fn first_difference(wanted: &[u8], got: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        at += wanted.get(at..)?.iter().zip(got.get(at..)?).position(|(a, b)| a != b)?;
+        let begin = wanted.get(..at)?.iter().rposition(|byte| *byte != b'*').map_or(0, |before| before + 1);
+        let end = at + wanted.get(at..)?.iter().position(|byte| *byte != b'*').unwrap_or(wanted.len() - at);
+        if end == at || end - begin < MASK_BYTES_MIN {
+            return Some(at);
+        }
+        at = end;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,6 +185,12 @@ mod tests {
         assert_eq!(difference(b"ab", b"abc", Some(How::Left)), None);
         let told = difference(b"abc", b"abX", Some(How::Whole)).expect("a difference");
         assert_eq!(told, "byte 2 of 3: from byte 0 on it was \"abc\" and is \"abX\"");
+        // A secret that came in parts that nobody could know, and left in one.
+        assert_eq!(difference(b"a ******** c ********", b"a k-123456 c k-654321", Some(How::Whole)), None);
+        let told = difference(b"a ******** c", b"a k-123456 d", Some(How::Whole)).expect("a difference");
+        assert!(told.starts_with("byte 11 of 12"), "{told}");
+        assert!(difference(b"a ***** c", b"a 12345 c", Some(How::Whole)).is_some());
+        assert!(difference(b"********", b"k-123456x", Some(How::Whole)).is_some());
         assert!(difference(b"abc", b"ab", Some(How::Whole)).expect("shorter").starts_with("byte 2 of 3"));
         assert!(difference(b"ab", b"abc", Some(How::Whole)).is_some());
     }
