@@ -12,6 +12,7 @@ use ::capture::rules::{Masks, Rules};
 use ::capture::tape::{CHANGING, Tapes};
 use ::capture::turn::Turn;
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use engine::Engine;
 use settings::Resolved;
 use std::path::Path;
 use std::sync::Arc;
@@ -50,6 +51,12 @@ pub(crate) fn under(tapes: Option<&Arc<Tapes>>, setup: Option<&Setup>) {
     if let Some(tapes) = tapes {
         tapes.under(setup.map_or(CHANGING, stamp::of));
     }
+}
+
+/// Ends the open turns of `engine`, which nobody can carry out again: when that was stands nowhere.
+pub(crate) fn cut(tapes: Option<&Arc<Tapes>>, engine: &Engine) {
+    under(tapes, None);
+    engine.cut_turns();
 }
 
 /// Writes what waits.

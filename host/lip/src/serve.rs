@@ -108,16 +108,12 @@ pub(crate) fn with(found: Setup, port: u16, words: Words) -> Result<(), String> 
         let first = serve(clients, tls.clone(), Door::new(app(Dialect::OpenAiChat)));
         let watchers = watched(operations, app(Dialect::OpenAiChat));
         let every = settings.health_probe_every();
-        let cut = || {
-            capture::under(tapes.as_ref(), None);
-            engine.cut_turns();
-        };
         tokio::select! {
             _ = async { tokio::join!(first, second) } => {}
             () = watchers => {}
             never = told.run() => match never {},
             never = &mut spent => match never {},
-            never = end(orders, &drain, settings.drain_timeout(), cut) => match never {},
+            never = end(orders, &drain, settings.drain_timeout(), || capture::cut(tapes.as_ref(), &engine)) => match never {},
             () = engine.check_up(every), if !every.is_zero() => {}
             never = reloader.hear_hangups(hung_up) => match never {},
             () = reloader.watch(), if settings.plugins_watch() => {}

@@ -87,9 +87,7 @@ pub struct Run {
     registration: wake::Registration,
     last_handle: u64,
     fresh: bool,
-    /// The time that stands still for the task.
-    /// As of the step that was begun last: see [`Effects::stopped_at_ms`].
-    clock: Option<u64>,
+    clock: Option<u64>, // stands still for as long as a step takes
     failed: Option<Fault>,
     turn: Option<Turn>,
     // Last: a task may borrow nothing of its instance, but the instance's code must outlive it.
@@ -257,9 +255,7 @@ impl Run {
     }
 
     fn begin_step(&mut self) {
-        if self.clock.is_some() {
-            self.clock = self.effects.stopped_at_ms();
-        }
+        self.clock = self.clock.and_then(|_| self.effects.stopped_at_ms());
         match self.task.as_mut() {
             None => {}
             Some(Work::Here(task)) => {

@@ -32,6 +32,22 @@ impl Kept {
     }
 }
 
+impl LipBuilder {
+    /// Captures every turn, and carries all of them out again when it has ended: clients must get the same bytes.
+    #[must_use]
+    pub fn replayed(mut self) -> Self {
+        self.kept = Kept::Always;
+        self
+    }
+
+    /// Keeps no turns, even where all stories are told with capture.
+    #[must_use]
+    pub const fn unkept(mut self) -> Self {
+        self.kept = Kept::Never;
+        self
+    }
+}
+
 /// The file that is told what came of turns, where all are captured.
 fn tally() -> Option<std::ffi::OsString> {
     std::env::var_os("LIP_STAGE_CAPTURE")

@@ -23,7 +23,7 @@ pub struct LipBuilder {
     home: TempDir,
     /// Files with secrets in its home that the story wrote.
     theirs: Vec<PathBuf>,
-    kept: Kept,
+    pub(crate) kept: Kept,
 }
 
 /// What a command has printed.
@@ -102,20 +102,6 @@ impl LipBuilder {
         self.env("OPENAI_API_KEY", "sk-upstream-key")
             .env("OPENAI_API_BASE_URL", url)
             .args("--default-backend openai")
-    }
-
-    /// Captures every turn, and carries all of them out again when it has ended: clients must get the same bytes.
-    #[must_use]
-    pub fn replayed(mut self) -> Self {
-        self.kept = Kept::Always;
-        self
-    }
-
-    /// Keeps no turns, even where all stories are told with capture.
-    #[must_use]
-    pub const fn unkept(mut self) -> Self {
-        self.kept = Kept::Never;
-        self
     }
 
     /// A file in its home that another program would have written, such as its login; secrets may stand in it.

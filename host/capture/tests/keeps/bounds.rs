@@ -1,8 +1,8 @@
-use crate::kit::{Word, bytes, kept, request, rules, turn};
+use crate::kit::{Word, bytes, kept, request, rules, standing, turn};
 use capture::files::list;
 use capture::rules::Rules;
 use capture::tape::Tapes;
-use events::wire::{End, Piece, Standing, Wires};
+use events::wire::{End, Piece, Wires};
 use std::sync::Arc;
 
 #[test]
@@ -113,8 +113,4 @@ fn a_request_that_was_not_let_in_leaves_nothing() {
     wire.tell(Piece::Over(&End::Whole));
     assert!(kept(&tapes, folder.path()).is_empty());
     assert!(list(folder.path()).is_empty());
-}
-
-fn standing(tapes: &Tapes) -> Standing {
-    tapes.standing().expect("it keeps turns")
 }

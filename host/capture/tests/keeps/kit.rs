@@ -5,7 +5,7 @@ use capture::read::read;
 use capture::rules::{Masks, NoMasks, Rules};
 use capture::tape::Tapes;
 use capture::turn::{Turn, turns};
-use events::wire::{Asked, End, Piece, Requested, Wire, Wires};
+use events::wire::{Asked, End, Piece, Requested, Standing, Wire, Wires};
 use http::{HeaderMap, Method, Uri};
 use std::path::Path;
 use std::sync::Arc;
@@ -118,4 +118,8 @@ pub(crate) fn kept(tapes: &Tapes, folder: &Path) -> Vec<Turn> {
 /// The bytes of all files.
 pub(crate) fn bytes(folder: &Path) -> Vec<u8> {
     capture::files::list(folder).iter().flat_map(|path| std::fs::read(path).expect("a file")).collect()
+}
+
+pub(crate) fn standing(tapes: &Tapes) -> Standing {
+    tapes.standing().expect("it keeps turns")
 }
