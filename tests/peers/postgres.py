@@ -122,9 +122,9 @@ class Host:
         folder, lip = self.folder, self.lip
         self.server = Server(folder.name, [lip, "--config", self.config, "--port", "0"], self.env, r"lip listening on (http://\S+)", folder / "log")
 
-    def ask(self, path, body=None):
+    def ask(self, path, body=None, key=None):
         data = None if body is None else json.dumps(body).encode()
-        headers = {"content-type": "application/json", "authorization": f"Bearer {self.key}"}
+        headers = {"content-type": "application/json", "authorization": f"Bearer {key or self.key}"}
         request = urllib.request.Request(f"{self.server.origin}{path}", data, headers)
         try:
             with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:

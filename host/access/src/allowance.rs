@@ -114,7 +114,8 @@ impl Meter {
         }
     }
 
-    /// What all hosts together have used of the day and the month of `moment`, which is no less than what is known here.
+    /// Others have let a turn in, and all hosts together have used so much of the day and the month of `moment`, with it. That is no less
+    /// than what is known here.
     pub fn learn(&mut self, moment: Duration, (day, month): (Spent, Spent), now: Duration) {
         self.turn_page(now);
         let (of_day, of_month) = periods(moment);
@@ -123,6 +124,10 @@ impl Meter {
         }
         if of_month == self.month.0 {
             self.month.1.rise_to(month);
+        }
+        if let Some(turns) = &mut self.turns {
+            turns.flow(now);
+            turns.take(1);
         }
     }
 
@@ -291,7 +296,7 @@ mod tests {
         assert_eq!(meter.begin(tomorrow), Ok(()));
         let refused = meter.begin(tomorrow).expect_err("the month's");
         assert_eq!(refused.bound, "4 turns a month");
-        // What other hosts have used is never less than what is known here.
+        // What all hosts have used is never less than what is known here.
         let day = Spent { turns: 2, tokens: 3, cost: 4 };
         meter.learn(tomorrow, (day, day), tomorrow);
         assert_eq!(meter.used(tomorrow), (day, Spent { turns: 4, tokens: 5, cost: 4 }));

@@ -2,6 +2,7 @@
 //! may use. What is decided here is decided by `access`; this is its clock and its ear.
 mod meters;
 pub(crate) mod shown;
+mod together;
 
 use access::{Client, Clients, KeyHash, Sight, Strangers, Throttle, ThrottleRules};
 use arc_swap::ArcSwap;
@@ -18,6 +19,7 @@ use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+pub use together::{Together, WithoutState};
 
 /// Keys of one request that are looked at. No SDK sends more than two; a guesser would.
 const SHOWN_MAX: usize = 4;
@@ -148,8 +150,8 @@ impl ClientKeys {
     ///
     /// # Errors
     /// 429 or 402: one of its bounds is reached; 503: nobody knows yet.
-    pub(crate) fn begin_turn(&self, client: &Client) -> Result<(), Fault> {
-        self.0.meters.begin(client)
+    pub(crate) async fn begin_turn(&self, client: &Client) -> Result<(), Fault> {
+        self.0.meters.begin(client).await
     }
 
     /// Reads from `ledger` what clients have used before this host began, whenever there are such whose bounds count it.
@@ -170,6 +172,21 @@ impl ClientKeys {
                 }
             }
         }
+    }
+
+    /// Tells the hosts together from `ledger` what clients had used before they began to count, whenever that is asked for.
+    pub async fn tell_spent(&self, ledger: &Ledger) -> Infallible {
+        self.0.meters.tell(ledger).await
+    }
+
+    /// How many sums of clients other hosts have still to be told; none where bounds are counted here alone.
+    pub fn owed(&self) -> Option<u64> {
+        self.0.meters.owed()
+    }
+
+    /// Tells other hosts what is left to tell, for a host that ends.
+    pub async fn finish(&self) {
+        self.0.meters.finish().await;
     }
 
     /// Until nobody waits for that, or `patience` is at its end.
@@ -284,16 +301,16 @@ mod tests {
         assert_eq!(status(&keys, "k-one", Some("203.0.113.7")), 429);
     }
 
-    #[test]
-    fn turns_are_bounded_by_client() {
+    #[tokio::test]
+    async fn turns_are_bounded_by_client() {
         let limits = access::Limits { turns_per_minute: Some(2), ..access::Limits::default() };
         let alice = Client { name: "alice".to_owned(), limits, ..Client::default() };
         let clients = Clients::new([(KeyHash::of(b"a"), alice.clone())]);
         let keys = ClientKeys::of(clients, ThrottleRules::default(), Accounting::default());
-        assert!(keys.begin_turn(&alice).is_ok() && keys.begin_turn(&alice).is_ok());
-        let fault = keys.begin_turn(&alice).expect_err("the third");
+        assert!(keys.begin_turn(&alice).await.is_ok() && keys.begin_turn(&alice).await.is_ok());
+        let fault = keys.begin_turn(&alice).await.expect_err("the third");
         assert_eq!((fault.status(), fault.code.as_deref()), (429, Some("key_limit_reached")));
         assert!(fault.public().contains("2 turns a minute"), "{}", fault.public());
-        assert!(keys.begin_turn(&Client::default()).is_ok());
+        assert!(keys.begin_turn(&Client::default()).await.is_ok());
     }
 }

@@ -24,7 +24,7 @@ mod usage;
 mod wired;
 
 pub use app::{App, Limits, router};
-pub use auth::{Accounting, ClientKeys};
+pub use auth::{Accounting, ClientKeys, Together, WithoutState};
 pub use diagnostics::metrics::Metrics;
 pub use diagnostics::plugins::{Libraries, Reloading};
 pub use door::{Answer, Door};

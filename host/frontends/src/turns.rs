@@ -6,11 +6,14 @@ use access::Client;
 use base::{Fault, Kind};
 use bytes::Bytes;
 use engine::{Turn, What};
-use events::wire::judged;
+use events::wire::{Wire, judged};
 use http::request::Parts;
 use lip_wire::Dialect;
 use lip_wire::lens::{self, Field, JsonType};
 use std::sync::Arc;
+
+/// Who judges whether a client may use more.
+const LIMITS: &str = "limits";
 
 /// What a route says of its requests.
 #[derive(Clone, Copy)]
@@ -44,14 +47,16 @@ impl Route {
         if let Some(Wired(wire)) = parts.extensions.get().filter(|_| app.wires.is_some()) {
             wired::request(&**wire, parts, &body, &client);
         }
-        self.turn_for(&client, app, parts, (&body, url))
+        let turn = self.turn_for(&client, app, parts, (&body, url))?;
+        self.begin(&client, app, turn.wire.clone()).await?;
+        Ok(turn)
     }
 
     /// Makes the turn of a body that has been read.
     ///
     /// # Errors
     /// The client's fault.
-    pub(crate) fn turn_of(
+    pub(crate) async fn turn_of(
         self,
         app: &App,
         parts: &mut Parts,
@@ -60,7 +65,22 @@ impl Route {
     ) -> Result<Turn, Fault> {
         // Its key may have ended since the connection was opened.
         let client = app.keys.admit(parts)?;
-        self.turn_for(&client, app, parts, (body, url))
+        let turn = self.turn_for(&client, app, parts, (body, url))?;
+        self.begin(&client, app, turn.wire.clone()).await?;
+        Ok(turn)
+    }
+
+    /// A turn that could be made counts for the bounds of its client: told to its wires, or as it was when the turn was kept.
+    async fn begin(self, client: &Client, app: &App, wire: Option<Arc<dyn Wire>>) -> Result<(), Fault> {
+        if self.what == What::CountTokens {
+            return Ok(());
+        }
+        let begun = match wire.as_ref().and_then(|wire| wire.refused_before(LIMITS)) {
+            Some(fault) => return Err(fault),
+            None => app.keys.begin_turn(client).await,
+        };
+        // What has been judged is told where all judges tell it.
+        judged(wire.as_ref(), LIMITS, || begun)
     }
 
     fn turn_for(
@@ -81,8 +101,6 @@ impl Route {
         };
         if self.what == What::Generate {
             conversation(&lens)?;
-            let wire = parts.extensions.get::<Wired>().filter(|_| app.wires.is_some()).map(|own| &own.0);
-            judged(wire, "limits", || app.keys.begin_turn(client))?;
         }
         let wired = if app.wires.is_some() { parts.extensions.remove() } else { None };
         let wire = wired.map(|Wired(wire)| wire);

@@ -3,7 +3,7 @@ use crate::backends::{self, BASE_URL, BASE_URLS};
 use crate::{dirs, usage};
 use access::{Client, Clients, Grants, KeyHash, Limits, Names, Sight, Strangers, ThrottleRules, Unpriced};
 use egress::Places;
-use frontends::{Accounting, ClientKeys, Tls};
+use frontends::{Accounting, ClientKeys, Tls, Together, WithoutState};
 use http::Uri;
 use ledger::price::Prices;
 use ledger::store::Place;
@@ -13,6 +13,8 @@ use settings::{AccessMode, ClientKey, Env, KeysFile, Resolved, Values};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use stores::bounds::{Before, Bounds};
+use stores::link::Link;
 
 /// Where `lip keys` keeps the hashes of keys.
 pub(crate) fn keys_file(set: Option<&Path>, env: &Env) -> PathBuf {
@@ -121,8 +123,8 @@ fn client(key: &ClientKey) -> Client {
     }
 }
 
-/// Who is let in, when guessers are shut out, and what bounds are counted with.
-pub(crate) fn client_keys(settings: &Resolved, prices: &Arc<Prices>) -> ClientKeys {
+/// Who is let in, when guessers are shut out, what bounds are counted with, and where: behind `link`, or here.
+pub(crate) fn client_keys(settings: &Resolved, prices: &Arc<Prices>, link: Option<&Arc<Link>>) -> ClientKeys {
     let rules = ThrottleRules {
         failures: u32::try_from(settings.brute_force_failures()).unwrap_or(u32::MAX),
         within: settings.brute_force_within(),
@@ -136,7 +138,13 @@ pub(crate) fn client_keys(settings: &Resolved, prices: &Arc<Prices>) -> ClientKe
             "usage.enabled is false: bounds of a day or a month begin at zero whenever the host starts"
         );
     }
-    ClientKeys::of(clients, rules, Accounting { prices: Arc::clone(prices), is_kept })
+    let before = if is_kept { Before::Told } else { Before::Nothing };
+    let without = match settings.bounds_without_state() {
+        settings::WithoutState::Alone => WithoutState::Alone,
+        settings::WithoutState::Refuse => WithoutState::Refused,
+    };
+    let together = link.map(|link| Together { bounds: Bounds::new(Arc::clone(link), before), without });
+    ClientKeys::of(clients, rules, Accounting { prices: Arc::clone(prices), is_kept, together })
 }
 
 /// By which names the host may be called. Where several use it, a key is asked for whatever the name.

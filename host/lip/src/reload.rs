@@ -114,6 +114,11 @@ impl Reloader {
         Arc::clone(&self.0.started)
     }
 
+    /// Who may use the host.
+    pub(crate) fn keys(&self) -> &ClientKeys {
+        &self.0.keys
+    }
+
     /// The libraries in use.
     pub(crate) fn plugins(&self) -> Vec<Arc<Plugin>> {
         self.0.now.lock().discovery.plugins().cloned().collect()

@@ -61,13 +61,13 @@ pub(crate) fn with(found: Setup, port: u16, words: Words) -> Result<(), String> 
     let settings = Arc::clone(&found.settings);
     let runtime = runtime()?;
     let prices = usage::prices(&settings)?;
-    let (keys, tls) = (access::client_keys(&settings, &prices), access::tls(&settings)?);
+    let state = state::open(&settings, runtime.handle())?;
+    let (keys, tls) = (access::client_keys(&settings, &prices, state.as_ref()), access::tls(&settings)?);
     let (recorder, recent) = (Arc::new(Recorder::default()), Arc::new(Recent::default()));
     let ledger = usage::start(&settings, &found.env, &prices, runtime.handle())?;
     let own: [Arc<dyn Witness>; 3] =
         [Arc::new(keys.clone()), Arc::clone(&recorder) as _, Arc::clone(&recent) as _];
     let witnesses = usage::witnesses(ledger.as_ref()).into_iter().chain(own).collect();
-    let state = state::open(&settings, runtime.handle())?;
     let engine = Arc::new(found.engine_for(witnesses, Some(prices), state)?);
     let tapes = capture::start(&settings, engine.id())?;
     let reloader = Reloader::new(Arc::clone(&found), Arc::clone(&engine), keys.clone(), tapes.clone());
@@ -122,7 +122,7 @@ pub(crate) fn with(found: Setup, port: u16, words: Words) -> Result<(), String> 
         }
         engine.shutdown().await;
         told.finish().await;
-        usage::close(ledger.as_ref()).await;
+        usage::finish(ledger.as_ref(), &keys).await;
         capture::close(tapes.as_ref()).await;
         Ok(())
     });

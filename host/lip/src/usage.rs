@@ -45,9 +45,18 @@ pub(crate) fn witnesses(ledger: Option<&Arc<Ledger>>) -> Vec<Arc<dyn Witness>> {
 /// Reads what clients have used before, whenever somebody waits for it; never ends.
 pub(crate) async fn read_spent(ledger: Option<&Arc<Ledger>>, keys: &ClientKeys) -> Infallible {
     match ledger {
-        Some(ledger) => keys.read_spent(ledger).await,
+        Some(ledger) => tokio::select! {
+            never = keys.read_spent(ledger) => never,
+            never = keys.tell_spent(ledger) => never,
+        },
         None => std::future::pending().await,
     }
+}
+
+/// Tells other hosts what keys have used, and writes what waits.
+pub(crate) async fn finish(ledger: Option<&Arc<Ledger>>, keys: &ClientKeys) {
+    keys.finish().await;
+    close(ledger).await;
 }
 
 /// Writes what waits.

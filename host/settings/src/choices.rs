@@ -71,6 +71,15 @@ choice! {
 }
 
 choice! {
+    /// What becomes of client keys with bounds while the shared state is away.
+    WithoutState:
+    /// Each host decides by what it knows.
+    Alone = "alone",
+    /// None is let in.
+    Refuse = "refuse",
+}
+
+choice! {
     /// How much is logged.
     LogLevel:
     /// Failures that need a human.

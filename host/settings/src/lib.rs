@@ -40,7 +40,9 @@ mod tree;
 mod yaml_tree;
 
 pub use backends::{Backend, BackendValues};
-pub use choices::{AccessMode, AgentPermissions, Isolation, LogFormat, LogLevel, PluginLock, Unpriced};
+pub use choices::{
+    AccessMode, AgentPermissions, Isolation, LogFormat, LogLevel, PluginLock, Unpriced, WithoutState,
+};
 pub use cli::{CliOverrides, clap_args, overrides};
 pub use clients::{ClientKey, ClientValues, is_client_name};
 pub use env::{Env, api_keys_from_env};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::{
-    choices::{AccessMode, AgentPermissions, Isolation, LogFormat, LogLevel, Mode, PluginLock},
+    choices::{AccessMode, AgentPermissions, Isolation, LogFormat, LogLevel, Mode, PluginLock, WithoutState},
     hosts::Hosts,
     numbers::{Bool, Bytes, Port, Seconds, Whole},
     routes::{Aliases, FailoverRoute, ModelAlias, Routes},
@@ -85,6 +85,10 @@ with_programs! {
     /// How long the client keys of the database stay in use while it cannot be read. 0: for as long as the host runs.
     keys_kept_for: Seconds as Duration = Duration::from_secs(86_400),
         { key: "auth.keys_kept_for", applies: Applies::AtStart, unit: "seconds", range: Some((0.0, 366.0 * DAY_S)) }
+
+    /// What a host does with client keys that have bounds while the server of `state` is away: `alone` counts by itself what it lets in, and tells the others later; `refuse` lets none of them in.
+    bounds_without_state: WithoutState as WithoutState = WithoutState::Alone,
+        { key: "auth.bounds_without_state", applies: Applies::AtStart }
 
     /// Wrong client keys from one address after which it is shut out for a while, with right keys as well. 0: never. This machine's own addresses are exempt.
     brute_force_failures: Whole as u64 = 5,

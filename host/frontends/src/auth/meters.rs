@@ -1,5 +1,6 @@
 //! What each client has used of its bounds. A day's and a month's hold what earlier runs of the host let through, as the ledger keeps
 //! it: until that is read nobody knows whether anything is left, and the client waits.
+use super::together::{Together, Untold};
 use access::{Bound, Client, Clients, Meter, Spent, TooMuch};
 use base::{Fault, Kind, Retry};
 use events::turn::TurnEnded;
@@ -13,7 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::Notify;
 
 /// How long a client is told to wait while the ledger is read.
-const READ_TIME: Duration = Duration::from_secs(5);
+pub(super) const READ_TIME: Duration = Duration::from_secs(5);
 
 /// What bounds are counted with.
 #[derive(Clone, Debug, Default)]
@@ -22,13 +23,16 @@ pub struct Accounting {
     pub prices: Arc<Prices>,
     /// Is what turns count kept in a ledger, which [`super::ClientKeys::read_spent`] reads? Else sums begin at zero.
     pub is_kept: bool,
+    /// Where all hosts together count them. None: this one counts alone.
+    pub together: Option<Together>,
 }
 
 /// The meters of clients that have bounds, by their names.
 #[derive(Debug)]
 pub(super) struct Meters {
     all: Mutex<HashMap<String, Metered>>,
-    accounting: Accounting,
+    pub(super) accounting: Accounting,
+    pub(super) untold: Untold,
     /// There are some whose sums have to be read.
     unread: Notify,
     /// They are read.
@@ -44,8 +48,13 @@ struct Metered {
 
 impl Meters {
     pub(super) fn new(clients: &Clients, accounting: Accounting) -> Self {
-        let meters =
-            Self { all: Mutex::default(), accounting, unread: Notify::new(), is_read: Notify::new() };
+        let meters = Self {
+            all: Mutex::default(),
+            accounting,
+            untold: Untold::default(),
+            unread: Notify::new(),
+            is_read: Notify::new(),
+        };
         meters.replace(clients);
         meters
     }
@@ -101,7 +110,6 @@ impl Meters {
 
     /// Takes in what the ledger says of the time before `moment`.
     pub(super) fn read(&self, charged: &[Charged], moment: Duration) {
-        let of = |charge: Charge| Spent { turns: charge.turns, tokens: charge.tokens, cost: charge.micro };
         let now = unix_now();
         for (name, metered) in &mut *self.all.lock() {
             // One that came since has used nothing in between: its client had no bound.
@@ -109,7 +117,7 @@ impl Meters {
                 continue;
             }
             if let Some(own) = charged.iter().find(|own| own.caller == *name) {
-                metered.meter.restore_of(moment, (of(own.day), of(own.month)), now);
+                metered.meter.restore_of(moment, (spent_of(own.day), spent_of(own.month)), now);
             }
         }
         self.is_read.notify_one();
@@ -119,10 +127,19 @@ impl Meters {
     ///
     /// # Errors
     /// 429 or 402: one of its bounds is reached. 503: nobody knows yet.
-    pub(super) fn begin(&self, client: &Client) -> Result<(), Fault> {
-        if client.limits.are_none() {
-            return Ok(());
+    pub(super) async fn begin(&self, client: &Client) -> Result<(), Fault> {
+        match &self.accounting.together {
+            _ if client.limits.are_none() => Ok(()),
+            Some(together) => self.begin_together(client, together).await,
+            None => self.begin_alone(client),
         }
+    }
+
+    /// Lets it begin by what this host knows.
+    ///
+    /// # Errors
+    /// As for [`Self::begin`].
+    pub(super) fn begin_alone(&self, client: &Client) -> Result<(), Fault> {
         let mut all = self.all.lock();
         let Some(metered) = all.get_mut(&client.name) else { return Ok(()) };
         if metered.unread_before.is_some() && client.limits.are_of_days() {
@@ -131,22 +148,37 @@ impl Meters {
         metered.meter.begin(unix_now()).map_err(refused)
     }
 
+    /// All hosts together have let a turn in, and this is what they have used of the day and the month of `moment`.
+    pub(super) fn learn(&self, client: &Client, moment: Duration, sums: (Spent, Spent)) {
+        if let Some(metered) = self.all.lock().get_mut(&client.name) {
+            metered.unread_before = None;
+            metered.meter.learn(moment, sums, unix_now());
+        }
+    }
+
     pub(super) fn ended(&self, turn: &TurnEnded) {
         // Counted outside of the lock: nobody else's turn waits for it.
         if !self.all.lock().contains_key(&turn.turn.caller) {
             return;
         }
         let charge = charge(turn, &self.accounting.prices);
+        // It counted as a turn when it began.
+        let (used, now) = (Spent { turns: 0, tokens: charge.tokens, cost: charge.micro }, unix_now());
         if let Some(metered) = self.all.lock().get_mut(&turn.turn.caller) {
-            // It counted as a turn when it began.
-            let used = Spent { turns: 0, tokens: charge.tokens, cost: charge.micro };
-            metered.meter.end(used, unix_now());
+            metered.meter.end(used, now);
+        }
+        if let Some(together) = &self.accounting.together {
+            together.bounds.spent(&turn.turn.caller, now, used);
         }
     }
 }
 
+pub(super) fn spent_of(charge: Charge) -> Spent {
+    Spent { turns: charge.turns, tokens: charge.tokens, cost: charge.micro }
+}
+
 /// The sums are being read.
-fn unknown() -> Fault {
+pub(super) fn unknown() -> Fault {
     let fault =
         Fault::host(Kind::Unavailable, "what this key has used before the host began is not known yet");
     let fault = fault.code("budget_unknown").retry(Retry::After(READ_TIME));
@@ -154,7 +186,7 @@ fn unknown() -> Fault {
 }
 
 /// A bound that is reached. SDKs try a 429 again and a 402 not: waiting helps with a rate, and hardly with a day's money.
-fn refused(much: TooMuch) -> Fault {
+pub(super) fn refused(much: TooMuch) -> Fault {
     let wait = (much.after.as_secs() + u64::from(much.after.subsec_nanos() > 0)).max(1);
     let fault = match much.of {
         Bound::Rate => Fault::client(Kind::RateLimited, much.to_string()).code("key_limit_reached"),
@@ -174,7 +206,7 @@ fn refused(much: TooMuch) -> Fault {
     fault.retry(Retry::After(Duration::from_secs(wait))).hint(hint)
 }
 
-fn unix_now() -> Duration {
+pub(super) fn unix_now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
@@ -213,16 +245,16 @@ mod tests {
     async fn turns_wait_until_what_was_used_is_read() {
         let (meters, alice) = (meters(MONEY, true), client(MONEY));
         let before = meters.unread_before().await;
-        let fault = meters.begin(&alice).expect_err("nobody knows");
+        let fault = meters.begin_alone(&alice).expect_err("nobody knows");
         assert_eq!((fault.status(), fault.code.as_deref()), (503, Some("budget_unknown")));
         meters.read(&charged(999, 1_999_999), before);
-        assert!(meters.begin(&alice).is_ok());
+        assert!(meters.begin_alone(&alice).is_ok());
         // A configuration that is read again asks for nothing twice.
         meters.replace(&Clients::new([(KeyHash::of(b"a"), alice.clone())]));
-        assert!(meters.begin(&alice).is_ok());
+        assert!(meters.begin_alone(&alice).is_ok());
         let less = client(Limits { cost_per_day: Some(1_999_999), ..MONEY });
         meters.replace(&Clients::new([(KeyHash::of(b"a"), less.clone())]));
-        let fault = meters.begin(&less).expect_err("spent");
+        let fault = meters.begin_alone(&less).expect_err("spent");
         assert_eq!((fault.status(), fault.code.as_deref()), (402, Some("insufficient_quota")));
         assert!(fault.public().contains("has used 1.999999 USD. It begins anew at 2"), "{}", fault.public());
         assert!(matches!(fault.retry, Retry::After(time) if time.as_secs() <= 86_400), "{fault:?}");
@@ -230,11 +262,11 @@ mod tests {
 
     #[test]
     fn sums_begin_at_zero_where_nothing_is_kept_and_rates_never_wait() {
-        assert!(meters(MONEY, false).begin(&client(MONEY)).is_ok());
+        assert!(meters(MONEY, false).begin_alone(&client(MONEY)).is_ok());
         let rate = Limits { turns_per_minute: Some(1), ..Limits::default() };
         let meters = meters(rate, true);
-        assert!(meters.begin(&client(rate)).is_ok());
-        let fault = meters.begin(&client(rate)).expect_err("the second");
+        assert!(meters.begin_alone(&client(rate)).is_ok());
+        let fault = meters.begin_alone(&client(rate)).expect_err("the second");
         assert_eq!((fault.status(), fault.code.as_deref()), (429, Some("key_limit_reached")));
     }
 
@@ -243,7 +275,7 @@ mod tests {
         let meters = meters(MONEY, true);
         let before = meters.unread_before().await;
         meters.read(&charged(1_000, 0), before);
-        let fault = meters.begin(&client(MONEY)).expect_err("spent");
+        let fault = meters.begin_alone(&client(MONEY)).expect_err("spent");
         assert_eq!((fault.status(), fault.code.as_deref()), (429, Some("budget_spent")));
         assert!(fault.public().contains("1000 tokens a month and has used 1000"), "{}", fault.public());
     }

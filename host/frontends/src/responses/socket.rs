@@ -141,7 +141,7 @@ impl Connection {
 
     async fn ready(&self, create: &Create) -> Result<Ready, Fault> {
         let mut parts = self.parts.clone();
-        let turn = CREATE.turn_of(&self.desk.app, &mut parts, &create.body, InUrl::default())?;
+        let turn = CREATE.turn_of(&self.desk.app, &mut parts, &create.body, InUrl::default()).await?;
         self.desk.ready(turn, &self.recent, Unstored::Nowhere).await
     }
 

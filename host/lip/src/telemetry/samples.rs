@@ -73,6 +73,12 @@ const STATE_CONFLICTS: Described = (
     "Writes of sessions that other hosts came before, and that were put upon theirs",
     Kind::Counter,
 );
+const BOUNDS_OWED: Described = (
+    "lip.bounds.owed",
+    "{sum}",
+    "Sums of what client keys have used that other hosts have still to be told",
+    Kind::Gauge,
+);
 const ACCOUNTS: Described =
     ("lip.accounts", "{account}", "Accounts of a backend that are known", Kind::Gauge);
 const RENEWALS: Described = (
@@ -138,6 +144,9 @@ impl Telemetry {
         let answered = link.sent.saturating_sub(link.failed);
         for (outcome, n) in [("answered", answered), ("failed", link.failed), ("skipped", link.skipped)] {
             all.push(sample(STATE_COMMANDS, vec![("lip.outcome", outcome.to_owned())], n as f64));
+        }
+        if let Some(owed) = self.reloader.keys().owed() {
+            all.push(sample(BOUNDS_OWED, vec![], owed as f64));
         }
         all.push(sample(STATE_OWED, vec![], state.sessions.owed as f64));
         all.push(sample(STATE_CONFLICTS, vec![], state.sessions.conflicts as f64));
