@@ -10,6 +10,7 @@ system chose, and end with this program.
 
 import argparse
 import concurrent.futures
+import http.client
 import json
 import os
 import pathlib
@@ -20,11 +21,12 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.parse
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "sdk"))
 
-from scaleout_servers import CONFIG, PASSWORD, PATIENCE_S, Nginx, Redis, ask, free_port, require, start_lip, until  # noqa: E402
+from scaleout_servers import ALL, CONFIG, PASSWORD, PATIENCE_S, Nginx, Redis, ask, chat, free_port, require, said, start_lip, text_of, until  # noqa: E402
 from servers import Server, end_when_told, quiet_env  # noqa: E402
 
 SLOW_S = 2.0
@@ -32,45 +34,7 @@ SLOW_S = 2.0
 N_TURNS = 50
 
 
-# --- one conversation in the four protocols ---------------------------------------------------------
-
-
-def chat(history, stream):
-    return "/v1/chat/completions", {"model": "echo:start", "stream": stream, "messages": [{"role": role, "content": text} for role, text in history]}
-
-
-def anthropic(history, stream):
-    messages = [{"role": role, "content": text} for role, text in history]
-    return "/v1/messages", {"model": "echo:start", "max_tokens": 500, "stream": stream, "messages": messages}
-
-
-def responses(history, stream):
-    kind = {"user": "input_text", "assistant": "output_text"}
-    items = [{"type": "message", "role": role, "content": [{"type": kind[role], "text": text}]} for role, text in history]
-    return "/v1/responses", {"model": "echo:start", "stream": stream, "store": False, "input": items}
-
-
-def gemini(history, stream):
-    name = {"user": "user", "assistant": "model"}
-    verb = "streamGenerateContent?alt=sse" if stream else "generateContent"
-    return f"/v1beta/models/echo:start:{verb}", {"contents": [{"role": name[role], "parts": [{"text": text}]} for role, text in history]}
-
-
-def text_of(value):
-    """All texts of an answer, whatever its protocol calls them; of a stream, of its pieces."""
-    if isinstance(value, dict):
-        if value.get("type") in ("response.completed", "response.output_text.done", "response.content_part.done", "response.output_item.done"):
-            return ""
-        own = [value[key] for key in ("content", "text", "delta") if isinstance(value.get(key), str)]
-        return "".join(own) + "".join(text_of(inner) for inner in value.values() if isinstance(inner, (dict, list)))
-    return "".join(map(text_of, value)) if isinstance(value, list) else ""
-
-
-def said(answer):
-    if not answer.headers.get("content-type", "").startswith("text/event-stream"):
-        return text_of(json.loads(answer.body))
-    events = [line[5:].strip() for line in answer.body.splitlines() if line.startswith("data:")]
-    return "".join(text_of(json.loads(event)) for event in events if event != "[DONE]")
+# --- one conversation over all hosts ------------------------------------------------------------------
 
 
 def script(rng, n):
@@ -109,9 +73,6 @@ def converse(origins, seed, named, fronts):
     return seen
 
 
-ALL = [chat, anthropic, responses, gemini]
-
-
 def conversations(lip, folder, origins):
     """As on one host: with a name over all protocols, without one over each."""
     one = start_lip(lip, folder / "one")
@@ -124,6 +85,85 @@ def conversations(lip, folder, origins):
                 require(f"turn {at} of conversation {seed}", b, a)
     finally:
         one.stop()
+
+
+# --- answers that are continued by their id ----------------------------------------------------------
+
+
+def respond(origin, text, before=None, stream=False, status=200):
+    """The id of the answer, and the answer."""
+    body = {"model": "echo:start", "input": text, "stream": stream, **({"previous_response_id": before} if before else {})}
+    answer = ask(origin, "/v1/responses", body, {"user-agent": "continues"})
+    require(f"{text} after {before} at {origin}: {answer.body[:300]}", answer.status, status)
+    if status != 200:
+        return None, answer
+    if not stream:
+        return json.loads(answer.body)["id"], answer
+    last = [json.loads(line[5:]) for line in answer.body.splitlines() if line.startswith("data:") and "response.completed" in line]
+    return last[-1]["response"]["id"], answer
+
+
+def items(origin, response):
+    answer = ask(origin, f"/v1/responses/{response}/input_items?limit=100&order=asc")
+    return [text_of(item) for item in json.loads(answer.body)["data"]] if answer.status == 200 else answer.status
+
+
+def continued(hosts, origins):
+    """`previous_response_id` works at any host, with all that stands before it, and what was set."""
+    rng, before, said_so_far, ids = random.Random(7), None, [], []
+    for at in range(20):
+        text = f"!/model(echo:r)\nquestion {at}" if at == 5 else f"question {at}"
+        before, answer = respond(rng.choice(origins), text, before, rng.random() < 0.5)
+        require(f"the route of answer {at}", answer.route, "echo:r" if at >= 5 else "echo:start")
+        said_so_far += [text, f"question {at}"]
+        ids.append(before)
+    for origin in origins:
+        require(f"what went into the last answer, as {origin} says", items(origin, before), said_so_far[:-1])
+        require("a response that is fetched", json.loads(ask(origin, f"/v1/responses/{before}").body)["id"], before)
+    # One that was deleted is deleted everywhere, and what continues it goes on.
+    one = http.client.HTTPConnection(urllib.parse.urlsplit(origins[0]).netloc, timeout=PATIENCE_S)
+    one.request("DELETE", f"/v1/responses/{ids[10]}")
+    require("the status of a delete", one.getresponse().status, 200)
+    for origin in origins:
+        require("what was deleted", ask(origin, f"/v1/responses/{ids[10]}").status, 404)
+        require("what continues it", items(origin, ids[11]), said_so_far[:23])
+        respond(origin, "more", ids[11])
+    # Nobody else's.
+    assert sum(state(host)["is_up"] for host in hosts) == len(hosts)
+
+
+def resting(lip, folder, redis, hosts):
+    """What one host finds at its limit is left alone by all, also by one that comes later; an operator's word counts for all."""
+    rests = lambda host: [  # noqa: E731
+        model["name"]
+        for instance in json.loads(ask(host.origin, "/v1/diagnostics").body)["instances"]
+        if instance["name"] == "echo"
+        for key in instance["key_pool"]
+        for model in key["models_resting"]
+    ]
+    require("rests before", [rests(host) for host in hosts], [[]] * 3)
+    message = "#echo error 429 too many\n#echo retry-after 600"
+    body = {"model": "echo:busy|echo.spare:busy", "messages": [{"role": "user", "content": message}]}
+    require("the status of a turn that nobody answers", ask(hosts[0].origin, "/v1/chat/completions", body).status, 429)
+    until("all leave it alone", lambda: all(rests(host) == ["busy"] for host in hosts))
+    late = start_lip(lip, folder / "late", redis.url())
+    try:
+        until("a late host leaves it alone", lambda: rests(late) == ["busy"])
+        require("an operator's word", ask(late.origin, "/v1/diagnostics/backends/echo/reactivate", {}).status, 200)
+        until("all have another try", lambda: not any(rests(host) for host in [*hosts, late]))
+    finally:
+        late.stop()
+
+
+def reloading(folder, hosts):
+    """Where one host reads its configuration again, all do."""
+    for name in "abc":
+        config = folder / name / "lip.toml"
+        config.write_text(config.read_text() + '[failover_routes]\neverywhere = ["echo:there"]\n')
+    require("a reload", ask(hosts[1].origin, "/v1/diagnostics/config/reload", {}).status, 200)
+    body = {"model": "everywhere", "messages": [{"role": "user", "content": "hello"}]}
+    there = lambda: {ask(host.origin, "/v1/chat/completions", body).route for host in hosts} == {"echo:there"}  # noqa: E731
+    until("all hosts have read it", there)
 
 
 # --- Redis as it must not be ------------------------------------------------------------------------
@@ -239,8 +279,11 @@ def outlives(redis, hosts):
     for n in range(80):
         path, body = chat([("user", f"!/model(echo:m{n})\nhello")], False)
         require("a turn", ask(hosts[0].origin, path, body, headers).route, f"echo:m{n}")
+    answer, _ = respond(hosts[0].origin, "in the outage")
     assert redis.start()
     settled(hosts)
+    until("an answer of the outage", lambda: items(hosts[1].origin, answer) == ["in the outage"])
+    respond(hosts[2].origin, "after it", answer)
     path, body = chat([("user", "hello")], False)
     for host in hosts:
         require("the route on every host", ask(host.origin, path, body, headers).route, "echo:m79")
@@ -250,7 +293,7 @@ def shown(redis, lip, folder, hosts):
     """The doctor looks at the server; nothing shows the password; what is kept is bounded in time and has one slot for each caller."""
     keys = redis.ask("-n", 3, "--scan").splitlines()
     assert keys and all(key.startswith("lip:") for key in keys), keys[:5]
-    assert len({key[key.index("{") : key.index("}")] for key in keys}) == 1
+    assert len({key[key.index("{") : key.index("}")] for key in keys if not key.startswith("lip:rest:")}) == 1
     assert all(int(redis.ask("-n", 3, "PTTL", key)) > 0 for key in keys[:40])
     home = folder / "doctor"
     home.mkdir()
@@ -307,6 +350,9 @@ def main():
             origins = [host.origin for host in hosts]
             for what, story in [
                 ("conversations over three hosts", lambda: conversations(lip, folder, origins)),
+                ("previous_response_id over three hosts", lambda: continued(hosts, origins)),
+                ("rests of backends", lambda: resting(lip, folder, redis, hosts)),
+                ("a reload", lambda: reloading(folder, hosts)),
                 ("what is kept and shown", lambda: shown(redis, lip, folder, hosts)),
                 ("outages under load", lambda: outages(redis, hosts, nginx.origin)),
                 ("what was set in an outage", lambda: outlives(redis, hosts)),

@@ -23,6 +23,8 @@ default_backend = "echo"
 log_level = "info"
 [backends.echo]
 type = "echo"
+[backends."echo.spare"]
+type = "echo"
 """
 NGINX = """\
 daemon off;
@@ -171,3 +173,47 @@ def ask(origin, path, body=None, headers=None):
         return Answer(answer.status, dict(answer.getheaders()), answer.read().decode())
     finally:
         connection.close()
+
+
+# --- one conversation in the four protocols ---------------------------------------------------------
+
+
+def chat(history, stream):
+    return "/v1/chat/completions", {"model": "echo:start", "stream": stream, "messages": [{"role": role, "content": text} for role, text in history]}
+
+
+def anthropic(history, stream):
+    messages = [{"role": role, "content": text} for role, text in history]
+    return "/v1/messages", {"model": "echo:start", "max_tokens": 500, "stream": stream, "messages": messages}
+
+
+def responses(history, stream):
+    kind = {"user": "input_text", "assistant": "output_text"}
+    items = [{"type": "message", "role": role, "content": [{"type": kind[role], "text": text}]} for role, text in history]
+    return "/v1/responses", {"model": "echo:start", "stream": stream, "store": False, "input": items}
+
+
+def gemini(history, stream):
+    name = {"user": "user", "assistant": "model"}
+    verb = "streamGenerateContent?alt=sse" if stream else "generateContent"
+    return f"/v1beta/models/echo:start:{verb}", {"contents": [{"role": name[role], "parts": [{"text": text}]} for role, text in history]}
+
+
+def text_of(value):
+    """All texts of an answer, whatever its protocol calls them; of a stream, of its pieces."""
+    if isinstance(value, dict):
+        if value.get("type") in ("response.completed", "response.output_text.done", "response.content_part.done", "response.output_item.done"):
+            return ""
+        own = [value[key] for key in ("content", "text", "delta") if isinstance(value.get(key), str)]
+        return "".join(own) + "".join(text_of(inner) for inner in value.values() if isinstance(inner, (dict, list)))
+    return "".join(map(text_of, value)) if isinstance(value, list) else ""
+
+
+def said(answer):
+    if not answer.headers.get("content-type", "").startswith("text/event-stream"):
+        return text_of(json.loads(answer.body))
+    events = [line[5:].strip() for line in answer.body.splitlines() if line.startswith("data:")]
+    return "".join(text_of(json.loads(event)) for event in events if event != "[DONE]")
+
+
+ALL = [chat, anthropic, responses, gemini]

@@ -12,6 +12,7 @@ use crate::loop_guard::next_hop;
 use crate::models::{Freshness, Model, ModelLists};
 use crate::planner::{Planned, Planner, no_backend};
 use crate::record::{Telling, Witnesses};
+use crate::rests::Word;
 use crate::rules::Rules;
 use crate::scope::{Means, Scope};
 use crate::sharing::Sessions;
@@ -92,6 +93,7 @@ pub struct Engine {
     pub(crate) swapping: Mutex<()>,
     pub(crate) has_default: AtomicBool,
     pub(crate) health: Arc<Mutex<Health>>,
+    pub(crate) rests: Option<Word>,
     pub(crate) last_faults: LastFaults,
     /// Of turns that have only one place to go.
     no_health: Arc<Mutex<Health>>,
@@ -123,6 +125,7 @@ impl Engine {
         for backend in backends.iter() {
             health.declare(backend.name(), backend.spec().keys.len().max(1), Rotation::default());
         }
+        let health = Arc::new(Mutex::new(health));
         let table = table::of(&backends, &rules, &HashMap::new());
         let open_turns = Arc::new(Semaphore::new(rules.turns_max.min(Semaphore::MAX_PERMITS)));
         let sessions = Sessions::new(rules.sessions, state.as_ref());
@@ -136,7 +139,8 @@ impl Engine {
             planner: ArcSwap::from_pointee(Planner::new(table, Arc::new(backends), Arc::new(rules))),
             swapping: Mutex::default(),
             has_default,
-            health: Arc::new(Mutex::new(health)),
+            rests: state.as_ref().map(|link| Word::share(&health, link)),
+            health,
             last_faults: LastFaults::default(),
             no_health: Arc::new(Mutex::new(Health::forgetful())),
             sessions,

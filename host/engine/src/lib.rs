@@ -32,6 +32,7 @@ mod record;
 mod redact;
 mod redactor;
 mod request;
+mod rests;
 mod rules;
 mod scope;
 mod settle;

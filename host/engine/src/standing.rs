@@ -10,7 +10,9 @@ use routing::keys::KeyHealth;
 use routing::plan::{Leg, Plan};
 use sessions::{Key, Scope};
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+use stores::link::Link;
 
 /// How one backend stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,7 +93,7 @@ impl Engine {
         let faults = self.last_faults.0.lock().clone();
         let known = self.models.known();
         let in_time = |at: Instant| at.saturating_duration_since(now);
-        let standing = |backend: &std::sync::Arc<crate::Backend>| {
+        let standing = |backend: &Arc<crate::Backend>| {
             let spec = backend.spec();
             let health = status.iter().find(|health| health.backend == spec.name);
             Standing {
@@ -113,6 +115,11 @@ impl Engine {
         self.backends().iter().map(standing).collect()
     }
 
+    /// The link to what it shares with other hosts; none where nothing is shared.
+    pub fn link(&self) -> Option<&Arc<Link>> {
+        self.sessions.shared().map(|shared| shared.link())
+    }
+
     /// How it stands with what it shares with other hosts; none where nothing is shared.
     pub fn state(&self) -> Option<SharedState> {
         self.sessions.state()
@@ -127,7 +134,9 @@ impl Engine {
 
     /// Gives a backend another chance: all rests end and refused keys count again. False if there is none of this name.
     pub fn reactivate(&self, backend: &str) -> bool {
-        self.backends().get(backend).is_some() && self.health.lock().reactivate(backend)
+        let is_known = self.backends().get(backend).is_some() && self.health.lock().reactivate(backend);
+        self.rests.iter().filter(|_| is_known).for_each(|rests| rests.again(backend));
+        is_known
     }
 
     /// Where the next turn of `caller`'s session `id` would go if it asked for `model`.

@@ -124,7 +124,7 @@ impl App {
 pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .merge(openai_chat::routes())
-        .merge(responses::routes())
+        .merge(responses::routes(app.engine.link()))
         .merge(anthropic::routes())
         .merge(models::routes())
         .merge(diagnostics::routes())

@@ -6,6 +6,7 @@ mod history;
 mod items;
 mod record;
 mod remembered;
+mod shared;
 mod socket;
 mod stored;
 mod tap;
@@ -23,12 +24,13 @@ use history::{Bounds, History, Memory};
 use http::{Request, Response};
 use record::Unstored;
 use std::sync::Arc;
+use stores::link::Link;
 
 const CREATE: Route =
     Route { dialect: DIALECT, what: What::Generate, forwarded: &["openai-beta", "idempotency-key"] };
 const COUNT: Route = Route { what: What::CountTokens, ..CREATE };
 
-pub(crate) fn routes() -> Router<Shared> {
+pub(crate) fn routes(state: Option<&Arc<Link>>) -> Router<Shared> {
     let mut router = Router::new();
     for base in ["/v1/responses", "/responses"] {
         router = router
@@ -38,7 +40,10 @@ pub(crate) fn routes() -> Router<Shared> {
             .route(&format!("{base}/{{id}}/input_items"), get(stored::input_items))
             .route(&format!("{base}/{{id}}/cancel"), post(stored::cancel));
     }
-    let history: Arc<dyn History> = Arc::new(Memory::new(Bounds::USUAL));
+    let history: Arc<dyn History> = match state {
+        None => Arc::new(Memory::new(Bounds::USUAL)),
+        Some(link) => Arc::new(shared::Shared::new(Bounds::USUAL, link)),
+    };
     router.layer(Extension(history))
 }
 

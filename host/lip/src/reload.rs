@@ -18,7 +18,11 @@ use settings::{ClientKey, Resolved};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
+
+/// News between hosts that begin so say that one has read its configuration again.
+const READ: &str = "read ";
 
 /// Time between two looks at the folders.
 const EVERY: Duration = Duration::from_secs(2);
@@ -183,9 +187,17 @@ impl Reloader {
         }
     }
 
+    /// Does what hangups and other hosts ask for. Never ends.
+    pub(crate) async fn hear(&self, hung_up: watch::Sender<bool>) -> Infallible {
+        tokio::select! {
+            never = self.hear_hangups(hung_up) => never,
+            never = self.hear_others() => never,
+        }
+    }
+
     /// Reads the configuration and looks again at every SIGHUP; one that comes because the terminal has gone is told to `hung_up`.
     #[cfg(unix)]
-    pub(crate) async fn hear_hangups(&self, hung_up: watch::Sender<bool>) -> Infallible {
+    async fn hear_hangups(&self, hung_up: watch::Sender<bool>) -> Infallible {
         use std::io::IsTerminal;
         use tokio::signal::unix::{SignalKind, signal};
         let is_shown = || std::io::stdin().is_terminal() || std::io::stderr().is_terminal();
@@ -196,7 +208,7 @@ impl Reloader {
                     hung_up.send_replace(true);
                 } else {
                     // Why not stands in the log.
-                    let _ = self.read().await;
+                    let _ = self.read_all().await;
                     self.look_and_log().await;
                 }
             }
@@ -204,9 +216,38 @@ impl Reloader {
         std::future::pending().await
     }
 
+    /// Reads the configuration whenever another host has read its own that shares the state with this one. Never ends.
+    async fn hear_others(&self) -> Infallible {
+        if let Some(link) = self.0.engine.link() {
+            let mut news = link.news();
+            loop {
+                match news.recv().await {
+                    Ok(word) if self.is_of_another(&word) => _ = self.read().await,
+                    Ok(_) | Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => break,
+                }
+            }
+        }
+        std::future::pending().await
+    }
+
+    fn is_of_another(&self, word: &str) -> bool {
+        word.strip_prefix(READ).is_some_and(|host| host != self.0.engine.id())
+    }
+
+    /// As [`Self::read`], and has other hosts do so.
+    async fn read_all(&self) -> Result<Value, Fault> {
+        let report = self.read().await?;
+        if let Some(link) = self.0.engine.link() {
+            // Where they cannot be told, each waits for its own operator.
+            let _ = link.tell(&format!("{READ}{}", self.0.engine.id())).await;
+        }
+        Ok(report)
+    }
+
     /// There is no such signal here.
     #[cfg(not(unix))]
-    pub(crate) async fn hear_hangups(&self, _hung_up: watch::Sender<bool>) -> Infallible {
+    async fn hear_hangups(&self, _hung_up: watch::Sender<bool>) -> Infallible {
         std::future::pending().await
     }
 }
@@ -224,6 +265,6 @@ impl Libraries for Reloader {
 
     fn reload_config(&self) -> Reloading {
         let own = self.clone();
-        Box::pin(async move { own.read().await })
+        Box::pin(async move { own.read_all().await })
     }
 }

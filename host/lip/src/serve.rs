@@ -115,7 +115,7 @@ pub(crate) fn with(found: Setup, port: u16, words: Words) -> Result<(), String> 
             never = &mut spent => match never {},
             never = end(orders, &drain, settings.drain_timeout(), || capture::cut(tapes.as_ref(), &engine)) => match never {},
             () = engine.check_up(every), if !every.is_zero() => {}
-            never = reloader.hear_hangups(hung_up) => match never {},
+            never = reloader.hear(hung_up) => match never {},
             () = reloader.watch(), if settings.plugins_watch() => {}
             never = renew_certificate(tls.as_ref(), &settings) => match never {},
             never = shared.follow(&reloader) => match never {},

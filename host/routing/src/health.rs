@@ -1,11 +1,13 @@
 //! What all turns together know about the backends: who rests, who is refused, who is ill. Knows no turn.
 use crate::{
-    breaker::BreakerRules,
+    breaker::{Admission, BreakerRules},
     keys::{Key, KeyHealth, KeyPick, KeyPool, Rotation},
 };
 use base::{Fault, Kind, Retry, Side};
 use std::{
     collections::HashMap,
+    fmt,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -66,6 +68,31 @@ pub enum Report {
     Ill,
 }
 
+/// A rest of one key, as hosts tell each other of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rest {
+    /// The instance.
+    pub backend: String,
+    /// Position of the key.
+    pub key: usize,
+    /// Keys of the backend, so that a host with other keys takes it for none of its own.
+    pub n_keys: usize,
+    /// For this model alone.
+    pub model: Option<String>,
+    /// When it is over.
+    pub until: Instant,
+}
+
+/// Who is told of rests.
+#[derive(Clone)]
+pub struct Listener(pub Arc<dyn Fn(Rest) + Send + Sync>);
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Listener")
+    }
+}
+
 /// The state of every backend instance. A backend that was never declared has one usable key.
 #[derive(Clone, Debug, Default)]
 pub struct Health {
@@ -73,6 +100,8 @@ pub struct Health {
     backends: HashMap<String, KeyPool>,
     /// Remembers nothing, see [`Self::forgetful`].
     forgets: bool,
+    /// Who is told of rests.
+    listener: Option<Listener>,
 }
 
 impl Health {
@@ -84,6 +113,22 @@ impl Health {
     /// Everybody is well for ever: what turns with only one place to go are told.
     pub fn forgetful() -> Self {
         Self { forgets: true, ..Self::default() }
+    }
+
+    /// From now on `listener` is told of every rest that begins here. It must return at once.
+    pub fn tell(&mut self, listener: Listener) {
+        self.listener = Some(listener);
+    }
+
+    /// Another host has found that a key must rest. True if it does: the backend is known and has as many keys, and the rest is not over.
+    pub fn heard(&mut self, rest: &Rest, now: Instant) -> bool {
+        let longest = now + self.rules.rest_max;
+        let Some(pool) = self.backends.get_mut(&rest.backend) else { return false };
+        let is_ours = pool.keys().len() == rest.n_keys && rest.key < rest.n_keys && rest.until > now;
+        if is_ours {
+            pool.rest(rest.key, rest.model.as_deref(), now, rest.until.min(longest));
+        }
+        is_ours
     }
 
     /// Makes a backend known. Keeps the state of one that has as many keys as before.
@@ -143,18 +188,25 @@ impl Health {
             Retry::Never | Retry::Elsewhere | Retry::Soon => None,
         };
         let (mut ill, upstream) = (false, fault.side == Side::Upstream);
+        let mut rests: Option<(Option<&str>, Instant)> = None;
         match fault.kind {
-            Kind::Unauthorized if upstream => pool.disable(ticket.key),
+            Kind::Unauthorized if upstream => {
+                pool.disable(ticket.key);
+                // Another host may have another key at this place: it looks for itself, later.
+                rests = Some((None, now + rules.strike_max));
+            }
             Kind::RateLimited if upstream => {
                 let wait = told.unwrap_or_else(|| pool.strike(ticket.key, rules.strike, rules.strike_max));
                 let spent = matches!(fault.code.as_deref(), Some("insufficient_quota" | "quota_exceeded"));
                 pool.rest(ticket.key, (!spent).then_some(model), now, now + wait);
+                rests = Some(((!spent).then_some(model), now + wait));
             }
             Kind::Internal | Kind::BadGateway | Kind::Unavailable | Kind::Timeout | Kind::Overloaded
                 if upstream =>
             {
                 if let Some(wait) = told {
                     pool.rest(ticket.key, None, now, now + wait);
+                    rests = Some((None, now + wait));
                 }
                 ill = true;
             }
@@ -163,9 +215,17 @@ impl Health {
         if let Some(key) = pool.key_mut(ticket.key) {
             if ill {
                 key.breaker.fail(ticket.probe, now, &rules.breaker);
+                if let Admission::Until(until) = key.breaker.admission(now) {
+                    rests = rests.or(Some((None, until)));
+                }
             } else {
                 key.breaker.release(ticket.probe);
             }
+        }
+        let n_keys = pool.keys().len();
+        if let (Some((model, until)), Some(Listener(told))) = (rests, &self.listener) {
+            let model = model.map(str::to_owned);
+            told(Rest { backend: backend.to_owned(), key: ticket.key, n_keys, model, until });
         }
     }
 
@@ -233,5 +293,55 @@ impl Health {
             self.backends.insert(backend.to_owned(), KeyPool::new(1, Rotation::Sticky));
         }
         self.backends.get_mut(backend)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+
+    #[test]
+    fn a_rest_of_one_host_is_one_of_all() {
+        let now = Instant::now();
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let (mut a, mut b) = (Health::new(HealthRules::default()), Health::new(HealthRules::default()));
+        a.declare("openai", 2, Rotation::default());
+        b.declare("openai", 2, Rotation::default());
+        let tell = Arc::clone(&told);
+        a.tell(Listener(Arc::new(move |rest| tell.lock().expect("one thread").push(rest))));
+        let mut fails = |kind, code: &'static str| {
+            let ticket = a.started("openai", 0, now, now);
+            let fault = Fault::upstream(kind, "no").code(code).retry(Retry::After(Duration::from_secs(9)));
+            a.failed("openai", "m", ticket, &fault, now);
+            std::mem::take(&mut *told.lock().expect("one thread"))
+        };
+        let limited = fails(Kind::RateLimited, "rate_limited");
+        assert_eq!(
+            limited.iter().map(|rest| (rest.key, rest.model.as_deref())).collect::<Vec<_>>(),
+            [(0, Some("m"))]
+        );
+        assert!(limited.iter().all(|rest| b.heard(rest, now)));
+        assert_eq!(b.pick("openai", "m", &[], now), KeyPick::Now(1));
+        assert_eq!(b.pick("openai", "other", &[], now), KeyPick::Now(0));
+        assert_eq!(
+            fails(Kind::RateLimited, "insufficient_quota").first().map(|rest| rest.model.clone()),
+            Some(None)
+        );
+        assert!(fails(Kind::BadRequest, "no").is_empty());
+        assert_eq!(fails(Kind::Unauthorized, "no").len(), 1, "a refused key rests elsewhere");
+        // What does not fit is not ours.
+        let rest = |change: fn(&mut Rest)| {
+            let mut rest = limited.first().cloned().expect("one");
+            change(&mut rest);
+            rest
+        };
+        let until = rest(|_| {}).until;
+        assert!(!b.heard(&rest(|rest| rest.n_keys = 3), now) && !b.heard(&rest(|rest| rest.key = 2), now));
+        assert!(!b.heard(&rest(|rest| rest.backend = "x".into()), now) && !b.heard(&rest(|_| {}), until));
+        let ever = rest(|rest| (rest.model, rest.until) = (None, rest.until + Duration::from_secs(1 << 30)));
+        assert!(b.heard(&ever, now));
+        let rests = b.status(now).first().and_then(|health| health.keys.first()?.rests_until);
+        assert_eq!(rests, Some(now + HealthRules::default().rest_max));
     }
 }

@@ -11,8 +11,10 @@
 //!   it may hasten what happens anyway, and nothing may depend on it.
 //! - [`Link::is_up`](link::Link::is_up) costs one atomic read. [`Link::changes`](link::Link::changes) wakes who reconciles.
 pub mod address;
+pub mod answer;
 pub mod bounds;
 pub mod keys;
 pub mod link;
 pub mod probe;
+pub mod rest;
 pub mod session;

@@ -184,7 +184,7 @@ impl Inner {
         let debt = self.debts.lock().get(&session.id).map(Arc::clone);
         if let Some(debt) = &debt {
             // What is just being written is newer than what was read before.
-            let Ok(_writing) = debt.writing.try_lock() else { return };
+            let Ok(_writing) = debt.writing.try_acquire() else { return };
             let owed = debt.owed.lock();
             let own = self.memory.get(session.id, now);
             if owed.is_whole && own.is_some_and(|(own, _)| own.used >= session.used) {
@@ -223,7 +223,7 @@ impl Inner {
 
     async fn write(&self, id: SessionId) {
         let Some(debt) = self.debts.lock().get(&id).map(Arc::clone) else { return };
-        let _writing = debt.writing.lock().await;
+        let Ok(_writing) = debt.writing.acquire().await else { return };
         if !self.link.is_up() {
             return;
         }

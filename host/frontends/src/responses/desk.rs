@@ -51,12 +51,6 @@ impl Recent {
         self.0.push_front(answer);
     }
 
-    pub(crate) fn extend(&mut self, answer: Option<Arc<Remembered>>) {
-        if let Some(answer) = answer {
-            self.push(answer);
-        }
-    }
-
     fn find(&self, id: &str) -> Option<Arc<Remembered>> {
         self.0.iter().find(|answer| answer.id == id).cloned()
     }
@@ -121,7 +115,8 @@ impl Desk {
 
     /// Sends the turn and has its answer remembered.
     pub(crate) async fn answer(&self, ready: Ready) -> Result<Reply, Failure> {
-        self.send(ready).await.map(|(reply, record)| recorded(reply, record))
+        let (reply, record) = self.send(ready).await?;
+        Ok(recorded(reply, record).await)
     }
 
     /// The backend of a route, if it speaks this dialect itself.

@@ -12,10 +12,13 @@ use std::time::{Duration, Instant};
 /// What a store is asked for; it may have to ask elsewhere.
 pub(crate) type Asked<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
+/// What is left to do of keeping an answer, before its client learns of it; none where all is done.
+pub(crate) type Keeping = Option<Asked<'static, ()>>;
+
 /// Keeps answers, each for the caller whose it is. Who asks for another's learns only that there is none.
 pub(crate) trait History: Debug + Send + Sync {
     /// Keeps an answer. Returns at once; a store that is full forgets its oldest first.
-    fn keep(&self, caller: &str, answer: Arc<Remembered>, now: Instant);
+    fn keep(&self, caller: &str, answer: Arc<Remembered>, now: Instant) -> Keeping;
     /// The answer of this id.
     fn find<'a>(&'a self, caller: &str, id: &str, now: Instant) -> Asked<'a, Option<Arc<Remembered>>>;
     /// Forgets the answer of this id. True if there was one.
@@ -88,6 +91,19 @@ impl Memory {
         Self { bounds, meter: Meter::default(), shelf: Mutex::default() }
     }
 
+    /// The answer of this id, as far as this process knows it.
+    pub(crate) fn own(&self, caller: &str, id: &str, now: Instant) -> Option<Arc<Remembered>> {
+        self.lookup(&key(caller, id), now)
+    }
+
+    /// Forgets the answer of this id. True if this process knew it.
+    pub(crate) fn forget(&self, caller: &str, id: &str, now: Instant) -> bool {
+        let key = key(caller, id);
+        let was_there = self.lookup(&key, now).is_some();
+        self.shelf.lock().kept.remove(&key);
+        was_there
+    }
+
     fn lookup(&self, key: &Key, now: Instant) -> Option<Arc<Remembered>> {
         let mut shelf = self.shelf.lock();
         while shelf.is_oldest_past(self.bounds.age, now) {
@@ -102,10 +118,10 @@ fn key(caller: &str, id: &str) -> Key {
 }
 
 impl History for Memory {
-    fn keep(&self, caller: &str, answer: Arc<Remembered>, now: Instant) {
+    fn keep(&self, caller: &str, answer: Arc<Remembered>, now: Instant) -> Keeping {
         if answer.bytes() > self.bounds.bytes / 4 {
             tracing::debug!(bytes = answer.bytes(), "a response is too large to be remembered");
-            return;
+            return None;
         }
         let key = key(caller, &answer.id);
         let mut shelf = self.shelf.lock();
@@ -125,17 +141,15 @@ impl History for Memory {
             let Shelf { kept, order, .. } = &mut *shelf;
             order.retain(|(key, nth)| kept.get(key).is_some_and(|kept| kept.nth == *nth));
         }
+        None
     }
 
     fn find<'a>(&'a self, caller: &str, id: &str, now: Instant) -> Asked<'a, Option<Arc<Remembered>>> {
-        Box::pin(ready(self.lookup(&key(caller, id), now)))
+        Box::pin(ready(self.own(caller, id, now)))
     }
 
     fn remove<'a>(&'a self, caller: &str, id: &str, now: Instant) -> Asked<'a, bool> {
-        let key = key(caller, id);
-        let was_there = self.lookup(&key, now).is_some();
-        self.shelf.lock().kept.remove(&key);
-        Box::pin(ready(was_there))
+        Box::pin(ready(self.forget(caller, id, now)))
     }
 
     fn meter(&self) -> &Meter {
@@ -160,7 +174,7 @@ mod tests {
 
         fn keep(&self, caller: &str, id: &str, output: &str, second: u64) {
             let answer = Remembered::of(id, "", output, self.memory.meter());
-            self.memory.keep(caller, Arc::new(answer), self.at(second));
+            assert!(self.memory.keep(caller, Arc::new(answer), self.at(second)).is_none());
         }
 
         fn at(&self, second: u64) -> Instant {

@@ -1,6 +1,6 @@
 //! From an answer on its way to the client to what is remembered of it.
 use super::expand::own_items;
-use super::history::History;
+use super::history::{History, Keeping};
 use super::remembered::{Meter, Remembered, Text};
 use lip_wire::lens::{Field, Lens};
 use memchr::memmem;
@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Instant;
 
 /// What a request adds to the conversation, and where its answer is to be kept.
@@ -34,6 +35,13 @@ pub(crate) enum Unstored {
     Hidden,
     /// Nowhere: the connection itself remembers it.
     Nowhere,
+}
+
+/// An answer that was noted.
+pub(crate) struct Noted {
+    pub(crate) answer: Arc<Remembered>,
+    /// To be done before its client learns of it.
+    pub(crate) keeping: Keeping,
 }
 
 /// The parts of a response object that matter here.
@@ -77,17 +85,17 @@ pub(crate) fn is_terminal(name: Option<&str>, data: &[u8]) -> bool {
 
 impl Record {
     /// Remembers the response object that a terminal event carries.
-    pub(crate) fn event(&self, data: &[u8]) -> Option<Arc<Remembered>> {
+    pub(crate) fn event(&self, data: &[u8]) -> Option<Noted> {
         let event: Event<'_> = serde_json::from_slice(data).ok()?;
         self.response(event.response.get())
     }
 
     /// Remembers a response object.
-    pub(crate) fn body(&self, body: &[u8]) -> Option<Arc<Remembered>> {
+    pub(crate) fn body(&self, body: &[u8]) -> Option<Noted> {
         self.response(std::str::from_utf8(body).ok()?)
     }
 
-    fn response(&self, json: &str) -> Option<Arc<Remembered>> {
+    fn response(&self, json: &str) -> Option<Noted> {
         let response: Response<'_> = serde_json::from_str(json).ok()?;
         // What an upstream of this dialect says of storing is true of its own store, and a reason not to show more than it.
         let is_stored = self.lens.flag(Field::Store) != Some(false)
@@ -105,11 +113,15 @@ impl Record {
             // Only a server that says so has stored it: many that speak the dialect store nothing.
             session: self.session.clone(),
             upstream: self.native.clone().filter(|_| is_stored && response.store == Some(true)),
+            n_earlier: self.earlier().count(),
+            before: self.shared_before(),
+            is_shared: AtomicBool::new(false),
         });
-        if !goes_nowhere {
-            self.history.keep(&self.caller, Arc::clone(&answer), Instant::now());
-        }
-        Some(answer)
+        let keeping = match goes_nowhere {
+            true => None,
+            false => self.history.keep(&self.caller, Arc::clone(&answer), Instant::now()),
+        };
+        Some(Noted { answer, keeping })
     }
 
     /// What is remembered of a request that has no answer of its own.
@@ -123,12 +135,24 @@ impl Record {
             response: None,
             session: None,
             upstream: None,
+            n_earlier: self.earlier().count(),
+            before: self.shared_before(),
+            is_shared: AtomicBool::new(false),
         })
     }
 
+    fn earlier(&self) -> impl Iterator<Item = &Arc<Text>> {
+        self.continues.iter().flat_map(|earlier| earlier.history())
+    }
+
+    /// The answer that it continues, where other hosts know that one.
+    fn shared_before(&self) -> Option<String> {
+        let before = self.continues.as_ref().filter(|before| before.is_shared.load(Relaxed))?;
+        Some(before.id.clone())
+    }
+
     fn input(&self, meter: &Meter) -> Vec<Arc<Text>> {
-        let earlier = self.continues.iter().flat_map(|earlier| earlier.history());
-        let mut input: Vec<_> = earlier.cloned().collect();
+        let mut input: Vec<_> = self.earlier().cloned().collect();
         let own = own_items(&self.lens);
         if !own.is_empty() {
             input.push(Text::new(own, meter));

@@ -1,6 +1,6 @@
 //! What is kept of one answer, so that a later request can continue it or ask for it again.
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Counts the bytes of all texts that were made with it and still live.
 #[derive(Clone, Debug, Default)]
@@ -55,9 +55,20 @@ pub(crate) struct Remembered {
     pub(crate) session: Option<String>,
     /// The backend that has stored it, too.
     pub(crate) upstream: Option<String>,
+    /// How many texts of `input` were there before this answer's own request.
+    pub(crate) n_earlier: usize,
+    /// The answer that it continues, where other hosts know that one.
+    pub(crate) before: Option<String>,
+    /// Do other hosts know it?
+    pub(crate) is_shared: AtomicBool,
 }
 
 impl Remembered {
+    /// The items that its own request added.
+    pub(crate) fn own_input(&self) -> impl Iterator<Item = &Arc<Text>> {
+        self.input.iter().skip(self.n_earlier)
+    }
+
     /// The conversation up to and including this answer.
     pub(crate) fn history(&self) -> impl Iterator<Item = &Arc<Text>> {
         self.input.iter().chain(std::iter::once(&self.output)).filter(|text| !text.as_str().is_empty())
@@ -82,6 +93,9 @@ impl Remembered {
             response: Some(Text::new(format!(r#"{{"id":"{id}"}}"#), meter)),
             session: None,
             upstream: None,
+            n_earlier: 0,
+            before: None,
+            is_shared: AtomicBool::new(false),
         }
     }
 }

@@ -182,7 +182,12 @@ impl Connection {
                 let Ok(event) = event else { return line.send(lane.fault(&too_large())).await };
                 if is_terminal(event.name(), &event.data) {
                     // First of all: the client may continue it as soon as it has it.
-                    self.recent.extend(record.event(&event.data));
+                    if let Some(noted) = record.event(&event.data) {
+                        if let Some(keeping) = noted.keeping {
+                            line.meanwhile(keeping).await?;
+                        }
+                        self.recent.push(noted.answer);
+                    }
                 }
                 if let Some(message) = lane.of_stream(event.name(), &event.data) {
                     line.send(message).await?;

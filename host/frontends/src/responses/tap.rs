@@ -1,5 +1,7 @@
-//! Looks at the bytes of an answer as they pass, and has its end remembered. Changes and delays nothing.
-use super::record::{Record, is_terminal};
+//! Looks at the bytes of an answer as they pass, and has its end remembered. Changes nothing, and delays the end only where other hosts
+//! are to know it before the client does.
+use super::history::{Asked, Keeping};
+use super::record::{Noted, Record, is_terminal};
 use base::Fault;
 use bytes::{Bytes, BytesMut};
 use engine::{Reply, ReplyBody};
@@ -13,7 +15,7 @@ use std::task::{Context, Poll, ready};
 const WHOLE_BYTES_MAX: usize = 16 << 20;
 
 /// Has the answer remembered when it is complete.
-pub(crate) fn recorded(mut reply: Reply, record: Record) -> Reply {
+pub(crate) async fn recorded(mut reply: Reply, record: Record) -> Reply {
     if !(200..300).contains(&reply.status) {
         return reply;
     }
@@ -21,12 +23,14 @@ pub(crate) fn recorded(mut reply: Reply, record: Record) -> Reply {
         reply.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
     reply.body = match reply.body {
         ReplyBody::Full(Some(bytes)) if !streams => {
-            record.body(&bytes);
+            if let Some(keeping) = record.body(&bytes).and_then(|noted| noted.keeping) {
+                keeping.await;
+            }
             ReplyBody::Full(Some(bytes))
         }
         body => {
             let seen = if streams { Seen::Events(Box::default()) } else { Seen::Whole(BytesMut::new()) };
-            ReplyBody::Stream(Box::pin(Tap { body, seen, record: Some(record) }))
+            ReplyBody::Stream(Box::pin(Tap { body, seen, record: Some(record), held: None }))
         }
     };
     reply
@@ -42,24 +46,32 @@ struct Tap {
     seen: Seen,
     /// Until the answer is remembered, or cannot be.
     record: Option<Record>,
+    held: Option<Held>,
+}
+
+/// The end of an answer that other hosts have to know first; no frame where its bytes are out.
+struct Held {
+    keeping: Asked<'static, ()>,
+    frame: Option<Frame<Bytes>>,
 }
 
 impl Tap {
-    fn look(&mut self, chunk: &Bytes) {
-        let Some(record) = &self.record else { return };
-        let is_over = match &mut self.seen {
+    fn look(&mut self, chunk: &Bytes) -> Keeping {
+        let record = self.record.as_ref()?;
+        let (is_over, noted) = match &mut self.seen {
             Seen::Events(events) => {
                 events.push(chunk.clone());
                 look_for_end(events, record)
             }
             Seen::Whole(bytes) => {
                 bytes.extend_from_slice(chunk);
-                bytes.len() > WHOLE_BYTES_MAX
+                (bytes.len() > WHOLE_BYTES_MAX, None)
             }
         };
         if is_over {
             self.forget();
         }
+        noted.and_then(|noted| noted.keeping)
     }
 
     fn forget(&mut self) {
@@ -67,23 +79,32 @@ impl Tap {
         self.seen = Seen::Whole(BytesMut::new());
     }
 
-    fn end(&mut self) {
-        if let (Some(record), Seen::Whole(bytes)) = (&self.record, &self.seen) {
-            record.body(bytes);
-        }
+    fn end(&mut self) -> Keeping {
+        let noted = match (&self.record, &self.seen) {
+            (Some(record), Seen::Whole(bytes)) => record.body(bytes),
+            _ => None,
+        };
         self.forget();
+        noted.and_then(|noted| noted.keeping)
+    }
+
+    fn poll_held(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        if let Some(held) = &mut self.held {
+            ready!(held.keeping.as_mut().poll(cx));
+        }
+        Poll::Ready(self.held.take().and_then(|held| held.frame).map(Ok))
     }
 }
 
-fn look_for_end(events: &mut Decoder, record: &Record) -> bool {
+/// Is there nothing more to look for? And what was found.
+fn look_for_end(events: &mut Decoder, record: &Record) -> (bool, Option<Noted>) {
     while let Some(event) = events.next_event() {
-        let Ok(event) = event else { return true };
+        let Ok(event) = event else { return (true, None) };
         if is_terminal(event.name(), &event.data) {
-            record.event(&event.data);
-            return true;
+            return (true, record.event(&event.data));
         }
     }
-    false
+    (false, None)
 }
 
 impl http_body::Body for Tap {
@@ -92,17 +113,21 @@ impl http_body::Body for Tap {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
         let this = self.get_mut();
-        let frame = ready!(Pin::new(&mut this.body).poll_frame(cx));
-        match &frame {
-            Some(Ok(frame)) => {
-                if let Some(chunk) = frame.data_ref() {
-                    this.look(chunk);
-                }
-            }
-            Some(Err(_)) => this.forget(),
-            None => this.end(),
+        if this.held.is_some() {
+            return this.poll_held(cx);
         }
-        Poll::Ready(frame)
+        let frame = ready!(Pin::new(&mut this.body).poll_frame(cx));
+        let keeping = match &frame {
+            Some(Ok(frame)) => frame.data_ref().and_then(|chunk| this.look(chunk)),
+            Some(Err(_)) => {
+                this.forget();
+                None
+            }
+            None => this.end(),
+        };
+        let Some(keeping) = keeping else { return Poll::Ready(frame) };
+        this.held = Some(Held { keeping, frame: frame.and_then(Result::ok) });
+        this.poll_held(cx)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -1,6 +1,8 @@
 //! What a session's copy on this host has that the shared one has not. Pure.
+use parking_lot::Mutex;
 use sessions::{Key, Update};
 use std::collections::VecDeque;
+use tokio::sync::Semaphore;
 
 /// Updates that are remembered one by one; in a longer outage the copy as a whole is what is owed.
 const UPDATES_MAX: usize = 64;
@@ -8,11 +10,17 @@ const UPDATES_MAX: usize = 64;
 pub(super) const KEYS_MAX: usize = 32;
 
 /// One session's, and whose turn it is to write it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Debt {
-    /// Held while it is written.
-    pub(super) writing: tokio::sync::Mutex<()>,
-    pub(super) owed: parking_lot::Mutex<Owed>,
+    /// One place: who has it writes.
+    pub(super) writing: Semaphore,
+    pub(super) owed: Mutex<Owed>,
+}
+
+impl Default for Debt {
+    fn default() -> Self {
+        Self { writing: Semaphore::new(1), owed: Mutex::default() }
+    }
 }
 
 #[derive(Debug, Default)]
