@@ -22,7 +22,8 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from postgres import Host, Postgres, end_when_told, require, until  # noqa: E402
+from patience import require, until  # noqa: E402
+from postgres import Host, Postgres, end_when_told  # noqa: E402
 from scaleout_servers import Redis  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent

@@ -30,27 +30,13 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path.insert(0, str(HERE.parent / "sdk"))
 
+from patience import PATIENCE_S, require, until  # noqa: E402
 from servers import Server, end_when_told  # noqa: E402
 
 PASSWORD = "canary-database-0123456789"
 KEY = "canary-client-0123456789abcdef"
-PATIENCE_S = 45
 SLOW_S = 2.0
 """No turn takes longer, whatever the database does."""
-
-
-def require(what, found, wanted):
-    assert found == wanted, f"{what}: {found}, not {wanted}"
-
-
-def until(what, look):
-    """The first good answer of `look`."""
-    end = time.monotonic() + PATIENCE_S
-    while time.monotonic() < end:
-        if found := look():
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"{what}: not within {PATIENCE_S} s")
 
 
 class Postgres:

@@ -26,7 +26,8 @@ import urllib.parse
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "sdk"))
 
-from scaleout_servers import ALL, CONFIG, PASSWORD, PATIENCE_S, Nginx, Redis, ask, chat, free_port, require, said, start_lip, text_of, until  # noqa: E402
+from patience import PATIENCE_S, require, until  # noqa: E402
+from scaleout_servers import ALL, CONFIG, PASSWORD, Nginx, Redis, ask, chat, free_port, said, start_lip, text_of  # noqa: E402
 from servers import Server, end_when_told, quiet_env  # noqa: E402
 
 SLOW_S = 2.0

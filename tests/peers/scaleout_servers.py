@@ -14,10 +14,10 @@ import urllib.parse
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "sdk"))
 
+from patience import PATIENCE_S  # noqa: E402
 from servers import Server, quiet_env  # noqa: E402
 
 PASSWORD = "canary-state-0123456789"
-PATIENCE_S = 45
 CONFIG = """\
 default_backend = "echo"
 log_level = "info"
@@ -59,20 +59,6 @@ http {{
   }}
 }}
 """
-
-
-def require(what, found, wanted):
-    assert found == wanted, f"{what}: {found}, not {wanted}"
-
-
-def until(what, look):
-    """The first good answer of `look`."""
-    end = time.monotonic() + PATIENCE_S
-    while time.monotonic() < end:
-        if found := look():
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"{what}: not within {PATIENCE_S} s")
 
 
 def free_port():

@@ -15,7 +15,8 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from postgres import KEY, Host, Postgres, end_when_told, require, until  # noqa: E402
+from patience import require, until  # noqa: E402
+from postgres import KEY, Host, Postgres, end_when_told  # noqa: E402
 
 TOP = 'access_mode = "multi_user"\n[auth]\nkeys_database = true\n'
 
