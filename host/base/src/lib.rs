@@ -7,7 +7,7 @@ mod secret;
 mod session;
 
 pub use fault::{Fault, Kind, Retry, Side};
-pub use hex::hex;
+pub use hex::{hex, unhex};
 pub use sampling::{Effort, Sampling, UnknownLevel, Verbosity};
 pub use secret::{Secret, without_login};
 pub use session::{NamedRoute, RouteOverrides, RoutePolicy, SessionChange, SessionSettings, UnknownPolicy};

@@ -180,6 +180,16 @@ impl Key {
         Self(digest("response", [&scope.0[..], id.as_bytes()]))
     }
 
+    /// An agent that talks with a caller, by whatever tells it from others of the caller.
+    pub fn agent(scope: Scope, agent: &str) -> Self {
+        Self(digest("agent", [&scope.0[..], agent.as_bytes()]))
+    }
+
+    /// What [`Self::as_bytes`] gave.
+    pub const fn from_bytes(bits: [u8; 16]) -> Self {
+        Self(bits)
+    }
+
     /// A history as one client sends it.
     pub fn history(scope: Scope, client: &str, chain: Chain) -> Self {
         Histories::of(scope, client).key(chain)
