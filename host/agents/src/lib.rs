@@ -21,6 +21,7 @@ mod rules;
 mod slot;
 mod stderr;
 mod sys;
+mod task;
 mod tree;
 mod turn;
 #[cfg(target_os = "linux")]
@@ -35,3 +36,4 @@ pub use out::Answer;
 pub use pool::Agents;
 pub use rules::{Ask, Row, Rules};
 pub use slot::Phase;
+pub use task::Task;

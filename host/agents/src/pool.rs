@@ -10,19 +10,17 @@ use crate::once::{self, Output};
 use crate::out::{Answer, Out};
 use crate::rules::{Ask, Row, Rules};
 use crate::slot::{Key, Phase, Slot};
+use crate::task::Task;
 use crate::turn::{Ended, Prompt};
 use crate::{program, workspace};
 use base::{Fault, Kind};
 use futures_util::future::join_all;
-use lip_wire::Dialect;
-use lip_wire::canon::Request;
-use lip_wire::codec::{UrlParts, decode_request};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
-use tokio::sync::OwnedMutexGuard;
+use tokio::sync::{Notify, OwnedMutexGuard};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 /// How long the ends of all agents are waited for when the host ends.
@@ -52,14 +50,8 @@ pub(crate) struct Pool {
     lists: Lists,
     pub(crate) slots: Mutex<HashMap<Key, Arc<Slot>>>,
     is_closing: AtomicBool,
-}
-
-/// A turn that has been read.
-struct Task {
-    description: Description,
-    command: Command,
-    request: Request,
-    key: Key,
+    /// Agents may have gone.
+    gone: Notify,
 }
 
 impl Agents {
@@ -68,8 +60,8 @@ impl Agents {
         let limits = Limits::new(rules.agents_max, rules.of_backend_max);
         let launch = Box::new(launch);
         let is_closing = AtomicBool::new(false);
-        let (lists, slots) = (Lists::default(), Mutex::default());
-        Self(Arc::new(Pool { rules, launch, limits, lists, slots, is_closing }))
+        let (lists, slots, gone) = (Lists::default(), Mutex::default(), Notify::new());
+        Self(Arc::new(Pool { rules, launch, limits, lists, slots, is_closing, gone }))
     }
 
     /// Carries out one turn. The answer begins when the agent has said something; dropping it cancels the turn.
@@ -77,10 +69,25 @@ impl Agents {
     /// # Errors
     /// What failed before that.
     pub async fn turn(&self, ask: Ask) -> Result<Answer, Fault> {
-        let task = self.0.read(ask)?;
+        self.carry_out(self.read(ask)?).await
+    }
+
+    /// Reads a turn, and starts nothing.
+    ///
+    /// # Errors
+    /// It cannot be read, or names no workspace that agents may work in.
+    pub fn read(&self, ask: Ask) -> Result<Task, Fault> {
+        Task::read(ask, &self.0.rules)
+    }
+
+    /// As [`Self::turn`], for a turn that has been read.
+    ///
+    /// # Errors
+    /// As [`Self::turn`].
+    pub async fn carry_out(&self, task: Task) -> Result<Answer, Fault> {
         let (out, first, answer) = Out::new()?;
-        let pool = Arc::clone(&self.0);
-        tokio::spawn(pool.carry_out(task, out));
+        let (pool, slot) = (Arc::clone(&self.0), self.0.slot(&task.key));
+        tokio::spawn(pool.carry_out(slot, task, out));
         match first.await {
             Ok(first) => first.map(|()| answer),
             Err(_) => Err(Fault::host(Kind::Internal, "internal error")),
@@ -119,6 +126,16 @@ impl Agents {
     pub async fn command(&self, agent: &[u8], time: Duration) -> Result<Output, Fault> {
         let (_, command) = self.0.outside_turns(agent)?;
         once::run(&*self.0.launch, &command, time.min(self.0.rules.start * 2)).await
+    }
+
+    /// Is there the agent that [`Task::agent`] names, or is one to be?
+    pub fn has(&self, agent: &str) -> bool {
+        self.0.slots.lock().keys().any(|key| key.text() == agent)
+    }
+
+    /// Until agents may have gone. One waits at a time.
+    pub async fn gone(&self) {
+        self.0.gone.notified().await;
     }
 
     /// All agents, by backend and pid.
@@ -168,20 +185,6 @@ impl Agents {
 }
 
 impl Pool {
-    fn read(&self, ask: Ask) -> Result<Task, Fault> {
-        let description = Description::read(&ask.agent).map_err(|why| Fault::plugin(Kind::Internal, why))?;
-        let (request, _) = decode_request(Dialect::Lip, &ask.body, &UrlParts::default())
-            .map_err(|e| Fault::client(Kind::BadRequest, e.to_string()).code("invalid_body"))?;
-        let own = description.workspace.as_deref();
-        let hint = workspace::hint(&request);
-        let wish = hint.as_deref().or(ask.workspace.as_deref());
-        let workspace = workspace::choose(wish, own, self.rules.allows_system_dirs)?;
-        let command = program::command(&description, &workspace, &self.rules.env, &self.rules.hidden_env)?;
-        let key =
-            Key { backend: ask.backend, workspace, model: description.model.clone(), session: ask.session };
-        Ok(Task { description, command, request, key })
-    }
-
     /// What is started where no conversation says where: in the backend's own workspace, else where nothing is.
     fn outside_turns(&self, agent: &[u8]) -> Result<(Description, Command), Fault> {
         let description = Description::read(agent).map_err(|why| Fault::plugin(Kind::Internal, why))?;
@@ -192,8 +195,7 @@ impl Pool {
         Ok((description, command))
     }
 
-    async fn carry_out(self: Arc<Self>, task: Task, mut out: Out) {
-        let slot = self.slot(&task.key);
+    async fn carry_out(self: Arc<Self>, slot: Arc<Slot>, task: Task, mut out: Out) {
         let result = self.try_out(&slot, &task, &mut out).await;
         self.tidy(&slot);
         match result {
@@ -375,6 +377,7 @@ impl Pool {
         // One for the map, one for the caller.
         if Arc::strong_count(slot) <= 2 && slot.seen().phase == Phase::Absent {
             slots.remove(&slot.key);
+            self.gone.notify_one();
         }
     }
 }

@@ -35,7 +35,7 @@ pub struct Rules {
 }
 
 /// What a connector asks for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Ask {
     /// The backend.
     pub backend: String,

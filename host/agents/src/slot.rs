@@ -18,6 +18,15 @@ pub(crate) struct Key {
     pub(crate) session: String,
 }
 
+impl Key {
+    /// All of it, in one text that no other key has.
+    pub(crate) fn text(&self) -> String {
+        let Self { backend, workspace, model, session } = self;
+        // A name may hold any other character, and no path of a system this one.
+        [backend, &*workspace.to_string_lossy(), model, session].map(|part| part.replace('\0', "")).join("\0")
+    }
+}
+
 /// What an agent does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Phase {

@@ -4,6 +4,7 @@
 mod actor;
 mod kit;
 mod limits;
+mod names;
 mod orders;
 mod timer;
 mod turns;
