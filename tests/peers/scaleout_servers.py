@@ -156,7 +156,8 @@ def ask(origin, path, body=None, headers=None):
         data = None if body is None else json.dumps(body)
         connection.request("GET" if body is None else "POST", path, data, {"content-type": "application/json", **(headers or {})})
         answer = connection.getresponse()
-        return Answer(answer.status, dict(answer.getheaders()), answer.read().decode())
+        headers = {name.lower(): value for name, value in answer.getheaders()}
+        return Answer(answer.status, headers, answer.read().decode())
     finally:
         connection.close()
 

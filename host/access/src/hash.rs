@@ -54,7 +54,7 @@ impl KeyHash {
     }
 
     /// Are they the same? However much of them is, it takes the same time.
-    pub(crate) fn is(&self, other: &Self) -> bool {
+    pub fn is(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()
     }
 

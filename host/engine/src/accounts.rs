@@ -128,6 +128,9 @@ impl Engine {
     /// Ends what outlives turns: agents, and renewals that are under way.
     pub async fn shutdown(&self) {
         self.agents().shutdown().await;
+        if let Some(owners) = &self.means().owners {
+            owners.finish().await;
+        }
         let pools: Vec<Arc<Pool>> =
             self.means().accounts.pools.lock().values().map(|(_, (pool, _))| Arc::clone(pool)).collect();
         for pool in pools {

@@ -11,6 +11,7 @@ use lip_wire::Dialect;
 use loader::Auth;
 use loader::run::{EffectFuture, Outcome, Refusal, Upstream};
 use serde_json::{Value, json};
+use sessions::Scope as Caller;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,8 +43,15 @@ pub(crate) fn turn(scope: &Scope, agent: Bytes, body: Bytes) -> EffectFuture {
         body,
     };
     let agents = scope.means.agents.clone();
+    let owners = scope.means.owners.clone().map(|owners| (owners, Caller::new(&job.turn.caller)));
     let wired = scope.wire().map(|wire| (Arc::clone(wire), scope.asked_agent(&ask.body)));
-    let answer = async move { answered(agents.turn(ask).await) };
+    let answer = async move {
+        match owners {
+            None => answered(agents.turn(ask).await),
+            // Boxed: where nothing is shared, no room is kept for it.
+            Some((owners, caller)) => Box::pin(owners.turn(ask, caller)).await,
+        }
+    };
     match wired {
         None => Box::pin(async move { Outcome::Head(answer.await) }),
         Some((wire, asked)) => Box::pin(async move {
@@ -56,7 +64,7 @@ pub(crate) fn turn(scope: &Scope, agent: Bytes, body: Bytes) -> EffectFuture {
 }
 
 /// What an agent says, as from an upstream: the connector sees the status and may hand the answer on.
-fn answered(answer: Result<agents::Answer, Fault>) -> Upstream {
+pub(crate) fn answered(answer: Result<agents::Answer, Fault>) -> Upstream {
     match answer {
         Ok(answer) => {
             let mut headers = HeaderMap::with_capacity(1);

@@ -2,6 +2,7 @@
 use crate::accounts::Leases;
 use crate::backend::Backend;
 use crate::gate::Gates;
+use crate::owners::OWNER;
 use crate::record::Noted;
 use crate::source::Source;
 use crate::stream::PassThrough;
@@ -9,7 +10,7 @@ use crate::translated::{Reader, Translated};
 use crate::turn::{Broken, Failure, Reply, ReplyBody, Turn, What};
 use crate::whole::{self, Whole};
 use crate::{gate, headers, redact, tally, translate, wire};
-use base::{Fault, Kind, Retry};
+use base::{Fault, Kind, Retry, Side};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use lip_wire::Dialect;
@@ -160,9 +161,11 @@ impl Deliver<'_> {
     }
 
     /// An error status: the fault it stands for, and the answer itself where the client can read it.
-    async fn refused(&self, upstream: Upstream, dialect: Dialect) -> Failure {
+    async fn refused(&self, mut upstream: Upstream, dialect: Dialect) -> Failure {
         // A redirect is no answer to a turn: following it would take the key to another host.
         let status = if upstream.status < 400 { 502 } else { upstream.status };
+        // Balancers believe this word, which is for a part of this host to say.
+        let owner = upstream.headers.remove(OWNER).filter(|_| dialect == Dialect::Lip);
         let bytes = whole::read_error(upstream.body).await;
         let tokens = self.leases.tokens();
         let bytes = redact::secrets(bytes, self.backend.secrets().chain(&tokens));
@@ -179,11 +182,22 @@ impl Deliver<'_> {
                 fault.retry = Retry::Elsewhere;
             }
         }
+        if let Some(owner) = owner {
+            return self.elsewhere(fault, owner);
+        }
         let is_readable =
             dialect == self.turn.dialect && status == upstream.status && wire::is_native(dialect, &bytes);
         let headers = headers::for_client(upstream.headers);
         let raw = is_readable.then(|| Box::new(Reply { status, headers, body: ReplyBody::full(bytes) }));
         Failure { fault, raw }
+    }
+
+    /// The turn belongs to another host: no backend is at fault, and no other one is to be asked.
+    fn elsewhere(&self, mut fault: Fault, owner: HeaderValue) -> Failure {
+        (fault.side, fault.retry) = (Side::Client, Retry::Never);
+        let mut reply = wire::error_reply(self.turn.dialect, &fault);
+        reply.headers.insert(OWNER, owner);
+        Failure { fault, raw: Some(Box::new(reply)) }
     }
 }
 

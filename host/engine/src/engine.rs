@@ -10,6 +10,7 @@ use crate::gate::Gates;
 use crate::ids::Ids;
 use crate::loop_guard::next_hop;
 use crate::models::{Freshness, Model, ModelLists};
+use crate::owners::{Cluster, Owners};
 use crate::planner::{Planned, Planner, no_backend};
 use crate::record::{Telling, Witnesses};
 use crate::rests::Word;
@@ -82,6 +83,8 @@ pub struct Edges {
     pub hide: Option<Hide>,
     /// What this host shares with others; none: nothing.
     pub state: Option<Arc<Link>>,
+    /// How hosts that share it reach each other.
+    pub cluster: Cluster,
 }
 
 /// Serves turns. Shared by all frontends.
@@ -115,8 +118,8 @@ pub struct Engine {
 impl Engine {
     /// An engine over these backends.
     pub fn new(backends: Backends, rules: Rules, edges: Edges) -> Self {
-        let Edges { egress, agents, vault, home, user_agent, host_id, witnesses, prices, hide, state } =
-            edges;
+        let Edges { egress, agents, vault, home, user_agent, host_id, .. } = edges;
+        let Edges { witnesses, prices, hide, state, cluster, .. } = edges;
         let under_way = Arc::new(OpenTurns::default());
         let witnesses = [Arc::clone(&under_way) as Arc<dyn Witness>].into_iter().chain(witnesses);
         let witnesses = Witnesses::new(witnesses.collect());
@@ -147,8 +150,10 @@ impl Engine {
             ids: Ids::default(),
             traces: Traces::default(),
             means: Arc::new(Means {
-                egress,
+                owners: state
+                    .map(|link| Owners::new(&link, cluster, &host_id, agents.clone(), egress.clone())),
                 agents,
+                egress,
                 accounts,
                 user_agent,
                 gates,

@@ -6,6 +6,7 @@ use crate::backend::Backend;
 use crate::dispatch::{self, From};
 use crate::drive::Job;
 use crate::gate::Gates;
+use crate::owners::Owners;
 use crate::passage::Passage;
 use crate::record::Noted;
 use crate::redactor::Redactor;
@@ -33,6 +34,8 @@ pub(crate) struct Means {
     pub(crate) gates: Gates,
     pub(crate) values: Values,
     pub(crate) agents: Agents,
+    /// Which hosts have which agents, where several may.
+    pub(crate) owners: Option<Arc<Owners>>,
     pub(crate) accounts: Accounts,
     /// Are upstreams told of the span that asks them?
     pub(crate) sends_traceparent: bool,

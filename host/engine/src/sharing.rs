@@ -1,5 +1,6 @@
 //! The sessions of turns: this host's memory, and other hosts' where they share it.
 use crate::conversation::now_ms;
+use crate::owners::Owned;
 use base::Fault;
 use sessions::{
     Hints, Limits, Memory, Resolved, Session, SessionId, UnixMs, Update, asked, keep, keep_ended, resolve,
@@ -16,6 +17,8 @@ pub struct SharedState {
     pub link: stores::link::Standing,
     /// Sessions.
     pub sessions: Counted,
+    /// Agents of conversations.
+    pub owned: Owned,
 }
 
 /// All sessions that this host can find.
@@ -129,9 +132,9 @@ impl Sessions {
         self.shared.as_ref().map(|shared| Owing { shared: Arc::clone(shared), id })
     }
 
-    /// How it stands; none where nothing is shared.
-    pub(crate) fn state(&self) -> Option<SharedState> {
+    /// How it stands, with these agents; none where nothing is shared.
+    pub(crate) fn state(&self, owned: Owned) -> Option<SharedState> {
         let shared = self.shared.as_ref()?;
-        Some(SharedState { link: shared.link().standing(), sessions: shared.counted() })
+        Some(SharedState { link: shared.link().standing(), sessions: shared.counted(), owned })
     }
 }

@@ -122,7 +122,8 @@ impl Engine {
 
     /// How it stands with what it shares with other hosts; none where nothing is shared.
     pub fn state(&self) -> Option<SharedState> {
-        self.sessions.state()
+        let owned = self.means().owners.as_ref().map(|owners| owners.counted());
+        self.sessions.state(owned.unwrap_or_default())
     }
 
     /// An attempt at `leg` ended with `fault`.

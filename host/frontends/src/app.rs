@@ -5,7 +5,9 @@ use crate::diagnostics::plugins::Libraries;
 use crate::drain::Drain;
 use crate::sockets::Sockets;
 use crate::ui::recent::Recent;
-use crate::{anthropic, diagnostics, health, intake, models, openai_chat, respond, responses, ui, usage};
+use crate::{
+    anthropic, cluster, diagnostics, health, intake, models, openai_chat, respond, responses, ui, usage,
+};
 use access::{Client, Names};
 use axum::Router;
 use axum::body::Body;
@@ -129,6 +131,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(models::routes())
         .merge(diagnostics::routes())
         .merge(health::routes())
+        .merge(cluster::routes(&app.engine))
         .merge(ui::routes())
         .merge(usage::routes())
         .fallback(no_route)

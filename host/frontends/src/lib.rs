@@ -2,6 +2,7 @@
 mod anthropic;
 mod app;
 mod auth;
+mod cluster;
 mod connections;
 mod diagnostics;
 mod door;

@@ -58,7 +58,7 @@ pub(crate) fn raw_json(json: String) -> Response<Body> {
     response
 }
 
-fn reply_response(reply: Reply) -> Response<ReplyBody> {
+pub(crate) fn reply_response(reply: Reply) -> Response<ReplyBody> {
     let mut response = Response::new(reply.body);
     *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::BAD_GATEWAY);
     *response.headers_mut() = reply.headers;

@@ -62,6 +62,7 @@ fn look(matches: &ArgMatches) -> Vec<Finding> {
     findings.extend(reached.findings);
     if !matches.get_flag("offline") {
         findings.extend(shared::look(&found));
+        findings.extend(shared::door(&found));
     }
     findings.extend(machine::look(&found, reached.their_time));
     findings

@@ -1,6 +1,6 @@
 //! From the command line to everything a subcommand needs: settings, libraries, backends.
 use crate::profiles::Profiles;
-use crate::{access, agents, backends, dirs, rules, trust};
+use crate::{access, agents, backends, dirs, rules, state, trust};
 use ::agents::{Agents, native::Native};
 use clap::ArgMatches;
 use engine::{BackendSpec, Backends, Edges, Engine};
@@ -274,6 +274,7 @@ impl Setup {
             prices: prices.map(|prices| prices as Arc<dyn Pricing>),
             hide: Some(crate::log::hide_tokens),
             state,
+            cluster: state::cluster(&self.settings),
         };
         Ok(Engine::new(backends, rules::of(&self.settings)?, edges))
     }

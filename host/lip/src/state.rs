@@ -1,4 +1,5 @@
 //! What this host shares with others: the server that the settings name.
+use engine::Cluster;
 use settings::Resolved;
 use std::sync::Arc;
 use stores::address::Address;
@@ -21,4 +22,13 @@ pub(crate) fn open(settings: &Resolved, runtime: &Handle) -> Result<Option<Arc<L
 /// It is no address.
 pub(crate) fn address(settings: &Resolved) -> Result<Option<Address>, String> {
     settings.state().map(Address::parse).transpose().map_err(|e| format!("state: {e}"))
+}
+
+/// How this host and those it shares its state with reach each other.
+pub(crate) fn cluster(settings: &Resolved) -> Cluster {
+    Cluster {
+        name: settings.cluster_name().map(str::to_owned),
+        address: settings.cluster_address().map(|url| url.trim_end_matches('/').to_owned()),
+        secret: settings.cluster_secret().and_then(|secret| secret.secret().cloned()),
+    }
 }

@@ -16,6 +16,7 @@ mod backends;
 mod choices;
 mod cli;
 mod clients;
+mod cluster;
 mod env;
 mod file;
 pub mod generate;

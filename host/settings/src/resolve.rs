@@ -10,6 +10,7 @@ use crate::{
     choices::AccessMode,
     cli::CliOverrides,
     clients::{CLIENT_TABLE, ClientKey},
+    cluster,
     env::Env,
     file::{File, Format, Named, apply_keys, warn_if_later},
     libraries::{LIBRARY_TABLE, Library, LibraryValues},
@@ -118,7 +119,8 @@ impl Resolved {
     pub fn secrets(&self) -> Vec<Secret<String>> {
         let of_backends =
             self.backends.iter().flat_map(Backend::api_keys).filter_map(|key| key.secret().cloned());
-        self.client_keys().into_iter().chain(of_backends).collect()
+        let of_cluster = self.cluster_secret().and_then(|secret| secret.secret().cloned());
+        self.client_keys().into_iter().chain(of_backends).chain(of_cluster).collect()
     }
 
     /// Where the value of `key` came from; `None` for an unknown key.
@@ -242,6 +244,7 @@ pub fn resolve_with(
     }
     check_access(&values, clients.is_empty(), &mut problems);
     check_tls(&values, &mut problems);
+    cluster::check(&values, &mut problems);
     check_signatures(&values, &mut problems);
     check_env_names(env, &mut problems);
     let warnings = problems.verdict()?;
@@ -279,7 +282,7 @@ fn apply_cli(values: &mut Values, env: &Env, cli: &CliOverrides, problems: &mut 
 }
 
 /// Characters of a client key that nobody guesses, whoever made it up.
-const KEY_BYTES_GOOD: usize = 16;
+pub(crate) const KEY_BYTES_GOOD: usize = 16;
 
 /// Single-user listens on loopback only; multi-user needs a client key.
 fn check_access(values: &Values, has_no_clients: bool, problems: &mut Problems) {

@@ -220,6 +220,15 @@ with_programs! {
     /// What the names of all that is kept in `state` begin with, so that fleets can share a server.
     state_prefix: Text as &str = "lip:".to_owned(), { key: "state_prefix", applies: Applies::AtStart }
 
+    /// How other hosts with the same `state` reach this one. Turns of conversations with an agent are handed on to the host that runs it.
+    cluster_address: Opt<Url> as Option<&str> = None, { key: "cluster.address", applies: Applies::AtStart, example: "\"http://10.0.0.11:8000\"" }
+
+    /// What hosts that hand turns on to each other know each other by: the same on all, at least 16 characters that nobody guesses.
+    cluster_secret: Opt<Key> as Option<&ApiKey> = None, { key: "cluster.secret", applies: Applies::AtStart, example: "\"env:FLEET_SECRET\"" }
+
+    /// The name by which a balancer knows this host: what the header `lip-owner` says to a client that asked another one.
+    cluster_name: Opt<Host> as Option<&str> = None, { key: "cluster.name", applies: Applies::AtStart, example: "\"a\"", default_words: "an id of the process" }
+
     /// Whether a row is kept of every turn: what it used and cost, who answered, how it ended.
     usage_enabled: Bool as bool = true,
         { key: "usage.enabled", applies: Applies::AtStart }

@@ -71,6 +71,7 @@ impl World {
                 prices: None,
                 hide: None,
                 state: None,
+                cluster: engine::Cluster::default(),
             },
         );
         let app = App { names: access::Names::any(), ..App::new(Arc::new(engine), ClientKeys::new(&[])) };

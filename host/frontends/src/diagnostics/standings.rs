@@ -52,7 +52,7 @@ async fn standings(State(app): State<Shared>, request: Request<Body>) -> Respons
 
 /// What hosts share, and how this one stands with it.
 fn state(state: &SharedState) -> Value {
-    let SharedState { link, sessions } = state;
+    let SharedState { link, sessions, owned } = state;
     json!({
         "server": link.address,
         "is_up": link.is_up,
@@ -68,6 +68,7 @@ fn state(state: &SharedState) -> Value {
             "conflicts": sessions.conflicts,
             "unreadable": sessions.unreadable,
         },
+        "agents": {"owned": owned.agents, "turns_forwarded": owned.forwarded},
     })
 }
 

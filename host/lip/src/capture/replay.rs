@@ -103,6 +103,7 @@ fn app(found: &Setup, turns: &[Turn], (host, vault): (&str, Vault)) -> Result<Ar
         prices: None,
         hide: None,
         state: None,
+        cluster: engine::Cluster::default(),
     };
     let engine = Engine::new(backends, rules::of(&found.settings)?, edges);
     let callers: BTreeSet<&str> = turns.iter().map(|turn| turn.request.caller.as_str()).collect();

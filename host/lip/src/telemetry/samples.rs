@@ -73,6 +73,12 @@ const STATE_CONFLICTS: Described = (
     "Writes of sessions that other hosts came before, and that were put upon theirs",
     Kind::Counter,
 );
+const FORWARDED: Described = (
+    "lip.turns.forwarded",
+    "{turn}",
+    "Turns that were handed on to the host that has their agent",
+    Kind::Counter,
+);
 const BOUNDS_OWED: Described = (
     "lip.bounds.owed",
     "{sum}",
@@ -150,6 +156,7 @@ impl Telemetry {
         }
         all.push(sample(STATE_OWED, vec![], state.sessions.owed as f64));
         all.push(sample(STATE_CONFLICTS, vec![], state.sessions.conflicts as f64));
+        all.push(sample(FORWARDED, vec![], state.owned.forwarded as f64));
     }
 
     fn accounts(&self, all: &mut Vec<Sample>) {

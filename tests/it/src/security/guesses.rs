@@ -29,6 +29,7 @@ fn door() -> Door {
         prices: None,
         hide: None,
         state: None,
+        cluster: engine::Cluster::default(),
     };
     let engine = Engine::new(Backends::new(Vec::new(), None).expect("none"), Rules::default(), edges);
     let clients = Clients::new([(KeyHash::of(KEY.as_bytes()), Client::default())]);

@@ -47,6 +47,7 @@ impl Host {
                 prices: None,
                 hide: None,
                 state: None,
+                cluster: engine::Cluster::default(),
             },
         );
         let app = App::new(Arc::new(engine), ClientKeys::new(&[]));
