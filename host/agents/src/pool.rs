@@ -7,7 +7,7 @@ use crate::limits::{Limits, Place};
 use crate::lists::{List, Lists};
 use crate::live::Live;
 use crate::once::{self, Output};
-use crate::out::{Answer, Out};
+use crate::out::{Answer, First, Out};
 use crate::rules::{Ask, Row, Rules};
 use crate::slot::{Key, Phase, Slot};
 use crate::task::Task;
@@ -68,8 +68,9 @@ impl Agents {
     ///
     /// # Errors
     /// What failed before that.
-    pub async fn turn(&self, ask: Ask) -> Result<Answer, Fault> {
-        self.carry_out(self.read(ask)?).await
+    pub fn turn(&self, ask: Ask) -> impl Future<Output = Result<Answer, Fault>> + Send + use<> {
+        let begun = self.read(ask).and_then(|task| self.begin(task));
+        answer(begun)
     }
 
     /// Reads a turn, and starts nothing.
@@ -84,14 +85,16 @@ impl Agents {
     ///
     /// # Errors
     /// As [`Self::turn`].
-    pub async fn carry_out(&self, task: Task) -> Result<Answer, Fault> {
+    pub fn carry_out(&self, task: Task) -> impl Future<Output = Result<Answer, Fault>> + Send + use<> {
+        answer(self.begin(task))
+    }
+
+    /// No future: what it moves is moved once.
+    fn begin(&self, task: Task) -> Result<(First, Answer), Fault> {
         let (out, first, answer) = Out::new()?;
         let (pool, slot) = (Arc::clone(&self.0), self.0.slot(&task.key));
         tokio::spawn(pool.carry_out(slot, task, out));
-        match first.await {
-            Ok(first) => first.map(|()| answer),
-            Err(_) => Err(Fault::host(Kind::Internal, "internal error")),
-        }
+        Ok((first, answer))
     }
 
     /// The models that an agent of `backend` offers. Where none has told lately, one is started and ended again, also when nobody waits
@@ -181,6 +184,15 @@ impl Agents {
         if timeout(SHUTDOWN, join_all(ends)).await.is_err() {
             tracing::error!("not all agents ended in time");
         }
+    }
+}
+
+/// The answer of a turn that has begun, once there is one.
+async fn answer(begun: Result<(First, Answer), Fault>) -> Result<Answer, Fault> {
+    let (first, answer) = begun?;
+    match first.await {
+        Ok(first) => first.map(|()| answer),
+        Err(_) => Err(Fault::host(Kind::Internal, "internal error")),
     }
 }
 
