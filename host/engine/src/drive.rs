@@ -262,7 +262,7 @@ impl Drive {
                 (Reply { body: ReplyBody::Full(bytes), ..reply }, owing)
             }
             ReplyBody::Stream(body) => {
-                let form = if job.turn.stream { Form::Stream(job.turn.dialect) } else { Form::Whole };
+                let form = Form::of(&job.turn);
                 let end_by = (began + budgets.turn).into();
                 if let Some(hearing) = ledger.conversation.as_mut().and_then(Conversation::hearing) {
                     hearing.streams();

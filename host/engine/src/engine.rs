@@ -12,16 +12,18 @@ use crate::loop_guard::next_hop;
 use crate::models::{Freshness, Model, ModelLists};
 use crate::owners::{Cluster, Owners};
 use crate::planner::{Planned, Planner, no_backend};
-use crate::record::{Telling, Witnesses};
+use crate::record::Telling;
+use crate::record::witnesses::Witnesses;
 use crate::rests::Word;
 use crate::rules::Rules;
 use crate::scope::{Means, Scope};
+use crate::settle::Form;
 use crate::sharing::Sessions;
 use crate::standing::LastFaults;
 use crate::store::Values;
 use crate::trace::Traces;
 use crate::turn::{Failure, Reply, ReplyBody, Turn, What};
-use crate::{chance, count, drive, local, table};
+use crate::{chance, count, drive, kept, local, table};
 use access::Client;
 use agents::Agents;
 use arc_swap::ArcSwap;
@@ -230,11 +232,15 @@ impl Engine {
     /// The fault of the last attempt, with the upstream's own answer where the client can read it.
     pub async fn turn(self: &Arc<Self>, turn: Turn) -> Result<Reply, Failure> {
         let mut telling = self.witnesses.told(&turn);
+        let keeping = self.witnesses.keep().then(|| (telling.record(), Form::of(&turn)));
         let result = self.told(turn, &mut telling).await;
         if let Err(failure) = &result {
             telling.failed(failure);
         }
-        result
+        match keeping {
+            None => result,
+            Some((record, form)) => Box::pin(kept::kept(result, record, form)).await,
+        }
     }
 
     /// Answers a turn that is told of. What drives it takes the telling over.

@@ -21,6 +21,7 @@ mod gate;
 mod headers;
 mod hearing;
 mod ids;
+mod kept;
 mod local;
 mod loop_guard;
 mod manner;

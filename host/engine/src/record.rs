@@ -1,75 +1,30 @@
 //! What is known of a turn until it has ended, and the one word about it then. Costs a turn a few small allocations and four looks at the
 //! clock, and each piece of its answer two additions.
+pub(crate) mod witnesses;
+
 use crate::drive::now;
 use crate::planner::Served;
-use crate::turn::{Failure, Turn, What};
+use crate::turn::Failure;
 use base::{Fault, Kind, Side};
 use events::attempt::{Attempt, AttemptOutcome, Role};
 use events::overhead::{Wait, overhead};
 use events::tokens::Tokens;
 use events::trace::SpanRef;
 use events::trouble::Trouble;
-use events::turn::{Outcome, SessionName, TurnBegan, TurnEnded, TurnId};
-use events::wire::Piece;
-use events::witness::{SoFar, UnderWay, Witness};
+use events::turn::{Outcome, SessionName, TurnBegan, TurnEnded};
+use events::witness::{Keeping, SoFar, UnderWay, Witness};
 use lip_wire::gate::Usage;
 use lip_wire::loss::Losses;
 use parking_lot::Mutex;
 use sessions::SessionId;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 /// Losses of one translation that are told.
 const LOSSES_MAX: usize = 16;
-
-/// All who are told of turns.
-#[derive(Debug)]
-pub(crate) struct Witnesses {
-    all: Arc<[Arc<dyn Witness>]>,
-    /// Tells this process's turns from others'.
-    process: u64,
-    n_turns: AtomicU64,
-}
-
-impl Witnesses {
-    pub(crate) fn new(all: Vec<Arc<dyn Witness>>) -> Self {
-        let process = RandomState::new().build_hasher().finish();
-        Self { all: all.into(), process, n_turns: AtomicU64::new(0) }
-    }
-
-    /// A turn begins. What comes back tells of its end, at the latest when it is dropped.
-    pub(crate) fn told(&self, turn: &Turn) -> Telling {
-        let (at, n) = (SystemTime::now(), self.n_turns.fetch_add(1, Ordering::Relaxed));
-        let began = TurnBegan {
-            id: TurnId::new(at, self.process, n),
-            at,
-            dialect: turn.dialect.id(),
-            what: match turn.what {
-                What::Generate => events::turn::What::Generate,
-                What::CountTokens => events::turn::What::CountTokens,
-            },
-            caller: turn.caller.clone(),
-            model: turn.model.clone(),
-            stream: turn.stream,
-            bytes_in: turn.lens.body().len() as u64,
-            parent: turn.span(),
-        };
-        turn.wire.iter().for_each(|wire| wire.tell(Piece::Named(began.id)));
-        let open = Arc::new(Open {
-            witnesses: Arc::clone(&self.all),
-            turn: Arc::new(began),
-            began: now(),
-            bytes_out: AtomicU64::new(0),
-            pieces_out: AtomicU64::new(0),
-            notes: Mutex::default(),
-        });
-        let under_way: Arc<dyn UnderWay> = Arc::<Open>::clone(&open);
-        self.all.iter().for_each(|witness| witness.turn_began(&under_way));
-        Telling(Record(Some(open)))
-    }
-}
+/// How long the end of an answer waits at the most until its turn is kept.
+const KEPT_TIME: Duration = Duration::from_secs(2);
 
 /// What is known of one turn. All who work for the turn add to it; once it has ended nobody can any more.
 #[derive(Clone, Debug, Default)]
@@ -98,6 +53,8 @@ struct Notes {
     /// The status of a head that went out before its turn was decided.
     status: Option<u16>,
     is_over: bool,
+    /// Who keeps the turn, once it is over.
+    keeping: Option<Keeping>,
 }
 
 impl Open {
@@ -141,6 +98,14 @@ impl Record {
     /// The policy rested between attempts.
     pub(crate) fn rested(&self, from: Instant, to: Instant) {
         self.note(|notes, open| notes.rests.push((open.since(from), open.since(to))));
+    }
+
+    /// What is told of the turn is kept, or will not be. At once where it has not ended.
+    pub(crate) async fn kept(&self) {
+        let keeping = self.0.as_ref().and_then(|open| open.notes.lock().keeping.take());
+        if let Some(keeping) = keeping {
+            let _ = tokio::time::timeout(KEPT_TIME, keeping).await;
+        }
     }
 
     /// An attempt begins.
@@ -360,7 +325,9 @@ impl Telling {
             overhead: own,
         };
         let ended = Arc::new(ended);
-        open.witnesses.iter().for_each(|witness| witness.turn_ended(&ended));
+        for keeping in open.witnesses.iter().filter_map(|witness| witness.keep(&ended)) {
+            open.notes.lock().keeping = Some(keeping);
+        }
     }
 }
 

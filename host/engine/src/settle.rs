@@ -3,7 +3,7 @@ pub(crate) mod ledger;
 
 use crate::sharing::Owing;
 use crate::tail::next_sequence;
-use crate::turn::Broken;
+use crate::turn::{Broken, Turn};
 use crate::wire;
 use base::{Fault, Kind};
 use bytes::Bytes;
@@ -42,12 +42,32 @@ struct Held {
 }
 
 /// What kind of answer it is.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     /// A stream in this dialect.
     Stream(Dialect),
     /// The rest of a large whole answer.
     Whole,
+}
+
+impl Form {
+    /// What the client of `turn` wants.
+    pub(crate) const fn of(turn: &Turn) -> Self {
+        if turn.stream { Self::Stream(turn.dialect) } else { Self::Whole }
+    }
+
+    /// Can a client know from this chunk that the stream is whole? Where texts look so it is only asked once too early.
+    pub(crate) fn ends_with(self, chunk: &[u8]) -> bool {
+        let has = |word: &str| memchr::memmem::find(chunk, word.as_bytes()).is_some();
+        match self {
+            Self::Stream(Dialect::OpenAiChat) => has("[DONE]"),
+            Self::Stream(Dialect::OpenAiResponses) => has("response.completed") || has("response.incomplete"),
+            Self::Stream(Dialect::AnthropicMessages) => has("message_stop"),
+            Self::Stream(Dialect::Gemini) => has("\"finishReason\""),
+            // No frontend speaks them.
+            Self::Stream(Dialect::Ollama | Dialect::Lip) | Self::Whole => false,
+        }
+    }
 }
 
 impl Settling {
@@ -67,20 +87,9 @@ impl Settling {
         Poll::Ready(self.held.take().and_then(|held| held.frame).map(Ok))
     }
 
-    /// Can a client know from this chunk that the answer is whole? Where texts look so it is only asked once too early.
+    /// Can a client know from this chunk that the answer is whole?
     fn ends_with(&self, chunk: &[u8]) -> bool {
-        let has = |word: &str| memchr::memmem::find(chunk, word.as_bytes()).is_some();
-        let is_last = self.body.is_end_stream();
-        let Form::Stream(dialect) = self.form else { return is_last };
-        is_last
-            || match dialect {
-                Dialect::OpenAiChat => has("[DONE]"),
-                Dialect::OpenAiResponses => has("response.completed") || has("response.incomplete"),
-                Dialect::AnthropicMessages => has("message_stop"),
-                Dialect::Gemini => has("\"finishReason\""),
-                // No frontend speaks them.
-                Dialect::Ollama | Dialect::Lip => false,
-            }
+        self.body.is_end_stream() || self.form.ends_with(chunk)
     }
 
     /// Nothing has come: is its time over, or that of the host?

@@ -3,15 +3,16 @@ use crate::price::Prices;
 use crate::reader::{Charged, Reader};
 use crate::spool::{Spool, SpoolRules};
 use crate::store::{Error, Place, Pool};
-use crate::writer;
+use crate::writer::{self, Told};
 use events::turn::TurnEnded;
-use events::witness::Witness;
+use events::witness::{Keeping, Witness};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{Sender, channel};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 /// Turns that wait for the writer at the most: some seconds of a busy host. Each holds a few hundred bytes.
@@ -32,6 +33,18 @@ pub struct Rules {
     pub keep: Option<Duration>,
     /// What tokens cost.
     pub prices: Arc<Prices>,
+    /// When a turn is written.
+    pub promise: Promise,
+}
+
+/// When a turn is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Promise {
+    /// Soon after its end, with others: a host that is killed loses what has gathered.
+    #[default]
+    Soon,
+    /// Before its client can know its end, or, where the database is away, put into the spool.
+    BeforeItsEnd,
 }
 
 /// What ledger and writer share.
@@ -40,6 +53,7 @@ pub(crate) struct Shared {
     pub(crate) place: Place,
     pub(crate) keep: Option<Duration>,
     pub(crate) prices: Arc<Prices>,
+    pub(crate) promise: Promise,
     pub(crate) pool: tokio::sync::Mutex<Option<Pool>>,
     pub(crate) readers: tokio::sync::Mutex<Option<Pool>>,
     pub(crate) spool: Option<Spool>,
@@ -53,6 +67,8 @@ pub(crate) struct Shared {
     pub(crate) carried: AtomicU64,
     /// Rows of the spool that no database takes.
     pub(crate) dropped: AtomicU64,
+    /// Rows wait in the spool.
+    pub(crate) spooled_some: Notify,
     /// Somebody wants what waits to be written.
     pub(crate) hurry: Notify,
     /// A batch is dealt with.
@@ -111,7 +127,7 @@ pub struct Standing {
 #[derive(Debug)]
 pub struct Ledger {
     shared: Arc<Shared>,
-    turns: Mutex<Option<Sender<Arc<TurnEnded>>>>,
+    turns: Mutex<Option<Sender<Told>>>,
     writer: Mutex<Option<JoinHandle<()>>>,
     /// Turns that were told of.
     told: AtomicU64,
@@ -120,11 +136,12 @@ pub struct Ledger {
 impl Ledger {
     /// A ledger whose writer runs on this runtime. The database is opened by the writer: one that is not there holds up nobody.
     pub fn start(rules: Rules) -> Arc<Self> {
-        let Rules { place, spool, keep, prices } = rules;
+        let Rules { place, spool, keep, prices, promise } = rules;
         let shared = Arc::new(Shared {
             place,
             keep,
             prices,
+            promise,
             pool: tokio::sync::Mutex::default(),
             readers: tokio::sync::Mutex::default(),
             spool: spool.map(Spool::new),
@@ -133,6 +150,7 @@ impl Ledger {
             lost: AtomicU64::new(0),
             carried: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
+            spooled_some: Notify::new(),
             hurry: Notify::new(),
             settled: Notify::new(),
             trouble: Mutex::default(),
@@ -242,15 +260,32 @@ impl Ledger {
             tracing::warn!(written, lost, "usage of some turns is lost");
         }
     }
+
+    fn tell(&self, told: Told) {
+        self.told.fetch_add(1, Ordering::Relaxed);
+        let is_sent = self.turns.lock().as_ref().is_some_and(|turns| turns.try_send(told).is_ok());
+        if !is_sent && self.shared.lost.fetch_add(1, Ordering::Relaxed) == 0 {
+            tracing::warn!("the ledger cannot keep up: usage of some turns is lost");
+        }
+    }
 }
 
 impl Witness for Ledger {
     fn turn_ended(&self, turn: &Arc<TurnEnded>) {
-        self.told.fetch_add(1, Ordering::Relaxed);
-        let is_sent =
-            self.turns.lock().as_ref().is_some_and(|turns| turns.try_send(Arc::clone(turn)).is_ok());
-        if !is_sent && self.shared.lost.fetch_add(1, Ordering::Relaxed) == 0 {
-            tracing::warn!("the ledger cannot keep up: usage of some turns is lost");
+        self.tell(Told { turn: Arc::clone(turn), waits: None });
+    }
+
+    fn keeps(&self) -> bool {
+        self.shared.promise == Promise::BeforeItsEnd
+    }
+
+    fn keep(&self, turn: &Arc<TurnEnded>) -> Option<Keeping> {
+        if !self.keeps() {
+            self.turn_ended(turn);
+            return None;
         }
+        let (waits, kept) = oneshot::channel();
+        self.tell(Told { turn: Arc::clone(turn), waits: Some(waits) });
+        Some(Keeping::new(async { drop(kept.await) }))
     }
 }

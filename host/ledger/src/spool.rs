@@ -29,6 +29,8 @@ pub(crate) struct Spool {
     rules: SpoolRules,
     pool: tokio::sync::Mutex<Option<Pool>>,
     waiting: AtomicU64,
+    /// Held by whoever changes the rows, until they are counted.
+    changing: tokio::sync::Mutex<()>,
 }
 
 /// The right to bring rows home, until it is dropped or its process ends.
@@ -37,7 +39,12 @@ pub(crate) struct Held(#[expect(dead_code, reason = "it is locked for as long as
 
 impl Spool {
     pub(crate) fn new(rules: SpoolRules) -> Self {
-        Self { rules, pool: tokio::sync::Mutex::default(), waiting: AtomicU64::new(0) }
+        Self {
+            rules,
+            pool: tokio::sync::Mutex::default(),
+            waiting: AtomicU64::new(0),
+            changing: tokio::sync::Mutex::default(),
+        }
     }
 
     pub(crate) fn shown(&self) -> String {
@@ -51,6 +58,11 @@ impl Spool {
 
     /// Rows that wait, of all processes. No file is made for that.
     pub(crate) async fn count(&self) -> Result<u64, Error> {
+        let _alone = self.changing.lock().await;
+        self.counted().await
+    }
+
+    async fn counted(&self) -> Result<u64, Error> {
         let is_there = self.pool.lock().await.is_some() || self.rules.path.exists();
         if !is_there {
             return Ok(0);
@@ -63,8 +75,9 @@ impl Spool {
 
     /// Lets these wait, the first ones as far as there is room; says how many.
     pub(crate) async fn keep(&self, turns: &[Arc<TurnEnded>], prices: &Prices) -> Result<usize, Error> {
+        let _alone = self.changing.lock().await;
         let pool = self.pool().await?;
-        let room = self.rules.turns_max.saturating_sub(self.count().await?);
+        let room = self.rules.turns_max.saturating_sub(self.counted().await?);
         let n = turns.len().min(usize::try_from(room).unwrap_or(usize::MAX));
         let mut held = pool.begin().await?;
         for query in row::queries(turns.get(..n).unwrap_or_default(), prices, Marks::Plain) {
@@ -92,12 +105,13 @@ impl Spool {
 
     /// These are home, or nowhere to be brought.
     pub(crate) async fn forget(&self, rows: &[Carried], _held: &Held) -> Result<(), Error> {
+        let _alone = self.changing.lock().await;
         let mut held = self.pool().await?.begin().await?;
         for row in rows {
             sqlx::query("DELETE FROM lip_turns WHERE id = ?").bind(row.id()).execute(&mut *held).await?;
         }
         held.commit().await?;
-        self.count().await.map(drop)
+        self.counted().await.map(drop)
     }
 
     pub(crate) async fn close(&self) {

@@ -1,15 +1,18 @@
 //! Writes rows behind the turns' backs: in batches, again where it went wrong, and old ones away. Where there is a spool, rows wait there
-//! for a database that is away, and come home with those that are new.
-use crate::ledger::Shared;
-use crate::row::{self, Carried, Query};
-use crate::spool::{Held, Spool};
+//! for a database that is away.
+mod home;
+
+use crate::ledger::{Promise, Shared};
+use crate::row::{self, Query};
 use crate::store::{self, Error, Place, Pool, Use};
 use events::turn::TurnEnded;
+use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc::Receiver;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep, timeout};
 
 /// Turns that one transaction holds.
 const BATCH_MAX: usize = 1_024;
@@ -21,40 +24,64 @@ const WAITS: (Duration, Duration) = (Duration::from_millis(200), Duration::from_
 const TRIES: u32 = 8;
 /// How long a batch waits for the database before it goes into the spool: less than a host has to end.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// How long a step of bringing rows home may take: they are safe meanwhile.
-const STEP_TIME: Duration = Duration::from_secs(30);
-/// The time between two looks for whether another process still brings rows home.
-const OTHERS_TIME: Duration = Duration::from_secs(1);
+/// … where clients wait for it.
+const PATIENCE_OF_CLIENTS: Duration = Duration::from_secs(1);
 /// The time between two looks for rows that are old enough to go.
 const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
 
+/// A turn that is to be written.
+pub(crate) struct Told {
+    pub(crate) turn: Arc<TurnEnded>,
+    /// Who waits until it is: dropped when the turn is dealt with.
+    pub(crate) waits: Option<oneshot::Sender<()>>,
+}
+
+/// Turns that are written together.
+struct Batch {
+    turns: Vec<Arc<TurnEnded>>,
+    waits: Vec<oneshot::Sender<()>>,
+}
+
+impl Batch {
+    fn add(&mut self, told: Told) {
+        self.turns.push(told.turn);
+        self.waits.extend(told.waits);
+    }
+}
+
 /// Writes until nobody sends any more.
-pub(crate) async fn write(shared: Arc<Shared>, mut turns: Receiver<Arc<TurnEnded>>) {
-    let mut batch = Vec::with_capacity(BATCH_MAX);
+pub(crate) async fn write(shared: Arc<Shared>, turns: Receiver<Told>) {
+    let away = Mutex::new(Away::new());
+    home::look(&shared).await;
+    tokio::select! {
+        () = put_what_comes(&shared, turns, &away) => {}
+        never = home::bring(&shared, &away) => match never {},
+    }
+}
+
+async fn put_what_comes(shared: &Shared, mut turns: Receiver<Told>, away: &Mutex<Away>) {
+    let mut came = Vec::with_capacity(BATCH_MAX);
+    let mut batch = Batch { turns: Vec::with_capacity(BATCH_MAX), waits: Vec::new() };
     let mut swept: Option<Instant> = None;
-    let mut away = Away::new();
-    look(&shared).await;
-    loop {
-        tokio::select! {
-            n = turns.recv_many(&mut batch, BATCH_MAX) => if n == 0 { return },
-            () = sleep_until(away.home()), if shared.spooled() > 0 => {}
-        }
-        if !batch.is_empty() {
-            gather(&shared, &mut turns, &mut batch).await;
-            put(&shared, &batch, &mut away).await;
-            batch.clear();
-        }
-        bring_home(&shared, &mut away).await;
+    while turns.recv_many(&mut came, BATCH_MAX).await > 0 {
+        came.drain(..).for_each(|told| batch.add(told));
+        gather(shared, &mut turns, &mut batch).await;
+        put(shared, &batch.turns, away).await;
+        batch.turns.clear();
+        batch.waits.clear();
         shared.settled.notify_waiters();
-        if swept.is_none_or(|at| at.elapsed() > SWEEP_EVERY) && away.is_over() {
+        let is_there = !away.lock().is_away;
+        if is_there && swept.is_none_or(|at| at.elapsed() > SWEEP_EVERY) {
             swept = Some(Instant::now());
-            sweep(&shared).await;
+            sweep(shared).await;
         }
     }
 }
 
 /// How long the database is left alone after it was away.
 struct Away {
+    /// Does what is new go into the spool at once?
+    is_away: bool,
     until: Instant,
     wait: Duration,
     /// Until when another process is let bring rows home.
@@ -64,7 +91,7 @@ struct Away {
 impl Away {
     fn new() -> Self {
         let now = Instant::now();
-        Self { until: now, wait: WAITS.0, others: now }
+        Self { is_away: false, until: now, wait: WAITS.0, others: now }
     }
 
     /// When rows may be brought home.
@@ -72,53 +99,59 @@ impl Away {
         self.until.max(self.others)
     }
 
-    fn is_over(&self) -> bool {
-        self.until <= Instant::now()
+    /// May what is new be tried? Of a database that was away those who bring rows home find out whether it is back; of another process's
+    /// efforts nobody hears.
+    fn may_try(&self) -> bool {
+        let now = Instant::now();
+        !self.is_away || (self.until <= now && self.others > now)
     }
 
     fn longer(&mut self) {
+        self.is_away = true;
         self.until = Instant::now() + self.wait;
         self.wait = (self.wait * 2).min(WAITS.1);
     }
 }
 
-/// What earlier runs left in the spool.
-async fn look(shared: &Shared) {
-    if let Some(spool) = &shared.spool
-        && let Err(error) = spool.count().await
-    {
-        tracing::error!(%error, file = spool.shown(), "rows of usage that wait cannot be read");
-    }
-}
-
 /// Lets more turns join a batch that is not full.
-async fn gather(shared: &Shared, turns: &mut Receiver<Arc<TurnEnded>>, batch: &mut Vec<Arc<TurnEnded>>) {
-    if batch.len() < BATCH_MAX && !shared.is_closing() {
+async fn gather(shared: &Shared, turns: &mut Receiver<Told>, batch: &mut Batch) {
+    let gathers = shared.promise == Promise::Soon && !shared.is_closing();
+    if gathers && batch.turns.len() < BATCH_MAX {
         tokio::select! {
             () = sleep(GATHER) => {}
             () = shared.hurry.notified() => {}
         }
     }
-    while batch.len() < BATCH_MAX
-        && let Ok(turn) = turns.try_recv()
+    while batch.turns.len() < BATCH_MAX
+        && let Ok(told) = turns.try_recv()
     {
-        batch.push(turn);
+        batch.add(told);
     }
 }
 
 /// Writes a batch, or lets it wait in the spool. What can do neither is counted.
-async fn put(shared: &Shared, batch: &[Arc<TurnEnded>], away: &mut Away) {
+async fn put(shared: &Shared, batch: &[Arc<TurnEnded>], away: &Mutex<Away>) {
     let Some(spool) = &shared.spool else { return put_patiently(shared, batch).await };
-    if away.is_over() {
-        match within(PATIENCE, put_all(shared, batch)).await {
-            Ok(()) => return done(shared, batch, away),
+    let may_try = away.lock().may_try();
+    if may_try {
+        let patience = match shared.promise {
+            Promise::Soon => PATIENCE,
+            Promise::BeforeItsEnd => PATIENCE_OF_CLIENTS,
+        };
+        match within(patience, put_all(shared, batch)).await {
+            Ok(()) => {
+                *away.lock() = Away::new();
+                return done(shared, batch);
+            }
             Err(error) => {
                 shared.failed(&error);
-                away.longer();
+                away.lock().longer();
             }
         }
     }
-    match spool.keep(batch, &shared.prices).await {
+    let kept = spool.keep(batch, &shared.prices).await;
+    shared.spooled_some.notify_one();
+    match kept {
         Ok(n) => {
             shared.kept.fetch_add(n as u64, Ordering::Relaxed);
             let n_lost = (batch.len() - n) as u64;
@@ -133,8 +166,7 @@ async fn put(shared: &Shared, batch: &[Arc<TurnEnded>], away: &mut Away) {
     }
 }
 
-fn done(shared: &Shared, batch: &[Arc<TurnEnded>], away: &mut Away) {
-    *away = Away::new();
+fn done(shared: &Shared, batch: &[Arc<TurnEnded>]) {
     shared.recovered();
     shared.direct.fetch_add(batch.len() as u64, Ordering::Relaxed);
 }
@@ -144,7 +176,7 @@ async fn put_patiently(shared: &Shared, batch: &[Arc<TurnEnded>]) {
     let mut wait = WAITS.0;
     for tried in 1..=TRIES {
         match put_all(shared, batch).await {
-            Ok(()) => return done(shared, batch, &mut Away::new()),
+            Ok(()) => return done(shared, batch),
             Err(error) => {
                 shared.failed(&error);
                 if shared.is_closing() || tried == TRIES {
@@ -186,57 +218,6 @@ const fn marks(shared: &Shared) -> row::Marks {
 
 async fn within(time: Duration, writing: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
     timeout(time, writing).await.unwrap_or(Err(Error::Slow(time.as_secs())))
-}
-
-/// One step of bringing rows home, where it is time for one.
-async fn bring_home(shared: &Shared, away: &mut Away) {
-    let Some(spool) = &shared.spool else { return };
-    if spool.waiting() == 0 || away.home() > Instant::now() {
-        return;
-    }
-    let Some(held) = spool.hold() else {
-        away.others = Instant::now() + OTHERS_TIME;
-        return look(shared).await;
-    };
-    match step(shared, spool, &held).await {
-        Ok(()) => {
-            *away = Away::new();
-            shared.recovered();
-        }
-        Err(error) => {
-            shared.failed(&error);
-            away.longer();
-        }
-    }
-}
-
-async fn step(shared: &Shared, spool: &Spool, held: &Held) -> Result<(), Error> {
-    let rows = spool.oldest(held).await?;
-    match within(STEP_TIME, carry_out(shared, row::carried(&rows, marks(shared)))).await {
-        Ok(()) => {
-            spool.forget(&rows, held).await?;
-            shared.carried.fetch_add(rows.len() as u64, Ordering::Relaxed);
-            Ok(())
-        }
-        Err(error) if error.is_of_a_value() => one_by_one(shared, spool, (&rows, held)).await,
-        Err(error) => Err(error),
-    }
-}
-
-/// A row that the database refuses for what stands in it stands in no other's way.
-async fn one_by_one(shared: &Shared, spool: &Spool, (rows, held): (&[Carried], &Held)) -> Result<(), Error> {
-    for row in rows.chunks(1) {
-        match within(STEP_TIME, carry_out(shared, row::carried(row, marks(shared)))).await {
-            Ok(()) => shared.carried.fetch_add(1, Ordering::Relaxed),
-            Err(error) if error.is_of_a_value() => {
-                tracing::error!(%error, "the database refuses what is kept of a turn: it is lost");
-                shared.dropped.fetch_add(1, Ordering::Relaxed)
-            }
-            Err(error) => return Err(error),
-        };
-        spool.forget(row, held).await?;
-    }
-    Ok(())
 }
 
 /// The database as the writer uses it, opened when it is first needed.

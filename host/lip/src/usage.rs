@@ -6,14 +6,14 @@ use clap::{Arg, ArgMatches, Command};
 use events::witness::Witness;
 use frontends::ClientKeys;
 use ledger::filter::{Filter, NAMES};
-use ledger::ledger::{Ledger, Rules};
+use ledger::ledger::{Ledger, Promise, Rules};
 use ledger::lines::Turn;
 use ledger::price::Prices;
 use ledger::reader::{By, Order, PAGE, Reader};
 use ledger::spool::SpoolRules;
 use ledger::store::Place;
 use serde_json::json;
-use settings::{Env, Resolved, Values};
+use settings::{Durable, Env, Resolved, Values};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -83,12 +83,20 @@ fn rules(settings: &Resolved, env: &Env, prices: Arc<Prices>) -> Result<Rules, S
     let days = settings.usage_keep_days();
     let keep = (days > 0).then(|| Duration::from_secs(days.saturating_mul(86_400)));
     let place = place(settings, env)?;
+    let spool = spool(settings, env, &place);
+    let promise = match settings.usage_durable() {
+        Durable::Soon => Promise::Soon,
+        Durable::Turn => Promise::BeforeItsEnd,
+    };
+    Ok(Rules { place, spool, keep, prices, promise })
+}
+
+/// Where rows wait while a server cannot be reached. A file on this machine is not away.
+pub(crate) fn spool(settings: &Resolved, env: &Env, place: &Place) -> Option<SpoolRules> {
     let turns_max = settings.usage_spool_turns();
+    let is_needed = settings.usage_enabled() && matches!(place, Place::Server(_)) && turns_max > 0;
     let path = || dirs::state(env).join("spool").join(place.file_name() + ".db");
-    // A file on this machine is not away.
-    let is_needed = matches!(place, Place::Server(_)) && turns_max > 0;
-    let spool = is_needed.then(|| SpoolRules { path: path(), turns_max });
-    Ok(Rules { place, spool, keep, prices })
+    is_needed.then(|| SpoolRules { path: path(), turns_max })
 }
 
 /// Where rows are kept.

@@ -80,6 +80,15 @@ choice! {
 }
 
 choice! {
+    /// From when on a turn's row outlives its host.
+    Durable:
+    /// Soon after its end, with others.
+    Soon = "soon",
+    /// Before its client knows its end.
+    Turn = "turn",
+}
+
+choice! {
     /// How much is logged.
     LogLevel:
     /// Failures that need a human.

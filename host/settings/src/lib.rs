@@ -42,7 +42,7 @@ mod yaml_tree;
 
 pub use backends::{Backend, BackendValues};
 pub use choices::{
-    AccessMode, AgentPermissions, Isolation, LogFormat, LogLevel, PluginLock, Unpriced, WithoutState,
+    AccessMode, AgentPermissions, Durable, Isolation, LogFormat, LogLevel, PluginLock, Unpriced, WithoutState,
 };
 pub use cli::{CliOverrides, clap_args, overrides};
 pub use clients::{ClientKey, ClientValues, is_client_name};

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::{
-    choices::{AccessMode, AgentPermissions, Isolation, LogFormat, LogLevel, Mode, PluginLock, WithoutState},
+    choices::{
+        AccessMode, AgentPermissions, Durable, Isolation, LogFormat, LogLevel, Mode, PluginLock, WithoutState,
+    },
     hosts::Hosts,
     numbers::{Bool, Bytes, Port, Seconds, Whole},
     routes::{Aliases, FailoverRoute, ModelAlias, Routes},
@@ -240,6 +242,10 @@ with_programs! {
     /// Rows that wait on this machine's disk while the PostgreSQL server of `usage.database` is away, the most. Further ones are lost. 0: they wait in memory, for half a minute.
     usage_spool_turns: Whole as u64 = 100_000,
         { key: "usage.spool_turns", applies: Applies::AtStart, unit: "turns", range: Some((0.0, 1e8)) }
+
+    /// When a turn's row is written. `soon`: within a moment of its end, with others; a host that is killed loses those of that moment. `turn`: before its client knows that it has ended, in the database or, while that is away, on this machine's disk; a turn's last bytes wait for that.
+    usage_durable: Durable as Durable = Durable::Soon,
+        { key: "usage.durable", applies: Applies::AtStart }
 
     /// How many days a row is kept. 0: for ever.
     usage_keep_days: Whole as u64 = 365,

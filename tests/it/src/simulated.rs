@@ -3,6 +3,7 @@
 //! long.
 mod clock;
 mod faults;
+mod kept;
 mod told;
 
 use agents::Agents;
@@ -47,7 +48,12 @@ struct World {
 impl World {
     /// A host with the backends `openai` at `bad.test`, and `openai.spare` at `good.test`. `scheme` is that of the former.
     fn new(scheme: &str, change: impl FnOnce(&mut Rules)) -> Self {
-        let (network, seen) = (Network::default(), Arc::<Seen>::default());
+        Self::told(Seen::default(), scheme, change)
+    }
+
+    /// As [`World::new`], with this witness.
+    fn told(seen: Seen, scheme: &str, change: impl FnOnce(&mut Rules)) -> Self {
+        let (network, seen) = (Network::default(), Arc::new(seen));
         let specs = vec![
             backend("openai", &format!("{scheme}://bad.test/v1")),
             backend("openai.spare", "http://good.test/v1"),

@@ -10,7 +10,7 @@ use events::witness::Witness;
 use kit::{DAY_US, trouble, turn};
 use ledger::charge::Charge;
 use ledger::filter::Filter;
-use ledger::ledger::{Ledger, Rules, Standing};
+use ledger::ledger::{Ledger, Promise, Rules, Standing};
 use ledger::price::Prices;
 use ledger::reader::{By, Order, Reader, Sums, Time};
 use ledger::series::Step;
@@ -29,8 +29,17 @@ fn start(place: Place, keep: Option<Duration>) -> Arc<Ledger> {
 }
 
 fn start_with(place: Place, keep: Option<Duration>, spool: Option<SpoolRules>) -> Arc<Ledger> {
+    promising(place, keep, spool, Promise::Soon)
+}
+
+fn promising(
+    place: Place,
+    keep: Option<Duration>,
+    spool: Option<SpoolRules>,
+    promise: Promise,
+) -> Arc<Ledger> {
     let prices = Arc::new(Prices::new(Some(PRICES)).expect("prices"));
-    Ledger::start(Rules { place, spool, keep, prices })
+    Ledger::start(Rules { place, spool, keep, prices, promise })
 }
 
 fn file(path: &Path) -> Place {

@@ -1,10 +1,10 @@
 //! Rows wait on disk while the database is away, within their bound, and come home once.
-use super::{file, places, start, start_with, week};
+use super::{file, places, promising, start, start_with, week};
 use crate::kit::{DAY_US, turn};
 use events::turn::TurnEnded;
 use events::witness::Witness;
 use ledger::filter::Filter;
-use ledger::ledger::{Ledger, Standing};
+use ledger::ledger::{Ledger, Promise, Standing};
 use ledger::reader::{Order, Reader};
 use ledger::spool::SpoolRules;
 use ledger::store::{Error, Place};
@@ -110,4 +110,34 @@ async fn one_process_at_a_time_brings_rows_home_and_budgets_wait_for_them() {
     let none = start(place, None);
     assert!(none.charged(Duration::from_secs(1)).await.is_ok(), "without a spool nothing waits");
     none.close().await;
+}
+
+#[tokio::test]
+async fn turns_that_are_waited_for_are_in_the_database_or_in_the_spool() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (n, place) in places(folder.path()).await.into_iter().enumerate() {
+        let folder = folder.path().join(n.to_string());
+        std::fs::create_dir(&folder).expect("a folder");
+        let ledger = promising(place.clone(), None, rules(&folder, 100), Promise::BeforeItsEnd);
+        assert!(ledger.keeps());
+        for n in 0..3 {
+            ledger.keep(&Arc::new(turn(n, n))).expect("a promise").await;
+            assert_eq!(rows(&place).await.len() as u64, n + 1);
+        }
+        ledger.close().await;
+        let ledger = promising(away(&folder), None, rules(&folder, 101), Promise::BeforeItsEnd);
+        let waits = (0..5).map(|n| ledger.keep(&Arc::new(turn(n, n))).expect("a promise"));
+        for wait in waits.collect::<Vec<_>>() {
+            wait.await;
+        }
+        assert_eq!(rows(&file(&folder.join("state/spool.db"))).await.len(), 5);
+        assert_eq!(ledger.standing().spooled, 5);
+        ledger.close().await;
+        // After its end nobody waits for what is lost.
+        ledger.keep(&Arc::new(turn(9, 9))).expect("a promise").await;
+        assert_eq!(ledger.standing().lost, 1);
+    }
+    let soon = start(file(&folder.path().join("soon.db")), None);
+    assert!(!soon.keeps() && soon.keep(&Arc::new(turn(1, 1))).is_none());
+    soon.close().await;
 }

@@ -4,7 +4,7 @@ use crate::talk::says;
 use events::attempt::{Attempt, AttemptOutcome, Role};
 use events::tokens::Tokens;
 use events::turn::{Outcome, TurnEnded, TurnId, What};
-use events::witness::{UnderWay, Witness};
+use events::witness::{Keeping, UnderWay, Witness};
 use serde_json::json;
 use stage::{Answer, Call, Recorded, Reply};
 use std::sync::{Arc, Mutex};
@@ -15,6 +15,8 @@ use std::time::Duration;
 pub(super) struct Seen {
     began: Mutex<Vec<TurnId>>,
     ended: Mutex<Vec<Arc<TurnEnded>>>,
+    /// How long it takes to keep what it is told; none: it keeps nothing.
+    keeps_in: Option<Duration>,
 }
 
 impl Witness for Seen {
@@ -25,9 +27,23 @@ impl Witness for Seen {
     fn turn_ended(&self, turn: &Arc<TurnEnded>) {
         self.ended.lock().expect("a lock").push(Arc::clone(turn));
     }
+
+    fn keeps(&self) -> bool {
+        self.keeps_in.is_some()
+    }
+
+    fn keep(&self, turn: &Arc<TurnEnded>) -> Option<Keeping> {
+        self.turn_ended(turn);
+        self.keeps_in.map(|time| Keeping::new(tokio::time::sleep(time)))
+    }
 }
 
 impl Seen {
+    /// One that takes so long to keep what it is told.
+    pub(super) fn keeping(keeps_in: Duration) -> Self {
+        Self { keeps_in: Some(keeps_in), ..Self::default() }
+    }
+
     /// The turns that have ended, each of which had begun, once.
     pub(super) fn ended(&self) -> Vec<Arc<TurnEnded>> {
         let ended = self.ended.lock().expect("a lock").clone();
@@ -63,8 +79,8 @@ const fn tokens(input: u64, output: u64) -> Tokens {
     }
 }
 
-const OUTPUT: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"half\"}}]}\n\n";
-const REST: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}],\"usage\":null}\n\n\
+pub(super) const OUTPUT: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"half\"}}]}\n\n";
+pub(super) const REST: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}],\"usage\":null}\n\n\
     data: {\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":5,\"prompt_tokens_details\":{\"cached_tokens\":4},\
     \"completion_tokens_details\":{\"reasoning_tokens\":2}}}\n\ndata: [DONE]\n\n";
 const ALL: Tokens =
