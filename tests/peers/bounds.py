@@ -7,7 +7,6 @@ are let in as a budget allows, also over a Redis that is away, comes back empty,
 Needs what `scaleout.py` and `postgres.py` need.
 """
 
-import argparse
 import concurrent.futures
 import datetime
 import hashlib
@@ -16,14 +15,14 @@ import pathlib
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
+from frame import frame, lip_of_arguments, tell  # noqa: E402
 from patience import require, until  # noqa: E402
-from postgres import Host, Postgres, end_when_told  # noqa: E402
+from postgres import Host, Postgres  # noqa: E402
 from scaleout_servers import Redis  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -208,42 +207,26 @@ def calendar(redis):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--lip", type=pathlib.Path, required=True)
-    lip = parser.parse_args().lip.resolve()
-    end_when_told()
-    hosts = []
-    with tempfile.TemporaryDirectory(prefix="pg") as name, tempfile.TemporaryDirectory(prefix="lip", ignore_cleanup_errors=True) as work:
-        postgres, folder = Postgres(pathlib.Path(name)), pathlib.Path(work)
-        redis = Redis(folder)
-        try:
-            calendar(redis)
-            url = postgres.make("bounds")
-            three = fleet(lip, folder, redis, url, "alone", "abc")
-            hosts += three
-            link(three, True)
-            more = lambda: (hosts.extend(fleet(lip, folder, redis, url, "refuse", "d")), hosts[-1])[1]  # noqa: E731
-            key = None
-            for what, story in [
-                ("a budget of turns", lambda: budget(postgres, three, more)),
+    lip = lip_of_arguments(__doc__)
+    with frame() as held:
+        postgres, folder = held.add(Postgres(held.folder("pg"))), held.folder("lip")
+        redis = held.add(Redis(folder))
+        calendar(redis)
+        url, keys, four = postgres.make("bounds"), [], []
+        start = lambda without, names: [held.add(host) for host in fleet(lip, folder, redis, url, without, names)]  # noqa: E731
+        three = start("alone", "abc")
+        link(three, True)
+        more = lambda: (four.extend(start("refuse", "d")), four[-1])[1]  # noqa: E731
+        tell(
+            [
+                ("a budget of turns", lambda: keys.append(budget(postgres, three, more))),
                 ("turns a minute", lambda: rate(three)),
                 ("tokens", lambda: tokens(three)),
-                ("a Redis that lost all", lambda: emptied(redis, three, key)),
-                ("a Redis that is away", lambda: away(redis, three, hosts[-1])),
+                ("a Redis that lost all", lambda: emptied(redis, three, keys[0])),
+                ("a Redis that is away", lambda: away(redis, three, four[0])),
                 ("a Redis that hangs", lambda: hung(redis, three)),
-            ]:
-                began = time.monotonic()
-                key = story() or key
-                print(f"ok    {what}, {time.monotonic() - began:.1f} s", flush=True)
-        except BaseException:
-            for host in hosts:
-                print(host.server.shown())
-            raise
-        finally:
-            for host in hosts:
-                host.server.stop()
-            redis.stop()
-            postgres.stop()
+            ]
+        )
 
 
 if __name__ == "__main__":

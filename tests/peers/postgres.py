@@ -7,8 +7,8 @@ Needs Debian's `postgresql` (`scripts/tools postgres`) and cargo; uses the stand
 unprivileged user, and ends with this program.
 """
 
-import argparse
 import concurrent.futures
+import contextlib
 import hashlib
 import json
 import os
@@ -20,7 +20,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import urllib.error
@@ -30,8 +29,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path.insert(0, str(HERE.parent / "sdk"))
 
+from frame import frame, lip_of_arguments, tell  # noqa: E402
 from patience import PATIENCE_S, require, until  # noqa: E402
-from servers import Server, end_when_told  # noqa: E402
+from servers import Server  # noqa: E402
 
 PASSWORD = "canary-database-0123456789"
 KEY = "canary-client-0123456789abcdef"
@@ -77,9 +77,22 @@ class Postgres:
         self.process.send_signal(signal.SIGQUIT)
         self.process.wait(10)
 
+    def kill(self):
+        """All of it at once, as by the kernel where memory is short. Its children are no group of its own; none is born while it is stopped."""
+        self.process.send_signal(signal.SIGSTOP)
+        for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError, ProcessLookupError):
+                if int(stat.read_text().rsplit(")", 1)[1].split()[1]) == self.process.pid:
+                    os.kill(int(stat.parent.name), signal.SIGKILL)
+        self.process.kill()
+        self.process.wait(10)
+
     def stop(self):
         if self.process and self.process.poll() is None:
             self.crash()
+
+    def shown(self):
+        return "  PostgreSQL | " + (self.folder / "log").read_text("utf-8", "replace")[-1000:]
 
     def url(self, name="postgres"):
         return f"postgres://lip:{PASSWORD}@localhost/{name}?host={self.folder}"
@@ -138,6 +151,16 @@ class Host:
 
     def log(self):
         return (self.folder / "log").read_text("utf-8", "replace")
+
+    @property
+    def origin(self):
+        return self.server.origin
+
+    def stop(self):
+        self.server.stop()
+
+    def shown(self):
+        return self.server.shown()
 
 
 def load(hosts, n, meanwhile=lambda: None):
@@ -324,34 +347,24 @@ def budgets(postgres, lip, folder):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--lip", type=pathlib.Path, required=True)
-    lip = parser.parse_args().lip.resolve()
-    end_when_told()
+    lip = lip_of_arguments(__doc__)
     hosts = []
-    with tempfile.TemporaryDirectory(prefix="pg") as name, tempfile.TemporaryDirectory(prefix="lip") as work:
-        postgres = Postgres(pathlib.Path(name))
+    with frame() as held:
+        postgres, work = held.add(Postgres(held.folder("pg"))), held.folder("lip")
         try:
-            for part, act in [
-                ("the ledger's tests", lambda: ledger_tests(postgres)),
-                ("two hosts, one database", lambda: sharing(postgres, lip, pathlib.Path(work), hosts)),
-                ("a crash under load", lambda: crashing(postgres, hosts)),
-                ("an end without a database", lambda: ending(postgres, hosts)),
-                ("a crash and a host that is started again", lambda: restarting(postgres, lip, pathlib.Path(work))),
-                ("a commit whose answer gets lost", lambda: losing_an_answer(postgres, lip, pathlib.Path(work))),
-                ("budgets of two hosts", lambda: budgets(postgres, lip, pathlib.Path(work))),
-            ]:
-                began = time.monotonic()
-                act()
-                print(f"{part}: {time.monotonic() - began:.1f} s", flush=True)
-        except BaseException:
-            for host in hosts:
-                print(host.server.shown())
-            raise
+            tell(
+                [
+                    ("the ledger's tests", lambda: ledger_tests(postgres)),
+                    ("two hosts, one database", lambda: sharing(postgres, lip, work, hosts)),
+                    ("a crash under load", lambda: crashing(postgres, hosts)),
+                    ("an end without a database", lambda: ending(postgres, hosts)),
+                    ("a crash and a host that is started again", lambda: restarting(postgres, lip, work)),
+                    ("a commit whose answer gets lost", lambda: losing_an_answer(postgres, lip, work)),
+                    ("budgets of two hosts", lambda: budgets(postgres, lip, work)),
+                ]
+            )
         finally:
-            for host in hosts:
-                host.server.stop()
-            postgres.stop()
+            held.running += hosts
     print("PostgreSQL keeps what SQLite keeps")
 
 

@@ -8,7 +8,6 @@ Needs Debian's `redis-server` and `nginx` (`scripts/tools scaleout`); uses the s
 system chose, and end with this program.
 """
 
-import argparse
 import concurrent.futures
 import http.client
 import json
@@ -18,7 +17,6 @@ import random
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import urllib.parse
@@ -26,9 +24,10 @@ import urllib.parse
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "sdk"))
 
+from frame import frame, lip_of_arguments, tell  # noqa: E402
 from patience import PATIENCE_S, require, until  # noqa: E402
 from scaleout_servers import ALL, CONFIG, PASSWORD, Nginx, Redis, ask, chat, free_port, said, start_lip, text_of  # noqa: E402
-from servers import Server, end_when_told, quiet_env  # noqa: E402
+from servers import quiet_env  # noqa: E402
 
 SLOW_S = 2.0
 """No turn takes longer, whatever Redis does."""
@@ -330,26 +329,17 @@ def stores_tests(redis):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--lip", type=pathlib.Path, required=True, help="the staged binary; its plugins lie next to it")
-    lip = parser.parse_args().lip.resolve()
-    end_when_told()
-    running = []
-    with tempfile.TemporaryDirectory(prefix="lip-scaleout-", ignore_cleanup_errors=True) as temporary:
-        folder = pathlib.Path(temporary)
-        try:
-            redis = Redis(folder)
-            running.append(redis)
-            stores_tests(redis)
-            hosts = []
-            for name in "abc":
-                hosts.append(start_lip(lip, folder / name, redis.url()))
-                running.append(hosts[-1])
-            nginx = Nginx(folder, hosts)
-            running.append(nginx)
-            settled(hosts)
-            origins = [host.origin for host in hosts]
-            for what, story in [
+    lip = lip_of_arguments(__doc__)
+    with frame() as held:
+        folder = held.folder("lip-scaleout-")
+        redis = held.add(Redis(folder))
+        stores_tests(redis)
+        hosts = [held.add(start_lip(lip, folder / name, redis.url())) for name in "abc"]
+        nginx = held.add(Nginx(folder, hosts))
+        settled(hosts)
+        origins = [host.origin for host in hosts]
+        tell(
+            [
                 ("conversations over three hosts", lambda: conversations(lip, folder, origins)),
                 ("previous_response_id over three hosts", lambda: continued(hosts, origins)),
                 ("rests of backends", lambda: resting(lip, folder, redis, hosts)),
@@ -357,17 +347,8 @@ def main():
                 ("what is kept and shown", lambda: shown(redis, lip, folder, hosts)),
                 ("outages under load", lambda: outages(redis, hosts, nginx.origin)),
                 ("what was set in an outage", lambda: outlives(redis, hosts)),
-            ]:
-                began = time.monotonic()
-                story()
-                print(f"ok    {what}, {time.monotonic() - began:.1f} s", flush=True)
-        except AssertionError:
-            for host in [server for server in running if isinstance(server, Server)]:
-                print(host.shown())
-            raise
-        finally:
-            for server in reversed(running):
-                server.stop()
+            ]
+        )
 
 
 if __name__ == "__main__":

@@ -92,6 +92,9 @@ class Child:
     def log(self):
         return (self.folder / f"{type(self).__name__.lower()}.log").read_text("utf-8", "replace")[-2000:]
 
+    def shown(self):
+        return f"  {type(self).__name__} | {self.log()}"
+
     def stop(self, how=signal.SIGKILL):
         if self.process and self.process.poll() is None:
             self.process.send_signal(how)
@@ -119,11 +122,18 @@ class Nginx(Child):
         self.hosts = hosts
         super().__init__(folder)
 
-    def command(self):
+    def configuration(self, servers):
+        return NGINX.format(folder=self.folder, servers=servers, port=self.port)
+
+    def write(self):
+        """Its file, with the places of the hosts as they are now."""
         servers = "\n".join(f"    server {urllib.parse.urlsplit(host.origin).netloc} max_fails=0;" for host in self.hosts)
         path = self.folder / "nginx.conf"
-        path.write_text(NGINX.format(folder=self.folder, servers=servers, port=self.port))
-        return [shutil.which("nginx") or "/usr/sbin/nginx", "-c", path, "-p", self.folder, "-e", self.folder / "nginx-error.log"]
+        path.write_text(self.configuration(servers))
+        return path
+
+    def command(self):
+        return [shutil.which("nginx") or "/usr/sbin/nginx", "-c", self.write(), "-p", self.folder, "-e", self.folder / "nginx-error.log"]
 
     def is_ready(self):
         with socket.socket() as one:

@@ -6,17 +6,16 @@
 Needs what `postgres.py` needs.
 """
 
-import argparse
 import hashlib
 import pathlib
 import subprocess
 import sys
-import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
+from frame import frame, lip_of_arguments  # noqa: E402
 from patience import require, until  # noqa: E402
-from postgres import KEY, Host, Postgres, end_when_told  # noqa: E402
+from postgres import KEY, Host, Postgres  # noqa: E402
 
 TOP = 'access_mode = "multi_user"\n[auth]\nkeys_database = true\n'
 
@@ -53,17 +52,17 @@ def told(postgres, hosts):
     return ann
 
 
-def names(postgres, lip, folder, hosts, ann):
+def names(postgres, lip, folder, one, ann):
     """A name that a host's own configuration gives away is not another's there."""
     top = f'{TOP}keys_kept_for = 1\n[auth.keys.ben]\nhash = "sha256:{hashlib.sha256(KEY.encode()).hexdigest()}"\n'
-    own = Keyed(lip, folder / "own", hosts[0].env["LIP_USAGE_DATABASE"], top)
-    hosts.append(own)
+    own = Keyed(lip, folder / "own", one.env["LIP_USAGE_DATABASE"], top)
     code, _, said = own.keys("new", "ben")
     assert code != 0 and "already" in said, said
-    _, ben, _ = hosts[0].keys("new", "ben")
-    until("ben's key", lambda: hosts[0].status(ben) == 200)
+    _, ben, _ = one.keys("new", "ben")
+    until("ben's key", lambda: one.status(ben) == 200)
     until("ann's key", lambda: own.status(ann) == 200)
-    require("keys of ben", (own.status(KEY), own.status(ben), hosts[0].status(KEY)), (200, 401, 401))
+    require("keys of ben", (own.status(KEY), own.status(ben), one.status(KEY)), (200, 401, 401))
+    return own
 
 
 def away(postgres, hosts, ann):
@@ -87,27 +86,14 @@ def away(postgres, hosts, ann):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--lip", type=pathlib.Path, required=True)
-    lip = parser.parse_args().lip.resolve()
-    end_when_told()
-    hosts = []
-    with tempfile.TemporaryDirectory(prefix="pg") as name, tempfile.TemporaryDirectory(prefix="lip") as work:
-        postgres, folder = Postgres(pathlib.Path(name)), pathlib.Path(work)
-        try:
-            url = postgres.make("keys")
-            hosts += [Keyed(lip, folder / name, url, TOP) for name in ("one", "other")]
-            ann = told(postgres, hosts)
-            names(postgres, lip, folder, hosts, ann)
-            away(postgres, hosts, ann)
-        except BaseException:
-            for host in hosts:
-                print(host.server.shown())
-            raise
-        finally:
-            for host in hosts:
-                host.server.stop()
-            postgres.stop()
+    lip = lip_of_arguments(__doc__)
+    with frame() as held:
+        postgres, folder = held.add(Postgres(held.folder("pg"))), held.folder("lip")
+        url = postgres.make("keys")
+        one, other = [held.add(Keyed(lip, folder / name, url, TOP)) for name in ("one", "other")]
+        ann = told(postgres, [one, other])
+        own = held.add(names(postgres, lip, folder, one, ann))
+        away(postgres, [one, other, own], ann)
     print("client keys are the same for all hosts")
 
 

@@ -102,6 +102,11 @@ class Server:
     def alive(self):
         return self._process.poll() is None
 
+    def kill(self):
+        """At once, with its children."""
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
     def stop(self):
         """Asks first; a process that is still there after 5 s is killed, with its children."""
         if self.alive():
