@@ -20,6 +20,7 @@ from growth import Growth
 from linked import Linked
 from rivals import Rivals
 from rounds import Pairs, Table
+from shared import Shared
 from starts import Starts
 from streams import Streams
 from traffic import TITLES
@@ -27,7 +28,7 @@ from yard import Yard
 
 ROOT = Path(__file__).resolve().parents[2]
 CASES = [*TITLES, "hang-up"]
-SECTIONS = {"table": Table, "pairs": Pairs, "streams": Streams, "linked": Linked, "start": Starts, "growth": Growth, "cages": Cages, "capture": Captured, "rivals": Rivals}
+SECTIONS = {"table": Table, "pairs": Pairs, "streams": Streams, "linked": Linked, "start": Starts, "growth": Growth, "cages": Cages, "capture": Captured, "state": Shared, "rivals": Rivals}
 # What a run without a word measures: a few minutes.
 USUAL = ["table", "linked", "start"]
 

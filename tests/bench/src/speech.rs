@@ -3,6 +3,7 @@
 //! Sources of the shapes: the streaming guides and API references of OpenAI (Chat Completions, Responses), Anthropic
 //! (Messages) and Gemini (`generateContent`, `streamGenerateContent?alt=sse`).
 use bytes::{BufMut, BytesMut};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The dialect of one answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +52,7 @@ impl Speech {
             Self::Chat => format!(
                 r#"{{{CHAT},"object":"chat.completion","choices":[{{"index":0,"message":{{"role":"assistant","content":"{text}","refusal":null}},"logprobs":null,"finish_reason":"stop"}}],{CHAT_USAGE}}}"#
             ),
-            Self::Responses => completed(text),
+            Self::Responses => with_own_id(completed(text)),
             Self::Anthropic => format!(
                 r#"{{{MESSAGE},"content":[{{"type":"text","text":"{text}"}}],"stop_reason":"end_turn","stop_sequence":null,"usage":{{"input_tokens":10,"output_tokens":20}}}}"#
             ),
@@ -179,6 +180,12 @@ fn item(text: &str) -> String {
     format!(
         r#"{{{ITEM},"status":"completed","content":[{{"type":"output_text","text":"{text}","annotations":[]}}]}}"#
     )
+}
+
+/// Gives a Response an id of its own: what is continued by its id must not continue itself.
+fn with_own_id(response: String) -> String {
+    static N: AtomicU64 = AtomicU64::new(0);
+    response.replacen("resp_bench", &format!("resp_bench{}", N.fetch_add(1, Ordering::Relaxed)), 1)
 }
 
 fn completed(text: &str) -> String {
