@@ -7,6 +7,7 @@ pub mod filter;
 pub mod ledger;
 pub mod lines;
 pub mod price;
+pub mod probe;
 pub mod reader;
 pub mod row;
 mod schema;

@@ -38,6 +38,11 @@ const CLIENTS: &[&str] = &[
     "CREATE TABLE lip_clients (name TEXT NOT NULL PRIMARY KEY, told TEXT NOT NULL, made_us BIGINT NOT NULL)",
 ];
 
+/// The version that they have then.
+pub(crate) const fn known() -> i64 {
+    VERSIONS.len() as i64
+}
+
 /// Brings the tables up to date. Hosts that start at the same time wait for each other.
 ///
 /// # Errors
@@ -56,7 +61,7 @@ pub(crate) async fn prepare(pool: &Pool, place: &Place) -> Result<(), Error> {
     sqlx::query("UPDATE lip_schema SET version = version WHERE one = 1").execute(&mut *held).await?;
     let row = sqlx::query("SELECT version FROM lip_schema WHERE one = 1").fetch_one(&mut *held).await?;
     let found: i64 = row.try_get(0)?;
-    let known = VERSIONS.len() as i64;
+    let known = known();
     if found > known {
         return Err(Error::Newer { found, known });
     }

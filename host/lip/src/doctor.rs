@@ -1,5 +1,7 @@
 //! `lip doctor`: looks at everything that a host needs, and says of each thing that is wrong what to do.
 mod backends;
+mod clock;
+mod database;
 mod finding;
 mod libraries;
 mod machine;
@@ -62,6 +64,7 @@ fn look(matches: &ArgMatches) -> Vec<Finding> {
     findings.extend(reached.findings);
     if !matches.get_flag("offline") {
         findings.extend(shared::look(&found));
+        findings.extend(database::look(&found));
         findings.extend(shared::door(&found));
     }
     findings.extend(machine::look(&found, reached.their_time));

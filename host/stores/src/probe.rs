@@ -2,7 +2,7 @@
 use crate::address::Address;
 use crate::keys::Keys;
 use redis::{Client, ErrorKind, RedisError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// How long a look may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -28,16 +28,25 @@ pub enum Unfit {
     Refused(String),
 }
 
+/// A server that can be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fit {
+    /// Which one it is, such as `Redis 7.0.15`.
+    pub server: String,
+    /// How far its clock is ahead of this machine's, in microseconds; behind: less than 0.
+    pub ahead_us: i64,
+}
+
 /// Connects, and writes a key that lives for a second. Says which server it is.
 ///
 /// # Errors
 /// Why it cannot be used.
-pub async fn look(address: &Address, keys: &Keys) -> Result<String, Unfit> {
+pub async fn look(address: &Address, keys: &Keys) -> Result<Fit, Unfit> {
     let late = || Unfit::Away(format!("no answer within {} s", PATIENCE.as_secs()));
     tokio::time::timeout(PATIENCE, asked(address, keys)).await.unwrap_or_else(|_| Err(late()))
 }
 
-async fn asked(address: &Address, keys: &Keys) -> Result<String, Unfit> {
+async fn asked(address: &Address, keys: &Keys) -> Result<Fit, Unfit> {
     let info = address.info().ok_or_else(|| Unfit::Away("its URL cannot be read".to_owned()))?;
     let client = Client::open(info).map_err(unfit)?;
     let mut connection = client.get_multiplexed_async_connection().await.map_err(unfit)?;
@@ -50,7 +59,16 @@ async fn asked(address: &Address, keys: &Keys) -> Result<String, Unfit> {
     let script = redis::Script::new("return redis.call('SET', KEYS[1], ARGV[1], 'PX', 1000)");
     let mut call = script.key(keys.of("probe", "doctor"));
     call.arg("1").invoke_async::<()>(&mut connection).await.map_err(refused)?;
-    Ok(format!("{} {}", found.name, found.version))
+    let before = now_us();
+    let (seconds, us): (i64, i64) = redis::cmd("TIME").query_async(&mut connection).await.map_err(refused)?;
+    // Halfway between question and answer.
+    let ahead_us = seconds.saturating_mul(1_000_000).saturating_add(us) - (before + (now_us() - before) / 2);
+    Ok(Fit { server: format!("{} {}", found.name, found.version), ahead_us })
+}
+
+fn now_us() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_micros()).unwrap_or(i64::MAX)
 }
 
 fn unfit(error: RedisError) -> Unfit {

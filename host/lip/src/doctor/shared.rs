@@ -1,4 +1,5 @@
 //! Can this host share its state with others as it is told to, and can they reach it?
+use super::clock::skew;
 use super::finding::Finding;
 use crate::setup::Setup;
 use crate::state;
@@ -18,20 +19,24 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const NOBODY: &str = "00000000000000000000000000000000";
 
 /// Asks the server that the settings name; nothing where they name none.
-pub(super) fn look(found: &Setup) -> Option<Finding> {
+pub(super) fn look(found: &Setup) -> Vec<Finding> {
     let settings = &found.settings;
     let address = match state::address(settings) {
-        Ok(address) => address?,
-        Err(wrong) => return Some(Finding::fail(WHAT, &wrong)),
+        Ok(Some(address)) => address,
+        Ok(None) => return Vec::new(),
+        Err(wrong) => return vec![Finding::fail(WHAT, &wrong)],
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let keys = Keys::new(settings.state_prefix());
     let shown = address.shown();
-    Some(match runtime.map(|runtime| runtime.block_on(probe::look(&address, &keys))) {
-        Ok(Ok(server)) => Finding::ok(WHAT, &format!("{shown} is {server}, and may be written")),
-        Ok(Err(unfit)) => Finding::fail(WHAT, &format!("{shown}: {unfit}")),
-        Err(error) => Finding::warn(WHAT, &error.to_string()),
-    })
+    match runtime.map(|runtime| runtime.block_on(probe::look(&address, &keys))) {
+        Ok(Ok(fit)) => {
+            let well = Finding::ok(WHAT, &format!("{shown} is {}, and may be written", fit.server));
+            std::iter::once(well).chain(skew(WHAT, fit.ahead_us)).collect()
+        }
+        Ok(Err(unfit)) => vec![Finding::fail(WHAT, &format!("{shown}: {unfit}"))],
+        Err(error) => vec![Finding::warn(WHAT, &error.to_string())],
+    }
 }
 
 /// Asks the address by which other hosts reach this one; nothing where it has none.
