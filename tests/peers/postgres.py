@@ -108,10 +108,10 @@ class Postgres:
 class Host:
     """A LIP that keeps its usage there."""
 
-    def __init__(self, lip, folder, url, top=""):
+    def __init__(self, lip, folder, url, top="", env=None):
         folder.mkdir()
         self.lip, self.folder, self.key = lip, folder, KEY
-        self.env = {"HOME": str(folder), "LIP_USAGE_DATABASE": url}
+        self.env = {"HOME": str(folder), "LIP_USAGE_DATABASE": url, **(env or {})}
         self.config = folder / "lip.toml"
         self.config.write_text(f'default_backend = "echo"\n{top}')
         self.begin()

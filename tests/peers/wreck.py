@@ -4,7 +4,8 @@ killed host and had begun their output fail, and what the database says was used
 
     python3 tests/peers/wreck.py --lip target/stage/dev/lip
 
-Needs what `scaleout.py` and `postgres.py` need. The hosts have `usage.durable = "turn"`: a turn whose end its client has seen is written.
+Needs what `scaleout.py` and `postgres.py` need. The fleet is that of `config/fleet`, where hosts have `usage.durable = "turn"`: a turn whose end its client has seen
+is written.
 
 A turn that nginx has tried on a host that was killed, and then on another, may have two rows: its provider was asked twice. There is such a second row
 only where the first host had ended the turn, and no byte of it had come.
@@ -25,8 +26,24 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from frame import frame, lip_of_arguments, tell  # noqa: E402
 from patience import PATIENCE_S, require, until  # noqa: E402
 from postgres import Host, Postgres  # noqa: E402
-from scaleout_servers import ALL, Nginx, Redis  # noqa: E402
+from scaleout_servers import ALL, PASSWORD, Nginx, Redis  # noqa: E402
 
+FLEET = pathlib.Path(__file__).resolve().parent.parent.parent / "config/fleet"
+AROUND = """\
+daemon off;
+pid {folder}/nginx.pid;
+worker_processes 1;
+events {{ worker_connections 1024; }}
+http {{
+  access_log off;
+  client_body_temp_path {folder}/nginx-body;
+  proxy_temp_path {folder}/nginx-proxy;
+  fastcgi_temp_path {folder}/nginx-fastcgi;
+  uwsgi_temp_path {folder}/nginx-uwsgi;
+  scgi_temp_path {folder}/nginx-scgi;
+{text}
+}}
+"""
 N_CLIENTS = 12
 LONG, SLOW = range(0, 4), range(4, 8)
 """Clients whose turns are long streams, so that there is one to be cut, and those that wait long for a whole answer; the others' turns are quick."""
@@ -41,23 +58,44 @@ def sha256(text):
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def configuration(redis, folder):
-    """Half of the clients have bounds, which are counted in Redis."""
+def configuration(folder):
+    """That of the reference deployment, and client keys of which half have bounds, which are counted in Redis."""
     (folder / "prices.toml").write_text(PRICES)
     keys = [("op", OPERATOR, "operator = true\n")]
     keys += [(f"c{n}", KEY.format(n), "requests_per_day = 1000000\n" if n % 2 else "") for n in range(N_CLIENTS)]
     told = "".join(f'[auth.keys.{name}]\nhash = "sha256:{sha256(key)}"\n{more}' for name, key, more in keys)
-    usage = f'[usage]\ndurable = "turn"\nprices_file = "{folder}/prices.toml"\n'
-    return f'access_mode = "multi_user"\nstate = "{redis.url()}"\n{usage}{told}'
+    # A host of a test has a backend of its own.
+    return (FLEET / "lip.toml").read_text().replace('default_backend = "openai"\n', "") + told
+
+
+class State(Redis):
+    """With the configuration of the reference deployment, but for its address and password."""
+
+    def command(self):
+        text = (FLEET / "redis.conf").read_text()
+        for wanted, own in [("bind 10.0.0.21", "bind 127.0.0.1"), ("port 6379", f"port {self.port}"), (">PASSWORD", f">{PASSWORD}")]:
+            assert wanted in text, wanted
+            text = text.replace(wanted, own)
+        path = self.folder / "redis.conf"
+        path.write_text(text)
+        return ["redis-server", path, "--dir", self.folder]
+
+    def ask(self, *words, check=True):
+        return super().ask("--user", "lip", *words, check=check)
+
+    def url(self):
+        return f"redis://lip:{PASSWORD}@127.0.0.1:{self.port}/0"
 
 
 class Balancer(Nginx):
-    """It keeps a request until it has all of it, and so may send it to another host where one went away before its answer began."""
+    """With the configuration of the reference deployment, but for addresses."""
 
-    def configuration(self, servers):
-        text = super().configuration(servers).replace("proxy_request_buffering off;", "client_body_buffer_size 1m;")
-        more = "proxy_next_upstream error timeout non_idempotent; add_header X-Tried $upstream_addr always;"
-        return text.replace("proxy_read_timeout", f"{more}\n      proxy_read_timeout")
+    def configuration(self, _):
+        text = (FLEET / "nginx.conf").read_text().replace("listen 8080;", f"listen 127.0.0.1:{self.port};")
+        for address, host in zip(["10.0.0.11:8000", "10.0.0.12:8000", "10.0.0.13:8000"], self.hosts, strict=True):
+            assert address in text, address
+            text = text.replace(address, netloc(host))
+        return AROUND.format(folder=self.folder, text=text)
 
     def reload(self):
         self.write()
@@ -193,9 +231,9 @@ class Wreck:
 
     def __init__(self, held, lip):
         self.postgres, folder = held.add(Postgres(held.folder("pg"))), held.folder("lip-wreck-")
-        self.redis, self.url = held.add(Redis(folder)), self.postgres.make("wreck")
-        top = configuration(self.redis, folder)
-        self.hosts = [held.add(Host(lip, folder / name, self.url, top)) for name in "abc"]
+        self.redis, url = held.add(State(folder)), self.postgres.make("wreck")
+        env = {"LIP_STATE": self.redis.url(), "LIP_HOST": "127.0.0.1", "LIP_USAGE_PRICES_FILE": str(folder / "prices.toml")}
+        self.hosts = [held.add(Host(lip, folder / name, url, configuration(folder), env)) for name in "abc"]
         for host in self.hosts:
             host.key = OPERATOR
         self.nginx = held.add(Balancer(folder, self.hosts))
