@@ -26,7 +26,7 @@ sys.path.insert(0, str(HERE.parent / "sdk"))
 
 from frame import frame, lip_of_arguments, tell  # noqa: E402
 from patience import PATIENCE_S, require, until  # noqa: E402
-from scaleout_servers import ALL, CONFIG, PASSWORD, Nginx, Redis, ask, chat, free_port, said, start_lip, text_of  # noqa: E402
+from scaleout_servers import ALL, CONFIG, PASSWORD, Nginx, Redis, TlsRedis, ask, chat, free_port, said, start_lip, text_of  # noqa: E402
 from servers import quiet_env  # noqa: E402
 
 SLOW_S = 2.0
@@ -319,6 +319,24 @@ def shown(redis, lip, folder, hosts):
         assert PASSWORD not in json.dumps(state(host))
 
 
+def over_tls(lip, folder):
+    """The link is encrypted, and is none to a server that nobody vouches for."""
+    redis = TlsRedis(folder / "tls")
+    knows = strange = None
+    try:
+        knows = start_lip(lip, folder / "knows", redis.url(), env={"SSL_CERT_FILE": str(redis.authority)})
+        until("a link over TLS", lambda: state(knows)["is_up"])
+        path, body = chat([("user", "!/model(echo:tls)\nhello")], False)
+        require("the route", ask(knows.origin, path, body, {"x-session-id": "tls"}).route, "echo:tls")
+        strange = start_lip(lip, folder / "strange", redis.url())
+        until("a refusal", lambda: "the shared state is away" in strange.log.read_text("utf-8", "replace"))
+        assert not state(strange)["is_up"]
+    finally:
+        for server in (knows, strange, redis):
+            if server:
+                server.stop()
+
+
 def stores_tests(redis):
     command = ["cargo", "nextest", "run", "-p", "stores", "--locked", "--show-progress", "none"]
     subprocess.run(command, check=True, cwd=HERE.parent.parent, env=os.environ | {"LIP_TEST_REDIS": redis.url()})
@@ -347,6 +365,7 @@ def main():
                 ("what is kept and shown", lambda: shown(redis, lip, folder, hosts)),
                 ("outages under load", lambda: outages(redis, hosts, nginx.origin)),
                 ("what was set in an outage", lambda: outlives(redis, hosts)),
+                ("over TLS", lambda: over_tls(lip, folder)),
             ]
         )
 

@@ -117,6 +117,31 @@ class Redis(Child):
         return f"redis://:{PASSWORD}@127.0.0.1:{self.port}/3"
 
 
+class TlsRedis(Redis):
+    """One that is known by a certificate of an authority of its own."""
+
+    def __init__(self, folder):
+        folder.mkdir()
+        made = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=test"]
+        self.authority = folder / "authority.pem"
+        run = lambda *words: subprocess.run([str(word) for word in words], check=True, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: E731
+        run(*made, "-keyout", "authority.key", "-out", self.authority)
+        run(*made, "-CA", self.authority, "-CAkey", "authority.key", "-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE",
+            "-keyout", "server.key", "-out", "server.pem")  # fmt: skip
+        super().__init__(folder)
+
+    def command(self):
+        plain = super().command()
+        plain[plain.index("--port") : plain.index("--port") + 2] = ["--port", 0, "--tls-port", self.port]
+        return [*plain, "--tls-cert-file", "server.pem", "--tls-key-file", "server.key", "--tls-ca-cert-file", self.authority, "--tls-auth-clients", "no"]
+
+    def is_ready(self):
+        return self.ask("--tls", "--cacert", self.authority, "PING", check=False) == "PONG"
+
+    def url(self):
+        return super().url().replace("redis://", "rediss://")
+
+
 class Nginx(Child):
     def __init__(self, folder, hosts):
         self.hosts = hosts
@@ -144,10 +169,10 @@ class Nginx(Child):
         return f"http://127.0.0.1:{self.port}"
 
 
-def start_lip(lip, folder, state=None, top=""):
+def start_lip(lip, folder, state=None, top="", env=None):
     folder.mkdir()
     (folder / "lip.toml").write_text(top + CONFIG)
-    env = {"HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder), "LIP_USAGE_ENABLED": "false"}
+    env = {"HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder), "LIP_USAGE_ENABLED": "false", **(env or {})}
     env |= {"LIP_STATE": state} if state else {}
     return Server(folder.name, [lip, "--config", folder / "lip.toml", "--port", "0"], env, r"lip listening on (http://\S+)", folder / "log")
 

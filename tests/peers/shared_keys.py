@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Client keys in a real PostgreSQL: what `lip keys` writes there every host takes up, and keeps while the server is away.
+"""Client keys in a real PostgreSQL: what `lip keys` writes there every host takes up, and keeps while the server is away; and what `lip doctor` says of it.
 
     python3 tests/peers/shared_keys.py --lip target/stage/dev/lip
 
@@ -7,6 +7,7 @@ Needs what `postgres.py` needs.
 """
 
 import hashlib
+import json
 import pathlib
 import subprocess
 import sys
@@ -15,7 +16,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from frame import frame, lip_of_arguments  # noqa: E402
 from patience import require, until  # noqa: E402
-from postgres import KEY, Host, Postgres  # noqa: E402
+from postgres import KEY, PASSWORD, Host, Postgres  # noqa: E402
 
 TOP = 'access_mode = "multi_user"\n[auth]\nkeys_database = true\n'
 
@@ -85,6 +86,38 @@ def away(postgres, hosts, ann):
     assert code != 0 and "no key" in said, said
 
 
+def doctor(host, **env):
+    """What is said of the database and the spool: level, and sentence with remedy."""
+    command = [str(host.lip), "doctor", "--json", "--config", str(host.config)]
+    done = subprocess.run(command, env=host.env | env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert PASSWORD.encode() not in done.stdout + done.stderr, done
+    findings = json.loads(done.stdout)["findings"]
+    return {one["what"]: (one["level"], f"{one['finding']}; {one['remedy']}") for one in findings if one["what"] in ("usage database", "spool")}
+
+
+def looked_at(postgres, host):
+    """A server that is well, empty, of a newer LIP, not to be written, or gone; and rows that wait for it."""
+    one = lambda found, level, word: require(f"{word} in {found}", (found[0], word in found[1]), (level, True))  # noqa: E731
+    found = doctor(host)
+    one(found["usage database"], "ok", "tables have version")
+    one(found["spool"], "ok", "nothing waits")
+    one(doctor(host, LIP_USAGE_DATABASE=postgres.make("fresh"))["usage database"], "ok", "first host makes")
+    require("tables that a doctor made", postgres.ask("SELECT COUNT(*) FROM pg_tables WHERE tablename LIKE 'lip_%'", "fresh"), "0")
+    newer = postgres.make("newer")
+    postgres.ask("CREATE TABLE lip_schema (one BIGINT, version BIGINT); INSERT INTO lip_schema VALUES (1, 99)", "newer")
+    one(doctor(host, LIP_USAGE_DATABASE=newer)["usage database"], "fail", "version 99")
+    postgres.ask(f"CREATE ROLE guest LOGIN PASSWORD '{PASSWORD}'; GRANT SELECT ON ALL TABLES IN SCHEMA public TO guest", "keys")
+    guest = postgres.url("keys").replace("//lip:", "//guest:")
+    one(doctor(host, LIP_USAGE_DATABASE=guest)["usage database"], "fail", "may not write")
+    one(doctor(host, LIP_USAGE_DATABASE=guest.replace(PASSWORD, "wrong"))["usage database"], "fail", "cannot be asked")
+    postgres.crash()
+    host.key = KEY
+    require("a turn without the database", host.turn(0)[0], 200)
+    until("a row that waits", lambda: "1 rows wait" in doctor(host)["spool"][1])
+    one(doctor(host)["usage database"], "fail", "check usage.database")
+    postgres.start()
+
+
 def main():
     lip = lip_of_arguments(__doc__)
     with frame() as held:
@@ -94,6 +127,7 @@ def main():
         ann = told(postgres, [one, other])
         own = held.add(names(postgres, lip, folder, one, ann))
         away(postgres, [one, other, own], ann)
+        looked_at(postgres, own)
     print("client keys are the same for all hosts")
 
 
