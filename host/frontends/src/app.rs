@@ -3,6 +3,7 @@ use crate::auth::ClientKeys;
 use crate::diagnostics::metrics::Metrics;
 use crate::diagnostics::plugins::Libraries;
 use crate::drain::Drain;
+use crate::responses::History;
 use crate::sockets::Sockets;
 use crate::ui::recent::Recent;
 use crate::{
@@ -124,9 +125,15 @@ impl App {
 
 /// The routes of all dialects.
 pub fn router(app: Arc<App>) -> Router {
+    let history = responses::history(app.engine.link());
+    router_over(app, history)
+}
+
+/// The same over Responses that are remembered elsewhere, too.
+pub(crate) fn router_over(app: Arc<App>, history: Arc<dyn History>) -> Router {
     Router::new()
         .merge(openai_chat::routes())
-        .merge(responses::routes(app.engine.link()))
+        .merge(responses::routes(history))
         .merge(anthropic::routes())
         .merge(models::routes())
         .merge(diagnostics::routes())

@@ -18,19 +18,23 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::routing::{get, post};
 use axum::{Extension, Router};
-use desk::{DIALECT, Desk, Recent};
+use desk::{DIALECT, Recent};
 use engine::What;
-use history::{Bounds, History, Memory};
+use history::{Bounds, Memory};
 use http::{Request, Response};
 use record::Unstored;
 use std::sync::Arc;
 use stores::link::Link;
 
+pub(crate) use desk::Desk;
+pub(crate) use history::History;
+pub(crate) use socket::carried::Carried;
+
 const CREATE: Route =
     Route { dialect: DIALECT, what: What::Generate, forwarded: &["openai-beta", "idempotency-key"] };
 const COUNT: Route = Route { what: What::CountTokens, ..CREATE };
 
-pub(crate) fn routes(state: Option<&Arc<Link>>) -> Router<Shared> {
+pub(crate) fn routes(history: Arc<dyn History>) -> Router<Shared> {
     let mut router = Router::new();
     for base in ["/v1/responses", "/responses"] {
         router = router
@@ -40,11 +44,15 @@ pub(crate) fn routes(state: Option<&Arc<Link>>) -> Router<Shared> {
             .route(&format!("{base}/{{id}}/input_items"), get(stored::input_items))
             .route(&format!("{base}/{{id}}/cancel"), post(stored::cancel));
     }
-    let history: Arc<dyn History> = match state {
+    router.layer(Extension(history))
+}
+
+/// Where answers are remembered: with what hosts share, where there is such.
+pub(crate) fn history(state: Option<&Arc<Link>>) -> Arc<dyn History> {
+    match state {
         None => Arc::new(Memory::new(Bounds::USUAL)),
         Some(link) => Arc::new(shared::Shared::new(Bounds::USUAL, link)),
-    };
-    router.layer(Extension(history))
+    }
 }
 
 type Remembering = Extension<Arc<dyn History>>;

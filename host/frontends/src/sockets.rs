@@ -1,10 +1,18 @@
 //! The WebSockets that are open, so that a host that ends can ask them to end and wait for it.
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::watch;
 
 /// All open WebSockets of one door.
 #[derive(Clone, Debug, Default)]
-pub struct Sockets(Arc<watch::Sender<Wish>>);
+pub struct Sockets(Arc<All>);
+
+#[derive(Debug, Default)]
+struct All {
+    wish: watch::Sender<Wish>,
+    /// How many there were.
+    n: AtomicU64,
+}
 
 /// What the host wants of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,18 +28,22 @@ enum Wish {
 
 /// One open WebSocket's place among them; dropping it gives it up.
 #[derive(Debug)]
-pub(crate) struct Place(watch::Receiver<Wish>);
+pub(crate) struct Place {
+    /// Which one it is among all of its door.
+    pub(crate) number: u64,
+    wish: watch::Receiver<Wish>,
+}
 
 impl Sockets {
     /// A place for one more.
     pub(crate) fn join(&self) -> Place {
-        Place(self.0.subscribe())
+        Place { number: self.0.n.fetch_add(1, Ordering::Relaxed), wish: self.0.wish.subscribe() }
     }
 
     /// Asks all of them to end once their answer is given, and waits until they have.
     pub(crate) async fn end(&self) {
         self.wish(Wish::End);
-        self.0.closed().await;
+        self.0.wish.closed().await;
     }
 
     /// Asks all of them to end at once.
@@ -40,7 +52,7 @@ impl Sockets {
     }
 
     fn wish(&self, wish: Wish) {
-        self.0.send_modify(|now| *now = wish.max(*now));
+        self.0.wish.send_modify(|now| *now = wish.max(*now));
     }
 }
 
@@ -56,7 +68,7 @@ impl Place {
     }
 
     async fn wished(&mut self, wish: Wish) {
-        if self.0.wait_for(|now| *now >= wish).await.is_err() {
+        if self.wish.wait_for(|now| *now >= wish).await.is_err() {
             std::future::pending::<()>().await;
         }
     }

@@ -52,21 +52,19 @@ impl Route {
         Ok(turn)
     }
 
-    /// Makes the turn of a body that has been read.
+    /// Makes the turn of a body that has been read, for a client that was let in.
     ///
     /// # Errors
     /// The client's fault.
     pub(crate) async fn turn_of(
         self,
+        client: &Arc<Client>,
         app: &App,
         parts: &mut Parts,
         body: &Bytes,
-        url: InUrl,
     ) -> Result<Turn, Fault> {
-        // Its key may have ended since the connection was opened.
-        let client = app.keys.admit(parts)?;
-        let turn = self.turn_for(&client, app, parts, (body, url))?;
-        self.begin(&client, app, turn.wire.clone()).await?;
+        let turn = self.turn_for(client, app, parts, (body, InUrl::default()))?;
+        self.begin(client, app, turn.wire.clone()).await?;
         Ok(turn)
     }
 

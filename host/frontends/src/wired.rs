@@ -1,6 +1,7 @@
 //! The client's side of turns whose wires are kept.
-use crate::app::{App, router};
-use crate::{anthropic, openai_chat};
+use crate::app::{App, router_over};
+use crate::responses::{Carried, Desk};
+use crate::{anthropic, openai_chat, responses};
 use access::Client;
 use axum::Router;
 use axum::body::Body;
@@ -9,7 +10,7 @@ use bytes::Bytes;
 use engine::{Engine, ReplyBody};
 use events::wire::{End, Piece, Requested, Wire, Wires};
 use http::request::Parts;
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
@@ -71,6 +72,13 @@ impl Leg {
         }
     }
 
+    /// A piece went to the client.
+    pub(crate) fn sent(&self, bytes: impl FnOnce() -> Bytes) {
+        if let Some(wire) = &self.wire {
+            wire.tell(Piece::Sent(&bytes()));
+        }
+    }
+
     pub(crate) const fn is_told(&self) -> bool {
         self.wire.is_some()
     }
@@ -99,12 +107,16 @@ pub struct Carrier {
     app: Arc<App>,
     /// The same for all: some routes remember what they answered.
     router: Router,
+    sockets: Carried,
 }
 
 impl Carrier {
     /// `app` must keep wires.
     pub fn new(app: Arc<App>) -> Self {
-        Self { router: router(Arc::clone(&app)), app }
+        let history = responses::history(app.engine.link());
+        let router = router_over(Arc::clone(&app), Arc::clone(&history));
+        let sockets = Carried::new(Desk { app: Arc::clone(&app), history });
+        Self { app, router, sockets }
     }
 
     /// What it carries out requests with.
@@ -114,6 +126,10 @@ impl Carrier {
 
     /// Carries out one.
     pub async fn carry_out(&self, mut request: Request<Bytes>, wire: Arc<dyn Wire>) -> Response<CarriedOut> {
+        // The only one of its method that has a body: a message of a WebSocket.
+        if request.method() == Method::GET {
+            return self.sockets.carry_out(request, wire).map(|body| body.map_err(Into::into).boxed_unsync());
+        }
         request.extensions_mut().insert(Wired(wire));
         let (app, request) = (Arc::clone(&self.app), request.map(Full::new));
         let turned =

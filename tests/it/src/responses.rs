@@ -2,7 +2,7 @@
 mod socket;
 
 use serde_json::{Value, json};
-use stage::{Answer, Call, Lip, Recorded, Reply, Upstream};
+use stage::{Answer, Call, Lip, LipBuilder, Recorded, Reply, Upstream};
 
 /// A chat completion that says how many messages it was asked with.
 fn counting(request: &Recorded) -> Reply {
@@ -47,10 +47,14 @@ async fn native(upstream: &Upstream) -> Lip {
 }
 
 async fn native_with_keys(upstream: &Upstream, keys: &str) -> Lip {
+    native_builder(upstream, keys).start().await
+}
+
+fn native_builder(upstream: &Upstream, keys: &str) -> LipBuilder {
     let builder =
         Lip::builder().env("OPENAI_API_KEY", "sk-upstream-key").env("OPENAI_API_BASE_URL", &upstream.url());
     let builder = if keys.is_empty() { builder } else { builder.env("API_KEYS", keys) };
-    builder.args("--default-backend openai-responses").start().await
+    builder.args("--default-backend openai-responses")
 }
 
 fn create(body: impl AsRef<[u8]>) -> Call {

@@ -8,6 +8,7 @@ use crate::app::Shared;
 use crate::turns::scanned;
 use base::{Fault, Kind};
 use engine::{Failure, Reply, Shorthand, Turn};
+use events::wire::judged;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use lip_wire::Dialect;
 use lip_wire::lens::{Field, JsonType};
@@ -24,6 +25,8 @@ const ROUTE: &str = "x-lip-route";
 /// Names the session of a turn; what an answer says counts for the turn that continues it.
 const SESSION: HeaderName = HeaderName::from_static("x-b2bua-session-id");
 const OWN_SESSION: &str = "x-session-id";
+/// Who judges whether an answer that is not known here may be asked for.
+const STORE: &str = "store";
 
 /// The host, and what it remembers of answers.
 #[derive(Clone, Debug)]
@@ -88,9 +91,10 @@ impl Desk {
             // It may still lie upstream: made before a restart, or longer ago than is kept here. Where clients are told
             // apart the upstream is not asked, for it does not tell them apart. A backend that speaks another dialect
             // cannot be asked; the engine says so.
-            if self.app.keys.tells_apart() {
-                return Err(unknown(&id));
-            }
+            judged(turn.wire.as_ref(), STORE, || match self.app.keys.tells_apart() {
+                true => Err(unknown(&id)),
+                false => Ok(()),
+            })?;
             return Ok(Ready { record: record(None), turn });
         };
         let record = record(Some(Arc::clone(&found)));

@@ -1,34 +1,43 @@
 //! Responses over a WebSocket: `GET /v1/responses`, one answer after the other on one connection.
 //! Source: OpenAI guide "WebSocket mode"; OpenAI API reference, "WebSocket events".
+pub(crate) mod carried;
 mod clock;
 mod events;
 mod line;
 mod message;
+mod outlet;
 mod warmup;
 
 use super::desk::{DIALECT, Desk, Ready, Recent};
 use super::record::{Record, Unstored, is_terminal};
 use super::{CREATE, Remembering};
 use crate::app::Shared;
-use crate::turns::InUrl;
+use crate::wired::{self, Leg, Wired};
 use crate::{intake, respond};
+use ::events::wire::{Piece, Wire};
+use access::Client;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::ws::{Utf8Bytes, WebSocketUpgrade};
 use axum::extract::{FromRequestParts, State};
 use base::{Fault, Kind};
+use bytes::Bytes;
 use engine::{Failure, Reply, error_reply};
 use events::Lane;
 use http::header::{HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, UPGRADE};
 use http::request::Parts;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
-use line::{Gone, Line};
+use line::Line;
 use lip_wire::frame::sse::Decoder;
 use message::Create;
+use outlet::{Gone, Outlet, Told};
+use std::sync::Arc;
 use std::time::Instant;
 
 const BETA: HeaderName = HeaderName::from_static("openai-beta");
+/// By what the wires of a turn know its connection again.
+const SOCKET: &str = "socket";
 
 pub(super) async fn upgrade(
     State(app): State<Shared>,
@@ -51,7 +60,8 @@ pub(super) async fn upgrade(
     // Taken before the client knows that it is let in: a host that ends misses none.
     let place = app.sockets.join();
     parts.headers = without_socket_betas(parts.headers);
-    let connection = Connection { desk: Desk { app, history }, parts, recent: Recent::default() };
+    let (number, desk) = (place.number, Desk { app, history });
+    let connection = Connection { number, desk, parts, recent: Recent::default() };
     let upgrade = upgrade.max_message_size(message_bytes).max_frame_size(message_bytes);
     upgrade
         .on_upgrade(move |socket| connection.serve(Line::new(socket, place, message_bytes, Instant::now())))
@@ -102,6 +112,8 @@ fn without_socket_betas(mut headers: HeaderMap) -> HeaderMap {
 }
 
 struct Connection {
+    /// Which one it is, among all of its host.
+    number: u64,
     desk: Desk,
     /// The request that opened it: its headers are those of every turn.
     parts: Parts,
@@ -111,46 +123,94 @@ struct Connection {
 impl Connection {
     async fn serve(mut self, mut line: Line) {
         while let Some(message) = line.message().await {
-            if self.answer(&mut line, &message).await.is_err() {
+            let wire = self.desk.app.wires.as_ref().and_then(|wires| wires.wire());
+            if self.answer(&mut line, &message, wire).await.is_err() {
                 return;
             }
         }
     }
 
-    /// Answers one message. An answer that cannot be given is an `error` event; the connection goes on.
-    async fn answer(&mut self, line: &mut Line, message: &Utf8Bytes) -> Result<(), Gone> {
+    /// Answers one message.
+    async fn answer(
+        &mut self,
+        outlet: &mut impl Outlet,
+        message: &Utf8Bytes,
+        wire: Option<Arc<dyn Wire>>,
+    ) -> Result<(), Gone> {
+        // Its key may have ended since the connection was opened.
+        let client = self.desk.app.keys.admit(&self.parts);
+        if let (Some(wire), Ok(client)) = (&wire, &client) {
+            wired::request(&**wire, &self.parts, &Bytes::from(message.clone()), client);
+            wire.tell(Piece::Found(SOCKET, self.number.to_string().as_bytes()));
+        }
+        let mut told = Told { outlet, leg: Leg::new(wire.clone()) };
+        told.leg.head(StatusCode::SWITCHING_PROTOCOLS, &HeaderMap::new());
+        // Boxed: a connection that waits for its client needs no room for a turn.
+        let answered = Box::pin(self.answer_to(client, &mut told, message, wire)).await;
+        told.leg.over(answered.is_ok());
+        answered
+    }
+
+    /// An answer that cannot be given is an `error` event; the connection goes on.
+    async fn answer_to(
+        &mut self,
+        client: Result<Arc<Client>, Fault>,
+        outlet: &mut impl Outlet,
+        message: &Utf8Bytes,
+        wire: Option<Arc<dyn Wire>>,
+    ) -> Result<(), Gone> {
         let create = match Create::read(message) {
             Ok(create) => create,
-            Err(fault) => return line.send(Lane::default().fault(&fault)).await,
+            Err(fault) => return outlet.send(Lane::default().fault(&fault)).await,
         };
         let lane = Lane::of(create.stream_id.as_deref());
-        let ready = match self.ready(&create).await {
+        let ready = match client {
+            Ok(client) => self.ready(&client, &create, wire.clone()).await,
+            Err(fault) => Err(fault),
+        };
+        let ready = match ready {
             Ok(ready) => ready,
-            Err(fault) => return line.send(lane.fault(&fault)).await,
+            Err(fault) => return outlet.send(lane.fault(&fault)).await,
         };
         if !create.generate {
-            return self.warm_up(line, &lane, &ready).await;
+            return self.warm_up(outlet, &lane, &ready, wire).await;
         }
         let desk = self.desk.clone();
-        match line.meanwhile(desk.send(ready)).await? {
-            Ok((reply, record)) => self.forward(line, &lane, reply, record).await,
-            Err(Failure { raw: Some(raw), .. }) => line.send(lane.refusal(*raw)).await,
-            Err(Failure { fault, raw: None }) => line.send(lane.refusal(error_reply(DIALECT, &fault))).await,
+        match outlet.meanwhile(desk.send(ready)).await? {
+            Ok((reply, record)) => self.forward(outlet, &lane, reply, record).await,
+            Err(Failure { raw: Some(raw), .. }) => outlet.send(lane.refusal(*raw)).await,
+            Err(Failure { fault, raw: None }) => {
+                outlet.send(lane.refusal(error_reply(DIALECT, &fault))).await
+            }
         }
     }
 
-    async fn ready(&self, create: &Create) -> Result<Ready, Fault> {
+    async fn ready(
+        &self,
+        client: &Arc<Client>,
+        create: &Create,
+        wire: Option<Arc<dyn Wire>>,
+    ) -> Result<Ready, Fault> {
         let mut parts = self.parts.clone();
-        let turn = CREATE.turn_of(&self.desk.app, &mut parts, &create.body, InUrl::default()).await?;
+        if let Some(wire) = wire {
+            parts.extensions.insert(Wired(wire));
+        }
+        let turn = CREATE.turn_of(client, &self.desk.app, &mut parts, &create.body).await?;
         self.desk.ready(turn, &self.recent, Unstored::Nowhere).await
     }
 
     /// Nothing is generated: what came is remembered, so that the next turn has to bring only what is new.
-    async fn warm_up(&mut self, line: &mut Line, lane: &Lane, ready: &Ready) -> Result<(), Gone> {
-        let warm = warmup::warm(&ready.record.lens);
+    async fn warm_up(
+        &mut self,
+        outlet: &mut impl Outlet,
+        lane: &Lane,
+        ready: &Ready,
+        wire: Option<Arc<dyn Wire>>,
+    ) -> Result<(), Gone> {
+        let warm = warmup::warm(&ready.record.lens, wire.map(|wire| wire.moment()));
         self.recent.push(ready.record.request_alone(warm.id));
         for event in warm.events {
-            line.send(lane.event(event.into())).await?;
+            outlet.send(lane.event(event.into())).await?;
         }
         Ok(())
     }
@@ -158,7 +218,7 @@ impl Connection {
     /// Sends the events of a stream as messages. If the client goes away, dropping the body ends the upstream's work.
     async fn forward(
         &mut self,
-        line: &mut Line,
+        outlet: &mut impl Outlet,
         lane: &Lane,
         reply: Reply,
         record: Record,
@@ -166,31 +226,31 @@ impl Connection {
         let mut body = reply.body;
         let mut events = Decoder::default();
         loop {
-            let chunk = match line.meanwhile(body.frame()).await? {
+            let chunk = match outlet.meanwhile(body.frame()).await? {
                 None => None,
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(chunk) => Some(chunk),
                     Err(_) => continue,
                 },
-                Some(Err(fault)) => return line.send(lane.fault(&fault)).await,
+                Some(Err(fault)) => return outlet.send(lane.fault(&fault)).await,
             };
             let is_over = chunk.is_none();
             if let Some(chunk) = chunk {
                 events.push(chunk);
             }
             while let Some(event) = events.next_event() {
-                let Ok(event) = event else { return line.send(lane.fault(&too_large())).await };
+                let Ok(event) = event else { return outlet.send(lane.fault(&too_large())).await };
                 if is_terminal(event.name(), &event.data) {
                     // First of all: the client may continue it as soon as it has it.
                     if let Some(noted) = record.event(&event.data) {
                         if let Some(keeping) = noted.keeping {
-                            line.meanwhile(keeping).await?;
+                            outlet.meanwhile(keeping).await?;
                         }
                         self.recent.push(noted.answer);
                     }
                 }
                 if let Some(message) = lane.of_stream(event.name(), &event.data) {
-                    line.send(message).await?;
+                    outlet.send(message).await?;
                 }
             }
             if is_over {

@@ -1,5 +1,5 @@
 //! Responses over a WebSocket, as Codex uses it: warm-up, then only what is new.
-use super::{counting, events, message, native, native_with_keys, object};
+use super::{counting, events, message, native, native_builder, native_with_keys, object};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use stage::{Call, Gate, Lip, Reply, Upstream, within};
@@ -122,7 +122,7 @@ async fn pages_of_other_origins_are_kept_out_of_an_open_host() {
 #[tokio::test]
 async fn warm_up_is_answered_here_and_continued_with_what_is_new() {
     let upstream = streaming().await;
-    let lip = native(&upstream).await;
+    let lip = native_builder(&upstream, "").replayed().start().await;
     let mut socket = opened(&lip).await;
     let developer = json!({"type": "message", "role": "developer", "content": "rules"});
     socket
@@ -183,7 +183,7 @@ async fn errors_are_events_and_the_connection_goes_on() {
         Reply::events().send(events(&object("resp_1", json!([]), json!({})))).end(),
     ])
     .await;
-    let lip = native_with_keys(&upstream, "k-one,k-two").await;
+    let lip = native_builder(&upstream, "k-one,k-two").replayed().start().await;
     let mut socket = open(lip.address, &[("x-api-key", "k-one")]).await.expect("a WebSocket");
     for (message, code) in [
         (Message::text("{"), "invalid_json"),

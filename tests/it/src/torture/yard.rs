@@ -34,7 +34,9 @@ impl Yard {
              api_url = \"{}\"\n{instances}",
             provider.url()
         );
-        let lip = Lip::builder().plugins_dir(folder.path()).config_toml(&config).start().await;
+        // A replay runs libraries in its own process, which these would end or never give back.
+        let builder = Lip::builder().plugins_dir(folder.path()).config_toml(&config).unkept();
+        let lip = builder.start().await;
         Self { lip, provider, _folder: folder }
     }
 

@@ -1,6 +1,7 @@
 //! The connection itself: messages in, messages out, and whoever is at the other end watched all the while.
 use super::clock::{Clock, Due, PING_EVERY};
 use super::events::Lane;
+use super::outlet::{Gone, Outlet};
 use crate::sockets::Place;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code};
 use base::{Fault, Kind};
@@ -14,10 +15,6 @@ use tokio::time::{Interval, MissedTickBehavior, interval_at, timeout};
 const WAITING_MAX: usize = 16;
 /// Time for a client to take one message.
 const SEND_TIME: Duration = Duration::from_secs(60);
-
-/// The client is not there any more, or has been sent away.
-#[derive(Debug)]
-pub(super) struct Gone;
 
 /// A connection.
 pub(super) struct Line {
@@ -61,32 +58,6 @@ impl Line {
             };
             kept.ok()?;
         }
-    }
-
-    /// Does `work`; what the client says meanwhile waits, and if it goes away, so does the work.
-    pub(super) async fn meanwhile<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Gone> {
-        let mut work = pin!(work);
-        loop {
-            tokio::select! {
-                biased;
-                done = &mut work => return Ok(done),
-                // What is at work has been told, and had its chance to say so.
-                () = self.place.cut_off() => {
-                    self.close(close_code::AWAY, "the host is shutting down").await?;
-                    return Err(Gone);
-                }
-                heard = self.socket.recv() => self.hear(heard).await?,
-                _ = self.ticks.tick() => {
-                    let due = self.clock.due_in_answer(Instant::now());
-                    self.act(due).await?;
-                }
-            }
-        }
-    }
-
-    /// Sends a message, as fast as the client takes it.
-    pub(super) async fn send(&mut self, text: Utf8Bytes) -> Result<(), Gone> {
-        self.put(Message::Text(text)).await
     }
 
     async fn put(&mut self, message: Message) -> Result<(), Gone> {
@@ -155,5 +126,33 @@ impl Line {
 
     async fn close(&mut self, code: u16, reason: &'static str) -> Result<(), Gone> {
         self.put(Message::Close(Some(CloseFrame { code, reason: Utf8Bytes::from_static(reason) }))).await
+    }
+}
+
+impl Outlet for Line {
+    /// What the client says meanwhile waits.
+    async fn meanwhile<T: Send>(&mut self, work: impl Future<Output = T> + Send) -> Result<T, Gone> {
+        let mut work = pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return Ok(done),
+                // What is at work has been told, and had its chance to say so.
+                () = self.place.cut_off() => {
+                    self.close(close_code::AWAY, "the host is shutting down").await?;
+                    return Err(Gone);
+                }
+                heard = self.socket.recv() => self.hear(heard).await?,
+                _ = self.ticks.tick() => {
+                    let due = self.clock.due_in_answer(Instant::now());
+                    self.act(due).await?;
+                }
+            }
+        }
+    }
+
+    /// As fast as the client takes it.
+    async fn send(&mut self, text: Utf8Bytes) -> Result<(), Gone> {
+        self.put(Message::Text(text)).await
     }
 }

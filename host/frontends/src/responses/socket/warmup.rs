@@ -1,4 +1,5 @@
 //! The answer to a request with `generate: false`: complete at once, and empty. Source: OpenAI guide "WebSocket mode".
+use ::events::wire::Moment;
 use lip_wire::lens::Lens;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -43,10 +44,12 @@ const REPEATED: [(&str, &str); 22] = [
 
 const NO_USAGE: &str = r#"{"input_tokens":0,"input_tokens_details":{"cached_tokens":0},"output_tokens":0,"output_tokens_details":{"reasoning_tokens":0},"total_tokens":0}"#;
 
-/// Answers the request in `lens`.
-pub(super) fn warm(lens: &Lens) -> Warm {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let id = format!("resp_{:016x}{:016x}", random(), random());
+/// Answers the request in `lens`, at this moment where its wires have one.
+pub(super) fn warm(lens: &Lens, moment: Option<Moment>) -> Warm {
+    let now = moment.map_or_else(SystemTime::now, |moment| moment.now);
+    let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let draw = |n| moment.map_or_else(random, |moment| moment.draw(n));
+    let id = format!("resp_{:016x}{:016x}", draw(0), draw(1));
     Warm { events: events(lens.body(), &id, now), id }
 }
 
