@@ -65,6 +65,8 @@ pub(crate) enum Body {
     Here(usize),
     /// Others.
     Apart(Bytes),
+    /// Those of the line before.
+    Same,
 }
 
 /// What all lines of a turn have in common.
@@ -152,8 +154,12 @@ impl Draft {
                 self.body(bytes);
             }
             Piece::Sent(bytes) => {
+                let has_come = self.has_come(bytes);
                 self.line(What::Sent, us, at);
-                self.body(bytes);
+                match self.lines.last_mut().filter(|_| has_come) {
+                    Some(line) => line.body = Body::Same,
+                    None => self.body(bytes),
+                }
             }
             Piece::Ended(ask, end) => {
                 ended(Json::begin(text, "ended", turn).number("ask", ask.into()).number("us", us), end);
@@ -218,6 +224,16 @@ impl Draft {
         heads::write(headers, &mut self.text);
         if let Some(line) = self.lines.last_mut() {
             line.head = self.text.len() - at;
+        }
+    }
+
+    /// Are these the bytes of a piece that has just come, and is passed on?
+    fn has_come(&self, bytes: &Bytes) -> bool {
+        let Some(Line { what: What::Came(_), body, .. }) = self.lines.last() else { return false };
+        match body {
+            Body::Here(n) => *n == bytes.len() && self.text.ends_with(bytes),
+            Body::Apart(own) => own.as_ptr() == bytes.as_ptr() && own.len() == bytes.len(),
+            Body::Same => false,
         }
     }
 

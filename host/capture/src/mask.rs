@@ -1,6 +1,6 @@
 //! Takes secrets out at the last door: known ones wherever they stand. Masks are as long as what they hide, so that lengths and the places
 //! of pieces stay true and a kept turn can be carried out again. What has no secret is looked at, and not copied.
-use crate::rules::Masks;
+use crate::rules::Secrets;
 use base::Secret;
 use bytes::Bytes;
 use memchr::memmem;
@@ -15,13 +15,28 @@ const SECRET_BYTES_MIN: usize = 8;
 /// The secrets of one turn.
 #[derive(Debug)]
 pub(crate) struct Mask {
-    known: Arc<dyn Masks>,
+    known: Arc<dyn Secrets>,
     own: Vec<Secret<String>>,
+    /// Bytes of the longest of them.
+    longest: usize,
 }
 
 impl Mask {
-    pub(crate) const fn new(known: Arc<dyn Masks>) -> Self {
-        Self { known, own: Vec::new() }
+    pub(crate) fn new(known: Arc<dyn Secrets>) -> Self {
+        Self { longest: known.longest(), known, own: Vec::new() }
+    }
+
+    /// These are known by now.
+    pub(crate) fn renew(&mut self, known: &Arc<dyn Secrets>) {
+        if !Arc::ptr_eq(&self.known, known) {
+            self.known = Arc::clone(known);
+            self.measure();
+        }
+    }
+
+    fn measure(&mut self) {
+        let own = self.own.iter().map(|secret| secret.expose().len()).max().unwrap_or_default();
+        self.longest = self.known.longest().max(own);
     }
 
     /// This turn has a secret of its own.
@@ -31,12 +46,13 @@ impl Mask {
             && !self.own.contains(&secret)
         {
             self.own.push(secret);
+            self.measure();
         }
     }
 
-    pub(crate) fn longest(&self) -> usize {
-        let own = self.own.iter().map(|secret| secret.expose().len()).max().unwrap_or_default();
-        self.known.longest().max(own)
+    /// Bytes of the longest secret.
+    pub(crate) const fn longest(&self) -> usize {
+        self.longest
     }
 
     /// Is there a secret in it?
@@ -95,10 +111,10 @@ impl Mask {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::NoMasks;
+    use crate::rules::{Masks as _, NoMasks};
 
     fn mask() -> Mask {
-        let mut mask = Mask::new(Arc::new(NoMasks));
+        let mut mask = Mask::new(NoMasks.now());
         mask.add(Secret::new("leased-0123456789".to_owned()));
         mask
     }

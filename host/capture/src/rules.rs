@@ -27,12 +27,18 @@ pub struct Rules {
     pub program: String,
     /// The name by which this host knows its own requests again.
     pub host: String,
-    /// Finds secrets.
+    /// Knows the secrets.
     pub masks: Arc<dyn Masks>,
 }
 
-/// Finds the secrets that are known by their value.
+/// Knows which secrets there are.
 pub trait Masks: Debug + Send + Sync {
+    /// Those that are known by now.
+    fn now(&self) -> Arc<dyn Secrets>;
+}
+
+/// Finds secrets that are known by their value.
+pub trait Secrets: Debug + Send + Sync {
     /// Puts `*` in the place of every byte of a secret, and says how many secrets there were.
     fn mask(&self, bytes: &mut [u8]) -> usize;
 
@@ -48,6 +54,12 @@ pub trait Masks: Debug + Send + Sync {
 pub struct NoMasks;
 
 impl Masks for NoMasks {
+    fn now(&self) -> Arc<dyn Secrets> {
+        Arc::new(Self)
+    }
+}
+
+impl Secrets for NoMasks {
     fn mask(&self, _: &mut [u8]) -> usize {
         0
     }

@@ -5,7 +5,7 @@ use crate::draft::{Body, Draft, Line, What};
 use crate::files::{Failed, Files, Refused};
 use crate::json::Json;
 use crate::mask::Mask;
-use crate::rules::Rules;
+use crate::rules::{Rules, Secrets};
 use crate::stream::Stream;
 use crate::tape::Counts;
 use bytes::Bytes;
@@ -60,15 +60,24 @@ impl Scribe {
     pub(crate) fn write(&mut self, turn: u64, draft: Draft, counts: &Counts) {
         let mut text = Bytes::from(draft.text);
         let mut take = |n: usize| text.split_to(n.min(text.len()));
+        let secrets = self.rules.masks.now();
         let mut open = self.turns.remove(&turn);
+        if let Some(open) = &mut open {
+            open.mask.renew(&secrets);
+        }
+        let mut before = Bytes::new();
         for Line { what, us, json, head, body } in draft.lines {
             let head = take(json + head);
             let body = match body {
                 Body::Here(n) => take(n),
                 Body::Apart(bytes) => bytes,
+                Body::Same => std::mem::take(&mut before),
             };
+            if matches!(what, What::Came(_)) {
+                before = body.clone();
+            }
             if matches!(what, What::Request) {
-                open = self.begin(turn, counts);
+                open = self.begin(turn, &secrets, counts);
             }
             let Some(mut own) = open.take() else { continue };
             let is_over = matches!(what, What::Over);
@@ -98,9 +107,9 @@ impl Scribe {
         }
     }
 
-    fn begin(&mut self, turn: u64, counts: &Counts) -> Option<Open> {
+    fn begin(&mut self, turn: u64, secrets: &Arc<dyn Secrets>, counts: &Counts) -> Option<Open> {
         match self.files.begin() {
-            Ok(file) => Some(Open::new(turn, file, Mask::new(Arc::clone(&self.rules.masks)))),
+            Ok(file) => Some(Open::new(turn, file, Mask::new(Arc::clone(secrets)))),
             Err(refused) => {
                 counts.cut.fetch_add(1, Ordering::Relaxed);
                 if let Refused::Io(error) = refused {

@@ -8,11 +8,11 @@ mod stamp;
 use crate::setup::Setup;
 use crate::{log, setup};
 use ::capture::read::{Contents, read};
-use ::capture::rules::{Masks, Rules};
+use ::capture::rules::{Masks, Rules, Secrets};
 use ::capture::tape::{CHANGING, Tapes};
 use ::capture::turn::Turn;
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use engine::Engine;
+use engine::{Engine, Redactor};
 use settings::Resolved;
 use std::path::Path;
 use std::sync::Arc;
@@ -71,16 +71,25 @@ pub(crate) async fn close(tapes: Option<&Arc<Tapes>>) {
 struct Known;
 
 impl Masks for Known {
+    fn now(&self) -> Arc<dyn Secrets> {
+        Arc::new(Hidden(log::hidden()))
+    }
+}
+
+#[derive(Debug)]
+struct Hidden([Arc<Redactor>; 2]);
+
+impl Secrets for Hidden {
     fn mask(&self, bytes: &mut [u8]) -> usize {
-        log::hidden().iter().map(|secrets| secrets.mask(bytes)).sum()
+        self.0.iter().map(|secrets| secrets.mask(bytes)).sum()
     }
 
     fn finds(&self, bytes: &[u8]) -> bool {
-        log::hides(bytes)
+        self.0.iter().any(|secrets| secrets.finds(bytes))
     }
 
     fn longest(&self) -> usize {
-        log::longest_hidden()
+        self.0.iter().map(|secrets| secrets.longest()).max().unwrap_or_default()
     }
 }
 

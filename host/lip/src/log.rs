@@ -32,16 +32,6 @@ pub(crate) fn hidden() -> [Arc<Redactor>; 2] {
     [KNOWN.load_full(), TOKENS.load_full()]
 }
 
-/// Is there something of it in these bytes? Asked for every piece of every turn that is kept.
-pub(crate) fn hides(bytes: &[u8]) -> bool {
-    KNOWN.load().finds(bytes) || TOKENS.load().finds(bytes)
-}
-
-/// The bytes of the longest of it.
-pub(crate) fn longest_hidden() -> usize {
-    KNOWN.load().longest().max(TOKENS.load().longest())
-}
-
 /// The standard error stream, without the secrets. A line comes in one piece.
 struct Clean;
 

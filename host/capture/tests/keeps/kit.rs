@@ -2,7 +2,7 @@
 #![expect(clippy::expect_used, reason = "a kit of tests may fail by panic")]
 use bytes::Bytes;
 use capture::read::read;
-use capture::rules::{Masks, NoMasks, Rules};
+use capture::rules::{Masks, NoMasks, Rules, Secrets};
 use capture::tape::Tapes;
 use capture::turn::{Turn, turns};
 use events::wire::{Asked, End, Piece, Requested, Standing, Wire, Wires};
@@ -28,10 +28,16 @@ pub(crate) fn rules(folder: &Path) -> Rules {
 }
 
 /// Masks this word.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Word(pub(crate) &'static str);
 
 impl Masks for Word {
+    fn now(&self) -> Arc<dyn Secrets> {
+        Arc::new(self.clone())
+    }
+}
+
+impl Secrets for Word {
     fn mask(&self, bytes: &mut [u8]) -> usize {
         let mut n = 0;
         while let Some(at) = memchr::memmem::find(bytes, self.0.as_bytes()) {
