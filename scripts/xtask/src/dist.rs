@@ -46,7 +46,10 @@ pub(crate) fn run(words: &[String]) -> Result<PathBuf, String> {
         words.push("--profile=release".to_owned());
     }
     words.push("--bundles".to_owned());
-    let staged = stage::run(&stage::Options::parse(&words)?)?;
+    let options = stage::Options::parse(&words)?;
+    // What is packed to be tried is not packed for long.
+    let level = if options.is_release() { Compression::best() } else { Compression::fast() };
+    let staged = stage::run(&options)?;
     let workspace = Workspace::read()?;
     let root = &workspace.workspace_root;
     let out = out.unwrap_or_else(|| workspace.target_directory.join("dist"));
@@ -58,7 +61,7 @@ pub(crate) fn run(words: &[String]) -> Result<PathBuf, String> {
     let mut pack = |name: &str, items: Vec<Item>| -> Result<(), String> {
         let folder = format!("{name}-{version}");
         let archive = format!("{folder}-{target}.tar.gz");
-        let bytes = packed(&folder, items).map_err(|e| format!("{archive}: {e}"))?;
+        let bytes = packed(&folder, items, level).map_err(|e| format!("{archive}: {e}"))?;
         let _ = writeln!(sums, "{}  {archive}", hex(&Sha256::digest(&bytes)));
         fs::write(out.join(&archive), bytes).map_err(|e| format!("{archive}: {e}"))
     };
@@ -128,9 +131,9 @@ fn text(path: &str, bytes: Vec<u8>) -> Item {
 }
 
 /// Bytes of the archive: everything in one folder.
-fn packed(folder: &str, mut items: Vec<Item>) -> io::Result<Vec<u8>> {
+fn packed(folder: &str, mut items: Vec<Item>, level: Compression) -> io::Result<Vec<u8>> {
     items.sort_by(|a, b| a.path.cmp(&b.path));
-    let encoder = GzBuilder::new().mtime(0).write(Vec::new(), Compression::best());
+    let encoder = GzBuilder::new().mtime(0).write(Vec::new(), level);
     let mut archive = Builder::new(encoder);
     for Item { path, mode, bytes } in items {
         let mut header = Header::new_gnu();
@@ -217,12 +220,15 @@ mod tests {
     #[test]
     fn archives_of_the_same_files_are_the_same_bytes() {
         let other_order = items().into_iter().rev().collect();
-        assert_eq!(packed("x-1", items()).unwrap(), packed("x-1", other_order).unwrap());
+        assert_eq!(
+            packed("x-1", items(), Compression::best()).unwrap(),
+            packed("x-1", other_order, Compression::best()).unwrap()
+        );
     }
 
     #[test]
     fn everything_lies_in_one_folder_and_belongs_to_nobody() {
-        let bytes = packed("x-1", items()).unwrap();
+        let bytes = packed("x-1", items(), Compression::best()).unwrap();
         let mut archive = tar::Archive::new(GzDecoder::new(&*bytes));
         let entries = archive.entries().unwrap().map(|entry| {
             let mut entry = entry.unwrap();

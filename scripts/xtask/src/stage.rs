@@ -4,6 +4,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
 
 use crate::workspace::{self, Workspace, is_library};
 
@@ -50,6 +52,11 @@ impl Options {
         }
         Ok(options)
     }
+
+    /// Is it for users?
+    pub(crate) fn is_release(&self) -> bool {
+        self.profile == "release"
+    }
 }
 
 /// Builds, lays out, and returns the folder: `<target>/stage/<profile>` unless `--out` says otherwise.
@@ -81,20 +88,39 @@ pub(crate) fn run(options: &Options) -> Result<PathBuf, String> {
         fs::create_dir_all(&out).map_err(|e| format!("{}: {e}", out.display()))?;
         place(program, &out)?;
     }
-    fill(&out.join("plugins"), &built.libraries)?;
+    let is_slim = options.profile == "dev";
+    fill(&out.join("plugins"), &built.libraries, is_slim)?;
     if !aside.is_empty() {
-        fill(&out.join("bundles"), &workspace::build(&aside, &options.profile)?.libraries)?;
+        fill(&out.join("bundles"), &workspace::build(&aside, &options.profile)?.libraries, is_slim)?;
     }
     Ok(out)
 }
 
-/// Makes `folder` hold these libraries and no others.
-fn fill(folder: &Path, libraries: &[PathBuf]) -> Result<(), String> {
+/// Makes `folder` hold these libraries and no others; slim: without what only a debugger reads.
+fn fill(folder: &Path, libraries: &[PathBuf], is_slim: bool) -> Result<(), String> {
     fs::create_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
-    for library in libraries {
+    let scratch = tempfile::tempdir().map_err(|e| format!("no folder can be made: {e}"))?;
+    let slim: Vec<PathBuf> = match is_slim {
+        true => thread::scope(|scope| {
+            let works: Vec<_> =
+                libraries.iter().map(|own| (own, scope.spawn(|| slim(own, scratch.path())))).collect();
+            works.into_iter().map(|(own, work)| work.join().unwrap_or_else(|_| own.clone())).collect()
+        }),
+        false => libraries.to_vec(),
+    };
+    for library in &slim {
         place(library, folder)?;
     }
     drop_strays(folder, libraries)
+}
+
+/// A development library with as few bytes as the machine's tools can make of it: a host hashes and copies all of them when it starts for the
+/// first time, which in a story is every time.
+fn slim(library: &Path, scratch: &Path) -> PathBuf {
+    let to = scratch.join(library.file_name().unwrap_or_default());
+    let symbols = if cfg!(target_os = "macos") { "-S" } else { "--strip-debug" };
+    let stripped = Command::new("strip").arg(symbols).arg("-o").arg(&to).arg(library).output();
+    if stripped.is_ok_and(|stripped| stripped.status.success()) { to } else { library.to_owned() }
 }
 
 /// Copies a file into a folder unless the very same bytes lie there already.
