@@ -2,6 +2,8 @@
 use crate::marks::Marks;
 use crate::print::TokenPrint;
 use crate::provider::Renewal;
+use crate::slot::Prints;
+use crate::store::parse;
 use base::Secret;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -143,6 +145,14 @@ impl Account {
         }
     }
 
+    /// Reads a record, which is what it is serialized as.
+    ///
+    /// # Errors
+    /// It is none, or one of a newer form. The sentence tells the place and not the text, which may be a token.
+    pub fn read(record: &[u8]) -> Result<Self, String> {
+        parse(record)
+    }
+
     /// The print of its access token.
     pub fn access_print(&self) -> Option<TokenPrint> {
         self.access_token.as_ref().map(|token| TokenPrint::of(token.expose()))
@@ -151,6 +161,11 @@ impl Account {
     /// The print of its refresh token.
     pub fn refresh_print(&self) -> Option<TokenPrint> {
         self.refresh_token.as_ref().map(|token| TokenPrint::of(token.expose()))
+    }
+
+    /// The prints of both, as they are now.
+    pub(crate) fn prints(&self) -> Prints {
+        [self.access_print(), self.refresh_print()]
     }
 
     /// How it is called in sentences.

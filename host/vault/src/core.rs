@@ -1,11 +1,10 @@
 //! What the parts of a pool share: the clock, the disk, the connector, and how they fail.
-use crate::disk::{Disk, Held};
+use crate::disk::{self, Disk};
 use crate::figures::Renewals;
 use crate::provider::Provider;
+use crate::records::{Lock, Records, Unkept};
 use crate::spec::PoolSpec;
-use crate::store::Paths;
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -34,10 +33,11 @@ const LOCK_PAUSE_MAX: Duration = Duration::from_millis(250);
 
 /// What the parts of a pool share.
 pub(crate) struct Core {
-    /// The folder of the backend's records.
-    pub(crate) folder: PathBuf,
     pub(crate) spec: PoolSpec,
     pub(crate) clock: Arc<dyn Clock>,
+    /// The records of accounts of our own.
+    pub(crate) records: Arc<dyn Records>,
+    /// Where files of official clients are, and our records for them.
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) provider: Arc<dyn Provider>,
     pub(crate) renewals: Renewals,
@@ -58,30 +58,24 @@ impl Core {
         &self,
         act: impl FnOnce(&dyn Disk) -> io::Result<T> + Send + 'static,
     ) -> io::Result<T> {
-        let disk = Arc::clone(&self.disk);
-        tokio::task::spawn_blocking(move || act(&*disk)).await.unwrap_or_else(|e| Err(io::Error::other(e)))
+        disk::on(&self.disk, act).await
     }
+}
 
-    /// Waits for an account's lock, against other processes and other tasks of this one. Tried and tried again instead of waited for in
-    /// a thread: a process that hangs costs no thread.
-    pub(crate) async fn lock(&self, paths: &Paths) -> Result<Held, Trouble> {
-        let (until, mut pause) = (Instant::now() + LOCK_MAX, LOCK_PAUSE);
-        loop {
-            let paths = paths.clone();
-            let taken = self.on_disk(move |disk| {
-                disk.make_dir(&paths.folder)?;
-                disk.try_lock(&paths.lock())
-            });
-            match taken.await {
-                Ok(Some(held)) => return Ok(held),
-                Ok(None) if Instant::now() < until => sleep(pause).await,
-                Ok(None) => {
-                    return Err(Trouble::soon("another process has held the account's lock for minutes"));
-                }
-                Err(e) => return Err(Trouble::disk("the account cannot be locked", &e)),
+/// Waits for the lock of the record `name`, against other hosts, processes and tasks of this one. Tried and tried again instead of waited
+/// for in a thread: a process that hangs costs no thread.
+pub(crate) async fn lock(records: &dyn Records, name: &str) -> Result<Box<dyn Lock>, Trouble> {
+    let (until, mut pause) = (Instant::now() + LOCK_MAX, LOCK_PAUSE);
+    loop {
+        match records.try_lock(name).await {
+            Ok(Some(held)) => return Ok(held),
+            Ok(None) if Instant::now() < until => sleep(pause).await,
+            Ok(None) => {
+                return Err(Trouble::soon("another process has held the account's lock for minutes"));
             }
-            pause = (pause * 2).min(LOCK_PAUSE_MAX);
+            Err(e) => return Err(Trouble::unkept("the account cannot be locked", e)),
         }
+        pause = (pause * 2).min(LOCK_PAUSE_MAX);
     }
 }
 
@@ -102,6 +96,16 @@ pub(crate) enum Trouble {
 impl Trouble {
     pub(crate) fn soon(why: impl Into<String>) -> Self {
         Self::Failed { why: why.into(), hint: "try again soon".into(), retry_after_ms: Some(0) }
+    }
+
+    pub(crate) fn unkept(what: &str, error: Unkept) -> Self {
+        match error {
+            Unkept::Disk(error) => Self::disk(what, &error),
+            Unkept::Shared { why, hint } => {
+                Self::Failed { why: format!("{what}: {why}"), hint, retry_after_ms: Some(0) }
+            }
+            Unkept::Lost => Self::soon(format!("{what}: {error}")),
+        }
     }
 
     pub(crate) fn disk(what: &str, error: &io::Error) -> Self {

@@ -3,6 +3,7 @@ use crate::sys;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Larger files are no records of logins.
@@ -141,6 +142,15 @@ impl Disk for RealDisk {
     fn resolved(&self, path: &Path) -> PathBuf {
         fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
     }
+}
+
+/// Runs what may block where it may.
+pub(crate) async fn on<T: Send + 'static>(
+    disk: &Arc<dyn Disk>,
+    act: impl FnOnce(&dyn Disk) -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    let disk = Arc::clone(disk);
+    tokio::task::spawn_blocking(move || act(&*disk)).await.unwrap_or_else(|e| Err(io::Error::other(e)))
 }
 
 fn found<T>(result: io::Result<T>) -> io::Result<Option<T>> {

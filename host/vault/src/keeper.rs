@@ -3,14 +3,13 @@
 //! The order is what keeps tokens: lock, read what is there now, note on the disk what is about to be sent (a full disk shows here,
 //! before the server uses the old token up), send, store the answer, and only then let anybody see it.
 use crate::account::{Account, Attempt, State};
-use crate::cas::Verdict;
 use crate::core::{Core, Trouble};
-use crate::foreign;
-use crate::place::{Hold, Sight};
+use crate::place::{Hold, Locked, Sight};
 use crate::print::TokenPrint;
 use crate::provider::{RefreshError, Renewal};
-use crate::slot::{Failure, Slot, Unsaved};
-use crate::store::Copies;
+use crate::records::{Copies, Unkept};
+use crate::renewed::store;
+use crate::slot::{Failure, Prints, Slot, Unsaved};
 use crate::token::{self, Move};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -77,7 +76,33 @@ async fn take_turn(core: &Core, slot: &Slot) -> Result<(), Trouble> {
         return store(core, slot, unsaved, None).await;
     }
     let lock = slot.place.lock(core).await?;
-    let loaded = slot.place.load(core, Hold::Locked).await;
+    match exchange(core, slot, &lock).await {
+        Ok(Some(Exchanged { account, began, in_file })) => {
+            let refused = began[0].clone();
+            store(core, slot, Unsaved { account, began, lock }, in_file).await?;
+            slot.known.lock().forced(refused);
+            core.renewals.succeeded.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        }
+        other => {
+            lock.release().await;
+            other.map(drop)
+        }
+    }
+}
+
+/// New tokens, which are stored nowhere yet.
+struct Exchanged {
+    account: Account,
+    /// The tokens that they were got for.
+    began: Prints,
+    /// The refresh token that the client's file holds.
+    in_file: Option<TokenPrint>,
+}
+
+/// Gets new tokens; none where there are some already.
+async fn exchange(core: &Core, slot: &Slot, lock: &Locked) -> Result<Option<Exchanged>, Trouble> {
+    let loaded = slot.place.load(core, Hold::Locked(lock)).await;
     let in_file = loaded.in_file.clone();
     let (sight, problem) = (loaded.sight, loaded.problem.clone());
     let (Some(account), Sight::Good) = (slot.learn(loaded), sight) else {
@@ -87,96 +112,23 @@ async fn take_turn(core: &Core, slot: &Slot) -> Result<(), Trouble> {
         return Err(Trouble::NeedsLogin { reason });
     }
     if slot.known.lock().next_move(core) == Move::Use {
-        return Ok(());
+        return Ok(None);
     }
-    let mut exchange = Exchange { core, slot, account, in_file, n_tries: 0 };
-    match exchange.run().await? {
-        Some(renewal) => {
-            let Exchange { mut account, in_file, .. } = exchange;
-            let refused = account.access_print();
-            account.renew(renewal, core.now_ms());
-            account.book.seen.clone_from(&in_file);
-            account.book.is_pending = slot.place.writable().is_some();
-            store(core, slot, Unsaved { account, _lock: lock }, in_file).await?;
-            slot.known.lock().forced(refused);
-            core.renewals.succeeded.fetch_add(1, Ordering::Relaxed);
-            Ok(())
-        }
-        None => Ok(()),
-    }
-}
-
-/// Stores renewed tokens, then lets everybody see them.
-async fn store(
-    core: &Core,
-    slot: &Slot,
-    mut unsaved: Unsaved,
-    in_file: Option<TokenPrint>,
-) -> Result<(), Trouble> {
-    if let Some(account) = &slot.known.lock().account {
-        unsaved.account.marks.merge(&account.marks);
-    }
-    let basis = in_file.or_else(|| unsaved.account.book.seen.clone());
-    let saved = slot.place.save(core, &mut unsaved.account, Copies::Both).await;
-    let written = write_back(core, slot, &mut unsaved.account, basis.as_ref()).await;
-    if let (Err(trouble), false) = (saved, written) {
-        // The lock stays: nobody may send the old refresh token again while the new one is in memory alone.
-        *slot.unsaved.lock() = Some(unsaved);
-        return Err(trouble);
-    }
-    let mut account = unsaved.account;
-    let (title, expires_at_ms) = (account.title().to_owned(), account.expires_at_ms);
-    let mut known = slot.known.lock();
-    if let Some(old) = &known.account {
-        account.marks.merge(&old.marks);
-    }
-    known.account = Some(account);
-    drop(known);
-    tracing::info!(
-        backend = core.spec.backend,
-        account = title,
-        expires_at_ms,
-        "renewed the token of {title}"
-    );
-    Ok(())
-}
-
-/// Writes the tokens into the client's file, where there is one that may be written. Whether they are in it.
-pub(crate) async fn write_back(
-    core: &Core,
-    slot: &Slot,
-    account: &mut Account,
-    basis: Option<&TokenPrint>,
-) -> bool {
-    let Some(source) = slot.place.writable() else { return false };
-    match foreign::write_back(core, source, account, basis).await {
-        Ok(Verdict::Write | Verdict::Done) => {
-            account.book.seen = account.refresh_print();
-            account.book.is_pending = false;
-            // Where this is lost, the file is compared again: it holds the same tokens.
-            let _ = slot.place.save(core, account, Copies::One).await;
-            slot.known.lock().problem = None;
-            true
-        }
-        // The client was faster, and its tokens live longer. They are read with the next look.
-        Ok(Verdict::Theirs) => false,
-        Err(why) => {
-            let name = account.title();
-            tracing::warn!(
-                backend = core.spec.backend,
-                account = name,
-                "{why}; the renewed tokens are kept by LIP"
-            );
-            slot.known.lock().problem = Some(format!("{why}; the renewed tokens are kept by LIP"));
-            false
-        }
-    }
+    let mut exchange = Exchange { core, slot, lock, account, in_file, n_tries: 0 };
+    let Some(renewal) = exchange.run().await? else { return Ok(None) };
+    let Exchange { mut account, in_file, .. } = exchange;
+    let began = account.prints();
+    account.renew(renewal, core.now_ms());
+    account.book.seen.clone_from(&in_file);
+    account.book.is_pending = slot.place.writable().is_some();
+    Ok(Some(Exchanged { account, began, in_file }))
 }
 
 /// The talk with the server.
 struct Exchange<'a> {
     core: &'a Core,
     slot: &'a Slot,
+    lock: &'a Locked,
     account: Account,
     /// The refresh token that the client's file holds.
     in_file: Option<TokenPrint>,
@@ -237,15 +189,16 @@ impl Exchange<'_> {
         };
         let n_sent = attempt.n_sent;
         book.attempt = Some(attempt);
-        self.save(Copies::One).await?;
+        let saved = self.save(Copies::One).await;
+        saved.map_err(|e| Trouble::unkept("the account cannot be stored", e))?;
         Ok(n_sent)
     }
 
-    async fn save(&mut self, copies: Copies) -> Result<(), Trouble> {
+    async fn save(&mut self, copies: Copies) -> Result<(), Unkept> {
         if let Some(known) = &self.slot.known.lock().account {
             self.account.marks.merge(&known.marks);
         }
-        self.slot.place.save(self.core, &mut self.account, copies).await
+        self.lock.save(self.core, &mut self.account, copies).await
     }
 
     /// The token was not used up: a short pause and another try, or the end of this refresh.
@@ -290,7 +243,7 @@ impl Exchange<'_> {
 
     /// Takes over other tokens than ours, if somebody has stored some. Whether these can be used as they are.
     async fn take_other(&mut self, dead: &[TokenPrint]) -> Option<bool> {
-        let mut found = self.slot.place.load(self.core, Hold::Locked).await;
+        let mut found = self.slot.place.load(self.core, Hold::Locked(self.lock)).await;
         let is_other = |account: &Account| match account.refresh_print() {
             Some(print) => !dead.contains(&print),
             None => account.access_print() != self.account.access_print(),
@@ -310,8 +263,12 @@ impl Exchange<'_> {
         let since_ms = self.core.now_ms();
         self.account.book.attempt = None;
         self.account.state = State::NeedsLogin { since_ms, reason: reason.to_owned() };
-        // Where it cannot be stored it is known in memory, and another process finds out by itself.
-        let _ = self.save(Copies::Both).await;
+        match self.save(Copies::Both).await {
+            // The one who has it now may have got what the server refused us.
+            Err(error @ Unkept::Lost) => return Trouble::soon(error.to_string()),
+            // Where it cannot be stored it is known in memory, and another process finds out by itself.
+            Ok(()) | Err(Unkept::Disk(_) | Unkept::Shared { .. }) => {}
+        }
         self.slot.known.lock().account = Some(self.account.clone());
         Trouble::NeedsLogin { reason: reason.to_owned() }
     }

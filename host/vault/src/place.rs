@@ -1,23 +1,33 @@
 //! Where an account lives: in our own record alone, or in a client's file with our record beside it.
 use crate::account::{Account, State};
 use crate::cas::{self, Winner};
-use crate::core::{Core, Trouble};
-use crate::disk::{Held, Stamp};
+use crate::core::{self, Core, Trouble};
+use crate::disk::Stamp;
 use crate::foreign;
 use crate::print::TokenPrint;
+use crate::records::{Copies, Lock, Record, Records, Unkept};
 use crate::spec::{Access, Source};
-use crate::store::{Copies, Paths, Record};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// After so long a file that could not be read is read once more: its writer may be about to finish.
 const REREAD: Duration = Duration::from_millis(20);
 
 /// Where an account lives.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Place {
+    /// The account's.
     pub(crate) name: String,
-    pub(crate) paths: Paths,
+    pub(crate) records: Arc<dyn Records>,
+    /// The record's.
+    pub(crate) record: String,
     pub(crate) source: Option<Source>,
+}
+
+/// An account's lock that is held, and the client's own.
+pub(crate) struct Locked {
+    record: Box<dyn Lock>,
+    _client: Option<foreign::ClientLock>,
 }
 
 /// What was found there.
@@ -43,21 +53,49 @@ pub(crate) enum Sight {
 }
 
 /// Whether the reader holds the account's lock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Hold {
+#[derive(Clone, Copy)]
+pub(crate) enum Hold<'a> {
     Free,
-    Locked,
+    Locked(&'a Locked),
+}
+
+impl Locked {
+    /// Stores the record durably.
+    pub(crate) async fn save(
+        &self,
+        core: &Core,
+        account: &mut Account,
+        copies: Copies,
+    ) -> Result<(), Unkept> {
+        account.updated_ms = core.now_ms();
+        let mut next = account.clone();
+        next.book.revision += 1;
+        self.record.save(&next, copies).await?;
+        // What is not stored is no revision of it.
+        account.book.revision += 1;
+        Ok(())
+    }
+
+    /// Removes the record.
+    pub(crate) async fn erase(&self) -> Result<(), Unkept> {
+        self.record.erase().await
+    }
+
+    /// Lets go, and returns when others may take it.
+    pub(crate) async fn release(self) {
+        self.record.release().await;
+    }
 }
 
 impl Place {
     /// The account's lock, and the client's own.
-    pub(crate) async fn lock(&self, core: &Core) -> Result<(Held, Option<foreign::ClientLock>), Trouble> {
-        let held = core.lock(&self.paths).await?;
-        let clients = match self.writable().and_then(|source| source.lock.as_ref()) {
+    pub(crate) async fn lock(&self, core: &Core) -> Result<Locked, Trouble> {
+        let record = core::lock(&*self.records, &self.record).await?;
+        let client = match self.writable().and_then(|source| source.lock.as_ref()) {
             Some(style) => Some(foreign::lock(core, style).await?),
             None => None,
         };
-        Ok((held, clients))
+        Ok(Locked { record, _client: client })
     }
 
     pub(crate) fn writable(&self) -> Option<&Source> {
@@ -66,16 +104,24 @@ impl Place {
 
     /// What tells whether anything changed.
     pub(crate) async fn stamps(&self, core: &Core) -> Option<[Option<Stamp>; 3]> {
-        let (paths, file) = (self.paths.clone(), self.source.as_ref().map(|s| s.file.clone()));
-        let stamps = core.on_disk(move |disk| {
-            let [main, spare] = paths.stamps(disk);
-            Ok([main, spare, file.and_then(|file| disk.stamp(&file).ok().flatten())])
-        });
-        stamps.await.ok()
+        let [main, spare] = self.records.stamps(&self.record).await.ok()?;
+        let Some(file) = self.source.as_ref().map(|source| source.file.clone()) else {
+            return Some([main, spare, None]);
+        };
+        let clients = core.on_disk(move |disk| Ok(disk.stamp(&file).ok().flatten()));
+        Some([main, spare, clients.await.ok()?])
     }
 
     /// What is there now.
-    pub(crate) async fn load(&self, core: &Core, hold: Hold) -> Loaded {
+    pub(crate) async fn load(&self, core: &Core, hold: Hold<'_>) -> Loaded {
+        let loaded = self.look(core, hold).await;
+        if let Some(account) = &loaded.account {
+            core.provider.saw(account);
+        }
+        loaded
+    }
+
+    async fn look(&self, core: &Core, hold: Hold<'_>) -> Loaded {
         let record = self.record(core, hold).await;
         let Some(source) = &self.source else {
             let sight = match (&record.account, &record.broken) {
@@ -117,45 +163,21 @@ impl Place {
         }
     }
 
-    async fn record(&self, core: &Core, hold: Hold) -> Record {
-        let read = async |hold: Hold| {
-            let paths = self.paths.clone();
-            let read = core.on_disk(move |disk| {
-                if hold == Hold::Locked {
-                    paths.sweep(disk);
+    async fn record(&self, core: &Core, hold: Hold<'_>) -> Record {
+        let record = match hold {
+            Hold::Free => self.records.load(&self.record).await,
+            Hold::Locked(locked) => {
+                if let Some(source) = self.writable() {
+                    foreign::sweep(core, source).await;
                 }
-                Ok(paths.load(disk))
-            });
-            read.await.unwrap_or_default()
+                locked.record.load().await
+            }
         };
-        if hold == Hold::Locked
-            && let Some(source) = self.writable()
-        {
-            foreign::sweep(core, source).await;
-        }
-        let record = read(hold).await;
         if record.broken.is_none() {
             return record;
         }
         tokio::time::sleep(REREAD).await;
-        read(Hold::Free).await
-    }
-
-    /// Stores our own record durably. Only for who holds the lock.
-    pub(crate) async fn save(
-        &self,
-        core: &Core,
-        account: &mut Account,
-        copies: Copies,
-    ) -> Result<(), Trouble> {
-        account.updated_ms = core.now_ms();
-        let (paths, mut next) = (self.paths.clone(), account.clone());
-        next.book.revision += 1;
-        let saved = core.on_disk(move |disk| paths.save(disk, &next, copies)).await;
-        saved.map_err(|e| Trouble::disk("the account cannot be stored", &e))?;
-        // What is not on the disk is no revision of it.
-        account.book.revision += 1;
-        Ok(())
+        self.records.load(&self.record).await
     }
 }
 

@@ -38,12 +38,12 @@ impl Pool {
     ///
     /// # Errors
     /// No account can be used now; the sentence says what helps.
-    pub async fn lease(&self, ask: Ask<'_>) -> Result<Lease, Refused> {
+    pub async fn lease(self: &Arc<Self>, ask: Ask<'_>) -> Result<Lease, Refused> {
         let until_ms = self.core.now_ms().saturating_add(self.core.spec.silent_wait_ms);
         let mut without = ask.without.to_vec();
         let mut failed: Option<(String, Trouble)> = None;
         let mut over: Vec<String> = Vec::new();
-        self.scan_if_due().await;
+        self.scan_for_turn().await;
         loop {
             let views = self.views(ask.scope, &without);
             if let Some(slot) = self.choose(&ask, &views) {
@@ -148,6 +148,7 @@ impl Pool {
 
     /// Waits for what runs in the background: refreshes and writes. For the end of a host.
     pub async fn settle(&self) {
+        self.settle_scan().await;
         let slots: Vec<Arc<Slot>> = self.slots.lock().values().cloned().collect();
         for slot in slots {
             slot.settle(&self.core).await;
@@ -184,6 +185,10 @@ impl Pool {
                 }
                 View::Usable(_) | View::Resting { .. } | View::Absent => {}
             }
+        }
+        if let Some(Trouble::Failed { why, hint, .. }) = self.scan.problem.lock().clone() {
+            let backend = self.core.spec.backend.clone();
+            return blocked.unwrap_or(Refused::Unreadable { backend, why, hint });
         }
         let problem = || views.iter().find_map(|(slot, _)| slot.known.lock().problem.clone());
         let hint = || match problem() {

@@ -14,6 +14,9 @@ pub trait Provider: Send + Sync {
     /// Reads a client's file. The account's name is the vault's to give. The error is one clause without a secret.
     fn read<'a>(&'a self, format: &'a str, bytes: Bytes) -> BoxFuture<'a, Result<Account, String>>;
 
+    /// What was found of an account where it is kept. For those who must not let its tokens out.
+    fn saw(&self, _account: &Account) {}
+
     /// A client's file as it is now, with the tokens of `renewed` in it and everything else as it was.
     fn write<'a>(
         &'a self,

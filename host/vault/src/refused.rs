@@ -11,6 +11,15 @@ pub enum Refused {
         /// What is to be done.
         hint: String,
     },
+    /// Nobody knows which accounts there are. It may pass.
+    Unreadable {
+        /// The connector.
+        backend: String,
+        /// Why.
+        why: String,
+        /// What is to be done.
+        hint: String,
+    },
     /// Every account waits for a human.
     NeedsLogin {
         /// The first of them.
@@ -55,6 +64,9 @@ impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::None { backend, hint } => write!(f, "no account of {backend} can be used: {hint}"),
+            Self::Unreadable { backend, why, hint } => {
+                write!(f, "the accounts of {backend} cannot be read, {why}: {hint}")
+            }
             Self::NeedsLogin { account, reason, hint } => {
                 write!(f, "the account {account} has to log in again, {reason}: {hint}")
             }

@@ -1,11 +1,11 @@
 //! Changes of an account that are not tokens: applied in memory at once, written by one task behind the turns.
 use crate::account::{Account, State};
 use crate::core::{Core, Trouble};
-use crate::keeper;
-use crate::place::Hold;
+use crate::place::{Hold, Locked};
 use crate::print::TokenPrint;
+use crate::records::Copies;
+use crate::renewed;
 use crate::slot::Slot;
-use crate::store::Copies;
 use parking_lot::Mutex;
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -87,16 +87,23 @@ pub(crate) async fn write(core: &Core, slot: &Slot, changes: &[Change]) -> Resul
         changes.iter().for_each(|change| apply(&mut unsaved.account, change));
         return Ok(());
     }
-    let _held = slot.place.lock(core).await?;
-    let loaded = slot.place.load(core, Hold::Locked).await;
+    let lock = slot.place.lock(core).await?;
+    let written = write_under(core, slot, changes, &lock).await;
+    lock.release().await;
+    written
+}
+
+async fn write_under(core: &Core, slot: &Slot, changes: &[Change], lock: &Locked) -> Result<(), Trouble> {
+    let loaded = slot.place.load(core, Hold::Locked(lock)).await;
     let Some(mut account) = slot.learn(loaded) else { return Ok(()) };
     for change in changes {
         apply(&mut account, change);
     }
-    slot.place.save(core, &mut account, Copies::One).await?;
+    let saved = lock.save(core, &mut account, Copies::One).await;
+    saved.map_err(|e| Trouble::unkept("the account cannot be stored", e))?;
     if changes.iter().any(|change| matches!(change, Change::CatchUp)) && account.book.is_pending {
         let basis = account.book.seen.clone();
-        keeper::write_back(core, slot, &mut account, basis.as_ref()).await;
+        renewed::write_back(core, slot, &mut account, (lock, basis.as_ref())).await;
     }
     let mut known = slot.known.lock();
     if let Some(old) = &known.account {

@@ -1,12 +1,13 @@
 //! Looking at the disk now and then: accounts that came, changed or went, by our own hand elsewhere or by official clients.
 use crate::account::is_name;
+use crate::core::Trouble;
 use crate::place::{Hold, Place};
 use crate::pool::Pool;
 use crate::saver::Change;
 use crate::slot::Slot;
-use crate::store::Paths;
 use parking_lot::Mutex;
 use std::sync::Arc;
+use tokio::task::JoinHandle;
 
 /// So old may be what is known.
 const FRESH_MS: u64 = 2_000;
@@ -21,6 +22,10 @@ pub(crate) struct Scan {
     /// One looks at a time.
     gate: tokio::sync::Mutex<()>,
     last_ms: Mutex<Option<u64>>,
+    /// The look that no turn waits for.
+    task: Mutex<Option<JoinHandle<()>>>,
+    /// Why nobody knows which accounts there are.
+    pub(crate) problem: Mutex<Option<Trouble>>,
 }
 
 impl Scan {
@@ -33,6 +38,26 @@ impl Pool {
     /// Looks at the disk if that was long ago. Turns that have something to go by do not wait for a look that is on its way.
     pub(crate) async fn scan_if_due(&self) {
         self.scan_older(FRESH_MS).await;
+    }
+
+    /// The same for a turn, which waits for nothing far away while it has something to go by.
+    pub(crate) async fn scan_for_turn(self: &Arc<Self>) {
+        if !self.core.records.are_far() || self.scan.last_ms.lock().is_none() {
+            return self.scan_if_due().await;
+        }
+        if self.scan.is_older(self.core.now_ms(), FRESH_MS) && self.scan.gate.try_lock().is_ok() {
+            let pool = Arc::clone(self);
+            let look = tokio::spawn(async move { pool.scan_if_due().await });
+            *self.scan.task.lock() = Some(look);
+        }
+    }
+
+    /// Waits for a look that is on its way.
+    pub(crate) async fn settle_scan(&self) {
+        let task = self.scan.task.lock().take();
+        if let Some(task) = task {
+            let _ = task.await;
+        }
     }
 
     /// Nobody can be used: is there anything new? True if a look was taken.
@@ -59,12 +84,15 @@ impl Pool {
     }
 
     async fn look(&self) {
-        let folder = self.folder();
-        let names = self.core.on_disk(move |disk| disk.list(&folder)).await.unwrap_or_default();
-        for name in names.iter().filter_map(|name| name.strip_suffix(".json")).filter(|name| is_name(name)) {
+        let (names, problem) = match self.core.records.names().await {
+            Ok(names) => (names, None),
+            Err(error) => (Vec::new(), Some(Trouble::unkept("they cannot be listed", error))),
+        };
+        *self.scan.problem.lock() = problem;
+        for name in names.iter().filter(|name| is_name(name)) {
             if self.core.spec.accounts.allows(name) {
                 let mut slots = self.slots.lock();
-                slots.entry(name.to_owned()).or_insert_with(|| Arc::new(Slot::new(self.own_place(name))));
+                slots.entry(name.clone()).or_insert_with(|| Arc::new(Slot::new(self.own_place(name))));
             }
         }
         let slots: Vec<Arc<Slot>> = self.slots.lock().values().cloned().collect();
@@ -101,11 +129,7 @@ impl Pool {
     }
 
     pub(crate) fn own_place(&self, name: &str) -> Place {
-        let paths = Paths { folder: self.folder(), stem: name.to_owned() };
-        Place { name: name.to_owned(), paths, source: None }
-    }
-
-    fn folder(&self) -> std::path::PathBuf {
-        self.core.folder.clone()
+        let records = Arc::clone(&self.core.records);
+        Place { name: name.to_owned(), records, record: name.to_owned(), source: None }
     }
 }

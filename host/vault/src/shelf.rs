@@ -3,9 +3,9 @@ use crate::account::{Account, Book, State, is_name};
 use crate::core::Trouble;
 use crate::place::Hold;
 use crate::pool::Pool;
+use crate::records::{Copies, Unkept};
 use crate::saver::{self, Change};
 use crate::slot::{Known, Slot};
-use crate::store::Copies;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
@@ -42,17 +42,16 @@ impl Pool {
         })?;
         // A new login makes up for one whose tokens could not be stored, and needs its lock.
         drop(slot.unsaved.lock().take());
-        let store = async {
-            let _held = slot.place.lock(&self.core).await?;
-            let old = slot.place.load(&self.core, Hold::Locked).await.account;
-            account.backend.clone_from(&self.core.spec.backend);
-            account.book = Book::default();
-            account.book.revision = old.map_or(0, |old| old.book.revision);
-            account.created_ms = self.core.now_ms();
-            account.state = State::Ready;
-            slot.place.save(&self.core, &mut account, Copies::Both).await
-        };
-        store.await.map_err(|trouble: Trouble| Unchanged(trouble.sentence()))?;
+        let lock = slot.place.lock(&self.core).await.map_err(|trouble| Unchanged(trouble.sentence()))?;
+        let old = slot.place.load(&self.core, Hold::Locked(&lock)).await.account;
+        account.backend.clone_from(&self.core.spec.backend);
+        account.book = Book::default();
+        account.book.revision = old.map_or(0, |old| old.book.revision);
+        account.created_ms = self.core.now_ms();
+        account.state = State::Ready;
+        let stored = lock.save(&self.core, &mut account, Copies::Both).await;
+        lock.release().await;
+        stored.map_err(|error| unchanged("the account cannot be stored", error))?;
         *slot.known.lock() = Known { account: Some(account), ..Default::default() };
         self.slots.lock().entry(name).or_insert(slot);
         Ok(())
@@ -71,10 +70,10 @@ impl Pool {
             Unchanged(format!("the account {name} is the one of a client's file: log out with its client"))
         })?;
         drop(slot.unsaved.lock().take());
-        let _held = slot.place.lock(&self.core).await.map_err(|trouble| Unchanged(trouble.sentence()))?;
-        let paths = slot.place.paths.clone();
-        let erased = self.core.on_disk(move |disk| paths.erase(disk)).await;
-        erased.map_err(|e| Unchanged(Trouble::disk("the account cannot be removed", &e).sentence()))?;
+        let lock = slot.place.lock(&self.core).await.map_err(|trouble| Unchanged(trouble.sentence()))?;
+        let erased = lock.erase().await;
+        lock.release().await;
+        erased.map_err(|error| unchanged("the account cannot be removed", error))?;
         self.slots.lock().remove(name);
         Ok(())
     }
@@ -92,4 +91,8 @@ impl Pool {
             None => Some(Arc::new(Slot::new(self.own_place(name)))),
         }
     }
+}
+
+fn unchanged(what: &str, error: Unkept) -> Unchanged {
+    Unchanged(Trouble::unkept(what, error).sentence())
 }

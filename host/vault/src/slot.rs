@@ -1,12 +1,11 @@
 //! One account in memory: what is known of it, and the one refresh that may run.
 use crate::account::{Account, State};
 use crate::core::{Core, Trouble};
-use crate::disk::{Held, Stamp};
-use crate::foreign::ClientLock;
+use crate::disk::Stamp;
 use crate::keeper;
 use crate::lease::Lease;
 use crate::marks::Marks;
-use crate::place::{Loaded, Place, Sight};
+use crate::place::{Loaded, Locked, Place, Sight};
 use crate::print::TokenPrint;
 use crate::saver::Saver;
 use crate::select::Candidate;
@@ -38,8 +37,13 @@ pub(crate) type Flight = Shared<BoxFuture<'static, Result<(), Trouble>>>;
 /// Renewed tokens that could not be stored.
 pub(crate) struct Unsaved {
     pub(crate) account: Account,
-    pub(crate) _lock: (Held, Option<ClientLock>),
+    /// The tokens that they were got for.
+    pub(crate) began: Prints,
+    pub(crate) lock: Locked,
 }
+
+/// The prints of an account's access and refresh token.
+pub(crate) type Prints = [Option<TokenPrint>; 2];
 
 /// What is known of an account.
 #[derive(Default)]
@@ -227,11 +231,12 @@ impl Known {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Paths;
+    use crate::disk::RealDisk;
+    use crate::files::Files;
 
     fn slot() -> Slot {
-        let paths = Paths { folder: "v".into(), stem: "a".into() };
-        Slot::new(Place { name: "a".into(), paths, source: None })
+        let records = Arc::new(Files { folder: "v".into(), disk: Arc::new(RealDisk) });
+        Slot::new(Place { name: "a".into(), records, record: "a".into(), source: None })
     }
 
     fn seen(sight: Sight, account: Option<(u64, u64)>, problem: Option<&str>) -> Loaded {

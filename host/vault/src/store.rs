@@ -5,6 +5,7 @@
 //! whole newer record, which is how a token survives a kill between write and rename.
 use crate::account::{Account, VERSION};
 use crate::disk::{Disk, Stamp};
+use crate::records::{Copies, Record};
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,24 +15,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(crate) struct Paths {
     pub(crate) folder: PathBuf,
     pub(crate) stem: String,
-}
-
-/// What was found of a record.
-#[derive(Debug, Default)]
-pub(crate) struct Record {
-    /// The best that could be read.
-    pub(crate) account: Option<Account>,
-    /// Why the record itself cannot be read, if it is there and cannot.
-    pub(crate) broken: Option<String>,
-}
-
-/// How many copies are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Copies {
-    /// The record.
-    One,
-    /// The record and the last good one.
-    Both,
 }
 
 impl Paths {

@@ -3,12 +3,14 @@ use crate::account::is_name;
 use crate::core::{Clock, Core};
 use crate::disk::{Disk, RealDisk};
 use crate::figures::Renewals;
+use crate::files::Files;
 use crate::place::Place;
 use crate::pool::Pool;
 use crate::provider::Provider;
+use crate::records::{Records, Shared};
 use crate::select::Turnstile;
 use crate::spec::{PoolSpec, Source};
-use crate::store::{Paths, parse};
+use crate::store::parse;
 use base::Secret;
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
@@ -22,6 +24,8 @@ pub struct Vault {
     folder: PathBuf,
     clock: Arc<dyn Clock>,
     disk: Arc<dyn Disk>,
+    /// Where accounts are kept that many hosts share; none: in the folder.
+    shared: Option<Arc<dyn Shared>>,
     /// Where strategies that go round stand, per backend: pools of one backend share it.
     stiles: Mutex<HashMap<String, Arc<Mutex<Turnstile>>>>,
 }
@@ -34,16 +38,31 @@ impl Vault {
 
     /// The same over another file system.
     pub fn on(folder: PathBuf, clock: Arc<dyn Clock>, disk: Arc<dyn Disk>) -> Self {
-        Self { folder, clock, disk, stiles: Mutex::default() }
+        Self { folder, clock, disk, shared: None, stiles: Mutex::default() }
     }
 
-    /// Whether somebody has logged in to `backend` here. Looks at names of files only.
+    /// The same, with the accounts that many hosts share in place of those of the folder. What belongs to files of official clients stays
+    /// there.
+    #[must_use]
+    pub fn sharing(self, shared: Arc<dyn Shared>) -> Self {
+        Self { shared: Some(shared), ..self }
+    }
+
+    /// Whether its accounts are those that many hosts share.
+    pub fn is_shared(&self) -> bool {
+        self.shared.is_some()
+    }
+
+    /// Whether somebody has logged in to `backend` here. Looks at names of files only; where many hosts share accounts, somebody may have.
     pub fn holds(&self, backend: &str) -> bool {
+        if self.is_shared() {
+            return true;
+        }
         let files = std::fs::read_dir(self.folder.join(backend)).into_iter().flatten().flatten();
         files.into_iter().any(|entry| entry.path().extension().is_some_and(|extension| extension == "json"))
     }
 
-    /// The tokens of all accounts that are stored here, of whatever backend: for those who must not let them out. What cannot be read
+    /// The tokens of all accounts that are stored in files here, of whatever backend: for those who must not let them out. What cannot be read
     /// has none.
     pub fn tokens(&self) -> Vec<Secret<String>> {
         let list = |folder: &Path| {
@@ -62,13 +81,14 @@ impl Vault {
     pub fn pool(&self, spec: PoolSpec, provider: Arc<dyn Provider>) -> Arc<Pool> {
         let stile = Arc::clone(self.stiles.lock().entry(spec.backend.clone()).or_default());
         let folder = self.folder.join(&spec.backend);
-        let places = places(&folder, &spec);
-        let (clock, disk) = (Arc::clone(&self.clock), Arc::clone(&self.disk));
-        Arc::new(Pool::new(
-            Core { folder, spec, clock, disk, provider, renewals: Renewals::default() },
-            stile,
-            places,
-        ))
+        let files = |folder: PathBuf| Arc::new(Files { folder, disk: Arc::clone(&self.disk) });
+        let places = places(&(files(folder.join("files")) as Arc<dyn Records>), &spec);
+        let records = match &self.shared {
+            Some(shared) => shared.records(&spec.backend),
+            None => files(folder),
+        };
+        let (clock, disk, renewals) = (Arc::clone(&self.clock), Arc::clone(&self.disk), Renewals::default());
+        Arc::new(Pool::new(Core { spec, clock, records, disk, provider, renewals }, stile, places))
     }
 }
 
@@ -79,7 +99,7 @@ impl fmt::Debug for Vault {
 }
 
 /// Where the accounts of clients' files live. One is named after its file, with a few digits where two files have one name.
-fn places(folder: &Path, spec: &PoolSpec) -> Vec<Place> {
+fn places(records: &Arc<dyn Records>, spec: &PoolSpec) -> Vec<Place> {
     let mut places: Vec<Place> = Vec::new();
     for source in &spec.sources {
         let digits = base::hex(&Sha256::digest(source.file.as_os_str().as_encoded_bytes())[..4]);
@@ -90,8 +110,8 @@ fn places(folder: &Path, spec: &PoolSpec) -> Vec<Place> {
             continue;
         }
         // The digits belong to the place, so that a record is never taken for another file's.
-        let paths = Paths { folder: folder.join("files"), stem: format!("{name}-{digits}") };
-        places.push(Place { name, paths, source: Some(source.clone()) });
+        let (records, record) = (Arc::clone(records), format!("{name}-{digits}"));
+        places.push(Place { name, records, record, source: Some(source.clone()) });
     }
     places
 }
@@ -118,8 +138,9 @@ mod tests {
             lock: None,
         };
         let mut spec = PoolSpec::new("b");
+        let records: Arc<dyn Records> = Arc::new(Files { folder: "v".into(), disk: Arc::new(RealDisk) });
         spec.sources = ["x/oauth_creds.json", "y/oauth_creds.json", ".hidden", "ä.json"].map(source).into();
-        let names: Vec<String> = places(Path::new("v"), &spec).into_iter().map(|place| place.name).collect();
+        let names: Vec<String> = places(&records, &spec).into_iter().map(|place| place.name).collect();
         assert_eq!(names[0], "oauth_creds");
         assert!(names[1].starts_with("oauth_creds-") && is_name(&names[1]));
         assert_eq!(names[2..], ["hidden", "file"]);

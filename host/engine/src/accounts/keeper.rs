@@ -61,12 +61,16 @@ impl Provider for Keeper {
         let read = async move {
             let told = read_file(&self.backend, format, bytes).await.map_err(|fault| fault.public())?;
             let account = told.account(&self.backend.spec().connector, now_ms());
-            if let Some(means) = self.means.upgrade() {
-                means.hidden.learn(account.access_token.iter().chain(&account.refresh_token));
-            }
+            self.saw(&account);
             Ok(account)
         };
         read.boxed()
+    }
+
+    fn saw(&self, account: &Account) {
+        if let Some(means) = self.means.upgrade() {
+            means.hidden.learn(account.access_token.iter().chain(&account.refresh_token));
+        }
     }
 
     fn write<'a>(

@@ -15,6 +15,8 @@ use vault::{Ask, Lease, Pool, Refused};
 
 /// Leases that one attempt may take.
 const LEASES_MAX: usize = 64;
+/// When another look at accounts makes sense that could not be read.
+const UNREADABLE_MS: u64 = 2_000;
 /// How the secrets begin that stand for leased tokens.
 const TOKEN: &str = "token:";
 /// What a turn looks for that leases one.
@@ -140,6 +142,9 @@ fn no_lease(refused: &Refused, backend: &str) -> Outcome {
         Refused::Blocked { .. } => json!({"code": "denied", "message": sentence}),
         Refused::AllCooling { wait_ms, .. } => {
             json!({"code": "rate_limited", "message": sentence, "status": 429, "retry_after_ms": wait_ms})
+        }
+        Refused::Unreadable { .. } => {
+            json!({"code": "upstream", "message": sentence, "status": 503, "retry_after_ms": UNREADABLE_MS})
         }
         Refused::RefreshFailed { retry_after_ms, .. } => {
             json!({"code": "upstream", "message": sentence, "status": 503, "retry_after_ms": retry_after_ms})

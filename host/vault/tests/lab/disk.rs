@@ -40,7 +40,7 @@ impl Room {
     }
 
     /// Whether there was some, with one less now.
-    fn take(&self) -> bool {
+    pub(crate) fn take(&self) -> bool {
         let less = |n: i32| if n > 0 { Some(n - 1) } else { None };
         let before = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less);
         before.is_ok() || self.0.load(Ordering::SeqCst) < 0
@@ -48,8 +48,16 @@ impl Room {
 }
 
 impl Faulty {
-    fn living(&self) -> io::Result<()> {
+    pub(crate) fn living(&self) -> io::Result<()> {
         if self.is_dead.load(Ordering::SeqCst) { Err(Error::other("the process is dead")) } else { Ok(()) }
+    }
+
+    /// One step less until the process dies.
+    pub(crate) fn count_down(&self) -> io::Result<()> {
+        if !self.dies_after.take() {
+            self.is_dead.store(true, Ordering::SeqCst);
+        }
+        self.living()
     }
 
     fn writable(&self, path: &Path) -> io::Result<()> {
@@ -94,10 +102,7 @@ impl Disk for Faulty {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.living()?;
         self.writable(to)?;
-        if !self.dies_after.take() {
-            self.is_dead.store(true, Ordering::SeqCst);
-        }
-        self.living()?;
+        self.count_down()?;
         if self.is_hasty.load(Ordering::SeqCst) {
             return std::fs::rename(from, to);
         }

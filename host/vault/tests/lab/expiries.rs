@@ -57,6 +57,7 @@ const FAULTS: [Fault; 17] = [
 enum Home {
     Own,
     ClientFile,
+    Shared,
 }
 
 /// When the turns come.
@@ -102,7 +103,7 @@ impl Lab {
         let world = World::new();
         let (process, second) = (Self::start(&world, home), Self::start(&world, home));
         match home {
-            Home::Own => process.put(world.account("u")).await,
+            Home::Own | Home::Shared => process.put(world.account("u")).await,
             Home::ClientFile => _ = world.client_login("u"),
         }
         Self { home, world, process, second, was_skewed: false }
@@ -112,6 +113,7 @@ impl Lab {
         let process = match home {
             Home::Own => world.process(),
             Home::ClientFile => world.with_source(Access::Write),
+            Home::Shared => world.host(),
         };
         // What a flush is good for no test in one process can see.
         process.disk.is_hasty.store(std::env::var_os("LIP_REFRESH_FLUSH").is_none(), Ordering::SeqCst);
@@ -120,7 +122,7 @@ impl Lab {
 
     fn name(&self) -> &'static str {
         match self.home {
-            Home::Own => "u",
+            Home::Own | Home::Shared => "u",
             Home::ClientFile => "login",
         }
     }
@@ -162,6 +164,9 @@ impl Lab {
                 }
             }
         }
+        if self.home == Home::Shared {
+            tokens.push(self.stored_refresh());
+        }
         if self.home == Home::ClientFile {
             tokens.extend(self.world.read_client()["r"].as_str().map(str::to_owned));
         }
@@ -172,6 +177,7 @@ impl Lab {
         let value = match self.home {
             Home::Own => self.world.read("u")["refresh_token"].clone(),
             Home::ClientFile => self.world.read_client()["r"].clone(),
+            Home::Shared => self.world.commons.read("u")["refresh_token"].clone(),
         };
         value.as_str().unwrap().to_owned()
     }
@@ -280,7 +286,7 @@ impl Lab {
         let remark = standing.remark.unwrap();
         assert!(remark.contains("the answer to its last refresh was lost"), "{what}: {remark}");
         match self.home {
-            Home::Own => self.process.put(self.world.account("u")).await,
+            Home::Own | Home::Shared => self.process.put(self.world.account("u")).await,
             Home::ClientFile => _ = self.world.client_login("u"),
         }
         pass(3_000).await;
@@ -324,4 +330,19 @@ async fn no_fault_around_an_expiry_loses_a_login() {
     println!("{tally:?} in {:?}", began.elapsed());
     assert_eq!(tally.most_in_flight, 1, "side by side");
     assert_eq!((tally.n_expiries, tally.n_refreshes), (n_expiries, n_expiries));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_fault_around_an_expiry_loses_a_shared_login() {
+    let (mut lab, mut tally) = (Lab::new(Home::Shared).await, Tally::default());
+    for round in 0..4 {
+        for fault in FAULTS {
+            if !matches!(fault, Fault::ClientRenews | Fault::ReadOnlyFile) {
+                let when = if round % 2 == 0 { When::Ended } else { When::Early };
+                lab.round(fault, when, round, &mut tally).await;
+            }
+        }
+    }
+    assert_eq!(lab.world.server.most_in_flight(), 1, "side by side");
+    assert_eq!((tally.n_expiries, tally.n_refreshes), (60, 60));
 }

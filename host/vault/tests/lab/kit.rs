@@ -1,4 +1,5 @@
 //! A user with a home folder, processes that share it, and a connector that speaks with the simulated server.
+use crate::commons::{Commons, Way};
 use crate::disk::Faulty;
 use crate::server::{Answer, Server};
 use bytes::Bytes;
@@ -21,6 +22,8 @@ pub(crate) const BACKEND: &str = "acme-oauth";
 pub(crate) struct World {
     pub(crate) home: TempDir,
     pub(crate) server: Arc<Server>,
+    /// What the hosts share whose accounts are not their own.
+    pub(crate) commons: Arc<Commons>,
 }
 
 /// One process of LIP.
@@ -45,7 +48,7 @@ impl Clock for Skewed {
 
 impl World {
     pub(crate) fn new() -> Self {
-        Self { home: tempfile::tempdir().unwrap(), server: Arc::new(Server::new()) }
+        Self { home: tempfile::tempdir().unwrap(), server: Arc::new(Server::new()), commons: Arc::default() }
     }
 
     pub(crate) fn folder(&self) -> PathBuf {
@@ -103,6 +106,19 @@ impl World {
         let disk = Arc::new(Faulty::default());
         let skew = Arc::new(Skewed { server: Arc::clone(&self.server), by_ms: AtomicI64::new(0) });
         let vault = Vault::on(self.home.path().join("accounts"), skew.clone(), disk.clone());
+        self.run(vault, spec, (disk, skew))
+    }
+
+    /// One of several hosts that share their accounts.
+    pub(crate) fn host(&self) -> Process {
+        let disk = Arc::new(Faulty::default());
+        let skew = Arc::new(Skewed { server: Arc::clone(&self.server), by_ms: AtomicI64::new(0) });
+        let vault = Vault::on(self.home.path().join("none"), skew.clone(), disk.clone());
+        let way = Way { commons: Arc::clone(&self.commons), disk: Arc::clone(&disk) };
+        self.run(vault.sharing(Arc::new(way)), self.spec(), (disk, skew))
+    }
+
+    fn run(&self, vault: Vault, spec: PoolSpec, (disk, skew): (Arc<Faulty>, Arc<Skewed>)) -> Process {
         let pool = vault.pool(spec, Arc::new(Acme(Arc::clone(&self.server))));
         Process { pool, disk, skew, _vault: vault }
     }

@@ -5,6 +5,7 @@
     clippy::panic,
     reason = "a test may fail by panic, also in its helpers"
 )]
+mod commons;
 mod disk;
 mod expiries;
 mod figures;
@@ -13,3 +14,4 @@ mod pools;
 mod records;
 mod rules;
 mod server;
+mod shared;

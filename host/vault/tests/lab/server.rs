@@ -24,6 +24,10 @@ pub(crate) enum Mishap {
     TooMany(u64),
     /// The answer takes its time, in seconds.
     Slow(u64),
+    /// The server renews at once, and its answer takes its time, in seconds.
+    LateAnswer(u64),
+    /// The same, and the old refresh token goes on.
+    LateNoRotation(u64),
     /// The answer says when the token ends by the server's clock, which is wrong by so many ms.
     Skewed(i64),
     /// The answer has no refresh token: the old one goes on.
@@ -167,6 +171,9 @@ impl Server {
         let slow_ms = if let Some(Mishap::Slow(s)) = mishap { s * 1000 } else { 40 };
         sleep(Duration::from_millis(slow_ms)).await;
         let answer = self.answer(refresh, mishap);
+        if let Some(Mishap::LateAnswer(s) | Mishap::LateNoRotation(s)) = mishap {
+            sleep(Duration::from_secs(s)).await;
+        }
         // Whoever gives up waiting leaves this at once, as a closed connection would.
         let _leaving = Leaving { server: self, user };
         if mishap == Some(Mishap::Hangs) {
@@ -198,11 +205,12 @@ impl Server {
                 expires_at_ms: None,
             };
         }
-        if mishap != Some(Mishap::NoRotation) {
+        let rotates = !matches!(mishap, Some(Mishap::NoRotation | Mishap::LateNoRotation(_)));
+        if rotates {
             inner.alive.remove(refresh);
         }
         let (access, next) = inner.make(&user, now_ms);
-        let told = Some(next).filter(|_| mishap != Some(Mishap::NoRotation));
+        let told = Some(next).filter(|_| rotates);
         match mishap {
             Some(Mishap::EofConsumed) => Answer::Eof,
             Some(Mishap::Skewed(by)) => {
