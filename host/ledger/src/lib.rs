@@ -1,5 +1,6 @@
 //! What turns used and cost: a row for each, kept in SQLite or PostgreSQL, and what is read from them. Never in a turn's way: a database
 //! that is slow, full or gone costs rows, which are counted, and no turn.
+pub mod accounts;
 mod attempts;
 pub mod charge;
 pub mod clients;

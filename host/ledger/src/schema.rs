@@ -3,7 +3,7 @@ use crate::store::{Error, Place, Pool};
 use sqlx::{AssertSqlSafe, Row};
 
 /// What each version adds. A version that was released is never changed.
-const VERSIONS: &[&[&str]] = &[FIRST, CHARGES, ATTEMPTS, CLIENTS];
+const VERSIONS: &[&[&str]] = &[FIRST, CHARGES, ATTEMPTS, CLIENTS, ACCOUNTS];
 
 const FIRST: &[&str] = &[
     "CREATE TABLE lip_turns (
@@ -37,6 +37,11 @@ const ATTEMPTS: &[&str] = &["ALTER TABLE lip_turns ADD COLUMN attempts TEXT", "D
 const CLIENTS: &[&str] = &[
     "CREATE TABLE lip_clients (name TEXT NOT NULL PRIMARY KEY, told TEXT NOT NULL, made_us BIGINT NOT NULL)",
 ];
+
+/// Accounts that hosts share. The record is sealed; an empty one is of an account that is gone, whose fence goes on.
+const ACCOUNTS: &[&str] = &["CREATE TABLE lip_accounts (
+        backend TEXT NOT NULL, name TEXT NOT NULL, fence BIGINT NOT NULL, revision BIGINT NOT NULL,
+        held_until_us BIGINT NOT NULL, record TEXT NOT NULL, updated_us BIGINT NOT NULL, PRIMARY KEY (backend, name))"];
 
 /// The version that they have then.
 pub(crate) const fn known() -> i64 {

@@ -15,6 +15,7 @@ pub mod answer;
 pub mod bounds;
 pub mod keys;
 pub mod link;
+pub mod lock;
 pub mod owner;
 pub mod probe;
 pub mod rest;

@@ -1,6 +1,7 @@
 //! What is written is read back; what cannot be written is counted, and harms nobody.
 #![cfg(test)]
 
+mod accounts;
 mod clients;
 mod kit;
 mod spool;
