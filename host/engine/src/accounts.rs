@@ -16,8 +16,9 @@ use base::{Fault, Kind, Retry, Secret};
 use form::Plan;
 use http::HeaderValue;
 use keeper::Keeper;
-use loader::Instance;
+use loader::{ConnectorManifest, Instance};
 use parking_lot::Mutex;
+use serde_json::Value;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
@@ -75,7 +76,14 @@ impl Accounts {
         }
         let told = backend.instance()?.ask("accounts", Vec::new(), bytes::Bytes::new()).await?;
         let plan = Arc::new(Plan::read(&told)?);
-        let spec = plan.spec(&backend.spec().connector, self.home.as_deref());
+        let mut spec = plan.spec(&backend.spec().connector, self.home.as_deref());
+        // What many may use is what was shared with them, and not what somebody's own program has left on this machine.
+        if self.vault.is_shared() && backend.spec().manifest.as_ref().is_some_and(|m| is_of_organisation(m)) {
+            spec.sources.clear();
+            if plan.logins.is_empty() {
+                spec.login_hint = format!("run `lip login {} --import`", backend.name());
+            }
+        }
         let keeper = Arc::new(self.keeper(means, backend));
         let made = (self.vault.pool(spec, keeper), plan);
         let mut pools = self.pools.lock();
@@ -98,6 +106,11 @@ impl Accounts {
         let (means, backend) = (Arc::downgrade(means), Arc::clone(backend));
         Keeper { means, backend, host_id: self.host_id.clone() }
     }
+}
+
+/// Whether accounts of this connector may be an organisation's, which several people use: its manifest's `accounts_of`.
+pub fn is_of_organisation(manifest: &ConnectorManifest) -> bool {
+    manifest.more.get("accounts_of").and_then(Value::as_str) == Some("organisation")
 }
 
 /// The files of other programs that the connector of `instance` uses where they stand, as far as they are there.

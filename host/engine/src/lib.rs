@@ -60,7 +60,7 @@ mod whole;
 mod wire;
 mod wired;
 
-pub use accounts::{Desk, Held, Hide, LoggedIn, LoginAsk, Shown, account_files};
+pub use accounts::{Desk, Held, Hide, LoggedIn, LoginAsk, Shown, account_files, is_of_organisation};
 pub use backend::{Backend, BackendSpec};
 pub use backends::{Backends, Swapped};
 pub use engine::{Edges, Engine, Offer};

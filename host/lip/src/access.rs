@@ -7,7 +7,7 @@ use frontends::{Accounting, ClientKeys, Tls, Together, WithoutState};
 use http::Uri;
 use ledger::price::Prices;
 use ledger::store::Place;
-use loader::ConnectorManifest;
+use loader::{Auth, ConnectorManifest};
 use serde_json::{Map, Value};
 use settings::{AccessMode, ClientKey, Env, KeysFile, Resolved, Values};
 use std::net::IpAddr;
@@ -160,6 +160,24 @@ pub(crate) fn places(settings: &Resolved) -> Places {
     match settings.access_mode() {
         AccessMode::SingleUser => Places::Any,
         AccessMode::MultiUser => Places::PublicAnd(settings.egress_allow_private().into()),
+    }
+}
+
+/// Why a backend is not for those who use this host: what is one person's own is for one person. An organisation's account is for all whom it
+/// is shared with.
+pub(crate) fn refused(settings: &Resolved, manifest: Option<&Arc<ConnectorManifest>>) -> Option<String> {
+    let manifest = manifest.filter(|m| matches!(m.auth, Auth::LocalAgent | Auth::OauthPersonal))?;
+    if settings.access_mode() == AccessMode::SingleUser {
+        return None;
+    }
+    match (engine::is_of_organisation(manifest), settings.accounts_database()) {
+        (true, Some(_)) => None,
+        (true, None) => Some(
+            "its account is one person's, unless hosts share it, and it is refused where several use the host; set accounts.database, or start it with --single-user-mode".to_owned(),
+        ),
+        (false, Some(_) | None) => Some(
+            "it uses the account of one person, and is refused where several use the host; start it with --single-user-mode".to_owned(),
+        ),
     }
 }
 

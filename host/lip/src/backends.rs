@@ -7,7 +7,7 @@ use http::{HeaderValue, Uri};
 use loader::{Auth, ConnectorManifest, Plugin, Registry};
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use settings::{AccessMode, Backend, Env, Resolved, api_keys_from_env};
+use settings::{Backend, Env, Resolved, api_keys_from_env};
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -75,7 +75,7 @@ fn spec(name: &str, connector: &str, configured: Option<&Backend>, from: &Setup)
     config.insert("secrets".to_owned(), named.collect());
     let needs_key = manifest.is_some_and(|m| needs_key(m, configured, &config));
     let missing = missing((name, connector), configured, manifest, needs_key && keys.is_empty(), registry)
-        .or_else(|| refused(settings, manifest))
+        .or_else(|| access::refused(settings, manifest))
         .or_else(|| lacks_program(manifest, &config, env))
         .or_else(|| access::leads_inside(settings, manifest, &config));
     let mut egress = manifest.map(|m| m.egress.clone()).unwrap_or_default();
@@ -270,7 +270,9 @@ fn lacks_login(
     (name, manifest): (&str, &ConnectorManifest),
     config: &Value,
 ) -> Option<String> {
-    if manifest.auth != Auth::OauthPersonal || found.vault().holds(&manifest.id) {
+    // A vault that cannot be opened is told of by those who need it.
+    let is_held = found.vault(None).is_ok_and(|vault| vault.holds(&manifest.id));
+    if manifest.auth != Auth::OauthPersonal || is_held {
         return None;
     }
     let made = plugin.create(&manifest.id, name, config).map(Arc::new);
@@ -285,15 +287,6 @@ fn lacks_login(
 fn lower(sentence: &str) -> String {
     let mut chars = sentence.chars();
     chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
-}
-
-/// What is one person's own is for one person.
-fn refused(settings: &Resolved, manifest: Option<&Arc<ConnectorManifest>>) -> Option<String> {
-    let is_personal = |m: &&Arc<ConnectorManifest>| matches!(m.auth, Auth::LocalAgent | Auth::OauthPersonal);
-    let is_shared = settings.access_mode() == AccessMode::MultiUser;
-    manifest.filter(is_personal).filter(|_| is_shared).map(|_| {
-        "it uses the account of one person, and is refused where several use the host; start it with --single-user-mode".to_owned()
-    })
 }
 
 fn missing(

@@ -1,4 +1,5 @@
 //! `lip doctor`: looks at everything that a host needs, and says of each thing that is wrong what to do.
+mod accounts;
 mod backends;
 mod clock;
 mod database;
@@ -66,6 +67,7 @@ fn look(matches: &ArgMatches) -> Vec<Finding> {
         findings.extend(shared::look(&found));
         findings.extend(database::look(&found));
         findings.extend(shared::door(&found));
+        findings.extend(accounts::look(&found));
     }
     findings.extend(machine::look(&found, reached.their_time));
     findings

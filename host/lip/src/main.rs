@@ -27,6 +27,7 @@ mod route;
 mod rules;
 mod serve;
 mod setup;
+mod shared_accounts;
 mod shared_keys;
 mod shell;
 mod state;

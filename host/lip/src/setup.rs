@@ -1,5 +1,6 @@
 //! From the command line to everything a subcommand needs: settings, libraries, backends.
 use crate::profiles::Profiles;
+use crate::shared_accounts::{self, Commons};
 use crate::{access, agents, backends, dirs, rules, state, trust};
 use ::agents::{Agents, native::Native};
 use clap::ArgMatches;
@@ -230,10 +231,18 @@ impl Setup {
         (specs, default)
     }
 
-    /// Where accounts are kept.
-    pub(crate) fn vault(&self) -> Vault {
+    /// Where accounts are kept; under locks of `state` those that hosts share.
+    ///
+    /// # Errors
+    /// A key of theirs that is none.
+    pub(crate) fn vault(&self, state: Option<&Arc<Link>>) -> Result<Vault, String> {
         let folder = self.settings.accounts_dir().map_or_else(|| dirs::accounts(&self.env), Path::to_owned);
-        Vault::open(folder, Arc::new(SystemClock))
+        let vault = Vault::open(folder, Arc::new(SystemClock));
+        let shared = shared_accounts::of(&self.settings, state)?;
+        Ok(match shared {
+            Some(table) => vault.sharing(Arc::new(Commons(table))),
+            None => vault,
+        })
     }
 
     /// The engine over the configured backends, whose turns nobody is told of.
@@ -266,7 +275,7 @@ impl Setup {
         let edges = Edges {
             egress: egress::Egress::to(access::places(&self.settings), deadlines),
             agents: Agents::new(agents::rules(&self.settings), Native::new()),
-            vault: self.vault(),
+            vault: self.vault(state.as_ref())?,
             home: dirs::home(&self.env),
             user_agent,
             host_id: host_id(),

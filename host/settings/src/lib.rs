@@ -12,6 +12,7 @@
 //! assert_eq!(resolved.source("port").map(ToString::to_string).as_deref(), Some("lip.toml:1:1"));
 //! # Ok::<(), settings::Refused>(())
 //! ```
+mod accounts;
 mod backends;
 mod choices;
 mod cli;

@@ -6,6 +6,7 @@ use base::Secret;
 use serde_json::{Map, Value as Json};
 
 use crate::{
+    accounts,
     backends::{BACKEND_TABLE, Backend},
     choices::AccessMode,
     cli::CliOverrides,
@@ -120,7 +121,8 @@ impl Resolved {
         let of_backends =
             self.backends.iter().flat_map(Backend::api_keys).filter_map(|key| key.secret().cloned());
         let of_cluster = self.cluster_secret().and_then(|secret| secret.secret().cloned());
-        self.client_keys().into_iter().chain(of_backends).chain(of_cluster).collect()
+        let of_accounts = self.accounts_key().iter().filter_map(|key| key.secret().cloned());
+        self.client_keys().into_iter().chain(of_accounts).chain(of_backends).chain(of_cluster).collect()
     }
 
     /// Where the value of `key` came from; `None` for an unknown key.
@@ -243,6 +245,7 @@ pub fn resolve_with(
         KeysFile::Missing => {}
     }
     check_access(&values, clients.is_empty(), &mut problems);
+    accounts::check(&values, &mut problems);
     check_tls(&values, &mut problems);
     cluster::check(&values, &mut problems);
     check_signatures(&values, &mut problems);

@@ -367,4 +367,12 @@ with_programs! {
     accounts_dir: Opt<OnePath> as Option<&Path> = None,
         { key: "accounts_dir", flags: &[Flag::new("accounts-dir", Value)], env: &["LIP_ACCOUNTS_DIR"],
           example: "\"lip-accounts\"", default_words: "`lip/accounts` in the user's data directory" }
+
+    /// Where hosts that share `state` keep their accounts together: a PostgreSQL server, as `postgres://user:password@host/database`. It sees them sealed with `accounts.key`. Unset: in `accounts_dir`.
+    accounts_database: Opt<Database> as Option<&str> = None,
+        { key: "accounts.database", applies: Applies::AtStart, example: "\"postgres://lip@db.internal/lip\"", default_words: "none" }
+
+    /// What accounts in `accounts.database` are sealed with: 32 random bytes in base64, the same for all hosts. Of several the first one seals and all open, so that keys can be changed. Prefer the environment to the file.
+    accounts_key: Keys as &[ApiKey] = Vec::new(),
+        { key: "accounts.key", applies: Applies::AtStart, env: &["LIP_ACCOUNTS_KEY"], example: "[\"env:ACCOUNTS_KEY\"]" }
 }

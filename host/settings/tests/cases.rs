@@ -102,6 +102,7 @@ cases_of! {
     settings_of_the_python_proxy_are_one_warning_each: "python_names", 1;
     settings_of_later_versions_are_checked_and_warned_about: "later_versions", 6;
     access_modes_guard_the_listener: "access_modes", 12;
+    shared_accounts_need_all_that_hosts_share: "shared_accounts", 3;
     misspelled_variables_are_told: "misspelled_variables", 2;
 }
 

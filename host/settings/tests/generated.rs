@@ -34,7 +34,11 @@ fn every_key_of_the_generated_file_can_be_uncommented() {
     };
     let text = text.lines().map(uncomment).collect::<Vec<_>>().join("\n");
     let file = File { name: "lip.toml", format: Format::Toml, text: &text };
-    let env = Env::from_iter([("LIP_CLIENT_KEY", "k"), ("FLEET_SECRET", "0123456789abcdef")]);
+    let env = Env::from_iter([
+        ("LIP_CLIENT_KEY", "k"),
+        ("FLEET_SECRET", "0123456789abcdef"),
+        ("ACCOUNTS_KEY", "k"),
+    ]);
     let resolved = resolve(Some(&file), &env, &CliOverrides::default()).unwrap();
     let n_in_file = all().filter(|setting| setting.in_file).count();
     let from_file = |row: &settings::Row| {
