@@ -262,6 +262,50 @@ def killed(hosts, origin):
     assert [name for name, own in hosts.agents() if own in new] not in ([], [owner]), hosts.agents()
 
 
+def ends(hosts):
+    """An agent that ends by itself is started again where it was, or where the next turn comes."""
+    talk = Talk(hosts.all[0].origin, "ends")
+    pid = talk.says("[[PID]]")
+    os.kill(int(pid), signal.SIGKILL)
+    for host in [*hosts.all, *hosts.all]:
+        new = talk.says("[[PID]]", origin=host.origin)
+        assert new != pid, "a dead process has answered"
+    require("processes of the conversation", {talk.says("[[PID]]", origin=host.origin) for host in hosts.all}, {new})
+
+
+def away(redis, hosts):
+    """While the shared state is away each host has agents of its own, and no turn fails; when it is back, one of them goes on."""
+    talk = Talk(hosts.all[0].origin, "away")
+    talk.says("[[PID]]")
+    redis.stop()
+    until("all know", lambda: not any(state(host)["is_up"] for host in hosts.all))
+    pids = {Talk(host.origin, "away").says("[[PID]]") for host in hosts.all}
+    require("processes without the state", len(pids), 3)
+    assert redis.start(), "Redis is back"
+    until("all know", lambda: all(state(host)["is_up"] for host in hosts.all))
+    one = lambda: {Talk(host.origin, "away").says("[[PID]]") for host in hosts.all}  # noqa: E731
+    until("one of them goes on", lambda: len(one()) == 1)
+
+
+def doctor(lip, folder, redis, hosts):
+    """It asks the address by which others reach a host."""
+
+    def asked(address, secret=SECRET):
+        env = quiet_env() | {"HOME": str(folder), "LIP_STATE": redis.url(), "LIP_CLUSTER_ADDRESS": address, "LIP_CLUSTER_SECRET": secret}
+        done = subprocess.run([str(lip), "doctor", "--json"], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert b"canary" not in done.stdout + done.stderr, done
+        return next(line for line in json.loads(done.stdout)["findings"] if line["what"] in ("cluster.address", "configuration") and line["level"] != "ok" or line["what"] == "cluster.address")
+
+    good = asked(hosts.all[0].origin)
+    require("a host that is there", good["level"], "ok")
+    other = asked(hosts.all[0].origin, "canary-another-0123456789abcdef")
+    assert other["level"] == "fail" and "cluster.secret" in other["remedy"], other
+    gone = asked(f"http://127.0.0.1:{free_port()}")
+    assert gone["level"] == "warn" and "address" in gone["remedy"], gone
+    short = asked(hosts.all[0].origin, "short")
+    assert short["level"] == "fail" and "16" in short["finding"], short
+
+
 def told(hosts):
     """Hosts that cannot reach each other say who has the agent."""
     talk = Talk(hosts.all[0].origin, "told")
@@ -318,6 +362,9 @@ def main():
             tell("hosts that are asked at once", lambda: at_once(hosts))
             tell("a client that leaves", lambda: leaves(hosts, fronts[0].origin, "leaves"))
             tell("the inner door", lambda: door(hosts))
+            tell("an agent that ends by itself", lambda: ends(hosts))
+            tell("the doctor", lambda: doctor(lip, folder, redis, hosts))
+            tell("an outage of the state", lambda: away(redis, hosts))
             tell("a host is killed", lambda: killed(hosts, fronts[0].origin))
             alone = begin(Hosts(lip, agent, folder / "alone", redis, are_told=False))
             tell("hosts that cannot reach each other", lambda: told(alone))

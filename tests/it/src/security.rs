@@ -4,6 +4,7 @@
 mod auth;
 mod browser;
 mod clients;
+mod cluster;
 mod floods;
 mod framing;
 mod guesses;

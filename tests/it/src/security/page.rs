@@ -1,5 +1,7 @@
 //! The page of threats names attempts, and these are the attempts.
-use super::{auth, browser, clients, floods, framing, guesses, leaks, operators, paths, reach, streams, tls};
+use super::{
+    auth, browser, clients, cluster, floods, framing, guesses, leaks, operators, paths, reach, streams, tls,
+};
 use std::collections::BTreeSet;
 
 const PAGE: &str = include_str!("../../../../docs/reference/threat-model.md");
@@ -8,10 +10,11 @@ const ATTEMPTS_MIN: usize = 60;
 
 /// All attempts, as `theme/name`.
 fn suite() -> BTreeSet<String> {
-    let themes: [(&str, Vec<&'static str>); 12] = [
+    let themes: [(&str, Vec<&'static str>); 13] = [
         ("auth", auth::names()),
         ("browser", browser::NAMES.to_vec()),
         ("clients", clients::NAMES.to_vec()),
+        ("cluster", cluster::NAMES.to_vec()),
         ("floods", floods::NAMES.to_vec()),
         ("framing", framing::names()),
         ("guesses", guesses::NAMES.to_vec()),
