@@ -200,9 +200,15 @@ async fn put_all(shared: &Shared, batch: &[Arc<TurnEnded>]) -> Result<(), Error>
     carry_out(shared, row::queries(batch, &shared.prices, marks(shared))).await
 }
 
-async fn carry_out(shared: &Shared, queries: impl Iterator<Item = Query> + Send) -> Result<(), Error> {
-    let mut held = pool(shared).await?.begin().await?;
-    for query in queries {
+async fn carry_out(shared: &Shared, mut queries: impl Iterator<Item = Query> + Send) -> Result<(), Error> {
+    let pool = pool(shared).await?;
+    let Some(first) = queries.next() else { return Ok(()) };
+    let Some(second) = queries.next() else {
+        // A transaction by itself, without two more round trips.
+        return Ok(first.execute(&pool).await.map(drop)?);
+    };
+    let mut held = pool.begin().await?;
+    for query in [first, second].into_iter().chain(queries) {
         query.execute(&mut *held).await?;
     }
     held.commit().await?;
