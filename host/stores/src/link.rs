@@ -1,7 +1,9 @@
 //! One connection of a host to the shared state, for all of its turns: commands that are under way together travel together.
+mod call;
 mod keeper;
 mod standing;
 
+pub(crate) use call::Call;
 pub use standing::Standing;
 
 use crate::address::Address;
@@ -121,15 +123,23 @@ impl Link {
         keys: &[String],
         args: &[A],
     ) -> Result<Value, Lost> {
-        let Some(mut open) = self.shared.current() else { return Err(Lost::Away) };
-        let mut call = script.prepare_invoke();
+        let mut call = Call::new(script, keys.len(), args.len());
         for key in keys {
-            call.key(key);
+            call.add(key);
         }
         for arg in args {
-            call.arg(arg);
+            call.add(arg);
         }
-        let asked = call.invoke_async(&mut open.connection);
+        self.carry_out(&call).await
+    }
+
+    /// As [`Self::script`].
+    ///
+    /// # Errors
+    /// There is no answer.
+    pub(crate) async fn carry_out(&self, call: &Call<'_>) -> Result<Value, Lost> {
+        let Some(mut open) = self.shared.current() else { return Err(Lost::Away) };
+        let asked = call.carried_out(&mut open.connection);
         self.shared.answer(open.nth, tokio::time::timeout(COMMAND_TIME, asked).await)
     }
 

@@ -3,8 +3,7 @@
 mod owed;
 mod wire;
 
-use crate::keys::Keys;
-use crate::link::{Link, Lost};
+use crate::link::{Call, Link, Lost};
 use owed::{Debt, KEYS_MAX, Owed};
 use parking_lot::Mutex;
 use redis::Script;
@@ -15,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use wire::{Names, Written};
+use wire::{Hex, Names, Written};
 
 /// How often a write is tried that others come before.
 const TRIES: usize = 8;
@@ -155,9 +154,8 @@ impl Drop for Sessions {
 }
 
 impl Inner {
-    fn names(&self, scope: Scope) -> Names {
-        let keys: &Keys = self.link.keys();
-        Names::of(keys, scope)
+    fn names(&self, scope: Scope) -> Names<'_> {
+        Names::of(self.link.keys(), scope)
     }
 
     async fn take_over(&self, asked: &Asked, scope: Scope, now: UnixMs) {
@@ -166,12 +164,16 @@ impl Inner {
         // What would be found here is at least as good as what shorter keys lead to.
         let n_keys = own.as_ref().map_or(last, |(place, _)| *place) + 1;
         let names = self.names(scope);
-        let keys: Vec<String> = asked.keys.iter().take(n_keys).map(|key| names.key(*key)).collect();
-        let (id, version) = own.map_or_else(Default::default, |(_, own)| {
-            (base::hex(own.id.as_bytes()), own.version.to_string())
-        });
-        let args = [names.sessions(), &id, &version];
-        let Ok(answer) = self.link.script(&self.find, &keys, &args).await else { return };
+        let mut call = Call::new(&self.find, n_keys, 3);
+        for key in asked.keys.iter().take(n_keys) {
+            call.add(names.key(*key));
+        }
+        call.add(names.sessions());
+        match &own {
+            Some((_, own)) => call.add(Hex(*own.id.as_bytes())).add(own.version),
+            None => call.add("").add(""),
+        };
+        let Ok(answer) = self.link.carry_out(&call).await else { return };
         let Some(found) = wire::found(answer) else { return };
         let Some(bytes) = found.bytes else { return };
         let Some(session) = self.read(found.id, scope, found.version, &bytes) else { return };
@@ -269,18 +271,15 @@ impl Inner {
             return Ok(true);
         };
         let of = self.names(session.scope);
-        let n_names = names.len();
-        let leads = names.into_iter().chain(keys).map(|key| of.key(key));
-        let keys: Vec<String> = std::iter::once(of.session(id)).chain(leads).collect();
-        let args = [
-            session.version.to_string().into_bytes(),
-            bytes,
-            self.ttl.as_millis().max(1).to_string().into_bytes(),
-            base::hex(id.as_bytes()).into_bytes(),
-            n_names.to_string().into_bytes(),
-            KEYS_MAX.to_string().into_bytes(),
-        ];
-        let answer = self.link.script(&self.write, &keys, &args).await?;
+        let mut call = Call::new(&self.write, 1 + names.len() + keys.len(), 6);
+        call.add(of.session(id));
+        for key in names.iter().chain(&keys) {
+            call.add(of.key(*key));
+        }
+        let ttl_ms = u64::try_from(self.ttl.as_millis()).unwrap_or(u64::MAX).max(1);
+        call.add(session.version).add(bytes).add(ttl_ms).add(Hex(*id.as_bytes()));
+        call.add(names.len()).add(KEYS_MAX);
+        let answer = self.link.carry_out(&call).await?;
         let mut owed = debt.owed.lock();
         match wire::written(answer) {
             Some(Written::As(version)) => {

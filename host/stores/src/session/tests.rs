@@ -1,6 +1,7 @@
 //! Two hosts and one server: a real one where `LIP_TEST_REDIS` names one, as the suite `scale-out` does.
 use super::*;
 use crate::address::Address;
+use crate::keys::Keys;
 use base::SessionChange;
 use sessions::{Key, Limits, SessionId};
 use tokio::runtime::Handle;
@@ -169,7 +170,7 @@ async fn what_a_server_lost_is_written_anew_and_rubbish_is_none() {
     a.says(id, "m");
     a.shared.write(id).await;
     let names = a.shared.inner.names(scope());
-    let (session, key) = (names.session(id), names.key(name("n")));
+    let (session, key) = (names.session(id).to_string(), names.key(name("n")).to_string());
     for n in 0..6_u64 {
         let mut spoil = redis::cmd("DEL");
         spoil.arg(&session);

@@ -1,7 +1,8 @@
 //! What scripts of sessions are asked and answer. Pure. Nothing that comes from the server is believed.
 use crate::keys::Keys;
-use redis::Value;
+use redis::{RedisWrite, ToRedisArgs, Value};
 use sessions::{Key, Scope, SessionId};
+use std::fmt::{self, Display};
 
 /// What the server knows of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,28 +25,65 @@ pub(super) enum Written {
 }
 
 /// Names of keys, all of one caller and so of one slot.
-pub(super) struct Names {
-    sessions: String,
-    keys: String,
+#[derive(Clone, Copy)]
+pub(super) struct Names<'a> {
+    keys: &'a Keys,
+    scope: Scope,
 }
 
-impl Names {
-    pub(super) fn of(keys: &Keys, scope: Scope) -> Self {
-        let tag = base::hex(scope.as_bytes());
-        Self { sessions: keys.of("session", &tag) + ":", keys: keys.of("key", &tag) + ":" }
+/// One name, which is written where it is needed: as [`Keys::of`] makes it of area and scope, then what is named there.
+pub(super) struct Name<'a> {
+    names: Names<'a>,
+    area: &'static str,
+    of: Option<[u8; 16]>,
+}
+
+/// A number in hexadecimal digits.
+pub(super) struct Hex(pub(super) [u8; 16]);
+
+impl<'a> Names<'a> {
+    pub(super) const fn of(keys: &'a Keys, scope: Scope) -> Self {
+        Self { keys, scope }
     }
 
     /// What all names of sessions begin with.
-    pub(super) fn sessions(&self) -> &str {
-        &self.sessions
+    pub(super) const fn sessions(self) -> Name<'a> {
+        Name { names: self, area: "session", of: None }
     }
 
-    pub(super) fn session(&self, id: SessionId) -> String {
-        format!("{}{}", self.sessions, base::hex(id.as_bytes()))
+    pub(super) const fn session(self, id: SessionId) -> Name<'a> {
+        Name { names: self, area: "session", of: Some(*id.as_bytes()) }
     }
 
-    pub(super) fn key(&self, key: Key) -> String {
-        format!("{}{}", self.keys, base::hex(key.as_bytes()))
+    pub(super) const fn key(self, key: Key) -> Name<'a> {
+        Name { names: self, area: "key", of: Some(*key.as_bytes()) }
+    }
+}
+
+impl Display for Hex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
+impl Display for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Digits are no braces.
+        let (prefix, scope) = (self.names.keys.prefix(), Hex(*self.names.scope.as_bytes()));
+        write!(f, "{prefix}{}:{{{scope}}}:", self.area)?;
+        self.of.map_or(Ok(()), |of| Hex(of).fmt(f))
+    }
+}
+
+impl ToRedisArgs for Hex {
+    fn write_redis_args<W: ?Sized + RedisWrite>(&self, out: &mut W) {
+        out.write_arg_fmt(self);
+    }
+}
+
+impl ToRedisArgs for Name<'_> {
+    fn write_redis_args<W: ?Sized + RedisWrite>(&self, out: &mut W) {
+        out.write_arg_fmt(self);
     }
 }
 
@@ -128,10 +166,14 @@ mod tests {
 
     #[test]
     fn names_of_one_caller_share_a_tag() {
-        let names = Names::of(&Keys::new("lip:"), Scope::new("me"));
+        let keys = Keys::new("lip:");
+        let names = Names::of(&keys, Scope::new("me"));
         let tag = base::hex(Scope::new("me").as_bytes());
         let id = SessionId::from_random([1; 16]);
-        assert_eq!(names.session(id), format!("lip:session:{{{tag}}}:{}", "01".repeat(16)));
-        assert!(names.key(Key::own(Scope::new("me"), id)).starts_with(&format!("lip:key:{{{tag}}}:")));
+        assert_eq!(names.session(id).to_string(), format!("lip:session:{{{tag}}}:{}", "01".repeat(16)));
+        let key = Key::own(Scope::new("me"), id);
+        let whole = format!("{}:{}", keys.of("key", &tag), base::hex(key.as_bytes()));
+        assert_eq!(names.key(key).to_string(), whole);
+        assert_eq!(names.sessions().to_string(), keys.of("session", &tag) + ":");
     }
 }

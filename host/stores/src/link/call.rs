@@ -1,0 +1,39 @@
+//! A script that is about to be carried out: its keys and values are written into one buffer, for it is asked at every turn.
+use redis::aio::MultiplexedConnection;
+use redis::{Cmd, ErrorKind, RedisResult, Script, ToRedisArgs, Value};
+
+/// Bytes of a key or a value, about.
+const PART_BYTES: usize = 96;
+
+/// A script with what it is asked.
+pub(crate) struct Call<'a> {
+    script: &'a Script,
+    command: Cmd,
+}
+
+impl<'a> Call<'a> {
+    /// Of so many keys, which are added first, and so many values.
+    pub(crate) fn new(script: &'a Script, n_keys: usize, n_values: usize) -> Self {
+        let n_parts = 3 + n_keys + n_values;
+        let mut command = Cmd::with_capacity(n_parts, n_parts * PART_BYTES);
+        command.arg("EVALSHA").arg(script.get_hash()).arg(n_keys);
+        Self { script, command }
+    }
+
+    /// Adds a key or a value.
+    pub(crate) fn add(&mut self, part: impl ToRedisArgs) -> &mut Self {
+        self.command.arg(part);
+        self
+    }
+
+    /// Asks. A server that does not know the script is sent it once.
+    pub(super) async fn carried_out(&self, connection: &mut MultiplexedConnection) -> RedisResult<Value> {
+        match self.command.query_async(connection).await {
+            Err(error) if error.kind() == ErrorKind::NoScriptError => {
+                self.script.prepare_invoke().load_async(connection).await?;
+                self.command.query_async(connection).await
+            }
+            answered => answered,
+        }
+    }
+}
