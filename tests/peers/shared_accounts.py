@@ -7,7 +7,6 @@ renews it, all go on with the new one, and the database never sees it.
 Needs what `scaleout.py` and `postgres.py` need. The login server is that of `login_servers.py`: it takes the newest token alone.
 """
 
-import argparse
 import base64
 import concurrent.futures
 import hashlib
@@ -17,23 +16,21 @@ import pathlib
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
-import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import login_servers  # noqa: E402
+from frame import frame, lip_of_arguments, tell  # noqa: E402
 from login_servers import CANARY, PROJECT, SCOPES, Google  # noqa: E402
 from patience import require, until  # noqa: E402
-from postgres import Host, Postgres, end_when_told  # noqa: E402
+from postgres import Host, Postgres  # noqa: E402
 from scaleout_servers import Redis  # noqa: E402
 
 BACKEND = "gemini-cli-cloud-project"
 OPERATOR = "canary-operator-0123456789abcdef"
 TOP = """\
 access_mode = "multi_user"
-{shared}
 [egress]
 allow_private = ["{place}"]
 [auth.keys.op]
@@ -72,17 +69,13 @@ class Sharing(Host):
     """A host that shares its accounts."""
 
     def __init__(self, lip, folder, url, server, redis, keys, shares=True):
-        self.more = {"LIP_ACCOUNTS_KEY": ",".join(keys), "GEMINI_CLI_CLIENT_SECRET": f"{CANARY}secret", "LIP_USAGE_ENABLED": "false"}
+        env = {"LIP_ACCOUNTS_KEY": ",".join(keys), "GEMINI_CLI_CLIENT_SECRET": f"{CANARY}secret", "LIP_USAGE_ENABLED": "false"}
         if shares:
-            self.more |= {"LIP_STATE": redis.url(), "LIP_ACCOUNTS_DATABASE": url}
+            env |= {"LIP_STATE": redis.url(), "LIP_ACCOUNTS_DATABASE": url}
         at, op = server.origin, hashlib.sha256(OPERATOR.encode()).hexdigest()
-        top = TOP.format(shared="", place=at.removeprefix("http://"), at=at, op=op, backend=BACKEND, project=PROJECT)
-        super().__init__(lip, folder, url, top)
+        top = TOP.format(place=at.removeprefix("http://"), at=at, op=op, backend=BACKEND, project=PROJECT)
+        super().__init__(lip, folder, url, top, env)
         self.key = OPERATOR
-
-    def begin(self):
-        self.env |= self.more
-        super().begin()
 
     def lip_says(self, *args, env=None):
         """The status of a subcommand, and all that it says."""
@@ -107,18 +100,20 @@ class Sharing(Host):
 class House:
     """All that the stories share."""
 
-    def __init__(self, lip, folder, postgres):
-        self.lip, self.folder, self.postgres = lip, folder, postgres
-        self.redis, self.server = Redis(folder), login_servers.start(Server)
+    def __init__(self, lip, held):
+        self.lip, self.held, self.postgres = lip, held, held.add(Postgres(held.folder("pg")))
+        self.folder = held.folder("lip")
+        self.redis, self.server = held.add(Redis(self.folder)), login_servers.start(Server)
         self.state = self.server.state
         self.state.gate, self.state.asked = threading.Event(), 0
         self.state.gate.set()
-        self.url, self.hosts = postgres.make("accounts"), []
-        self.creds = folder / "creds.json"
+        self.url, self.hosts = self.postgres.make("accounts"), []
+        self.creds = self.folder / "creds.json"
 
     def host(self, name, keys=(1,), **more):
         keys = [sealing_key(key) for key in keys]
-        self.hosts.append(Sharing(self.lip, self.folder / name, self.url, self.server, self.redis, keys, **more))
+        host = Sharing(self.lip, self.folder / name, self.url, self.server, self.redis, keys, **more)
+        self.hosts.append(self.held.add(host))
         return self.hosts[-1]
 
     def log_in(self, end_ms=LONG_AGO_MS):
@@ -282,33 +277,18 @@ STORIES = [ended, revoked, without_redis, asleep, database_away, sealed, keys, o
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--lip", type=pathlib.Path, required=True)
-    lip = parser.parse_args().lip.resolve()
-    end_when_told()
-    with tempfile.TemporaryDirectory(prefix="pg") as name, tempfile.TemporaryDirectory(prefix="lip", ignore_cleanup_errors=True) as work:
-        postgres = Postgres(pathlib.Path(name))
-        house = None
-        try:
-            house = House(lip, pathlib.Path(work), postgres)
-            for host in "abc":
-                house.host(host)
-            house.link(True)
-            for story in STORIES:
-                began = time.monotonic()
-                story(house)
-                require("complaints", house.state.complaints, [])
-                print(f"ok    {story.__name__.replace('_', ' ')}, {time.monotonic() - began:.1f} s", flush=True)
-        except BaseException:
-            for host in house.hosts if house else []:
-                print(host.server.shown())
-            raise
-        finally:
-            for host in house.hosts if house else []:
-                host.server.stop()
-            if house:
-                house.redis.stop()
-            postgres.stop()
+    lip = lip_of_arguments(__doc__)
+    with frame() as held:
+        house = House(lip, held)
+        for host in "abc":
+            house.host(host)
+        house.link(True)
+
+        def checked(story):
+            story(house)
+            require("complaints", house.state.complaints, [])
+
+        tell([(story.__name__.replace("_", " "), lambda story=story: checked(story)) for story in STORIES])
 
 
 if __name__ == "__main__":
