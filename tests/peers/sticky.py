@@ -263,14 +263,14 @@ def killed(hosts, origin):
 
 
 def ends(hosts):
-    """An agent that ends by itself is started again where it was, or where the next turn comes."""
-    talk = Talk(hosts.all[0].origin, "ends")
-    pid = talk.says("[[PID]]")
-    os.kill(int(pid), signal.SIGKILL)
-    for host in [*hosts.all, *hosts.all]:
-        new = talk.says("[[PID]]", origin=host.origin)
+    """An agent that has ended is started again, where it was or where the next turn comes, whether or not its record is gone by then."""
+    for at in range(3):
+        talk = Talk(hosts.all[0].origin, f"ends-{at}")
+        pid = talk.says("[[PID]]")
+        require("an order", ask(hosts.all[0].origin, f"/v1/diagnostics/agents/{pid}/stop", {}).status, 200)
+        new = talk.says("[[PID]]", origin=hosts.all[1 + at % 2].origin)
         assert new != pid, "a dead process has answered"
-    require("processes of the conversation", {talk.says("[[PID]]", origin=host.origin) for host in hosts.all}, {new})
+        require("processes of the conversation", {talk.says("[[PID]]", origin=host.origin) for host in hosts.all}, {new})
 
 
 def away(redis, hosts):
@@ -362,7 +362,7 @@ def main():
             tell("hosts that are asked at once", lambda: at_once(hosts))
             tell("a client that leaves", lambda: leaves(hosts, fronts[0].origin, "leaves"))
             tell("the inner door", lambda: door(hosts))
-            tell("an agent that ends by itself", lambda: ends(hosts))
+            tell("an agent that has ended", lambda: ends(hosts))
             tell("the doctor", lambda: doctor(lip, folder, redis, hosts))
             tell("an outage of the state", lambda: away(redis, hosts))
             tell("a host is killed", lambda: killed(hosts, fronts[0].origin))
@@ -372,6 +372,8 @@ def main():
                 front = begin(Balancer(folder, config, alone))
                 tell(f"ten turns behind {config}", lambda front=front: ten_turns(front.origin, front.config))
                 tell(f"a stream behind {config}", lambda front=front: in_pieces(front.origin, f"pieces-{front.config}"))
+                conflict = ask(front.origin, "/v1/chat/completions", body([("user", "#echo error 409 taken")], model="echo:m"))
+                require(f"a provider's own 409 behind {config}", conflict.status, 409)
         except AssertionError:
             for server in running:
                 for host in server.all if isinstance(server, Hosts) else []:
