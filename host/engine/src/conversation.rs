@@ -100,7 +100,7 @@ pub(crate) async fn prepare(engine: &Arc<Engine>, turn: &Turn) -> Result<Prepare
         None => engine.ids.fresh()?,
         Some(wire) => SessionId::from_random(wire.moment().name()),
     };
-    let found = engine.sessions.resolve(&hints, fresh, now).await?;
+    let found = engine.sessions.resolve(&hints, fresh, (now, turn.foreseen)).await?;
     if let Some(wire) = &turn.wire {
         wire.tell(Piece::Session(&found.session.id.to_string(), hints.header));
     }

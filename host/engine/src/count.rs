@@ -119,6 +119,8 @@ mod tests {
             client: None,
             shorthand: None,
             wire: None,
+            rest: None,
+            foreseen: crate::turn::Foreseen::No,
         };
         let reply = answer(Arc::new(turn)).await.expect("counted");
         assert_eq!(reply.headers[COUNT_HEADER], "estimate");

@@ -180,9 +180,10 @@ impl Drive {
                         }
                     };
                     if let Some((by, Ok(delivered))) = ended {
+                        let rest = self.job.turn.rest.clone();
                         let (reply, owing) = self.answered(&mut live, running, by, delivered)?;
                         if let Some(owing) = owing {
-                            Box::pin(owing.pay()).await;
+                            Box::pin(owing.pay_or_leave(rest)).await;
                         }
                         return Ok(reply);
                     }
@@ -267,7 +268,9 @@ impl Drive {
                 if let Some(hearing) = ledger.conversation.as_mut().and_then(Conversation::hearing) {
                     hearing.streams();
                 }
-                let body = ReplyBody::stream(Settling::new(body, broken, ledger, form, end_by));
+                let rest = job.turn.rest.clone();
+                let body = Settling::new(body, broken, ledger, (form, end_by), rest);
+                let body = ReplyBody::stream(body);
                 (Reply { body, ..reply }, None)
             }
         })

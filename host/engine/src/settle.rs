@@ -1,6 +1,7 @@
 //! Watches an answer to its end, so that every turn is settled exactly once: answered, broken off, or left by its client.
 pub(crate) mod ledger;
 
+use crate::rest::Rest;
 use crate::sharing::Owing;
 use crate::tail::next_sequence;
 use crate::turn::{Broken, Turn};
@@ -13,6 +14,7 @@ use ledger::Ledger;
 use lip_wire::Dialect;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -31,6 +33,7 @@ pub(crate) struct Settling {
     last: Bytes,
     /// Other hosts ask for the session.
     is_shared: bool,
+    rest: Option<Arc<Rest>>,
     held: Option<Held>,
 }
 
@@ -71,13 +74,31 @@ impl Form {
 }
 
 impl Settling {
-    pub(crate) fn new(body: Inner, broken: Broken, ledger: Ledger, form: Form, end_by: Instant) -> Self {
+    pub(crate) fn new(
+        body: Inner,
+        broken: Broken,
+        ledger: Ledger,
+        (form, end_by): (Form, Instant),
+        rest: Option<Arc<Rest>>,
+    ) -> Self {
         let (is_shared, ledger) = (ledger.is_shared(), Some(ledger));
-        Self { body, broken, ledger, end_by, timer: None, form, last: Bytes::new(), is_shared, held: None }
+        Self {
+            body,
+            broken,
+            ledger,
+            end_by,
+            timer: None,
+            form,
+            last: Bytes::new(),
+            is_shared,
+            rest,
+            held: None,
+        }
     }
 
     fn hold(&mut self, owing: Owing, frame: Option<Frame<Bytes>>) {
-        self.held = Some(Held { paying: Box::pin(owing.pay()), frame });
+        let paying = Box::pin(owing.pay_or_leave(self.rest.take()));
+        self.held = Some(Held { paying, frame });
     }
 
     fn poll_held(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {

@@ -1,11 +1,17 @@
 //! The sessions of turns: this host's memory, and other hosts' where they share it.
 use crate::conversation::now_ms;
+use crate::engine::Engine;
 use crate::owners::Owned;
+use crate::rest::{Rest, Writing};
+use crate::turn::Foreseen;
 use base::Fault;
 use sessions::{
-    Hints, Limits, Memory, Resolved, Session, SessionId, UnixMs, Update, asked, keep, keep_ended, resolve,
+    Asked, Hints, Key, Limits, Memory, Resolved, Scope, Session, SessionId, UnixMs, Update, asked, keep,
+    keep_ended, resolve,
 };
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 use stores::link::Link;
 use stores::session::{Counted, Sessions as Shared};
@@ -36,6 +42,15 @@ pub(crate) struct Owing {
 }
 
 impl Owing {
+    /// Writes it now, or begins to and leaves the rest to who waits for that.
+    pub(crate) async fn pay_or_leave(self, rest: Option<Arc<Rest>>) {
+        let mut paying: Writing = Box::pin(self.pay());
+        let Some(rest) = rest else { return paying.await };
+        if poll_fn(|cx| Poll::Ready(paying.as_mut().poll(cx))).await.is_pending() {
+            rest.leave(paying);
+        }
+    }
+
     /// Writes it now. Takes as long as one answer of the shared state, or as that may take.
     pub(crate) async fn pay(self) {
         self.shared.write(self.id).await;
@@ -46,6 +61,17 @@ impl Owing {
 impl Drop for Owing {
     fn drop(&mut self) {
         self.shared.write_soon(self.id);
+    }
+}
+
+impl Engine {
+    /// Learns what other hosts know of the session of this name, of `caller`, for a turn of it that comes next. See [`Foreseen`].
+    pub async fn foresee(&self, caller: &str, name: &str) {
+        if let Some(shared) = self.sessions.shared() {
+            let scope = Scope::new(caller);
+            let asked = Asked { keys: vec![Key::named(scope, name)], is_name: true };
+            shared.take_over(&asked, scope, now_ms()).await;
+        }
     }
 }
 
@@ -70,9 +96,11 @@ impl Sessions {
         &self,
         hints: &Hints<'_>,
         fresh: SessionId,
-        now: UnixMs,
+        (now, foreseen): (UnixMs, Foreseen),
     ) -> Result<Resolved, Fault> {
-        if let Some(shared) = &self.shared {
+        if let Some(shared) = &self.shared
+            && foreseen == Foreseen::No
+        {
             let asked = asked(hints);
             Box::pin(shared.take_over(&asked, hints.scope, now)).await;
         }

@@ -1,4 +1,5 @@
 //! One client request and its answer, free of any HTTP framework.
+use crate::rest::Rest;
 use access::Client;
 use base::Fault;
 use bytes::Bytes;
@@ -56,6 +57,20 @@ pub struct Turn {
     pub shorthand: Option<Box<Shorthand>>,
     /// Its wires, where they are kept.
     pub wire: Option<Arc<dyn Wire>>,
+    /// Where the engine leaves what it still writes at the turn's end; none: it holds the end itself until that is written.
+    pub rest: Option<Arc<Rest>>,
+    /// Was its session asked for already?
+    pub foreseen: Foreseen,
+}
+
+/// Was what other hosts know of a turn's session, which its headers name, asked for just before?
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Foreseen {
+    /// The turn asks.
+    #[default]
+    No,
+    /// It need not.
+    Yes,
 }
 
 /// A body that points at an earlier answer instead of repeating the conversation.
@@ -101,6 +116,8 @@ impl Turn {
             client: self.client.clone(),
             shorthand: None,
             wire: self.wire.clone(),
+            rest: None,
+            foreseen: Foreseen::No,
         }
     }
 

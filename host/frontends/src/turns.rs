@@ -5,7 +5,7 @@ use crate::wired::{self, Wired};
 use access::Client;
 use base::{Fault, Kind};
 use bytes::Bytes;
-use engine::{Turn, What};
+use engine::{Foreseen, Turn, What};
 use events::wire::{Wire, judged};
 use http::request::Parts;
 use lip_wire::Dialect;
@@ -115,6 +115,8 @@ impl Route {
             client: Some(client).filter(|client| !client.grants.are_all() || client.needs_prices()).cloned(),
             shorthand: None,
             wire,
+            rest: None,
+            foreseen: Foreseen::No,
         })
     }
 }

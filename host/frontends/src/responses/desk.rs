@@ -7,8 +7,9 @@ use super::tap::recorded;
 use crate::app::Shared;
 use crate::turns::scanned;
 use base::{Fault, Kind};
-use engine::{Failure, Reply, Shorthand, Turn};
+use engine::{Failure, Foreseen, Reply, Shorthand, Turn};
 use events::wire::judged;
+use futures_util::future::join;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use lip_wire::Dialect;
 use lip_wire::lens::{Field, JsonType};
@@ -83,9 +84,9 @@ impl Desk {
         let Some(id) = previous(&turn)? else {
             return Ok(Ready { record: record(None), turn });
         };
-        let found = match recent.find(&id) {
-            Some(found) => Some(found),
-            None => self.history.find(&turn.caller, &id, Instant::now()).await,
+        let (found, foreseen) = match recent.find(&id) {
+            Some(found) => (Some(found), None),
+            None => self.found(&turn, &id).await,
         };
         let Some(found) = found else {
             // It may still lie upstream: made before a restart, or longer ago than is kept here. Where clients are told
@@ -103,8 +104,24 @@ impl Desk {
         continue_session(&mut headers, found.session.as_deref());
         let short = |backend| Box::new(Shorthand { backend, lens: turn.lens });
         let shorthand = found.upstream.clone().map(short);
-        let turn = Turn { lens: scanned(DIALECT, &body)?, headers, shorthand, ..turn };
+        let is_foreseen = foreseen.is_some() && foreseen == found.session;
+        let foreseen = if is_foreseen { Foreseen::Yes } else { Foreseen::No };
+        let turn = Turn { lens: scanned(DIALECT, &body)?, headers, shorthand, foreseen, ..turn };
         Ok(Ready { turn, record })
+    }
+
+    /// The answer of this id. Its session is asked for at the same moment, as far as it is known here: both questions travel together.
+    async fn found(&self, turn: &Turn, id: &str) -> (Option<Arc<Remembered>>, Option<String>) {
+        let now = Instant::now();
+        let session = self.history.session_of(&turn.caller, id, now);
+        let find = self.history.find(&turn.caller, id, now);
+        match session.filter(|_| !names_a_session(&turn.headers)) {
+            None => (find.await, None),
+            Some(session) => {
+                let (found, ()) = join(find, self.app.engine.foresee(&turn.caller, &session)).await;
+                (found, Some(session))
+            }
+        }
     }
 
     /// Sends the turn. What is to be remembered of its answer is then known, but for the answer itself.
@@ -118,9 +135,11 @@ impl Desk {
     }
 
     /// Sends the turn and has its answer remembered.
-    pub(crate) async fn answer(&self, ready: Ready) -> Result<Reply, Failure> {
+    pub(crate) async fn answer(&self, mut ready: Ready) -> Result<Reply, Failure> {
+        let rest = self.history.rest();
+        ready.turn.rest = rest.clone();
         let (reply, record) = self.send(ready).await?;
-        Ok(recorded(reply, record).await)
+        Ok(recorded(reply, record, rest).await)
     }
 
     /// The backend of a route, if it speaks this dialect itself.
@@ -150,6 +169,10 @@ fn previous(turn: &Turn) -> Result<Option<String>, Fault> {
             Err(Fault::client(Kind::BadRequest, sentence).code("invalid_type").param("previous_response_id"))
         }
     }
+}
+
+fn names_a_session(headers: &HeaderMap) -> bool {
+    headers.contains_key(OWN_SESSION) || headers.contains_key(&SESSION)
 }
 
 fn continue_session(headers: &mut HeaderMap, session: Option<&str>) {

@@ -1,6 +1,7 @@
 //! Where answers are kept between requests. `History` is the door through which a shared store can come in; `Memory` is
 //! this process alone, bounded in number, bytes and age.
 use super::remembered::{Meter, Remembered};
+use engine::Rest;
 use parking_lot::Mutex;
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Debug;
@@ -25,6 +26,15 @@ pub(crate) trait History: Debug + Send + Sync {
     fn remove<'a>(&'a self, caller: &str, id: &str, now: Instant) -> Asked<'a, bool>;
     /// What counts the bytes of answers that are to be kept here.
     fn meter(&self) -> &Meter;
+    /// The session of an answer that this host knows, where other hosts may know more of it.
+    fn session_of(&self, caller: &str, id: &str, now: Instant) -> Option<String> {
+        let _ = (caller, id, now);
+        None
+    }
+    /// Where the engine is to leave what it writes at a turn's end, if keeping an answer takes a while too; a new one for each turn.
+    fn rest(&self) -> Option<Arc<Rest>> {
+        None
+    }
 }
 
 /// Bounds of what is kept.

@@ -2,6 +2,7 @@
 //! whether what is known here may still be used.
 use super::history::{Asked, Bounds, History, Keeping, Memory};
 use super::remembered::{Meter, Remembered, Text};
+use engine::Rest;
 use parking_lot::Mutex;
 use serde_json::value::RawValue;
 use sessions::Scope;
@@ -76,6 +77,14 @@ impl History for Shared {
 
     fn meter(&self) -> &Meter {
         self.inner.memory.meter()
+    }
+
+    fn session_of(&self, caller: &str, id: &str, now: Instant) -> Option<String> {
+        self.inner.memory.own(caller, id, now).and_then(|own| own.session.clone())
+    }
+
+    fn rest(&self) -> Option<Arc<Rest>> {
+        Some(Arc::default())
     }
 }
 

@@ -4,18 +4,19 @@ use super::history::{Asked, Keeping};
 use super::record::{Noted, Record, is_terminal};
 use base::Fault;
 use bytes::{Bytes, BytesMut};
-use engine::{Reply, ReplyBody};
+use engine::{Reply, ReplyBody, Rest};
 use http::header::CONTENT_TYPE;
 use http_body::Frame;
 use lip_wire::frame::sse::Decoder;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 /// Bytes of an answer that is not streamed which are held to be remembered.
 const WHOLE_BYTES_MAX: usize = 16 << 20;
 
-/// Has the answer remembered when it is complete.
-pub(crate) async fn recorded(mut reply: Reply, record: Record) -> Reply {
+/// Has the answer remembered when it is complete. `rest`: where the engine leaves what it still writes then.
+pub(crate) async fn recorded(mut reply: Reply, record: Record, rest: Option<Arc<Rest>>) -> Reply {
     if !(200..300).contains(&reply.status) {
         return reply;
     }
@@ -23,14 +24,15 @@ pub(crate) async fn recorded(mut reply: Reply, record: Record) -> Reply {
         reply.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
     reply.body = match reply.body {
         ReplyBody::Full(Some(bytes)) if !streams => {
-            if let Some(keeping) = record.body(&bytes).and_then(|noted| noted.keeping) {
+            if let Some(keeping) = both(record.body(&bytes).and_then(|noted| noted.keeping), rest.as_deref())
+            {
                 keeping.await;
             }
             ReplyBody::Full(Some(bytes))
         }
         body => {
             let seen = if streams { Seen::Events(Box::default()) } else { Seen::Whole(BytesMut::new()) };
-            ReplyBody::Stream(Box::pin(Tap { body, seen, record: Some(record), held: None }))
+            ReplyBody::Stream(Box::pin(Tap { body, seen, record: Some(record), rest, held: None }))
         }
     };
     reply
@@ -46,7 +48,19 @@ struct Tap {
     seen: Seen,
     /// Until the answer is remembered, or cannot be.
     record: Option<Record>,
+    rest: Option<Arc<Rest>>,
     held: Option<Held>,
+}
+
+/// All that has to be written before the client learns of the end. What the engine has left is on its way already.
+fn both(keeping: Keeping, rest: Option<&Rest>) -> Keeping {
+    match (keeping, rest.and_then(Rest::take)) {
+        (Some(keeping), Some(writing)) => Some(Box::pin(async {
+            keeping.await;
+            writing.await;
+        })),
+        (keeping, writing) => keeping.or(writing),
+    }
 }
 
 /// The end of an answer that other hosts have to know first; no frame where its bytes are out.
@@ -125,6 +139,8 @@ impl http_body::Body for Tap {
             }
             None => this.end(),
         };
+        let is_over = this.record.is_none() || frame.is_none();
+        let keeping = if is_over { both(keeping, this.rest.as_deref()) } else { keeping };
         let Some(keeping) = keeping else { return Poll::Ready(frame) };
         this.held = Some(Held { keeping, frame: frame.and_then(Result::ok) });
         this.poll_held(cx)

@@ -8,7 +8,7 @@ use agents::acp::serve::speech::{Said, Speech};
 use agents::acp::serve::transcript::Transcript;
 use base::{Fault, Kind};
 use bytes::Bytes;
-use engine::{Dialect, Turn, What};
+use engine::{Dialect, Foreseen, Turn, What};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body_util::BodyExt;
 use lip_wire::canon::{Failure, Part, Role, StopReason};
@@ -136,6 +136,8 @@ impl Session {
             client: None,
             shorthand: None,
             wire: None,
+            rest: None,
+            foreseen: Foreseen::No,
         })
     }
 
