@@ -221,6 +221,28 @@ def database_away(house):
     house.renewed_once()
 
 
+def in_the_middle(house):
+    """Tokens that cannot be stored stay with their host; the lock in Redis keeps the others from the old ones, also when the row's claim is over."""
+    holder, other = house.hosts[:2]
+    house.log_in()
+    house.state.gate.clear()
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        asked = pool.submit(holder.ask_model)
+        until("its question", lambda: house.state.asked == 1)
+        house.postgres.crash()
+        house.state.gate.set()
+        status, body = asked.result()
+        assert status == 503 and b"cannot be stored" in body, (status, body[:500])
+        house.postgres.start()
+        house.postgres.ask("UPDATE lip_accounts SET held_until_us = 0", "accounts")
+        waiting = pool.submit(other.ask_model)
+        until("its tokens", lambda: holder.ask_model()[0] == 200)
+        status, body = waiting.result()
+        require(body[:300], status, 200)
+    require("requests for a token", house.state.asked, 1)
+    house.go_on(house.state.number)
+
+
 def sealed(house):
     """No byte of a token is in the database, its files, a dump of it, or a log."""
     house.postgres.ask("CHECKPOINT", "accounts")
@@ -273,7 +295,7 @@ def gone(house):
     require("the record", house.row("record"), "")
 
 
-STORIES = [ended, revoked, without_redis, asleep, database_away, sealed, keys, one_person, gone]
+STORIES = [ended, revoked, without_redis, asleep, database_away, in_the_middle, sealed, keys, one_person, gone]
 
 
 def main():

@@ -29,6 +29,8 @@ const REPLAY_PAUSE: Duration = Duration::from_secs(1);
 /// The pause after the replay's answer was lost as well, and the longest such one.
 const LOST_PAUSE_MS: u64 = 30_000;
 const LOST_PAUSE_MAX_MS: u64 = 600_000;
+/// The longest pause before tokens are stored once more that many hosts share.
+const UNSAVED_PAUSE_MAX_MS: u64 = 4_000;
 /// The pause after the connector said that it is set up wrongly.
 const CONFIG_PAUSE_MS: u64 = 60_000;
 
@@ -38,6 +40,8 @@ pub(crate) async fn renew(core: Arc<Core>, slot: Arc<Slot>) -> Result<(), Troubl
     if result.is_err() {
         core.renewals.failed.fetch_add(1, Ordering::Relaxed);
     }
+    // Hosts wait for tokens that this one could not store.
+    let is_waited_for = slot.place.records.are_far() && slot.unsaved.lock().is_some();
     let mut known = slot.known.lock();
     let title = known.account.as_ref().map_or(slot.place.name.as_str(), Account::title).to_owned();
     let backend = &core.spec.backend;
@@ -56,6 +60,7 @@ pub(crate) async fn renew(core: Arc<Core>, slot: Arc<Slot>) -> Result<(), Troubl
             let n_failed = known.failure.as_ref().map_or(0, |f| f.n_failed).saturating_add(1);
             let pause_ms =
                 retry_after_ms.map_or(CONFIG_PAUSE_MS, |told| token::back_off_ms(n_failed, Some(told)));
+            let pause_ms = if is_waited_for { pause_ms.min(UNSAVED_PAUSE_MAX_MS) } else { pause_ms };
             let retry_at_ms = core.now_ms().saturating_add(pause_ms);
             known.failure = Some(Failure { trouble: trouble.clone(), n_failed, retry_at_ms });
             let pause_s = pause_ms / 1000;
