@@ -258,7 +258,7 @@ def sealed(house):
 
 
 def keys(house):
-    """A key is changed host by host; one with another key alone says so, and writes nothing over."""
+    """Of several keys the first seals and all open; a host with another key alone says so, and writes nothing over."""
     host, before = house.hosts[0], house.row("record")
     both, other = ({"LIP_ACCOUNTS_KEY": ",".join(map(sealing_key, keys))} for keys in ((2, 1), (2,)))
     told = lambda env: [line for line in host.lip_says("doctor", env=env)[1].splitlines() if "shared accounts" in line]  # noqa: E731
