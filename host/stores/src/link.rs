@@ -109,8 +109,7 @@ impl Link {
     /// There is no answer.
     pub async fn run(&self, command: &Cmd) -> Result<Value, Lost> {
         let Some(mut open) = self.shared.current() else { return Err(Lost::Away) };
-        let asked = command.query_async(&mut open.connection);
-        self.shared.answer(open.nth, tokio::time::timeout(COMMAND_TIME, asked).await)
+        self.shared.answer(open.nth, command.query_async(&mut open.connection).await)
     }
 
     /// Carries out a script whose `keys` have one tag. Scripts are sent once and then named by their hash.
@@ -139,8 +138,7 @@ impl Link {
     /// There is no answer.
     pub(crate) async fn carry_out(&self, call: &Call<'_>) -> Result<Value, Lost> {
         let Some(mut open) = self.shared.current() else { return Err(Lost::Away) };
-        let asked = call.carried_out(&mut open.connection);
-        self.shared.answer(open.nth, tokio::time::timeout(COMMAND_TIME, asked).await)
+        self.shared.answer(open.nth, call.carried_out(&mut open.connection).await)
     }
 
     /// Tells all hosts, this one too. A word of a few bytes, without secrets.
@@ -176,20 +174,18 @@ impl Shared {
         open
     }
 
-    fn answer<T, E>(&self, nth: u64, answered: Result<Result<T, RedisError>, E>) -> Result<T, Lost> {
+    /// What came of a command, which the connection has given its time.
+    fn answer<T>(&self, nth: u64, answered: Result<T, RedisError>) -> Result<T, Lost> {
         let error = match answered {
-            Ok(Ok(value)) => return Ok(value),
-            Ok(Err(error)) => Some(error),
-            Err(_late) => None,
+            Ok(value) => return Ok(value),
+            Err(error) => error,
         };
         self.counters.failed();
-        match error {
-            Some(error) if is_refusal(&error) => Err(Lost::Refused(error.to_string())),
-            _ => {
-                self.close(nth);
-                Err(Lost::Away)
-            }
+        if is_refusal(&error) {
+            return Err(Lost::Refused(error.to_string()));
         }
+        self.close(nth);
+        Err(Lost::Away)
     }
 
     /// Nobody uses connection `nth` any more; the keeper makes another.

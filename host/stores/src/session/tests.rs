@@ -170,7 +170,7 @@ async fn what_a_server_lost_is_written_anew_and_rubbish_is_none() {
     a.says(id, "m");
     a.shared.write(id).await;
     let names = a.shared.inner.names(scope());
-    let (session, key) = (names.session(id).to_string(), names.key(name("n")).to_string());
+    let (session, key) = (names.session(id).text(), names.key(name("n")).text());
     for n in 0..6_u64 {
         let mut spoil = redis::cmd("DEL");
         spoil.arg(&session);

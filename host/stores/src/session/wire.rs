@@ -2,7 +2,7 @@
 use crate::keys::Keys;
 use redis::{RedisWrite, ToRedisArgs, Value};
 use sessions::{Key, Scope, SessionId};
-use std::fmt::{self, Display};
+use std::io::{self, Write};
 
 /// What the server knows of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,30 +60,52 @@ impl<'a> Names<'a> {
     }
 }
 
-impl Display for Hex {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+impl Hex {
+    /// A formatter would take ten times as long, several times a turn.
+    const fn digits(&self) -> [u8; 32] {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let (mut digits, mut at) = ([b'0'; 32], 0);
+        while at < 16 {
+            digits[2 * at] = DIGITS[(self.0[at] >> 4) as usize];
+            digits[2 * at + 1] = DIGITS[(self.0[at] & 15) as usize];
+            at += 1;
+        }
+        digits
     }
 }
 
-impl Display for Name<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Name<'_> {
+    fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        out.write_all(self.names.keys.prefix().as_bytes())?;
+        out.write_all(self.area.as_bytes())?;
         // Digits are no braces.
-        let (prefix, scope) = (self.names.keys.prefix(), Hex(*self.names.scope.as_bytes()));
-        write!(f, "{prefix}{}:{{{scope}}}:", self.area)?;
-        self.of.map_or(Ok(()), |of| Hex(of).fmt(f))
+        out.write_all(b":{")?;
+        out.write_all(&Hex(*self.names.scope.as_bytes()).digits())?;
+        out.write_all(b"}:")?;
+        self.of.map_or(Ok(()), |of| out.write_all(&Hex(of).digits()))
+    }
+}
+
+#[cfg(test)]
+impl Name<'_> {
+    /// As it stands in the server.
+    pub(super) fn text(&self) -> String {
+        let mut bytes = Vec::new();
+        self.write(&mut bytes).expect("memory");
+        String::from_utf8(bytes).expect("text")
     }
 }
 
 impl ToRedisArgs for Hex {
     fn write_redis_args<W: ?Sized + RedisWrite>(&self, out: &mut W) {
-        out.write_arg_fmt(self);
+        out.write_arg(&self.digits());
     }
 }
 
 impl ToRedisArgs for Name<'_> {
     fn write_redis_args<W: ?Sized + RedisWrite>(&self, out: &mut W) {
-        out.write_arg_fmt(self);
+        // What is written to is memory.
+        let _ = self.write(&mut out.writer_for_next_arg());
     }
 }
 
@@ -170,10 +192,13 @@ mod tests {
         let names = Names::of(&keys, Scope::new("me"));
         let tag = base::hex(Scope::new("me").as_bytes());
         let id = SessionId::from_random([1; 16]);
-        assert_eq!(names.session(id).to_string(), format!("lip:session:{{{tag}}}:{}", "01".repeat(16)));
+        assert_eq!(names.session(id).text(), format!("lip:session:{{{tag}}}:{}", "01".repeat(16)));
         let key = Key::own(Scope::new("me"), id);
         let whole = format!("{}:{}", keys.of("key", &tag), base::hex(key.as_bytes()));
-        assert_eq!(names.key(key).to_string(), whole);
-        assert_eq!(names.sessions().to_string(), keys.of("session", &tag) + ":");
+        assert_eq!(names.key(key).text(), whole);
+        assert_eq!(names.sessions().text(), keys.of("session", &tag) + ":");
+        let all: Vec<u8> = (0..16).map(|n| n * 17).collect();
+        let hex = Hex(all.clone().try_into().expect("16")).digits();
+        assert_eq!(String::from_utf8_lossy(&hex), base::hex(&all));
     }
 }
