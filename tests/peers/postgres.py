@@ -195,7 +195,7 @@ def sharing(postgres, lip, folder, hosts):
         host.written(100)
         host.server.stop()
     hosts.clear()
-    postgres.ask("DROP TABLE lip_clients; CREATE TABLE lip_attempts (turn TEXT)", "shared")
+    postgres.ask("DROP TABLE lip_accounts; DROP TABLE lip_clients; CREATE TABLE lip_attempts (turn TEXT)", "shared")
     for column in ["charged_tokens", "charged_micro", "attempts"]:
         postgres.ask(f"ALTER TABLE lip_turns DROP COLUMN {column}", "shared")
     postgres.ask("UPDATE lip_schema SET version = 1", "shared")
