@@ -26,19 +26,24 @@ type = "echo"
 [backends."echo.spare"]
 type = "echo"
 """
-NGINX = """\
+AROUND = """\
 daemon off;
-pid {folder}/nginx.pid;
-error_log {folder}/nginx-error.log;
+pid {folder}/{name}.pid;
+error_log {folder}/{name}-error.log;
 worker_processes 1;
 events {{ worker_connections 1024; }}
 http {{
   access_log off;
-  client_body_temp_path {folder}/nginx-body;
-  proxy_temp_path {folder}/nginx-proxy;
-  fastcgi_temp_path {folder}/nginx-fastcgi;
-  uwsgi_temp_path {folder}/nginx-uwsgi;
-  scgi_temp_path {folder}/nginx-scgi;
+  client_body_temp_path {folder}/{name}-body;
+  proxy_temp_path {folder}/{name}-proxy;
+  fastcgi_temp_path {folder}/{name}-fastcgi;
+  uwsgi_temp_path {folder}/{name}-uwsgi;
+  scgi_temp_path {folder}/{name}-scgi;
+{text}
+}}
+"""
+"""A whole file of an nginx that nobody installed: all that it writes lies in a folder, under a name."""
+NGINX = """\
   upstream lip {{
     random;
 {servers}
@@ -57,7 +62,6 @@ http {{
       proxy_read_timeout 1h;
     }}
   }}
-}}
 """
 
 
@@ -148,7 +152,7 @@ class Nginx(Child):
         super().__init__(folder)
 
     def configuration(self, servers):
-        return NGINX.format(folder=self.folder, servers=servers, port=self.port)
+        return AROUND.format(folder=self.folder, name="nginx", text=NGINX.format(servers=servers, port=self.port))
 
     def write(self):
         """Its file, with the places of the hosts as they are now."""

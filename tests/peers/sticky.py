@@ -26,7 +26,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "sdk"))
 
 from patience import PATIENCE_S, require, until  # noqa: E402
-from scaleout_servers import Child, Redis, ask, free_port, said  # noqa: E402
+from scaleout_servers import AROUND, Child, Redis, ask, free_port, said  # noqa: E402
 from servers import Server, end_when_told, quiet_env  # noqa: E402
 
 BALANCERS = HERE.parent.parent / "config" / "balancers"
@@ -43,22 +43,6 @@ command = ["{agent}"]
 project_dir = "{project}"
 [cluster]
 name = "{name}"
-"""
-NGINX = """\
-daemon off;
-pid {folder}/{name}.pid;
-error_log {folder}/{name}-error.log;
-worker_processes 1;
-events {{ worker_connections 1024; }}
-http {{
-  access_log off;
-  client_body_temp_path {folder}/{name}-body;
-  proxy_temp_path {folder}/{name}-proxy;
-  fastcgi_temp_path {folder}/{name}-fastcgi;
-  uwsgi_temp_path {folder}/{name}-uwsgi;
-  scgi_temp_path {folder}/{name}-scgi;
-  include {config};
-}}
 """
 
 
@@ -116,7 +100,7 @@ class Balancer(Child):
         if self.config.startswith("nginx"):
             path.write_text(text.replace("listen 8080;", f"listen {place};"))
             main = self.folder / f"{self.name}-main"
-            main.write_text(NGINX.format(folder=self.folder, name=self.name, config=path))
+            main.write_text(AROUND.format(folder=self.folder, name=self.name, text=f"  include {path};"))
             program = shutil.which("nginx") or "/usr/sbin/nginx"
             return [program, "-c", main, "-p", self.folder, "-e", self.folder / f"{self.name}-error.log"]
         if self.config.startswith("haproxy"):

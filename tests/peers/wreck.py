@@ -26,24 +26,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from frame import frame, lip_of_arguments, tell  # noqa: E402
 from patience import PATIENCE_S, require, until  # noqa: E402
 from postgres import Host, Postgres  # noqa: E402
-from scaleout_servers import ALL, PASSWORD, Nginx, Redis  # noqa: E402
+from scaleout_servers import ALL, AROUND, PASSWORD, Nginx, Redis  # noqa: E402
 
 FLEET = pathlib.Path(__file__).resolve().parent.parent.parent / "config/fleet"
-AROUND = """\
-daemon off;
-pid {folder}/nginx.pid;
-worker_processes 1;
-events {{ worker_connections 1024; }}
-http {{
-  access_log off;
-  client_body_temp_path {folder}/nginx-body;
-  proxy_temp_path {folder}/nginx-proxy;
-  fastcgi_temp_path {folder}/nginx-fastcgi;
-  uwsgi_temp_path {folder}/nginx-uwsgi;
-  scgi_temp_path {folder}/nginx-scgi;
-{text}
-}}
-"""
 N_CLIENTS = 12
 LONG, SLOW = range(0, 4), range(4, 8)
 """Clients whose turns are long streams, so that there is one to be cut, and those that wait long for a whole answer; the others' turns are quick."""
@@ -95,7 +80,7 @@ class Balancer(Nginx):
         for address, host in zip(["10.0.0.11:8000", "10.0.0.12:8000", "10.0.0.13:8000"], self.hosts, strict=True):
             assert address in text, address
             text = text.replace(address, netloc(host))
-        return AROUND.format(folder=self.folder, text=text)
+        return AROUND.format(folder=self.folder, name="nginx", text=text)
 
     def reload(self):
         self.write()

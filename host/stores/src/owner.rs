@@ -86,16 +86,6 @@ impl Owners {
         }
     }
 
-    /// This host.
-    pub const fn own(&self) -> &Owner {
-        &self.own
-    }
-
-    /// The link that they are behind.
-    pub const fn link(&self) -> &Arc<Link> {
-        &self.link
-    }
-
     fn place(&self, scope: Scope, agent: Key) -> String {
         let mut place = self.link.keys().of("agent", &base::hex(scope.as_bytes()));
         place.push(':');

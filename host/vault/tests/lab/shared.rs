@@ -1,8 +1,8 @@
 //! Hosts that share their accounts: one renews, also where a holder is not heard of for too long and wakes up later.
-use crate::kit::{World, pass};
+use crate::kit::{Process, World, pass};
 use crate::server::{LIFETIME_MS, Mishap};
 use std::sync::atomic::Ordering;
-use vault::{Health, Refused, TokenPrint};
+use vault::{Health, Lease, Refused, TokenPrint};
 
 #[tokio::test(start_paused = true)]
 async fn three_hosts_renew_once() {
@@ -20,14 +20,11 @@ async fn three_hosts_renew_once() {
     assert!(!world.home.path().join("none").exists(), "nothing is written to this machine");
 }
 
-#[tokio::test(start_paused = true)]
-async fn an_answer_that_comes_too_late_is_kept_where_nobody_has_a_newer_one() {
-    let world = World::new();
-    let (sleeper, other) = (world.host(), world.host());
-    sleeper.put(world.account("a")).await;
-    pass(LIFETIME_MS).await;
-    world.server.next(Mishap::LateAnswer(20));
-    let ((), slept, refused) = tokio::join!(
+type Leased = Result<Lease, Refused>;
+
+/// The sleeper asks the server, is not heard of for too long, and gets its answer when the other host has asked, too.
+async fn overtaken(world: &World, sleeper: &Process, other: &Process) -> (Leased, Leased) {
+    let ((), slept, others) = tokio::join!(
         async {
             pass(5_000).await;
             world.commons.give_up("a");
@@ -38,6 +35,17 @@ async fn an_answer_that_comes_too_late_is_kept_where_nobody_has_a_newer_one() {
             other.lease().await
         }
     );
+    (slept, others)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_comes_too_late_is_kept_where_nobody_has_a_newer_one() {
+    let world = World::new();
+    let (sleeper, other) = (world.host(), world.host());
+    sleeper.put(world.account("a")).await;
+    pass(LIFETIME_MS).await;
+    world.server.next(Mishap::LateAnswer(20));
+    let (slept, refused) = overtaken(&world, &sleeper, &other).await;
     // The server had used the refresh token up, and the sleeper alone knows the new one.
     assert!(matches!(refused, Err(Refused::NeedsLogin { .. })), "{refused:?}");
     let lease = slept.unwrap();
@@ -58,17 +66,7 @@ async fn an_answer_that_comes_too_late_gives_way_to_newer_tokens() {
         sleeper.put(world.account("a")).await;
         pass(LIFETIME_MS).await;
         world.server.next(late);
-        let ((), slept, renewed) = tokio::join!(
-            async {
-                pass(5_000).await;
-                world.commons.give_up("a");
-            },
-            sleeper.lease(),
-            async {
-                pass(5_100).await;
-                other.lease().await
-            }
-        );
+        let (slept, renewed) = overtaken(&world, &sleeper, &other).await;
         let renewed = renewed.unwrap();
         assert_eq!(slept.unwrap().print, renewed.print, "{late:?}");
         let record = world.commons.read("a");
@@ -103,7 +101,7 @@ async fn a_login_that_was_made_anew_is_not_written_over() {
 async fn tokens_in_memory_serve_while_what_is_shared_is_away() {
     let world = World::new();
     let (known, late) = (world.host(), world.host());
-    let is_away = |host: &crate::kit::Process, is: bool| host.disk.is_dead.store(is, Ordering::SeqCst);
+    let is_away = |host: &Process, is: bool| host.disk.is_dead.store(is, Ordering::SeqCst);
     known.put(world.account("a")).await;
     is_away(&known, true);
     is_away(&late, true);
