@@ -1,5 +1,4 @@
 """What sharing the state costs: LIP that shares it over a Redis of its own next to LIP that keeps it in memory, in the same rounds."""
-import concurrent.futures
 import contextlib
 import http.client
 import json
@@ -14,12 +13,12 @@ from yard import Program, free_port
 
 CPU_BOUND, P50_BOUND_US = 40.0, 500.0
 N_KNOWN = 500
-N_ANSWERS = 16
+N_ANSWERS = 32
 CASES = {
     "a conversation begins": Case("begins", 300, profile(), 32),
     "a conversation goes on": Case("conversation", 300, profile(), 32, numbered=True),
     # Each connection continues an answer of its own: those of one answer would wait for each other's writes.
-    "a Response goes on by its id": Case("continues", 300, profile(), 1),
+    "a Response goes on by its id": Case("continues", 300, profile(), N_ANSWERS),
 }
 
 
@@ -103,34 +102,25 @@ def one_round(yard, cases, redis, options, number):
         yard.set_profile(case.profile)
         order = list(peers)[:: -1 if number % 2 else 1]
         more = ("--conversations", N_KNOWN) if case.numbered else ()
-        sums, parts = {name: {"n": 0, "own_s": 0.0, "server_s": 0.0} for name in order}, []
+        sums, parts = {name: {"n": 0, "own_us": 0, "server_us": 0} for name in order}, []
         for _ in range(options.slices):
             for name in order:
                 own = peers[name]
-                before = cpu_s(own[0].pid), cpu_s(redis.pid)
-                with concurrent.futures.ThreadPoolExecutor(len(own)) as pool:
-                    told = list(pool.map(lambda peer: yard.closed(peer, case, *more, seconds=options.seconds), own))
-                sums[name]["n"] += sum(part["stamps"] for part in told)
-                sums[name]["own_s"] += cpu_s(own[0].pid) - before[0]
-                sums[name]["server_s"] += cpu_s(redis.pid) - before[1]
-                parts += [{"errors": part["errors"], "last_error": part["last_error"]} for part in told]
+                told = yard.closed(own[0], case, *more, "--beside", redis.pid, seconds=options.seconds, others=own[1:])
+                sums[name]["n"] += told["stamps"]
+                sums[name]["own_us"] += told["user_us"] + told["system_us"]
+                sums[name]["server_us"] += told["beside_us"]
+                parts.append({"errors": told["errors"], "last_error": told["last_error"]})
         times = yard.in_turn([peers[name][0] for name in order], case, options.exchanges)
         found["cases"][what] = {
-            "cpu_us": {name: own["own_s"] * 1e6 / max(1, own["n"]) for name, own in sums.items()},
+            "cpu_us": {name: own["own_us"] / max(1, own["n"]) for name, own in sums.items()},
             "p50_us": {name: times[name]["total"]["p50"] for name in order},
-            "server_us": sums["redis"]["server_s"] * 1e6 / max(1, sums["redis"]["n"]),
+            "server_us": sums["redis"]["server_us"] / max(1, sums["redis"]["n"]),
             "parts": parts,
         }
     found["load_after"] = os.getloadavg()[0]
     print(f"round {number + 1} of {options.rounds} done", file=sys.stderr, flush=True)
     return found
-
-
-def cpu_s(pid):
-    """What a process has used."""
-    with open(f"/proc/{pid}/stat") as stat:
-        words = stat.read().rsplit(")", 1)[1].split()
-    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def costs(result, what, unit):

@@ -139,9 +139,10 @@ class Yard:
         headers = (word for header in peer.headers for word in ("--header", header))
         return self.load(kind, "--url", peer.url(case), "--body", self.body(peer, case), *headers, "--pid", peer.pid, "--stamps", case.stamps, *words)
 
-    def closed(self, peer, case, *words, seconds=None):
-        """A closed loop for so many seconds, or for what `words` say."""
+    def closed(self, peer, case, *words, seconds=None, others=()):
+        """A closed loop for so many seconds, or for what `words` say; what `others` are sent is sent too, each by connections of its own."""
         words += ("--seconds", seconds * (SLOW_TIMES if peer.slow else 1)) if seconds else ()
+        words += tuple(word for other in others for word in ("--body", self.body(other, case)))
         return self.on("closed", peer, case, "--connections", min(case.connections, SLOW_CONNECTIONS) if peer.slow else case.connections, *words)
 
     def in_turn(self, peers, case, count):

@@ -20,9 +20,9 @@ pub(crate) struct Closed {
     /// URL to POST to.
     #[arg(long)]
     url: String,
-    /// File with the body.
-    #[arg(long)]
-    body: PathBuf,
+    /// File with the body. Of several each connection sends one, in turn.
+    #[arg(long = "body", required = true)]
+    bodies: Vec<PathBuf>,
     /// `name: value`, as often as wanted.
     #[arg(long = "header")]
     headers: Vec<String>,
@@ -47,11 +47,14 @@ pub(crate) struct Closed {
     /// Process whose CPU time is taken, with its children.
     #[arg(long)]
     pid: u32,
+    /// Another process whose CPU time is taken: one that works for the first.
+    #[arg(long)]
+    beside: Option<u32>,
 }
 
 /// What the connections of one load share.
 struct Shared {
-    target: Target,
+    targets: Vec<Target>,
     stamps: usize,
     conversations: u64,
     exchanges_max: u64,
@@ -66,32 +69,45 @@ struct Shared {
 }
 
 impl Shared {
-    /// The next request, if one is still wanted.
-    fn next(&self) -> Result<Option<Cow<'_, Target>>, Failure> {
+    /// The next request of this connection, if one is still wanted.
+    fn next(&self, connection: usize) -> Result<Option<Cow<'_, Target>>, Failure> {
         let nth = self.begun.fetch_add(1, Ordering::Relaxed);
         if nth >= self.exchanges_max || self.ends.load(Ordering::Relaxed) {
             return Ok(None);
         }
+        let target = &self.targets[connection % self.targets.len()];
         if self.conversations < 2 {
-            return Ok(Some(Cow::Borrowed(&self.target)));
+            return Ok(Some(Cow::Borrowed(target)));
         }
         let conversation = nth.wrapping_mul(STRIDE) % self.conversations;
-        Ok(Some(Cow::Owned(self.target.in_conversation(conversation)?)))
+        Ok(Some(Cow::Owned(target.in_conversation(conversation)?)))
     }
 }
 
 /// CPU time, clock and stamps at one moment, so that exchanges which span it do not tilt the result.
-struct Mark(meter::Cpu, u64, u64);
+struct Mark {
+    own: meter::Cpu,
+    beside_us: u64,
+    at_ns: u64,
+    arrived: u64,
+}
 
 impl Mark {
-    fn now(pid: u32, shared: &Shared) -> Self {
-        Self(meter::cpu(pid), stamp::now_ns(), shared.arrived.load(Ordering::Relaxed))
+    fn now((pid, beside): (u32, Option<u32>), shared: &Shared) -> Self {
+        let beside = beside.map(meter::cpu).unwrap_or_default();
+        Self {
+            own: meter::cpu(pid),
+            beside_us: beside.user_us + beside.system_us,
+            at_ns: stamp::now_ns(),
+            arrived: shared.arrived.load(Ordering::Relaxed),
+        }
     }
 }
 
 pub(crate) async fn run(order: Closed) -> Result<Value, Failure> {
+    let target = |body| Target::new(&order.url, Bytes::from(std::fs::read(body)?), &order.headers);
     let shared = Arc::new(Shared {
-        target: Target::new(&order.url, Bytes::from(std::fs::read(&order.body)?), &order.headers)?,
+        targets: order.bodies.iter().map(target).collect::<Result<_, _>>()?,
         stamps: order.stamps,
         conversations: order.conversations,
         exchanges_max: order.exchanges.unwrap_or(u64::MAX),
@@ -100,40 +116,42 @@ pub(crate) async fn run(order: Closed) -> Result<Value, Failure> {
         counts: AtomicBool::new(order.exchanges.is_some()),
         ends: AtomicBool::new(false),
     });
-    let mut from = Mark::now(order.pid, &shared);
+    let pids = (order.pid, order.beside);
+    let mut from = Mark::now(pids, &shared);
     let mut workers = Vec::with_capacity(order.connections);
     for nth in 0..order.connections {
         let share = nth as f64 / order.connections as f64;
         let wait = Duration::from_secs_f64(order.spread * share);
-        workers.push(tokio::spawn(connection(Arc::clone(&shared), wait)));
+        workers.push(tokio::spawn(connection(Arc::clone(&shared), nth, wait)));
     }
     let mut to = None;
     if order.exchanges.is_none() {
         let warm_up = (order.seconds / 4.0).max(order.spread);
         tokio::time::sleep(Duration::from_secs_f64(warm_up)).await;
         shared.counts.store(true, Ordering::Relaxed);
-        from = Mark::now(order.pid, &shared);
+        from = Mark::now(pids, &shared);
         tokio::time::sleep(Duration::from_secs_f64(order.seconds)).await;
-        to = Some(Mark::now(order.pid, &shared));
+        to = Some(Mark::now(pids, &shared));
         shared.ends.store(true, Ordering::Relaxed);
     }
     let mut tally = Tally::new()?;
     for worker in workers {
         tally.add(&worker.await??)?;
     }
-    let to = to.unwrap_or_else(|| Mark::now(order.pid, &shared));
+    let to = to.unwrap_or_else(|| Mark::now(pids, &shared));
     let mut report = tally.report();
-    report["user_us"] = json!(to.0.user_us - from.0.user_us);
-    report["system_us"] = json!(to.0.system_us - from.0.system_us);
-    report["seconds"] = json!((to.1 - from.1) as f64 / 1e9);
-    report["stamps"] = json!(to.2 - from.2);
+    report["user_us"] = json!(to.own.user_us - from.own.user_us);
+    report["system_us"] = json!(to.own.system_us - from.own.system_us);
+    report["beside_us"] = json!(to.beside_us - from.beside_us);
+    report["seconds"] = json!((to.at_ns - from.at_ns) as f64 / 1e9);
+    report["stamps"] = json!(to.arrived - from.arrived);
     Ok(report)
 }
 
-async fn connection(shared: Arc<Shared>, wait: Duration) -> Result<Tally, Failure> {
+async fn connection(shared: Arc<Shared>, nth: usize, wait: Duration) -> Result<Tally, Failure> {
     tokio::time::sleep(wait).await;
     let (mut tally, mut link) = (Tally::new()?, None);
-    while let Some(target) = shared.next()? {
+    while let Some(target) = shared.next(nth)? {
         let result = exchange(&mut link, &target, shared.stamps, &shared.arrived).await;
         if result.is_err() || shared.counts.load(Ordering::Relaxed) {
             tally.take(result)?;
