@@ -1,5 +1,7 @@
 //! One connection of a host to the shared state, for all of its turns: commands that are under way together travel together.
 mod call;
+mod dial;
+mod driver;
 mod keeper;
 mod standing;
 
@@ -8,6 +10,7 @@ pub use standing::Standing;
 
 use crate::address::Address;
 use crate::keys::Keys;
+use driver::Traffic;
 use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, ErrorKind, RedisError, Script, ToRedisArgs, Value};
@@ -59,6 +62,7 @@ pub(crate) struct Shared {
 struct Open {
     nth: u64,
     connection: MultiplexedConnection,
+    traffic: Arc<Traffic>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -109,7 +113,8 @@ impl Link {
     /// There is no answer.
     pub async fn run(&self, command: &Cmd) -> Result<Value, Lost> {
         let Some(mut open) = self.shared.current() else { return Err(Lost::Away) };
-        self.shared.answer(open.nth, command.query_async(&mut open.connection).await)
+        let _on_its_way = open.traffic.begin();
+        self.shared.answer(open.nth, call::asked(command, &mut open.connection).await)
     }
 
     /// Carries out a script whose `keys` have one tag. Scripts are sent once and then named by their hash.
@@ -138,6 +143,7 @@ impl Link {
     /// There is no answer.
     pub(crate) async fn carry_out(&self, call: &Call<'_>) -> Result<Value, Lost> {
         let Some(mut open) = self.shared.current() else { return Err(Lost::Away) };
+        let _on_its_way = open.traffic.begin();
         self.shared.answer(open.nth, call.carried_out(&mut open.connection).await)
     }
 

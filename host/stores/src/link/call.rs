@@ -3,7 +3,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{Cmd, ErrorKind, RedisResult, Script, ToRedisArgs, Value};
 
 /// Bytes of a key or a value, about.
-const PART_BYTES: usize = 96;
+const PART_BYTES: usize = 64;
 
 /// A script with what it is asked.
 pub(crate) struct Call<'a> {
@@ -14,8 +14,13 @@ pub(crate) struct Call<'a> {
 impl<'a> Call<'a> {
     /// Of so many keys, which are added first, and so many values.
     pub(crate) fn new(script: &'a Script, n_keys: usize, n_values: usize) -> Self {
+        Self::with_room(script, n_keys, n_values, 0)
+    }
+
+    /// As [`Self::new`], for values that take about so many bytes more than usual.
+    pub(crate) fn with_room(script: &'a Script, n_keys: usize, n_values: usize, bytes: usize) -> Self {
         let n_parts = 3 + n_keys + n_values;
-        let mut command = Cmd::with_capacity(n_parts, n_parts * PART_BYTES);
+        let mut command = Cmd::with_capacity(n_parts, n_parts * PART_BYTES + bytes);
         command.arg("EVALSHA").arg(script.get_hash()).arg(n_keys);
         Self { script, command }
     }
@@ -28,12 +33,17 @@ impl<'a> Call<'a> {
 
     /// Asks. A server that does not know the script is sent it once.
     pub(super) async fn carried_out(&self, connection: &mut MultiplexedConnection) -> RedisResult<Value> {
-        match self.command.query_async(connection).await {
+        match asked(&self.command, connection).await {
             Err(error) if error.kind() == ErrorKind::NoScriptError => {
                 self.script.prepare_invoke().load_async(connection).await?;
-                self.command.query_async(connection).await
+                asked(&self.command, connection).await
             }
             answered => answered,
         }
     }
+}
+
+/// What the server answers to a command; its errors are errors.
+pub(super) async fn asked(command: &Cmd, connection: &mut MultiplexedConnection) -> RedisResult<Value> {
+    connection.send_packed_command(command).await?.extract_error()
 }

@@ -1,7 +1,10 @@
 //! Keeps a link connected.
+use super::dial::dial;
+use super::driver::{Driver, Traffic};
 use super::{COMMAND_TIME, Open, Shared};
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, ErrorKind, FromRedisValue as _, PushInfo, PushKind, RedisError};
+use redis::{AsyncConnectionConfig, FromRedisValue as _, PushInfo, PushKind, RedisError};
+use std::io;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -17,7 +20,8 @@ pub(super) async fn keep(shared: Arc<Shared>) {
     let mut wait = WAITS.0;
     let mut is_told = false;
     loop {
-        match connect(&shared).await {
+        let connected = tokio::time::timeout(CONNECT_TIME, connect(&shared)).await;
+        match connected.unwrap_or_else(|late| Err(RedisError::from(io::Error::from(late)))) {
             Ok(open) => {
                 (wait, is_told) = (WAITS.0, false);
                 *shared.connection.lock() = Some(open.clone());
@@ -42,18 +46,24 @@ pub(super) async fn keep(shared: Arc<Shared>) {
 }
 
 async fn connect(shared: &Arc<Shared>) -> Result<Open, RedisError> {
-    let info = shared.address.info();
-    let info =
-        info.ok_or_else(|| RedisError::from((ErrorKind::InvalidClientConfig, "the URL cannot be read")))?;
     let nth = shared.counters.tried();
     let weak = Arc::downgrade(shared);
-    let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(CONNECT_TIME)
-        .set_response_timeout(COMMAND_TIME)
-        .set_push_sender(move |push: PushInfo| heard(&weak, nth, &push));
-    let mut connection = Client::open(info)?.get_multiplexed_async_connection_with_config(&config).await?;
+    let config = AsyncConnectionConfig::new().set_push_sender({
+        let shared = Weak::clone(&weak);
+        move |push: PushInfo| heard(&shared, nth, &push)
+    });
+    let (mut connection, moves) = dial(&shared.address, config).await?;
+    let traffic = Arc::<Traffic>::default();
+    let driver = Driver::new(moves, Arc::clone(&traffic));
+    tokio::spawn(async move {
+        driver.await;
+        // Whoever waits for an answer has none now.
+        if let Some(shared) = weak.upgrade() {
+            shared.close(nth);
+        }
+    });
     connection.subscribe(shared.keys.channel()).await?;
-    Ok(Open { nth, connection })
+    Ok(Open { nth, connection, traffic })
 }
 
 /// What the server says unasked.
