@@ -2,19 +2,19 @@
 use crate::engine::Engine;
 use crate::fingerprint::{client, hashes, history_places, text_hash};
 use crate::hearing::{Hearing, first_answer};
-use crate::sharing::Owing;
+use crate::sharing::{Owing, STORE, unknown_answer};
 use crate::turn::{Turn, What};
 use crate::unwritten::Unwritten;
 use crate::view::SessionView;
 use base::{Fault, Kind, SessionSettings};
 use commands::{Scan, Syntax, reply_text, run, scan};
-use events::wire::Piece;
+use events::wire::{Piece, judged};
 use http::HeaderName;
 use lip_wire::lens::{Edits, Field};
 use routing::plan::{Ask, Plan};
 use sessions::{
-    AGENT_HEADERS, Beginning, Hidden, Hints, MessageHash, Scope, Session, SessionId, Splice, Update, chains,
-    message_hash, session_in_user_id, splices, turn_keys,
+    AGENT_HEADERS, Beginning, Hidden, Hints, MessageHash, Resolved, Scope, Session, SessionId, Splice,
+    UnixMs, Update, chains, message_hash, session_in_user_id, splices, turn_keys,
 };
 use std::ops::Range;
 use std::sync::Arc;
@@ -96,11 +96,7 @@ pub(crate) async fn prepare(engine: &Arc<Engine>, turn: &Turn) -> Result<Prepare
         hints.answer = first_answer(turn, &places);
     }
     let now = now_ms();
-    let fresh = match &turn.wire {
-        None => engine.ids.fresh()?,
-        Some(wire) => SessionId::from_random(wire.moment().name()),
-    };
-    let found = engine.sessions.resolve(&hints, fresh, (now, turn.foreseen)).await?;
+    let found = found(engine, turn, &hints, now).await?;
     if let Some(wire) = &turn.wire {
         wire.tell(Piece::Session(&found.session.id.to_string(), hints.header));
     }
@@ -139,6 +135,20 @@ pub(crate) async fn prepare(engine: &Arc<Engine>, turn: &Turn) -> Result<Prepare
         }
         None => Prepared::Forward(conversation, edits),
     })
+}
+
+/// The session of a turn, once it is known what other hosts know of it.
+async fn found(engine: &Engine, turn: &Turn, hints: &Hints<'_>, now: UnixMs) -> Result<Resolved, Fault> {
+    let continues = turn.continues.as_deref();
+    let is_gone = engine.sessions.take_over(hints, now, continues).await;
+    if let Some(id) = continues {
+        judged(turn.wire.as_ref(), STORE, || if is_gone { Err(unknown_answer(id)) } else { Ok(()) })?;
+    }
+    let fresh = match &turn.wire {
+        None => engine.ids.fresh()?,
+        Some(wire) => SessionId::from_random(wire.moment().name()),
+    };
+    engine.sessions.resolve(hints, fresh, now).await
 }
 
 /// What the commands of one message did.

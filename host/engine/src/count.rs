@@ -120,7 +120,7 @@ mod tests {
             shorthand: None,
             wire: None,
             rest: None,
-            foreseen: crate::turn::Foreseen::No,
+            continues: None,
         };
         let reply = answer(Arc::new(turn)).await.expect("counted");
         assert_eq!(reply.headers[COUNT_HEADER], "estimate");

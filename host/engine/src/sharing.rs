@@ -1,18 +1,16 @@
 //! The sessions of turns: this host's memory, and other hosts' where they share it.
 use crate::conversation::now_ms;
-use crate::engine::Engine;
 use crate::owners::Owned;
 use crate::rest::{Rest, Writing};
-use crate::turn::Foreseen;
-use base::Fault;
+use base::{Fault, Kind};
 use sessions::{
-    Asked, Hints, Key, Limits, Memory, Resolved, Scope, Session, SessionId, UnixMs, Update, asked, keep,
-    keep_ended, resolve,
+    Hints, Limits, Memory, Resolved, Session, SessionId, UnixMs, Update, asked, keep, keep_ended, resolve,
 };
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
+use stores::answer::Found;
 use stores::link::Link;
 use stores::session::{Counted, Sessions as Shared};
 
@@ -64,15 +62,15 @@ impl Drop for Owing {
     }
 }
 
-impl Engine {
-    /// Learns what other hosts know of the session of this name, of `caller`, for a turn of it that comes next. See [`Foreseen`].
-    pub async fn foresee(&self, caller: &str, name: &str) {
-        if let Some(shared) = self.sessions.shared() {
-            let scope = Scope::new(caller);
-            let asked = Asked { keys: vec![Key::named(scope, name)], is_name: true };
-            shared.take_over(&asked, scope, now_ms()).await;
-        }
-    }
+/// Who judges whether an answer that is not known, or not any more, may be continued.
+pub const STORE: &str = "store";
+
+/// The client's own answer `id` is not there, or not any more.
+/// Source: OpenAI guide "WebSocket mode", errors: code and param of this case.
+pub fn unknown_answer(id: &str) -> Fault {
+    let fault = Fault::client(Kind::BadRequest, format!("Previous response with id '{id}' not found"));
+    let fault = fault.code("previous_response_not_found").param("previous_response_id");
+    fault.hint("Responses are remembered for an hour; send the whole conversation as input to start anew")
 }
 
 impl Sessions {
@@ -91,19 +89,29 @@ impl Sessions {
         &self.memory
     }
 
-    /// As [`resolve`], once this host knows what the others know.
+    /// Learns what other hosts know of the session of a turn. True if they know that the answer of id `continues` was deleted.
+    pub(crate) async fn take_over(&self, hints: &Hints<'_>, now: UnixMs, continues: Option<&str>) -> bool {
+        let Some(shared) = &self.shared else { return false };
+        let (asked, scope) = (asked(hints), hints.scope);
+        match continues {
+            None => {
+                Box::pin(shared.take_over(&asked, scope, now)).await;
+                false
+            }
+            Some(id) => {
+                let asking = shared.take_over_with_answer(&asked, id, (scope, now));
+                Box::pin(asking).await == Ok(Found::Gone)
+            }
+        }
+    }
+
+    /// As [`resolve`].
     pub(crate) async fn resolve(
         &self,
         hints: &Hints<'_>,
         fresh: SessionId,
-        (now, foreseen): (UnixMs, Foreseen),
+        now: UnixMs,
     ) -> Result<Resolved, Fault> {
-        if let Some(shared) = &self.shared
-            && foreseen == Foreseen::No
-        {
-            let asked = asked(hints);
-            Box::pin(shared.take_over(&asked, hints.scope, now)).await;
-        }
         resolve(&*self.memory, hints, fresh, now).await
     }
 

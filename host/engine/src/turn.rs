@@ -59,18 +59,9 @@ pub struct Turn {
     pub wire: Option<Arc<dyn Wire>>,
     /// Where the engine leaves what it still writes at the turn's end; none: it holds the end itself until that is written.
     pub rest: Option<Arc<Rest>>,
-    /// Was its session asked for already?
-    pub foreseen: Foreseen,
-}
-
-/// Was what other hosts know of a turn's session, which its headers name, asked for just before?
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Foreseen {
-    /// The turn asks.
-    #[default]
-    No,
-    /// It need not.
-    Yes,
+    /// The caller's answer that the body continues, where this host took it from its own memory: the turn is refused if the hosts' shared
+    /// state knows that it was deleted.
+    pub continues: Option<String>,
 }
 
 /// A body that points at an earlier answer instead of repeating the conversation.
@@ -117,7 +108,7 @@ impl Turn {
             shorthand: None,
             wire: self.wire.clone(),
             rest: None,
-            foreseen: Foreseen::No,
+            continues: None,
         }
     }
 

@@ -5,7 +5,7 @@ use crate::wired::{self, Wired};
 use access::Client;
 use base::{Fault, Kind};
 use bytes::Bytes;
-use engine::{Foreseen, Turn, What};
+use engine::{Turn, What};
 use events::wire::{Wire, judged};
 use http::request::Parts;
 use lip_wire::Dialect;
@@ -116,7 +116,7 @@ impl Route {
             shorthand: None,
             wire,
             rest: None,
-            foreseen: Foreseen::No,
+            continues: None,
         })
     }
 }

@@ -1,22 +1,24 @@
 //! Answers that clients may continue by their id at any host. Each is kept with what it adds to its conversation and with the name of
 //! the one that it continues, so that a long conversation is not written anew with every answer.
-use crate::link::{Link, Lost};
-use redis::{Script, Value};
+use crate::link::{Call, Link, Lost};
+use crate::names::{Hex, Names};
+use redis::{RedisWrite, Script, ToRedisArgs, Value};
 use sessions::{Key, Scope};
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// The form of what is kept; others are not read.
-const FORM: &[u8] = b"1";
+const FORM: &[u8] = b"2";
 /// Answers of one conversation that follow each other. A longer one is written whole now and then.
 const CHAIN_MAX: usize = 256;
 /// Bytes of a whole conversation.
 const BYTES_MAX: usize = 16 << 20;
 
-/// An answer as it is kept. Texts are whatever was written: who reads them believes nothing of them.
+/// An answer as it is read. Texts are whatever was written: who reads them believes nothing of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answer {
-    /// The items of the conversation as raw JSON, joined by commas, in their order. When it is written: what the request added.
+    /// The items of the conversation as raw JSON, joined by commas, in their order.
     pub input: Vec<String>,
     /// The items of the answer, likewise.
     pub output: String,
@@ -24,10 +26,23 @@ pub struct Answer {
     pub instructions: Option<String>,
     /// The response object, where it may be fetched.
     pub response: Option<String>,
-    /// The session in which it was given.
-    pub session: Option<String>,
     /// The backend that has stored it, too.
     pub upstream: Option<String>,
+}
+
+/// An answer as it is written. See [`Answer`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Draft<'a> {
+    /// What the request added to the conversation that it continues, or the whole of it.
+    pub input: Vec<&'a str>,
+    /// The items of the answer.
+    pub output: &'a str,
+    /// `instructions` as raw JSON.
+    pub instructions: Option<&'a str>,
+    /// The response object, where it may be fetched.
+    pub response: Option<&'a str>,
+    /// The backend that has stored it, too.
+    pub upstream: Option<&'a str>,
 }
 
 /// What the server knows of an answer.
@@ -62,21 +77,29 @@ pub struct Answers {
     forget: Script,
 }
 
-struct Names {
-    all: String,
+/// Texts as one, with commas between them.
+struct Joined<'a>(&'a [&'a str]);
+
+impl Joined<'_> {
+    fn len(&self) -> usize {
+        self.0.iter().map(|text| text.len() + 1).sum::<usize>().saturating_sub(1)
+    }
+
+    fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        for (nth, text) in self.0.iter().enumerate() {
+            if nth > 0 {
+                out.write_all(b",")?;
+            }
+            out.write_all(text.as_bytes())?;
+        }
+        Ok(())
+    }
 }
 
-impl Names {
-    fn of(link: &Link, scope: Scope) -> Self {
-        Self { all: link.keys().of("answer", &base::hex(scope.as_bytes())) + ":" }
-    }
-
-    fn name(scope: Scope, id: &str) -> String {
-        base::hex(Key::response(scope, id).as_bytes())
-    }
-
-    fn key(&self, scope: Scope, id: &str) -> String {
-        format!("{}{}", self.all, Self::name(scope, id))
+impl ToRedisArgs for Joined<'_> {
+    fn write_redis_args<W: ?Sized + RedisWrite>(&self, out: &mut W) {
+        // What is written to is memory.
+        let _ = self.write(&mut out.writer_for_next_arg());
     }
 }
 
@@ -98,19 +121,23 @@ impl Answers {
         &self.link
     }
 
+    fn names(&self, scope: Scope) -> Names<'_> {
+        Names::of(self.link.keys(), scope)
+    }
+
     /// The answer `id` of `scope`. `is_known`: the host has it itself, and only asks whether it may still be used.
     ///
     /// # Errors
     /// The server does not say.
     pub async fn find(&self, scope: Scope, id: &str, is_known: bool) -> Result<Found, Lost> {
-        let names = Names::of(&self.link, scope);
-        let known = if is_known { "1" } else { "" };
-        let (chain_max, bytes_max) = (CHAIN_MAX.to_string(), BYTES_MAX.to_string());
-        let args = [names.all.as_str(), known, &chain_max, &bytes_max];
-        self.link.script(&self.find, &[names.key(scope, id)], &args).await.map(found)
+        let names = self.names(scope);
+        let mut call = Call::new(&self.find, 1, 4);
+        call.add(names.answer(Key::response(scope, id))).add(names.answers());
+        call.add(if is_known { "1" } else { "" }).add(CHAIN_MAX).add(BYTES_MAX);
+        self.link.carry_out(&call).await.map(found)
     }
 
-    /// Keeps `answer`, which continues `before`, an answer that is kept, or is whole.
+    /// Keeps an answer, which continues `before`, an answer that is kept, or is whole.
     ///
     /// # Errors
     /// The server does not say.
@@ -118,40 +145,37 @@ impl Answers {
         &self,
         scope: Scope,
         id: &str,
-        answer: &Answer,
+        draft: &Draft<'_>,
         before: Option<&str>,
     ) -> Result<Written, Lost> {
-        let names = Names::of(&self.link, scope);
-        let input = answer.input.join(",");
-        let size = input.len() + answer.output.len() + answer.response.as_ref().map_or(0, String::len);
+        let names = self.names(scope);
+        let input = Joined(&draft.input);
+        let size = input.len() + draft.output.len() + draft.response.map_or(0, str::len);
         if size > BYTES_MAX {
             tracing::debug!(size, "a response is too large to be shared");
             return Ok(Written::Kept);
         }
-        let ttl = self.ttl.as_millis().max(1).to_string();
-        let (before, chain_max) =
-            (before.map(|id| Names::name(scope, id)).unwrap_or_default(), CHAIN_MAX.to_string());
-        let mut args: Vec<&[u8]> =
-            vec![names.all.as_bytes(), ttl.as_bytes(), before.as_bytes(), chain_max.as_bytes()];
-        args.extend([
-            b"form".as_slice(),
-            FORM,
-            b"input",
-            input.as_bytes(),
-            b"output",
-            answer.output.as_bytes(),
-        ]);
-        for (field, text) in [
-            ("instructions", &answer.instructions),
-            ("response", &answer.response),
-            ("session", &answer.session),
-            ("upstream", &answer.upstream),
-        ] {
-            if let Some(text) = text {
-                args.extend([field.as_bytes(), text.as_bytes()]);
-            }
+        let others = [
+            ("instructions", draft.instructions),
+            ("response", draft.response),
+            ("upstream", draft.upstream),
+        ];
+        let others = || others.iter().filter_map(|(field, text)| text.map(|text| (*field, text)));
+        let n_values = 4 + 2 * (3 + others().count());
+        let bytes = size + others().map(|(_, text)| text.len()).sum::<usize>();
+        let mut call = Call::with_room(&self.write, 1, n_values, bytes);
+        call.add(names.answer(Key::response(scope, id))).add(names.answers());
+        call.add(u64::try_from(self.ttl.as_millis()).unwrap_or(u64::MAX).max(1));
+        match before {
+            Some(before) => call.add(Hex(*Key::response(scope, before).as_bytes())),
+            None => call.add(""),
+        };
+        call.add(CHAIN_MAX).add("form").add(FORM);
+        call.add("input").add(input).add("output").add(draft.output);
+        for (field, text) in others() {
+            call.add(field).add(text);
         }
-        let answer = self.link.script(&self.write, &[names.key(scope, id)], &args).await?;
+        let answer = self.link.carry_out(&call).await?;
         Ok(if answer == Value::Int(1) { Written::Kept } else { Written::Alone })
     }
 
@@ -160,9 +184,9 @@ impl Answers {
     /// # Errors
     /// The server does not say.
     pub async fn forget(&self, scope: Scope, id: &str) -> Result<bool, Lost> {
-        let names = Names::of(&self.link, scope);
-        let none: [&str; 0] = [];
-        let answer = self.link.script(&self.forget, &[names.key(scope, id)], &none).await?;
+        let mut call = Call::new(&self.forget, 1, 0);
+        call.add(self.names(scope).answer(Key::response(scope, id)));
+        let answer = self.link.carry_out(&call).await?;
         Ok(answer == Value::Int(1))
     }
 }
@@ -193,7 +217,7 @@ fn whole(values: Vec<Value>) -> Option<Answer> {
         return None;
     }
     let mut own = || texts.next().map(|text| Some(text).filter(|text| !text.is_empty()));
-    let (response, instructions, session, upstream) = (own()?, own()?, own()?, own()?);
+    let (response, instructions, upstream) = (own()?, own()?, own()?);
     let (input, output) = (texts.next()?, texts.next()?);
     let mut items = vec![input];
     // What is older follows, pair by pair: the newest first.
@@ -203,7 +227,7 @@ fn whole(values: Vec<Value>) -> Option<Answer> {
     }
     items.reverse();
     items.retain(|item| !item.is_empty());
-    Some(Answer { input: items, output, instructions, response, session, upstream })
+    Some(Answer { input: items, output, instructions, response, upstream })
 }
 
 #[cfg(test)]
@@ -220,14 +244,11 @@ mod tests {
 
     #[test]
     fn a_chain_is_read_from_its_beginning() {
-        let value = array(&["1", "{}", "", "s", "", "i3", "o3", "i2", "o2", "", "o1"]);
+        let value = array(&["2", "{}", "", "up", "i3", "o3", "i2", "o2", "", "o1"]);
         let Found::Answer(answer) = found(value) else { panic!("an answer") };
         assert_eq!(answer.input, ["o1", "i2", "o2", "i3"]);
         assert_eq!((answer.output.as_str(), answer.response.as_deref()), ("o3", Some("{}")));
-        assert_eq!(
-            (answer.instructions, answer.session.as_deref(), answer.upstream),
-            (None, Some("s"), None)
-        );
+        assert_eq!((answer.instructions, answer.upstream.as_deref()), (None, Some("up")));
     }
 
     #[test]
@@ -239,10 +260,10 @@ mod tests {
             bulk("x"),
             Value::Int(1),
             array(&[]),
-            array(&["2", "", "", "", "", "i", "o"]),
-            array(&["1", "", "", "", "", "i"]),
-            array(&["1", "", "", "", "", "i", "o", "i2"]),
-            Value::Array(vec![bulk("1"), Value::Int(3)]),
+            array(&["1", "", "", "", "i", "o"]),
+            array(&["2", "", "", "", "i"]),
+            array(&["2", "", "", "", "i", "o", "i2"]),
+            Value::Array(vec![bulk("2"), Value::Int(3)]),
             Value::Array(vec![Value::BulkString(vec![0xff])]),
         ] {
             assert_eq!(found(bad.clone()), Found::Nothing, "{bad:?}");

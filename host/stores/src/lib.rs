@@ -16,6 +16,7 @@ pub mod bounds;
 pub mod keys;
 pub mod link;
 pub mod lock;
+mod names;
 pub mod owner;
 pub mod probe;
 pub mod rest;

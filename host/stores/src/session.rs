@@ -3,18 +3,20 @@
 mod owed;
 mod wire;
 
+use crate::answer::Found;
 use crate::link::{Call, Link, Lost};
+use crate::names::{Hex, Names};
 use owed::{Debt, KEYS_MAX, Owed};
 use parking_lot::Mutex;
 use redis::Script;
-use sessions::{Asked, Memory, Scope, Session, SessionId, UnixMs, Update};
+use sessions::{Asked, Key, Memory, Scope, Session, SessionId, UnixMs, Update};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use wire::{Hex, Names, Written};
+use wire::Written;
 
 /// How often a write is tried that others come before.
 const TRIES: usize = 8;
@@ -67,6 +69,10 @@ fn now_ms() -> UnixMs {
     u64::try_from(now.as_millis()).unwrap_or_default()
 }
 
+fn strange() -> Lost {
+    Lost::Refused("a script was answered in a form that is none".to_owned())
+}
+
 impl Sessions {
     /// The sessions behind `link`, which are forgotten there after `ttl` without use. What owes a write when the link comes back
     /// is written by a task of the link's runtime.
@@ -99,7 +105,28 @@ impl Sessions {
     /// Takes over what other hosts know of the session that a turn of `scope` asks for. One round trip, none for a turn that can
     /// be found by nothing. Without an answer this host's own copy is what there is.
     pub async fn take_over(&self, asked: &Asked, scope: Scope, now: UnixMs) {
-        self.inner.take_over(asked, scope, now).await;
+        let Some(question) = self.inner.question(asked, (scope, now), None) else { return };
+        let Ok(told) = self.inner.link.carry_out(&question).await else { return };
+        self.inner.take(wire::found(told), asked, (scope, now));
+    }
+
+    /// As [`Self::take_over`], and asks with the same question whether the answer `id`, which this host knows, may still be continued:
+    /// never for an [`Answer`](Found::Answer).
+    ///
+    /// # Errors
+    /// The server does not say.
+    pub async fn take_over_with_answer(
+        &self,
+        asked: &Asked,
+        id: &str,
+        (scope, now): (Scope, UnixMs),
+    ) -> Result<Found, Lost> {
+        let question = self.inner.question(asked, (scope, now), Some(Key::response(scope, id)));
+        let Some(question) = question else { return Err(Lost::Away) };
+        let told = self.inner.link.carry_out(&question).await?;
+        let Some((answer, session)) = wire::found_with_answer(told) else { return Err(strange()) };
+        self.inner.take(session, asked, (scope, now));
+        Ok(answer)
     }
 
     /// Applies an update to this host's copy, which owes a write from now on.
@@ -112,7 +139,7 @@ impl Sessions {
     }
 
     /// This host's memory has a new session, which owes a write, with these keys.
-    pub fn created(&self, id: SessionId, keys: impl IntoIterator<Item = sessions::Key>) {
+    pub fn created(&self, id: SessionId, keys: impl IntoIterator<Item = Key>) {
         let debt = self.inner.debt(id);
         debt.owed.lock().lead_with(keys);
     }
@@ -158,31 +185,46 @@ impl Inner {
         Names::of(self.link.keys(), scope)
     }
 
-    async fn take_over(&self, asked: &Asked, scope: Scope, now: UnixMs) {
-        let Some(last) = asked.keys.len().checked_sub(1).filter(|_| self.link.is_up()) else { return };
+    /// What to ask for a turn, and for an answer that it continues; none where nothing can be found.
+    fn question(
+        &self,
+        asked: &Asked,
+        (scope, now): (Scope, UnixMs),
+        answer: Option<Key>,
+    ) -> Option<Call<'_>> {
+        if !self.link.is_up() || (asked.keys.is_empty() && answer.is_none()) {
+            return None;
+        }
         let own = self.memory.find_now(&asked.keys, now);
         // What would be found here is at least as good as what shorter keys lead to.
-        let n_keys = own.as_ref().map_or(last, |(place, _)| *place) + 1;
+        let n_keys = own.as_ref().map_or(asked.keys.len(), |(place, _)| *place + 1);
         let names = self.names(scope);
-        let mut call = Call::new(&self.find, n_keys, 3);
+        let mut call = Call::new(&self.find, n_keys + usize::from(answer.is_some()), 4);
         for key in asked.keys.iter().take(n_keys) {
             call.add(names.key(*key));
+        }
+        if let Some(answer) = answer {
+            call.add(names.answer(answer));
         }
         call.add(names.sessions());
         match &own {
             Some((_, own)) => call.add(Hex(*own.id.as_bytes())).add(own.version),
             None => call.add("").add(""),
         };
-        let Ok(answer) = self.link.carry_out(&call).await else { return };
-        let Some(found) = wire::found(answer) else { return };
-        let Some(bytes) = found.bytes else { return };
-        let Some(session) = self.read(found.id, scope, found.version, &bytes) else { return };
-        let key = asked.keys.get(found.place).copied();
+        call.add(if answer.is_some() { "1" } else { "" });
+        Some(call)
+    }
+
+    /// Takes over what was found.
+    fn take(&self, found: Option<wire::Found>, asked: &Asked, (scope, now): (Scope, UnixMs)) {
+        let Some(wire::Found::Other(theirs)) = found else { return };
+        let Some(session) = self.read(theirs.id, scope, theirs.version, &theirs.bytes) else { return };
+        let key = asked.keys.get(theirs.place).copied();
         self.adopt(session, key, asked.is_name, now);
     }
 
     /// Another host's copy becomes this host's, with what this host owes on top.
-    fn adopt(&self, mut session: Session, key: Option<sessions::Key>, is_name: bool, now: UnixMs) {
+    fn adopt(&self, mut session: Session, key: Option<Key>, is_name: bool, now: UnixMs) {
         let debt = self.debts.lock().get(&session.id).map(Arc::clone);
         if let Some(debt) = &debt {
             // What is just being written is newer than what was read before.
@@ -295,7 +337,7 @@ impl Inner {
                 self.rebase(&mut owed, session.scope, (id, version), &bytes);
                 Ok(false)
             }
-            None => Err(Lost::Refused("a script was answered in a form that is none".to_owned())),
+            None => Err(strange()),
         }
     }
 

@@ -7,10 +7,8 @@ use super::tap::recorded;
 use crate::app::Shared;
 use crate::turns::scanned;
 use base::{Fault, Kind};
-use engine::{Failure, Foreseen, Reply, Shorthand, Turn};
+use engine::{Failure, Reply, STORE, Shorthand, Turn, unknown_answer};
 use events::wire::judged;
-use futures_util::future::join;
-use http::header::{HeaderMap, HeaderName, HeaderValue};
 use lip_wire::Dialect;
 use lip_wire::lens::{Field, JsonType};
 use memchr::memmem;
@@ -23,11 +21,6 @@ use std::time::Instant;
 pub(crate) const DIALECT: Dialect = Dialect::OpenAiResponses;
 /// Names the backend of an answer: `backend:model`.
 const ROUTE: &str = "x-lip-route";
-/// Names the session of a turn; what an answer says counts for the turn that continues it.
-const SESSION: HeaderName = HeaderName::from_static("x-b2bua-session-id");
-const OWN_SESSION: &str = "x-session-id";
-/// Who judges whether an answer that is not known here may be asked for.
-const STORE: &str = "store";
 
 /// The host, and what it remembers of answers.
 #[derive(Clone, Debug)]
@@ -76,7 +69,6 @@ impl Desk {
             lens: turn.lens.clone(),
             continues,
             native: None,
-            session: None,
             caller: turn.caller.clone(),
             history: Arc::clone(&self.history),
             unstored,
@@ -84,43 +76,35 @@ impl Desk {
         let Some(id) = previous(&turn)? else {
             return Ok(Ready { record: record(None), turn });
         };
-        let (found, foreseen) = match recent.find(&id) {
-            Some(found) => (Some(found), None),
-            None => self.found(&turn, &id).await,
+        let (found, is_asked) = match recent.find(&id) {
+            Some(found) => (Some(found), true),
+            None => self.found(&turn.caller, &id).await,
         };
         let Some(found) = found else {
             // It may still lie upstream: made before a restart, or longer ago than is kept here. Where clients are told
             // apart the upstream is not asked, for it does not tell them apart. A backend that speaks another dialect
             // cannot be asked; the engine says so.
             judged(turn.wire.as_ref(), STORE, || match self.app.keys.tells_apart() {
-                true => Err(unknown(&id)),
+                true => Err(unknown_answer(&id)),
                 false => Ok(()),
             })?;
             return Ok(Ready { record: record(None), turn });
         };
         let record = record(Some(Arc::clone(&found)));
         let body = expand::whole(&turn.lens, &found, self.app.limits.body_bytes)?;
-        let mut headers = turn.headers;
-        continue_session(&mut headers, found.session.as_deref());
         let short = |backend| Box::new(Shorthand { backend, lens: turn.lens });
         let shorthand = found.upstream.clone().map(short);
-        let is_foreseen = foreseen.is_some() && foreseen == found.session;
-        let foreseen = if is_foreseen { Foreseen::Yes } else { Foreseen::No };
-        let turn = Turn { lens: scanned(DIALECT, &body)?, headers, shorthand, foreseen, ..turn };
+        let continues = Some(id).filter(|_| !is_asked);
+        let turn = Turn { lens: scanned(DIALECT, &body)?, shorthand, continues, ..turn };
         Ok(Ready { turn, record })
     }
 
-    /// The answer of this id. Its session is asked for at the same moment, as far as it is known here: both questions travel together.
-    async fn found(&self, turn: &Turn, id: &str) -> (Option<Arc<Remembered>>, Option<String>) {
+    /// The answer of this id, and whether the others were asked for it already.
+    async fn found(&self, caller: &str, id: &str) -> (Option<Arc<Remembered>>, bool) {
         let now = Instant::now();
-        let session = self.history.session_of(&turn.caller, id, now);
-        let find = self.history.find(&turn.caller, id, now);
-        match session.filter(|_| !names_a_session(&turn.headers)) {
-            None => (find.await, None),
-            Some(session) => {
-                let (found, ()) = join(find, self.app.engine.foresee(&turn.caller, &session)).await;
-                (found, Some(session))
-            }
+        match self.history.own(caller, id, now) {
+            Some(own) => (Some(own), false),
+            None => (self.history.find(caller, id, now).await, true),
         }
     }
 
@@ -130,7 +114,6 @@ impl Desk {
         let reply = self.app.engine.turn(turn).await?;
         let header = |name: &str| reply.headers.get(name).and_then(|value| value.to_str().ok());
         record.native = header(ROUTE).and_then(|route| self.native(route));
-        record.session = header(SESSION.as_str()).map(str::to_owned);
         Ok((reply, record))
     }
 
@@ -151,13 +134,6 @@ impl Desk {
     }
 }
 
-/// Source: OpenAI guide "WebSocket mode", errors: code and param of this case.
-fn unknown(id: &str) -> Fault {
-    let fault = Fault::client(Kind::BadRequest, format!("Previous response with id '{id}' not found"));
-    let fault = fault.code("previous_response_not_found").param("previous_response_id");
-    fault.hint("Responses are remembered for an hour; send the whole conversation as input to start anew")
-}
-
 fn previous(turn: &Turn) -> Result<Option<String>, Fault> {
     match turn.lens.json_type(Field::PreviousResponseId) {
         None | Some(JsonType::Null) => Ok(None),
@@ -168,17 +144,6 @@ fn previous(turn: &Turn) -> Result<Option<String>, Fault> {
             let sentence = format!("previous_response_id: expected a string, found {found}");
             Err(Fault::client(Kind::BadRequest, sentence).code("invalid_type").param("previous_response_id"))
         }
-    }
-}
-
-fn names_a_session(headers: &HeaderMap) -> bool {
-    headers.contains_key(OWN_SESSION) || headers.contains_key(&SESSION)
-}
-
-fn continue_session(headers: &mut HeaderMap, session: Option<&str>) {
-    let Some(session) = session.and_then(|session| HeaderValue::from_str(session).ok()) else { return };
-    if !headers.contains_key(OWN_SESSION) {
-        headers.entry(SESSION).or_insert(session);
     }
 }
 
@@ -230,17 +195,5 @@ mod tests {
         }
         let known: Vec<_> = (0..20).filter(|n| recent.find(&format!("r{n}")).is_some()).collect();
         assert_eq!(known, (12..20).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn session_goes_on_unless_the_client_names_one() {
-        let mut headers = HeaderMap::new();
-        continue_session(&mut headers, Some("s-1"));
-        continue_session(&mut headers, Some("s-2"));
-        assert_eq!(headers.get(SESSION).expect("a session"), "s-1");
-        let mut own = HeaderMap::new();
-        own.insert(OWN_SESSION, HeaderValue::from_static("mine"));
-        continue_session(&mut own, Some("s-1"));
-        assert!(!own.contains_key(SESSION));
     }
 }

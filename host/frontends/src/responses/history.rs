@@ -26,11 +26,8 @@ pub(crate) trait History: Debug + Send + Sync {
     fn remove<'a>(&'a self, caller: &str, id: &str, now: Instant) -> Asked<'a, bool>;
     /// What counts the bytes of answers that are to be kept here.
     fn meter(&self) -> &Meter;
-    /// The session of an answer that this host knows, where other hosts may know more of it.
-    fn session_of(&self, caller: &str, id: &str, now: Instant) -> Option<String> {
-        let _ = (caller, id, now);
-        None
-    }
+    /// The answer of this id, as far as this host knows it by itself.
+    fn own(&self, caller: &str, id: &str, now: Instant) -> Option<Arc<Remembered>>;
     /// Where the engine is to leave what it writes at a turn's end, if keeping an answer takes a while too; a new one for each turn.
     fn rest(&self) -> Option<Arc<Rest>> {
         None
@@ -101,11 +98,6 @@ impl Memory {
         Self { bounds, meter: Meter::default(), shelf: Mutex::default() }
     }
 
-    /// The answer of this id, as far as this process knows it.
-    pub(crate) fn own(&self, caller: &str, id: &str, now: Instant) -> Option<Arc<Remembered>> {
-        self.lookup(&key(caller, id), now)
-    }
-
     /// Forgets the answer of this id. True if this process knew it.
     pub(crate) fn forget(&self, caller: &str, id: &str, now: Instant) -> bool {
         let key = key(caller, id);
@@ -152,6 +144,10 @@ impl History for Memory {
             order.retain(|(key, nth)| kept.get(key).is_some_and(|kept| kept.nth == *nth));
         }
         None
+    }
+
+    fn own(&self, caller: &str, id: &str, now: Instant) -> Option<Arc<Remembered>> {
+        self.lookup(&key(caller, id), now)
     }
 
     fn find<'a>(&'a self, caller: &str, id: &str, now: Instant) -> Asked<'a, Option<Arc<Remembered>>> {

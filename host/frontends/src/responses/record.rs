@@ -20,8 +20,6 @@ pub(crate) struct Record {
     pub(crate) continues: Option<Arc<Remembered>>,
     /// The backend that answers, if it speaks this dialect itself.
     pub(crate) native: Option<String>,
-    /// The session of the turn, as it is shown.
-    pub(crate) session: Option<String>,
     pub(crate) caller: String,
     pub(crate) history: Arc<dyn History>,
     /// Answers that must not be stored: kept elsewhere than in the history.
@@ -111,7 +109,6 @@ impl Record {
             instructions: self.instructions(meter),
             response: is_stored.then(|| Text::new(json.trim(), meter)),
             // Only a server that says so has stored it: many that speak the dialect store nothing.
-            session: self.session.clone(),
             upstream: self.native.clone().filter(|_| is_stored && response.store == Some(true)),
             n_earlier: self.earlier().count(),
             before: self.shared_before(),
@@ -133,7 +130,6 @@ impl Record {
             output: Text::new("", &meter),
             instructions: self.instructions(&meter),
             response: None,
-            session: None,
             upstream: None,
             n_earlier: self.earlier().count(),
             before: self.shared_before(),

@@ -51,8 +51,6 @@ pub(crate) struct Remembered {
     pub(crate) instructions: Option<Arc<Text>>,
     /// The response object as the client got it; `None` where the client asked that it be not stored.
     pub(crate) response: Option<Arc<Text>>,
-    /// The session in which it was given, as it is shown.
-    pub(crate) session: Option<String>,
     /// The backend that has stored it, too.
     pub(crate) upstream: Option<String>,
     /// How many texts of `input` were there before this answer's own request.
@@ -91,7 +89,6 @@ impl Remembered {
             output: Text::new(output, meter),
             instructions: None,
             response: Some(Text::new(format!(r#"{{"id":"{id}"}}"#), meter)),
-            session: None,
             upstream: None,
             n_earlier: 0,
             before: None,

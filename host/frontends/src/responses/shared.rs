@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 use std::time::Instant;
-use stores::answer::{Answer, Answers, Found, Written};
+use stores::answer::{Answer, Answers, Draft, Found, Written};
 use stores::link::{Link, Lost};
 use tokio::task::JoinHandle;
 
@@ -79,8 +79,8 @@ impl History for Shared {
         self.inner.memory.meter()
     }
 
-    fn session_of(&self, caller: &str, id: &str, now: Instant) -> Option<String> {
-        self.inner.memory.own(caller, id, now).and_then(|own| own.session.clone())
+    fn own(&self, caller: &str, id: &str, now: Instant) -> Option<Arc<Remembered>> {
+        self.inner.memory.own(caller, id, now)
     }
 
     fn rest(&self) -> Option<Arc<Rest>> {
@@ -114,11 +114,11 @@ impl Inner {
         let scope = Scope::new(&caller);
         let mut written = Ok(Written::Alone);
         if let Some(before) = &answer.before {
-            let own = kept(answer, answer.own_input());
+            let own = draft(answer, answer.own_input());
             written = self.answers.write(scope, &answer.id, &own, Some(before)).await;
         }
         if written == Ok(Written::Alone) {
-            let whole = kept(answer, answer.input.iter());
+            let whole = draft(answer, answer.input.iter());
             written = self.answers.write(scope, &answer.id, &whole, None).await;
         }
         match written {
@@ -172,15 +172,14 @@ impl Inner {
     }
 }
 
-fn kept<'a>(answer: &Remembered, input: impl Iterator<Item = &'a Arc<Text>>) -> Answer {
-    let text = |text: &Option<Arc<Text>>| text.as_ref().map(|text| text.as_str().to_owned());
-    Answer {
-        input: input.map(|text| text.as_str().to_owned()).collect(),
-        output: answer.output.as_str().to_owned(),
+fn draft<'a>(answer: &'a Remembered, input: impl Iterator<Item = &'a Arc<Text>>) -> Draft<'a> {
+    let text = |text: &'a Option<Arc<Text>>| text.as_ref().map(|text| text.as_str());
+    Draft {
+        input: input.map(|text| text.as_str()).collect(),
+        output: answer.output.as_str(),
         instructions: text(&answer.instructions),
         response: text(&answer.response),
-        session: answer.session.clone(),
-        upstream: answer.upstream.clone(),
+        upstream: answer.upstream.as_deref(),
     }
 }
 
@@ -205,7 +204,6 @@ fn remembered(id: &str, answer: Answer, meter: &Meter) -> Option<Remembered> {
         output: text(answer.output),
         instructions: answer.instructions.map(text),
         response: answer.response.map(text),
-        session: answer.session,
         upstream: answer.upstream,
         before: None,
         is_shared: AtomicBool::new(true),
@@ -238,7 +236,16 @@ mod tests {
     fn what_is_written_is_read() {
         let meter = Meter::default();
         let answer = Remembered::of("r", "1,2", "3", &meter);
-        let read = remembered("r", kept(&answer, answer.input.iter()), &meter).expect("good");
+        let written = draft(&answer, answer.input.iter());
+        let own = |text: Option<&str>| text.map(str::to_owned);
+        let there = Answer {
+            input: written.input.into_iter().map(str::to_owned).collect(),
+            output: written.output.to_owned(),
+            instructions: own(written.instructions),
+            response: own(written.response),
+            upstream: own(written.upstream),
+        };
+        let read = remembered("r", there, &meter).expect("good");
         let texts =
             |answer: &Remembered| answer.history().map(|text| text.as_str().to_owned()).collect::<Vec<_>>();
         assert_eq!(texts(&read), texts(&answer));

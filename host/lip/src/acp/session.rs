@@ -8,7 +8,7 @@ use agents::acp::serve::speech::{Said, Speech};
 use agents::acp::serve::transcript::Transcript;
 use base::{Fault, Kind};
 use bytes::Bytes;
-use engine::{Dialect, Foreseen, Turn, What};
+use engine::{Dialect, Turn, What};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body_util::BodyExt;
 use lip_wire::canon::{Failure, Part, Role, StopReason};
@@ -137,7 +137,7 @@ impl Session {
             shorthand: None,
             wire: None,
             rest: None,
-            foreseen: Foreseen::No,
+            continues: None,
         })
     }
 

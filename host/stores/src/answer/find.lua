@@ -1,7 +1,7 @@
 -- KEYS: the answer. ARGV: what names of answers begin with (same tag as KEYS); '1' where the host has the answer itself; how many
 -- answers a conversation may have; how many bytes. Answers: nothing; or 'gone'; or 'known'; or the answer's own fields and after them
 -- input and output of it and of each that it continues, the newest first.
-local own = redis.call('HMGET', KEYS[1], 'form', 'gone', 'response', 'instructions', 'session', 'upstream', 'input', 'output', 'before')
+local own = redis.call('HMGET', KEYS[1], 'form', 'gone', 'response', 'instructions', 'upstream', 'input', 'output', 'before')
 if not own[1] then
   return false
 end
@@ -11,9 +11,9 @@ end
 if ARGV[2] == '1' then
   return 'known'
 end
-local all = {own[1], own[3] or '', own[4] or '', own[5] or '', own[6] or '', own[7] or '', own[8] or ''}
-local before = own[9]
-local bytes = #all[6] + #all[7]
+local all = {own[1], own[3] or '', own[4] or '', own[5] or '', own[6] or '', own[7] or ''}
+local before = own[8]
+local bytes = #all[5] + #all[6]
 for _ = 1, tonumber(ARGV[3]) do
   if not before then
     return all

@@ -1,6 +1,6 @@
 -- KEYS: the session, then names that lead to it as long as it lives, then what leads to it from now on. ARGV: the version that the
--- writer has read (0: none), the bytes, the time to live in ms, the id, how many KEYS are names, how many others are kept. Answers 1
--- and the new version, or 0 with the version and the bytes that are there. A session that the server has lost is written anew, and
+-- writer has read (0: none), the bytes, the time to live in ms, the id, how many KEYS are names, how many others are kept. Answers
+-- the new version, or the version and the bytes that are there. A session that the server has lost is written anew, and
 -- its version goes on; so is what stands in its place and is none.
 local kept = redis.pcall('HMGET', KEYS[1], 'version', 'bytes', 'leads')
 if kept.err then
@@ -8,7 +8,7 @@ if kept.err then
 end
 local is_session = kept[1] and string.match(kept[1], '^%d+$') and #kept[1] < 16
 if is_session and kept[1] ~= ARGV[1] then
-  return {0, kept[1], kept[2] or ''}
+  return {kept[1], kept[2] or ''}
 end
 local new = string.format('%.0f', tonumber(ARGV[1]) + 1)
 -- The ends of the keys that lead here, 32 characters each, the oldest first.
@@ -29,4 +29,4 @@ while #leads > 32 * tonumber(ARGV[6]) do
 end
 redis.call('HSET', KEYS[1], 'version', new, 'bytes', ARGV[2], 'leads', leads)
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
-return {1, new}
+return tonumber(new)
