@@ -342,7 +342,7 @@ def stores_tests(redis):
     subprocess.run(command, check=True, cwd=HERE.parent.parent, env=os.environ | {"LIP_TEST_REDIS": redis.url()})
     keys = redis.ask("-n", 3, "--scan").splitlines()
     prefixes = {key.split("-")[0] for key in keys}
-    assert {"finds", "both", "keys", "lost", "whole"} <= prefixes, f"only {prefixes} of the tests of stores used the server"
+    assert {"finds", "both", "keys", "lost", "whole", "answers"} <= prefixes, f"only {prefixes} of the tests of stores used the server"
     redis.ask("-n", 3, "FLUSHDB")
 
 

@@ -1,16 +1,14 @@
 //! The sessions of turns: this host's memory, and other hosts' where they share it.
 use crate::conversation::now_ms;
 use crate::owners::Owned;
-use crate::rest::{Rest, Writing};
+use crate::rest::Rest;
 use base::{Fault, Kind};
 use sessions::{
     Hints, Limits, Memory, Resolved, Session, SessionId, UnixMs, Update, asked, keep, keep_ended, resolve,
 };
-use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
-use stores::answer::Found;
+use stores::answer::{Found, Writing, Written};
 use stores::link::Link;
 use stores::session::{Counted, Sessions as Shared};
 
@@ -34,25 +32,29 @@ pub(crate) struct Sessions {
 
 /// A session that is to be written where other hosts find it: at the latest soon after this is dropped.
 #[derive(Debug)]
-pub(crate) struct Owing {
+pub struct Owing {
     shared: Arc<Shared>,
     id: SessionId,
 }
 
 impl Owing {
-    /// Writes it now, or begins to and leaves the rest to who waits for that.
+    /// Writes it now, or leaves it to who has something of its own to write.
     pub(crate) async fn pay_or_leave(self, rest: Option<Arc<Rest>>) {
-        let mut paying: Writing = Box::pin(self.pay());
-        let Some(rest) = rest else { return paying.await };
-        if poll_fn(|cx| Poll::Ready(paying.as_mut().poll(cx))).await.is_pending() {
-            rest.leave(paying);
+        match rest {
+            Some(rest) => rest.leave(self),
+            None => self.pay().await,
         }
     }
 
     /// Writes it now. Takes as long as one answer of the shared state, or as that may take.
-    pub(crate) async fn pay(self) {
+    pub async fn pay(self) {
         self.shared.write(self.id).await;
         // Nothing is left for the drop to do, and it finds nothing.
+    }
+
+    /// Writes it now, and with the same question an answer of the same caller. None where that is still to be written.
+    pub async fn pay_with(self, answer: &Writing<'_>) -> Option<Written> {
+        self.shared.write_with(self.id, answer).await
     }
 }
 

@@ -77,6 +77,68 @@ pub struct Answers {
     forget: Script,
 }
 
+/// An answer that is about to be written, by itself or together with its session.
+#[derive(Clone, Copy)]
+pub struct Writing<'a> {
+    names: Names<'a>,
+    ttl: Duration,
+    id: Key,
+    before: Option<Key>,
+    draft: &'a Draft<'a>,
+}
+
+impl Draft<'_> {
+    fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let all =
+            [("instructions", self.instructions), ("response", self.response), ("upstream", self.upstream)];
+        all.into_iter().filter_map(|(field, text)| Some((field, text?)))
+    }
+
+    fn bytes(&self) -> usize {
+        Joined(&self.input).len()
+            + self.output.len()
+            + self.fields().map(|(_, text)| text.len()).sum::<usize>()
+    }
+}
+
+impl Writing<'_> {
+    pub(crate) fn bytes(&self) -> usize {
+        self.draft.bytes()
+    }
+
+    pub(crate) fn n_values(&self) -> usize {
+        4 + 2 * (3 + self.draft.fields().count())
+    }
+
+    /// The key of `write.lua`.
+    pub(crate) fn add_key(&self, call: &mut Call<'_>) {
+        call.add(self.names.answer(self.id));
+    }
+
+    /// The values of `write.lua`.
+    pub(crate) fn add_values(&self, call: &mut Call<'_>) {
+        call.add(self.names.answers());
+        call.add(u64::try_from(self.ttl.as_millis()).unwrap_or(u64::MAX).max(1));
+        match self.before {
+            Some(before) => call.add(Hex(*before.as_bytes())),
+            None => call.add(""),
+        };
+        call.add(CHAIN_MAX).add("form").add(FORM);
+        call.add("input").add(Joined(&self.draft.input)).add("output").add(self.draft.output);
+        for (field, text) in self.draft.fields() {
+            call.add(field).add(text);
+        }
+    }
+}
+
+/// The script that writes an answer.
+pub(crate) const WRITE: &str = include_str!("answer/write.lua");
+
+/// Reads what it answers.
+pub(crate) fn written(told: &Value) -> Written {
+    if *told == Value::Int(1) { Written::Kept } else { Written::Alone }
+}
+
 /// Texts as one, with commas between them.
 struct Joined<'a>(&'a [&'a str]);
 
@@ -111,7 +173,7 @@ impl Answers {
             link,
             ttl,
             find: script(include_str!("answer/find.lua")),
-            write: script(include_str!("answer/write.lua")),
+            write: script(WRITE),
             forget: script(include_str!("answer/forget.lua")),
         }
     }
@@ -137,46 +199,31 @@ impl Answers {
         self.link.carry_out(&call).await.map(found)
     }
 
-    /// Keeps an answer, which continues `before`, an answer that is kept, or is whole.
+    /// What keeps an answer of `scope`, which continues `before`, an answer that is kept, or is whole. None where it is too large.
+    pub fn writing<'a>(
+        &'a self,
+        (scope, id): (Scope, &str),
+        draft: &'a Draft<'a>,
+        before: Option<&str>,
+    ) -> Option<Writing<'a>> {
+        let bytes = draft.bytes();
+        if bytes > BYTES_MAX {
+            tracing::debug!(bytes, "a response is too large to be shared");
+            return None;
+        }
+        let key = |id| Key::response(scope, id);
+        Some(Writing { names: self.names(scope), ttl: self.ttl, id: key(id), before: before.map(key), draft })
+    }
+
+    /// Keeps an answer.
     ///
     /// # Errors
     /// The server does not say.
-    pub async fn write(
-        &self,
-        scope: Scope,
-        id: &str,
-        draft: &Draft<'_>,
-        before: Option<&str>,
-    ) -> Result<Written, Lost> {
-        let names = self.names(scope);
-        let input = Joined(&draft.input);
-        let size = input.len() + draft.output.len() + draft.response.map_or(0, str::len);
-        if size > BYTES_MAX {
-            tracing::debug!(size, "a response is too large to be shared");
-            return Ok(Written::Kept);
-        }
-        let others = [
-            ("instructions", draft.instructions),
-            ("response", draft.response),
-            ("upstream", draft.upstream),
-        ];
-        let others = || others.iter().filter_map(|(field, text)| text.map(|text| (*field, text)));
-        let n_values = 4 + 2 * (3 + others().count());
-        let bytes = size + others().map(|(_, text)| text.len()).sum::<usize>();
-        let mut call = Call::with_room(&self.write, 1, n_values, bytes);
-        call.add(names.answer(Key::response(scope, id))).add(names.answers());
-        call.add(u64::try_from(self.ttl.as_millis()).unwrap_or(u64::MAX).max(1));
-        match before {
-            Some(before) => call.add(Hex(*Key::response(scope, before).as_bytes())),
-            None => call.add(""),
-        };
-        call.add(CHAIN_MAX).add("form").add(FORM);
-        call.add("input").add(input).add("output").add(draft.output);
-        for (field, text) in others() {
-            call.add(field).add(text);
-        }
-        let answer = self.link.carry_out(&call).await?;
-        Ok(if answer == Value::Int(1) { Written::Kept } else { Written::Alone })
+    pub async fn write(&self, writing: &Writing<'_>) -> Result<Written, Lost> {
+        let mut call = Call::with_room(&self.write, 1, writing.n_values(), writing.draft.bytes());
+        writing.add_key(&mut call);
+        writing.add_values(&mut call);
+        self.link.carry_out(&call).await.map(|told| written(&told))
     }
 
     /// Has nobody find an answer any more. True if there was one.

@@ -2,11 +2,12 @@
 //! written, and what it changes is written before its client can ask again.
 mod owed;
 mod wire;
+mod writing;
 
-use crate::answer::Found;
-use crate::link::{Call, Link, Lost};
+use crate::answer::{self, Found, Writing, Written};
+use crate::link::{Call, Link, Lost, both};
 use crate::names::{Hex, Names};
-use owed::{Debt, KEYS_MAX, Owed};
+use owed::Debt;
 use parking_lot::Mutex;
 use redis::Script;
 use sessions::{Asked, Key, Memory, Scope, Session, SessionId, UnixMs, Update};
@@ -16,7 +17,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use wire::Written;
 
 /// How often a write is tried that others come before.
 const TRIES: usize = 8;
@@ -54,6 +54,8 @@ struct Inner {
     ttl: Duration,
     find: Script,
     write: Script,
+    /// Writes an answer, too.
+    write_both: Script,
     debts: Mutex<HashMap<SessionId, Arc<Debt>>>,
     later: mpsc::Sender<SessionId>,
     taken_over: AtomicU64,
@@ -69,6 +71,8 @@ fn now_ms() -> UnixMs {
     u64::try_from(now.as_millis()).unwrap_or_default()
 }
 
+const WRITE: &str = include_str!("session/write.lua");
+
 fn strange() -> Lost {
     Lost::Refused("a script was answered in a form that is none".to_owned())
 }
@@ -83,7 +87,8 @@ impl Sessions {
             memory,
             ttl,
             find: Script::new(include_str!("session/find.lua")),
-            write: Script::new(include_str!("session/write.lua")),
+            write: Script::new(WRITE),
+            write_both: both(WRITE, answer::WRITE),
             debts: Mutex::default(),
             later,
             taken_over: AtomicU64::new(0),
@@ -147,7 +152,13 @@ impl Sessions {
     /// Writes what a session owes. Returns at once where nothing is owed, and where the server is away: then it is written when the
     /// server is back.
     pub async fn write(&self, id: SessionId) {
-        self.inner.write(id).await;
+        self.inner.write(id, None).await;
+    }
+
+    /// Writes what a session owes together with an answer of the same caller. None where the answer is still to be written: nothing was
+    /// owed, or the server does not say.
+    pub async fn write_with(&self, id: SessionId, answer: &Writing<'_>) -> Option<Written> {
+        self.inner.write(id, Some(answer)).await
     }
 
     /// Has what a session owes written soon.
@@ -265,116 +276,13 @@ impl Inner {
         Arc::clone(debts.entry(id).or_default())
     }
 
-    async fn write(&self, id: SessionId) {
-        let Some(debt) = self.debts.lock().get(&id).map(Arc::clone) else { return };
-        let Ok(_writing) = debt.writing.acquire().await else { return };
-        if !self.link.is_up() {
-            return;
-        }
-        for _ in 0..TRIES {
-            match self.write_once(id, &debt).await {
-                Ok(true) => {
-                    let mut debts = self.debts.lock();
-                    // The map's and this one: a third is about to owe something.
-                    if debt.owed.lock().is_paid() && Arc::strong_count(&debt) <= 2 {
-                        debts.remove(&id);
-                    }
-                    return;
-                }
-                Ok(false) => {}
-                Err(Lost::Away) => return,
-                Err(lost @ Lost::Refused(_)) => {
-                    if !self.is_refused.swap(true, Relaxed) {
-                        tracing::warn!(error = %lost, "sessions are not shared for now");
-                    }
-                    return;
-                }
-            }
-        }
-    }
-
-    /// True once it is written, or is nothing to write any more.
-    async fn write_once(&self, id: SessionId, debt: &Debt) -> Result<bool, Lost> {
-        let now = now_ms();
-        let (session, names, keys, mark) = {
-            let mut owed = debt.owed.lock();
-            if owed.is_paid() {
-                return Ok(true);
-            }
-            let Some((session, names)) = self.memory.get(id, now) else {
-                *owed = Owed::default();
-                return Ok(true);
-            };
-            (session, names, owed.keys.iter().copied().collect::<Vec<_>>(), owed.mark())
-        };
-        let Some(bytes) = session.to_kept() else {
-            tracing::warn!(session = %id, "a session is too large to be shared");
-            *debt.owed.lock() = Owed::default();
-            return Ok(true);
-        };
-        let of = self.names(session.scope);
-        let mut call = Call::new(&self.write, 1 + names.len() + keys.len(), 6);
-        call.add(of.session(id));
-        for key in names.iter().chain(&keys) {
-            call.add(of.key(*key));
-        }
-        let ttl_ms = u64::try_from(self.ttl.as_millis()).unwrap_or(u64::MAX).max(1);
-        call.add(session.version).add(bytes).add(ttl_ms).add(Hex(*id.as_bytes()));
-        call.add(names.len()).add(KEYS_MAX);
-        let answer = self.link.carry_out(&call).await?;
-        let mut owed = debt.owed.lock();
-        match wire::written(answer) {
-            Some(Written::As(version)) => {
-                owed.pay(mark);
-                if self.is_refused.load(Relaxed) {
-                    self.is_refused.store(false, Relaxed);
-                }
-                self.memory.stamp(id, version);
-                Ok(true)
-            }
-            Some(Written::Conflict { version, bytes }) => {
-                self.conflicts.fetch_add(1, Relaxed);
-                self.rebase(&mut owed, session.scope, (id, version), &bytes);
-                Ok(false)
-            }
-            None => Err(strange()),
-        }
-    }
-
-    /// Puts what is owed upon what another host has written before.
-    fn rebase(&self, owed: &mut Owed, scope: Scope, (id, version): (SessionId, u64), bytes: &[u8]) {
-        let now = now_ms();
-        let Some(mut theirs) = self.read(id, scope, version, bytes) else {
-            return self.memory.stamp(id, version);
-        };
-        if owed.is_whole {
-            // What changed here is not known any more one by one: the copy that was used later stays.
-            if self.memory.get(id, now).is_some_and(|(own, _)| own.used >= theirs.used) {
-                return self.memory.stamp(id, version);
-            }
-            owed.forget_changes();
-        }
-        owed.updates.iter().for_each(|update| theirs.apply(update.clone(), now));
-        self.memory.adopt(theirs, None, false, now);
-    }
-
-    async fn write_all(&self) {
-        let ids: Vec<SessionId> = self.debts.lock().keys().copied().collect();
-        for id in ids {
-            if !self.link.is_up() {
-                return;
-            }
-            self.write(id).await;
-        }
-    }
-
     /// Writes what no turn waits for: what bad ends left, and all that is owed when the server is back.
     async fn write_later(self: Arc<Self>, mut ids: mpsc::Receiver<SessionId>) {
         let mut changes = self.link.changes();
         loop {
             tokio::select! {
                 id = ids.recv() => match id {
-                    Some(id) => self.write(id).await,
+                    Some(id) => drop(self.write(id, None).await),
                     None => return,
                 },
                 changed = changes.changed() => match changed {

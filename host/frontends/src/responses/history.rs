@@ -1,7 +1,7 @@
 //! Where answers are kept between requests. `History` is the door through which a shared store can come in; `Memory` is
 //! this process alone, bounded in number, bytes and age.
 use super::remembered::{Meter, Remembered};
-use engine::Rest;
+use engine::{Owing, Rest};
 use parking_lot::Mutex;
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Debug;
@@ -16,10 +16,15 @@ pub(crate) type Asked<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// What is left to do of keeping an answer, before its client learns of it; none where all is done.
 pub(crate) type Keeping = Option<Asked<'static, ()>>;
 
+/// What a turn owes, paid by itself.
+pub(crate) fn paid(owing: Option<Owing>) -> Keeping {
+    owing.map(|owing| -> Asked<'static, ()> { Box::pin(owing.pay()) })
+}
+
 /// Keeps answers, each for the caller whose it is. Who asks for another's learns only that there is none.
 pub(crate) trait History: Debug + Send + Sync {
-    /// Keeps an answer. Returns at once; a store that is full forgets its oldest first.
-    fn keep(&self, caller: &str, answer: Arc<Remembered>, now: Instant) -> Keeping;
+    /// Keeps an answer, and has what its turn owes paid with it. Returns at once; a store that is full forgets its oldest first.
+    fn keep(&self, caller: &str, answer: Arc<Remembered>, owing: Option<Owing>, now: Instant) -> Keeping;
     /// The answer of this id.
     fn find<'a>(&'a self, caller: &str, id: &str, now: Instant) -> Asked<'a, Option<Arc<Remembered>>>;
     /// Forgets the answer of this id. True if there was one.
@@ -98,6 +103,32 @@ impl Memory {
         Self { bounds, meter: Meter::default(), shelf: Mutex::default() }
     }
 
+    /// Keeps an answer.
+    pub(crate) fn put(&self, caller: &str, answer: Arc<Remembered>, now: Instant) {
+        if answer.bytes() > self.bounds.bytes / 4 {
+            tracing::debug!(bytes = answer.bytes(), "a response is too large to be remembered");
+            return;
+        }
+        let key = key(caller, &answer.id);
+        let mut shelf = self.shelf.lock();
+        shelf.n_arrived += 1;
+        let nth = shelf.n_arrived;
+        shelf.order.push_back((key.clone(), nth));
+        shelf.kept.insert(key, Kept { since: now, nth, answer });
+        // What is void must not pile up where clients create and delete in a loop.
+        let n_void = shelf.order.len() - shelf.kept.len();
+        while shelf.is_oldest_past(self.bounds.age, now)
+            || shelf.kept.len() > self.bounds.answers
+            || (self.meter.bytes() > self.bounds.bytes && shelf.kept.len() > 1)
+        {
+            shelf.drop_oldest();
+        }
+        if n_void > self.bounds.answers {
+            let Shelf { kept, order, .. } = &mut *shelf;
+            order.retain(|(key, nth)| kept.get(key).is_some_and(|kept| kept.nth == *nth));
+        }
+    }
+
     /// Forgets the answer of this id. True if this process knew it.
     pub(crate) fn forget(&self, caller: &str, id: &str, now: Instant) -> bool {
         let key = key(caller, id);
@@ -120,30 +151,9 @@ fn key(caller: &str, id: &str) -> Key {
 }
 
 impl History for Memory {
-    fn keep(&self, caller: &str, answer: Arc<Remembered>, now: Instant) -> Keeping {
-        if answer.bytes() > self.bounds.bytes / 4 {
-            tracing::debug!(bytes = answer.bytes(), "a response is too large to be remembered");
-            return None;
-        }
-        let key = key(caller, &answer.id);
-        let mut shelf = self.shelf.lock();
-        shelf.n_arrived += 1;
-        let nth = shelf.n_arrived;
-        shelf.order.push_back((key.clone(), nth));
-        shelf.kept.insert(key, Kept { since: now, nth, answer });
-        // What is void must not pile up where clients create and delete in a loop.
-        let n_void = shelf.order.len() - shelf.kept.len();
-        while shelf.is_oldest_past(self.bounds.age, now)
-            || shelf.kept.len() > self.bounds.answers
-            || (self.meter.bytes() > self.bounds.bytes && shelf.kept.len() > 1)
-        {
-            shelf.drop_oldest();
-        }
-        if n_void > self.bounds.answers {
-            let Shelf { kept, order, .. } = &mut *shelf;
-            order.retain(|(key, nth)| kept.get(key).is_some_and(|kept| kept.nth == *nth));
-        }
-        None
+    fn keep(&self, caller: &str, answer: Arc<Remembered>, owing: Option<Owing>, now: Instant) -> Keeping {
+        self.put(caller, answer, now);
+        paid(owing)
     }
 
     fn own(&self, caller: &str, id: &str, now: Instant) -> Option<Arc<Remembered>> {
@@ -180,7 +190,7 @@ mod tests {
 
         fn keep(&self, caller: &str, id: &str, output: &str, second: u64) {
             let answer = Remembered::of(id, "", output, self.memory.meter());
-            assert!(self.memory.keep(caller, Arc::new(answer), self.at(second)).is_none());
+            self.memory.put(caller, Arc::new(answer), self.at(second));
         }
 
         fn at(&self, second: u64) -> Instant {

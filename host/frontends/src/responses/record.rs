@@ -2,6 +2,7 @@
 use super::expand::own_items;
 use super::history::{History, Keeping};
 use super::remembered::{Meter, Remembered, Text};
+use engine::Rest;
 use lip_wire::lens::{Field, Lens};
 use memchr::memmem;
 use serde::Deserialize;
@@ -82,18 +83,18 @@ pub(crate) fn is_terminal(name: Option<&str>, data: &[u8]) -> bool {
 }
 
 impl Record {
-    /// Remembers the response object that a terminal event carries.
-    pub(crate) fn event(&self, data: &[u8]) -> Option<Noted> {
+    /// Remembers the response object that a terminal event carries. `rest`: where the turn has left what it owes, to be paid with it.
+    pub(crate) fn event(&self, data: &[u8], rest: Option<&Rest>) -> Option<Noted> {
         let event: Event<'_> = serde_json::from_slice(data).ok()?;
-        self.response(event.response.get())
+        self.response(event.response.get(), rest)
     }
 
-    /// Remembers a response object.
-    pub(crate) fn body(&self, body: &[u8]) -> Option<Noted> {
-        self.response(std::str::from_utf8(body).ok()?)
+    /// Remembers a response object. `rest`: as for [`Self::event`].
+    pub(crate) fn body(&self, body: &[u8], rest: Option<&Rest>) -> Option<Noted> {
+        self.response(std::str::from_utf8(body).ok()?, rest)
     }
 
-    fn response(&self, json: &str) -> Option<Noted> {
+    fn response(&self, json: &str, rest: Option<&Rest>) -> Option<Noted> {
         let response: Response<'_> = serde_json::from_str(json).ok()?;
         // What an upstream of this dialect says of storing is true of its own store, and a reason not to show more than it.
         let is_stored = self.lens.flag(Field::Store) != Some(false)
@@ -116,7 +117,10 @@ impl Record {
         });
         let keeping = match goes_nowhere {
             true => None,
-            false => self.history.keep(&self.caller, Arc::clone(&answer), Instant::now()),
+            false => {
+                let owing = rest.and_then(Rest::take);
+                self.history.keep(&self.caller, Arc::clone(&answer), owing, Instant::now())
+            }
         };
         Some(Noted { answer, keeping })
     }

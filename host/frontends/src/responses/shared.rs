@@ -2,7 +2,7 @@
 //! whether what is known here may still be used.
 use super::history::{Asked, Bounds, History, Keeping, Memory};
 use super::remembered::{Meter, Remembered, Text};
-use engine::Rest;
+use engine::{Owing, Rest};
 use parking_lot::Mutex;
 use serde_json::value::RawValue;
 use sessions::Scope;
@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 use std::time::Instant;
-use stores::answer::{Answer, Answers, Draft, Found, Written};
+use stores::answer::{Answer, Answers, Draft, Found, Writing, Written};
 use stores::link::{Link, Lost};
 use tokio::task::JoinHandle;
 
@@ -58,10 +58,10 @@ impl Drop for Shared {
 }
 
 impl History for Shared {
-    fn keep(&self, caller: &str, answer: Arc<Remembered>, now: Instant) -> Keeping {
-        let _ = self.inner.memory.keep(caller, Arc::clone(&answer), now);
+    fn keep(&self, caller: &str, answer: Arc<Remembered>, owing: Option<Owing>, now: Instant) -> Keeping {
+        self.inner.memory.put(caller, Arc::clone(&answer), now);
         let (inner, caller) = (Arc::clone(&self.inner), caller.to_owned());
-        Some(Box::pin(async move { inner.write(caller, &answer).await }))
+        Some(Box::pin(async move { inner.write(caller, &answer, owing).await }))
     }
 
     fn find<'a>(&'a self, caller: &str, id: &str, now: Instant) -> Asked<'a, Option<Arc<Remembered>>> {
@@ -98,7 +98,7 @@ impl Inner {
             }
             Ok(Found::Answer(answer)) => {
                 let answer = Arc::new(remembered(id, answer, self.memory.meter())?);
-                let _ = self.memory.keep(caller, Arc::clone(&answer), now);
+                self.memory.put(caller, Arc::clone(&answer), now);
                 Some(answer)
             }
             Ok(Found::Known) => own,
@@ -110,22 +110,42 @@ impl Inner {
         }
     }
 
-    async fn write(&self, caller: String, answer: &Arc<Remembered>) {
+    /// Writes an answer, and with it what its turn owes.
+    async fn write(&self, caller: String, answer: &Arc<Remembered>, mut owing: Option<Owing>) {
         let scope = Scope::new(&caller);
         let mut written = Ok(Written::Alone);
         if let Some(before) = &answer.before {
             let own = draft(answer, answer.own_input());
-            written = self.answers.write(scope, &answer.id, &own, Some(before)).await;
+            let writing = self.answers.writing((scope, &answer.id), &own, Some(before));
+            written = self.written(writing, &mut owing).await;
         }
         if written == Ok(Written::Alone) {
             let whole = draft(answer, answer.input.iter());
-            written = self.answers.write(scope, &answer.id, &whole, None).await;
+            let writing = self.answers.writing((scope, &answer.id), &whole, None);
+            written = self.written(writing, &mut owing).await;
+        }
+        if let Some(owing) = owing {
+            owing.pay().await;
         }
         match written {
             Ok(_) => answer.is_shared.store(true, Relaxed),
             Err(Lost::Away) => self.put_off(Later::Kept(caller, Arc::downgrade(answer))),
             Err(lost @ Lost::Refused(_)) => tracing::warn!(error = %lost, "a response is not shared"),
         }
+    }
+
+    async fn written(
+        &self,
+        writing: Option<Writing<'_>>,
+        owing: &mut Option<Owing>,
+    ) -> Result<Written, Lost> {
+        let Some(writing) = writing else { return Ok(Written::Kept) };
+        if let Some(owing) = owing.take()
+            && let Some(written) = owing.pay_with(&writing).await
+        {
+            return Ok(written);
+        }
+        self.answers.write(&writing).await
     }
 
     async fn forget(&self, caller: String, id: String) -> bool {
@@ -159,7 +179,7 @@ impl Inner {
                 match what {
                     Later::Kept(caller, answer) => {
                         if let Some(answer) = answer.upgrade() {
-                            self.write(caller, &answer).await;
+                            self.write(caller, &answer, None).await;
                         }
                     }
                     Later::Forgotten(caller, id) => _ = self.forget(caller, id).await,

@@ -242,7 +242,7 @@ impl Connection {
                 let Ok(event) = event else { return outlet.send(lane.fault(&too_large())).await };
                 if is_terminal(event.name(), &event.data) {
                     // First of all: the client may continue it as soon as it has it.
-                    if let Some(noted) = record.event(&event.data) {
+                    if let Some(noted) = record.event(&event.data, None) {
                         if let Some(keeping) = noted.keeping {
                             outlet.meanwhile(keeping).await?;
                         }

@@ -1,6 +1,6 @@
 //! Looks at the bytes of an answer as they pass, and has its end remembered. Changes nothing, and delays the end only where other hosts
 //! are to know it before the client does.
-use super::history::{Asked, Keeping};
+use super::history::{Asked, Keeping, paid};
 use super::record::{Noted, Record, is_terminal};
 use base::Fault;
 use bytes::{Bytes, BytesMut};
@@ -24,8 +24,9 @@ pub(crate) async fn recorded(mut reply: Reply, record: Record, rest: Option<Arc<
         reply.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
     reply.body = match reply.body {
         ReplyBody::Full(Some(bytes)) if !streams => {
-            if let Some(keeping) = both(record.body(&bytes).and_then(|noted| noted.keeping), rest.as_deref())
-            {
+            let rest = rest.as_deref();
+            let kept = record.body(&bytes, rest).and_then(|noted| noted.keeping);
+            if let Some(keeping) = kept.or_else(|| left(rest)) {
                 keeping.await;
             }
             ReplyBody::Full(Some(bytes))
@@ -52,15 +53,9 @@ struct Tap {
     held: Option<Held>,
 }
 
-/// All that has to be written before the client learns of the end. What the engine has left is on its way already.
-fn both(keeping: Keeping, rest: Option<&Rest>) -> Keeping {
-    match (keeping, rest.and_then(Rest::take)) {
-        (Some(keeping), Some(writing)) => Some(Box::pin(async {
-            keeping.await;
-            writing.await;
-        })),
-        (keeping, writing) => keeping.or(writing),
-    }
+/// What the engine has left, where nothing is kept that it could be paid with.
+fn left(rest: Option<&Rest>) -> Keeping {
+    paid(rest.and_then(Rest::take))
 }
 
 /// The end of an answer that other hosts have to know first; no frame where its bytes are out.
@@ -75,7 +70,7 @@ impl Tap {
         let (is_over, noted) = match &mut self.seen {
             Seen::Events(events) => {
                 events.push(chunk.clone());
-                look_for_end(events, record)
+                look_for_end(events, record, self.rest.as_deref())
             }
             Seen::Whole(bytes) => {
                 bytes.extend_from_slice(chunk);
@@ -95,7 +90,7 @@ impl Tap {
 
     fn end(&mut self) -> Keeping {
         let noted = match (&self.record, &self.seen) {
-            (Some(record), Seen::Whole(bytes)) => record.body(bytes),
+            (Some(record), Seen::Whole(bytes)) => record.body(bytes, self.rest.as_deref()),
             _ => None,
         };
         self.forget();
@@ -111,11 +106,11 @@ impl Tap {
 }
 
 /// Is there nothing more to look for? And what was found.
-fn look_for_end(events: &mut Decoder, record: &Record) -> (bool, Option<Noted>) {
+fn look_for_end(events: &mut Decoder, record: &Record, rest: Option<&Rest>) -> (bool, Option<Noted>) {
     while let Some(event) = events.next_event() {
         let Ok(event) = event else { return (true, None) };
         if is_terminal(event.name(), &event.data) {
-            return (true, record.event(&event.data));
+            return (true, record.event(&event.data, rest));
         }
     }
     (false, None)
@@ -140,7 +135,7 @@ impl http_body::Body for Tap {
             None => this.end(),
         };
         let is_over = this.record.is_none() || frame.is_none();
-        let keeping = if is_over { both(keeping, this.rest.as_deref()) } else { keeping };
+        let keeping = keeping.or_else(|| if is_over { left(this.rest.as_deref()) } else { None });
         let Some(keeping) = keeping else { return Poll::Ready(frame) };
         this.held = Some(Held { keeping, frame: frame.and_then(Result::ok) });
         this.poll_held(cx)

@@ -43,6 +43,13 @@ impl<'a> Call<'a> {
     }
 }
 
+/// A script that does what two do: see `both.lua` for its keys and values.
+pub(crate) fn both(first: &str, second: &str) -> Script {
+    let function = |name: &str, script: &str| format!("local function {name}(KEYS, ARGV)\n{script}\nend\n");
+    let (first, second) = (function("first", first), function("second", second));
+    Script::new(&(first + &second + include_str!("both.lua")))
+}
+
 /// What the server answers to a command; its errors are errors.
 pub(super) async fn asked(command: &Cmd, connection: &mut MultiplexedConnection) -> RedisResult<Value> {
     connection.send_packed_command(command).await?.extract_error()

@@ -1,6 +1,8 @@
 //! Two hosts and one server: a real one where `LIP_TEST_REDIS` names one, as the suite `scale-out` does.
+use super::owed::KEYS_MAX;
 use super::*;
 use crate::address::Address;
+use crate::answer::{Answer, Answers, Draft};
 use crate::keys::Keys;
 use base::SessionChange;
 use sessions::{Key, Limits, SessionId};
@@ -213,4 +215,55 @@ async fn of_more_changes_than_are_remembered_the_later_copy_stays() {
     (0..200).for_each(|_| b.says_at(id, "late", now_ms() + 1000));
     b.shared.write(id).await;
     assert_eq!(model(a.finds(name("n"), true).await.as_ref()), Some(("late", 200)));
+}
+
+#[tokio::test]
+async fn an_answer_travels_with_its_session() {
+    let Some((a, b)) = two("answers").await else { return };
+    let of = |host: &Host| Answers::new(Arc::clone(&host.link), Duration::from_secs(60));
+    let (own, others) = (of(&a), of(&b));
+    let first = Draft { input: vec!["1", "2"], output: "3", response: Some("{}"), ..Draft::default() };
+    let writing = own.writing((scope(), "r1"), &first, None).expect("small");
+    let id = a.begins(1, name("n"), true);
+    a.says(id, "m");
+    assert_eq!(a.shared.write_with(id, &writing).await, Some(Written::Kept));
+    assert_eq!(a.shared.write_with(id, &writing).await, None, "nothing is owed any more");
+    assert_eq!(model(b.finds(name("n"), true).await.as_ref()), Some(("m", 1)));
+    let there = Answer {
+        input: vec!["1,2".to_owned()],
+        output: "3".to_owned(),
+        response: Some("{}".to_owned()),
+        ..Answer::default()
+    };
+    assert_eq!(others.find(scope(), "r1", false).await, Ok(Found::Answer(there)));
+
+    // Whoever comes second with its session writes that again, and its answer once.
+    a.says(id, "x");
+    b.says(id, "y");
+    b.shared.write(id).await;
+    let next = Draft { input: vec!["4"], output: "5", ..Draft::default() };
+    let writing = own.writing((scope(), "r2"), &next, Some("r1")).expect("small");
+    assert_eq!(a.shared.write_with(id, &writing).await, Some(Written::Kept));
+    assert_eq!(a.shared.counted().conflicts, 1);
+    assert_eq!(model(b.finds(name("n"), true).await.as_ref()), Some(("x", 3)));
+    let Ok(Found::Answer(found)) = others.find(scope(), "r2", false).await else { panic!("an answer") };
+    assert_eq!((found.input, found.output.as_str()), (vec!["1,2".into(), "3".into(), "4".into()], "5"));
+    let orphan = own.writing((scope(), "r3"), &next, Some("nobody's")).expect("small");
+    a.says(id, "z");
+    assert_eq!(a.shared.write_with(id, &orphan).await, Some(Written::Alone));
+    assert_eq!(a.shared.counted().owed, 0, "its session is written all the same");
+
+    // May it be continued? Asked with the session, and without one.
+    let asked = Asked { keys: vec![name("n")], is_name: true };
+    let ask = async |asked: &Asked, id| b.shared.take_over_with_answer(asked, id, (scope(), now_ms())).await;
+    assert_eq!(ask(&asked, "r2").await, Ok(Found::Known));
+    assert_eq!(
+        model(b.memory.find_now(&[name("n")], now_ms()).map(|(_, found)| found).as_ref()),
+        Some(("z", 4))
+    );
+    assert_eq!(ask(&asked, "r9").await, Ok(Found::Nothing));
+    assert_eq!(own.forget(scope(), "r2").await, Ok(true));
+    assert_eq!(ask(&asked, "r2").await, Ok(Found::Gone));
+    assert_eq!(ask(&Asked::default(), "r2").await, Ok(Found::Gone));
+    assert_eq!(ask(&Asked::default(), "r1").await, Ok(Found::Known));
 }

@@ -86,6 +86,13 @@ pub(super) fn written(value: Value) -> Option<Written> {
     Some(Written::Conflict { version: number(values.next()?)?, bytes: bytes(values.next()?)? })
 }
 
+/// Reads what a session's script and an answer's, carried out together, answer.
+pub(super) fn both(value: Value) -> Option<(Value, answer::Written)> {
+    let mut values = array(value)?;
+    let session = values.next()?;
+    Some((session, answer::written(&values.next()?)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,16 +123,19 @@ mod tests {
         ] {
             assert_eq!(found(bad.clone()), None, "{bad:?}");
         }
-        let both = |answer, session| found_with_answer(Value::Array(vec![answer, session]));
-        let known = both(Value::Int(1), Value::Array(good));
+        let asked = |answer, session| found_with_answer(Value::Array(vec![answer, session]));
+        let known = asked(Value::Int(1), Value::Array(good));
         assert_eq!(known, Some((answer::Found::Known, Some(want))));
-        assert_eq!(both(Value::Int(2), Value::Nil), Some((answer::Found::Gone, None)));
-        assert_eq!(both(Value::Int(0), Value::Int(1)), Some((answer::Found::Nothing, Some(Found::Same))));
-        assert_eq!(both(Value::Int(3), Value::Nil), None);
+        assert_eq!(asked(Value::Int(2), Value::Nil), Some((answer::Found::Gone, None)));
+        assert_eq!(asked(Value::Int(0), Value::Int(1)), Some((answer::Found::Nothing, Some(Found::Same))));
+        assert_eq!(asked(Value::Int(3), Value::Nil), None);
         assert_eq!(found_with_answer(Value::Array(vec![Value::Int(1)])), None);
         assert_eq!(written(Value::Int(8)), Some(Written::As(8)));
         let conflict = Value::Array(vec![text("9"), text("1")]);
         assert_eq!(written(conflict), Some(Written::Conflict { version: 9, bytes: b"1".to_vec() }));
+        let told = both(Value::Array(vec![Value::Int(8), Value::Int(1)]));
+        assert_eq!(told, Some((Value::Int(8), answer::Written::Kept)));
+        assert_eq!(both(Value::Array(vec![Value::Int(8)])), None);
         for bad in [Value::Int(-1), Value::Nil, Value::Array(vec![Value::Int(1)])] {
             assert_eq!(written(bad.clone()), None, "{bad:?}");
         }
