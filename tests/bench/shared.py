@@ -14,6 +14,8 @@ from yard import Program, free_port
 CPU_BOUND, P50_BOUND_US = 40.0, 500.0
 N_KNOWN = 500
 N_ANSWERS = 32
+# A host remembers 4,096 answers itself, and would not know any more what is continued.
+N_CONTINUED = 3000
 CASES = {
     "a conversation begins": Case("begins", 300, profile(), 32),
     "a conversation goes on": Case("conversation", 300, profile(), 32, numbered=True),
@@ -78,11 +80,17 @@ def asked(yard, what, case, peers):
         elif what.startswith("a Response"):
             # A body has a file of the name of its model.
             own[name] = [replace(peer, dialect="openai-responses", model=f"openai-responses:{name}{nth}") for nth in range(N_ANSWERS)]
-            for peer in own[name]:
-                body = json.loads(yard.body(peer, case).read_bytes()) | {"store": True}
-                body["previous_response_id"] = respond(peer, case, body)
-                yard.body(peer, case).write_text(json.dumps(body))
     return case, own
+
+
+def answered_anew(yard, case, peers):
+    """Whoever continues answers gets new ones; each continues its own."""
+    for peer in peers:
+        file = yard.body(peer, case)
+        body = json.loads(file.read_bytes()) | {"store": True}
+        body.pop("previous_response_id", None)
+        body["previous_response_id"] = respond(peer, case, body)
+        file.write_text(json.dumps(body))
 
 
 def respond(peer, case, body):
@@ -101,16 +109,25 @@ def one_round(yard, cases, redis, options, number):
     for what, (case, peers) in cases.items():
         yard.set_profile(case.profile)
         order = list(peers)[:: -1 if number % 2 else 1]
-        more = ("--conversations", N_KNOWN) if case.numbered else ()
+        continues = what.startswith("a Response")
+        more, seconds, slices = ("--conversations", N_KNOWN) if case.numbered else (), options.seconds, options.slices
+        if continues:
+            # These are shorter.
+            more, seconds, slices = ("--exchanges", N_CONTINUED), None, slices * 3
         sums, parts = {name: {"n": 0, "own_us": 0, "server_us": 0} for name in order}, []
-        for _ in range(options.slices):
+        for _ in range(slices):
             for name in order:
                 own = peers[name]
-                told = yard.closed(own[0], case, *more, "--beside", redis.pid, seconds=options.seconds, others=own[1:])
+                if continues:
+                    answered_anew(yard, case, own)
+                told = yard.closed(own[0], case, *more, "--beside", redis.pid, seconds=seconds, others=own[1:])
                 sums[name]["n"] += told["stamps"]
                 sums[name]["own_us"] += told["user_us"] + told["system_us"]
                 sums[name]["server_us"] += told["beside_us"]
                 parts.append({"errors": told["errors"], "last_error": told["last_error"]})
+        if continues:
+            for name in order:
+                answered_anew(yard, case, peers[name][:1])
         times = yard.in_turn([peers[name][0] for name in order], case, options.exchanges)
         found["cases"][what] = {
             "cpu_us": {name: own["own_us"] / max(1, own["n"]) for name, own in sums.items()},
