@@ -10,7 +10,7 @@ pub use standing::Standing;
 
 use crate::address::Address;
 use crate::keys::Keys;
-use driver::Traffic;
+use driver::Moving;
 use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, ErrorKind, RedisError, Script, ToRedisArgs, Value};
@@ -21,7 +21,8 @@ use tokio::runtime::Handle;
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 
-/// How long a command may take. Whoever exceeds it has lost the link, so that a server that hangs delays each turn once.
+/// How long a command may take, and twice that at most where the server still answers others. Whoever exceeds it has lost the link, so that a
+/// server that hangs delays each turn once.
 pub const COMMAND_TIME: Duration = Duration::from_millis(250);
 /// News that wait for a slow listener; it is told that it missed some.
 const NEWS_MAX: usize = 256;
@@ -62,7 +63,7 @@ pub(crate) struct Shared {
 struct Open {
     nth: u64,
     connection: MultiplexedConnection,
-    traffic: Arc<Traffic>,
+    moving: Arc<Moving>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -113,7 +114,7 @@ impl Link {
     /// There is no answer.
     pub async fn run(&self, command: &Cmd) -> Result<Value, Lost> {
         let Some(mut open) = self.shared.current() else { return Err(Lost::Away) };
-        let _on_its_way = open.traffic.begin();
+        let _on_its_way = open.moving.carries();
         self.shared.answer(open.nth, call::asked(command, &mut open.connection).await)
     }
 
@@ -143,7 +144,7 @@ impl Link {
     /// There is no answer.
     pub(crate) async fn carry_out(&self, call: &Call<'_>) -> Result<Value, Lost> {
         let Some(mut open) = self.shared.current() else { return Err(Lost::Away) };
-        let _on_its_way = open.traffic.begin();
+        let _on_its_way = open.moving.carries();
         self.shared.answer(open.nth, call.carried_out(&mut open.connection).await)
     }
 
@@ -212,4 +213,48 @@ fn is_refusal(error: &RedisError) -> bool {
         [ErrorKind::BusyLoadingError, ErrorKind::ReadOnly, ErrorKind::MasterDown, ErrorKind::ClusterDown];
     let broken = error.is_io_error() || error.is_timeout() || error.is_connection_dropped();
     !broken && !unfit.contains(&error.kind())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio::time::timeout;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    /// Answers who greets, and nothing else, until the connection ends.
+    async fn greets(mut stream: TcpStream) -> String {
+        let (mut bytes, mut heard) = ([0; 4096], String::new());
+        while let Ok(n @ 1..) = stream.read(&mut bytes).await {
+            let words = String::from_utf8_lossy(&bytes[..n]).into_owned();
+            for word in words.split("\r\n") {
+                let answer: &[u8] = match word {
+                    "HELLO" => b"%1\r\n+server\r\n+redis\r\n",
+                    "SETINFO" => b"+OK\r\n",
+                    _ => continue,
+                };
+                stream.write_all(answer).await.expect("written");
+            }
+            heard += &words;
+        }
+        heard
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn server_that_only_greets_is_left_and_tried_again() {
+        let server = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("redis://{}", server.local_addr().expect("bound"));
+        let link = Link::open(Address::parse(&url).expect("an address"), Keys::new("t:"), &Handle::current());
+        let mut n_left = 0;
+        while n_left < 3 {
+            let (stream, _) = timeout(LONG, server.accept()).await.expect("tried again").expect("accepted");
+            let heard = timeout(LONG, greets(stream)).await.expect("the connection is ended");
+            // Simulated time may be over before the network has brought it.
+            n_left += usize::from(heard.contains("SUBSCRIBE"));
+            assert!(!link.is_up());
+        }
+        assert_eq!(link.run(&redis::cmd("PING")).await, Err(Lost::Away));
+    }
 }

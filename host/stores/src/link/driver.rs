@@ -6,26 +6,61 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, Sleep, sleep};
 
 /// Looks at the clock within the time of a command.
 const TICKS: u32 = 5;
 const TICK: Duration = Duration::from_millis(COMMAND_TIME.as_millis() as u64 / TICKS as u64);
-/// Commands that one turn has on their way at once, at most. Of more, others are likely to follow at this moment.
+/// Commands that one turn has on their way at once, at most. Where there are more, those of others are likely to follow at this moment.
 const OF_ONE_TURN: u64 = 2;
 
 /// What is on its way over a connection.
 #[derive(Debug, Default)]
-pub(super) struct Traffic {
+struct Traffic {
     asked: AtomicU64,
     done: AtomicU64,
+}
+
+/// A connection that is moved, as long as somebody has it.
+#[derive(Debug)]
+pub(super) struct Moving {
+    traffic: Arc<Traffic>,
+    task: JoinHandle<()>,
 }
 
 /// A command on its way, until it is answered or nobody waits for it any more.
 pub(super) struct OnItsWay<'a>(&'a Traffic);
 
+impl Moving {
+    /// Has a connection moved by a task, which calls `ended` when the connection is lost.
+    pub(super) fn begin(
+        moves: impl Future<Output = ()> + Unpin + Send + 'static,
+        ended: impl FnOnce() + Send + 'static,
+    ) -> Self {
+        let traffic = Arc::<Traffic>::default();
+        let driver = Driver::new(moves, Arc::clone(&traffic));
+        let task = tokio::spawn(async move {
+            driver.await;
+            ended();
+        });
+        Self { traffic, task }
+    }
+
+    /// A command is on its way for as long as what comes back lives.
+    pub(super) fn carries(&self) -> OnItsWay<'_> {
+        self.traffic.begin()
+    }
+}
+
+impl Drop for Moving {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
 impl Traffic {
-    pub(super) fn begin(&self) -> OnItsWay<'_> {
+    fn begin(&self) -> OnItsWay<'_> {
         self.asked.fetch_add(1, Relaxed);
         OnItsWay(self)
     }
@@ -63,7 +98,7 @@ enum Verdict {
     /// Nobody waits.
     Quiet,
     Waiting,
-    /// Somebody has waited for longer than a command may take, and for at most two ticks more.
+    /// Not all that is due was done in the time of a command.
     Overdue,
 }
 
@@ -87,7 +122,7 @@ impl Watch {
 }
 
 /// Moves a connection until it ends, or does not answer.
-pub(super) struct Driver<F> {
+struct Driver<F> {
     moves: F,
     traffic: Arc<Traffic>,
     /// While somebody waits.
@@ -98,7 +133,7 @@ pub(super) struct Driver<F> {
 }
 
 impl<F: Future<Output = ()> + Unpin> Driver<F> {
-    pub(super) fn new(moves: F, traffic: Arc<Traffic>) -> Self {
+    fn new(moves: F, traffic: Arc<Traffic>) -> Self {
         Self { moves, traffic, watch: None, tick: Box::pin(sleep(TICK)), has_gathered: false }
     }
 

@@ -1,6 +1,6 @@
 //! Keeps a link connected.
 use super::dial::dial;
-use super::driver::{Driver, Traffic};
+use super::driver::Moving;
 use super::{COMMAND_TIME, Open, Shared};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, FromRedisValue as _, PushInfo, PushKind, RedisError};
@@ -53,17 +53,13 @@ async fn connect(shared: &Arc<Shared>) -> Result<Open, RedisError> {
         move |push: PushInfo| heard(&shared, nth, &push)
     });
     let (mut connection, moves) = dial(&shared.address, config).await?;
-    let traffic = Arc::<Traffic>::default();
-    let driver = Driver::new(moves, Arc::clone(&traffic));
-    tokio::spawn(async move {
-        driver.await;
-        // Whoever waits for an answer has none now.
+    let moving = Moving::begin(moves, move || {
         if let Some(shared) = weak.upgrade() {
             shared.close(nth);
         }
     });
     connection.subscribe(shared.keys.channel()).await?;
-    Ok(Open { nth, connection, traffic })
+    Ok(Open { nth, connection, moving: Arc::new(moving) })
 }
 
 /// What the server says unasked.
