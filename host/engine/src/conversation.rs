@@ -14,7 +14,7 @@ use lip_wire::lens::{Edits, Field};
 use routing::plan::{Ask, Plan};
 use sessions::{
     AGENT_HEADERS, Beginning, Hidden, Hints, MessageHash, Resolved, Scope, Session, SessionId, Splice,
-    UnixMs, Update, chains, message_hash, session_in_user_id, splices, turn_keys,
+    UnixMs, Update, chains, message_hash, resolve, session_in_user_id, splices, turn_keys,
 };
 use std::ops::Range;
 use std::sync::Arc;
@@ -148,7 +148,7 @@ async fn found(engine: &Engine, turn: &Turn, hints: &Hints<'_>, now: UnixMs) -> 
         None => engine.ids.fresh()?,
         Some(wire) => SessionId::from_random(wire.moment().name()),
     };
-    engine.sessions.resolve(hints, fresh, now).await
+    resolve(engine.sessions.memory(), hints, fresh, now).await
 }
 
 /// What the commands of one message did.

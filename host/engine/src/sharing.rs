@@ -4,7 +4,7 @@ use crate::owners::Owned;
 use crate::rest::Rest;
 use base::{Fault, Kind};
 use sessions::{
-    Hints, Limits, Memory, Resolved, Session, SessionId, UnixMs, Update, asked, keep, keep_ended, resolve,
+    Hints, Limits, Memory, Resolved, Session, SessionId, UnixMs, Update, asked, keep, keep_ended,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -105,16 +105,6 @@ impl Sessions {
                 Box::pin(asking).await == Ok(Found::Gone)
             }
         }
-    }
-
-    /// As [`resolve`].
-    pub(crate) async fn resolve(
-        &self,
-        hints: &Hints<'_>,
-        fresh: SessionId,
-        now: UnixMs,
-    ) -> Result<Resolved, Fault> {
-        resolve(&*self.memory, hints, fresh, now).await
     }
 
     /// As [`keep`].

@@ -1,6 +1,6 @@
 //! Answers that clients may continue by their id at any host. Each is kept with what it adds to its conversation and with the name of
 //! the one that it continues, so that a long conversation is not written anew with every answer.
-use crate::link::{Call, Link, Lost};
+use crate::link::{Call, Link, Lost, millis};
 use crate::names::{Hex, Names};
 use redis::{RedisWrite, Script, ToRedisArgs, Value};
 use sessions::{Key, Scope};
@@ -118,7 +118,7 @@ impl Writing<'_> {
     /// The values of `write.lua`.
     pub(crate) fn add_values(&self, call: &mut Call<'_>) {
         call.add(self.names.answers());
-        call.add(u64::try_from(self.ttl.as_millis()).unwrap_or(u64::MAX).max(1));
+        call.add(millis(self.ttl));
         match self.before {
             Some(before) => call.add(Hex(*before.as_bytes())),
             None => call.add(""),

@@ -5,7 +5,7 @@ mod driver;
 mod keeper;
 mod standing;
 
-pub(crate) use call::{Call, both};
+pub(crate) use call::{Call, both, millis};
 pub use standing::Standing;
 
 use crate::address::Address;

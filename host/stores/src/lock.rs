@@ -1,6 +1,6 @@
 //! A lock that one host at a time has, for as long as it is heard of. It keeps the others from asking elsewhere all the time; it does not
 //! promise that nobody else believes to have it. Whoever writes has a number of his own that his write is judged by.
-use crate::link::{Link, Lost};
+use crate::link::{Link, Lost, millis};
 use redis::{Script, Value};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
@@ -52,8 +52,4 @@ impl Lock {
         let (keys, args) = (std::slice::from_ref(&self.key), std::slice::from_ref(&self.owner));
         self.link.script(&Script::new(RELEASE), keys, args).await.map(drop)
     }
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1)
 }

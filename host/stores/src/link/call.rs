@@ -1,6 +1,7 @@
 //! A script that is about to be carried out: its keys and values are written into one buffer, for it is asked at every turn.
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, ErrorKind, RedisResult, Script, ToRedisArgs, Value};
+use std::time::Duration;
 
 /// Bytes of a key or a value, about.
 const PART_BYTES: usize = 64;
@@ -41,6 +42,11 @@ impl<'a> Call<'a> {
             answered => answered,
         }
     }
+}
+
+/// A time to live as the server takes it: at least 1 ms.
+pub(crate) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1)
 }
 
 /// A script that does what two do: see `both.lua` for its keys and values.

@@ -1,5 +1,6 @@
 //! Moves a connection: what many turns ask at one moment is written as one, and one clock for all of them finds out a server that does not
-//! answer. A timer for each command would wake a thread for each.
+//! answer. A timer for each command would be set and taken back for each, and now and
+//! then wake the thread that waits for the network.
 use super::COMMAND_TIME;
 use std::pin::Pin;
 use std::sync::Arc;

@@ -3,7 +3,7 @@ use super::owed::{Debt, KEYS_MAX, Owed};
 use super::wire::{self, Written};
 use super::{Inner, TRIES, now_ms, strange};
 use crate::answer::{self, Writing};
-use crate::link::{Call, Lost};
+use crate::link::{Call, Lost, millis};
 use crate::names::Hex;
 use sessions::{Key, Scope, Session, SessionId};
 use std::sync::Arc;
@@ -119,8 +119,7 @@ impl Inner {
             answer.add_key(&mut call);
             call.add(n_keys).add(n_values);
         }
-        let ttl_ms = u64::try_from(self.ttl.as_millis()).unwrap_or(u64::MAX).max(1);
-        call.add(session.version).add(bytes).add(ttl_ms).add(Hex(*session.id.as_bytes()));
+        call.add(session.version).add(bytes).add(millis(self.ttl)).add(Hex(*session.id.as_bytes()));
         call.add(names.len()).add(KEYS_MAX);
         if let Some(answer) = answer {
             answer.add_values(&mut call);

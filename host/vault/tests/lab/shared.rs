@@ -22,6 +22,16 @@ async fn three_hosts_renew_once() {
 
 type Leased = Result<Lease, Refused>;
 
+/// Two hosts with an account whose token has to be renewed; what the server does to the first who asks.
+async fn two_with_an_old_token(mishap: Mishap) -> (World, Process, Process) {
+    let world = World::new();
+    let (sleeper, other) = (world.host(), world.host());
+    sleeper.put(world.account("a")).await;
+    pass(LIFETIME_MS).await;
+    world.server.next(mishap);
+    (world, sleeper, other)
+}
+
 /// The sleeper asks the server, is not heard of for too long, and gets its answer when the other host has asked, too.
 async fn overtaken(world: &World, sleeper: &Process, other: &Process) -> (Leased, Leased) {
     let ((), slept, others) = tokio::join!(
@@ -40,11 +50,7 @@ async fn overtaken(world: &World, sleeper: &Process, other: &Process) -> (Leased
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_comes_too_late_is_kept_where_nobody_has_a_newer_one() {
-    let world = World::new();
-    let (sleeper, other) = (world.host(), world.host());
-    sleeper.put(world.account("a")).await;
-    pass(LIFETIME_MS).await;
-    world.server.next(Mishap::LateAnswer(20));
+    let (world, sleeper, other) = two_with_an_old_token(Mishap::LateAnswer(20)).await;
     let (slept, refused) = overtaken(&world, &sleeper, &other).await;
     // The server had used the refresh token up, and the sleeper alone knows the new one.
     assert!(matches!(refused, Err(Refused::NeedsLogin { .. })), "{refused:?}");
@@ -61,11 +67,7 @@ async fn an_answer_that_comes_too_late_is_kept_where_nobody_has_a_newer_one() {
 async fn an_answer_that_comes_too_late_gives_way_to_newer_tokens() {
     // The server takes the old refresh token twice; or it refuses the sleeper, who asked last.
     for late in [Mishap::LateNoRotation(20), Mishap::Slow(20)] {
-        let world = World::new();
-        let (sleeper, other) = (world.host(), world.host());
-        sleeper.put(world.account("a")).await;
-        pass(LIFETIME_MS).await;
-        world.server.next(late);
+        let (world, sleeper, other) = two_with_an_old_token(late).await;
         let (slept, renewed) = overtaken(&world, &sleeper, &other).await;
         let renewed = renewed.unwrap();
         assert_eq!(slept.unwrap().print, renewed.print, "{late:?}");
@@ -78,11 +80,7 @@ async fn an_answer_that_comes_too_late_gives_way_to_newer_tokens() {
 
 #[tokio::test(start_paused = true)]
 async fn a_login_that_was_made_anew_is_not_written_over() {
-    let world = World::new();
-    let (sleeper, other) = (world.host(), world.host());
-    sleeper.put(world.account("a")).await;
-    pass(LIFETIME_MS).await;
-    world.server.next(Mishap::LateAnswer(20));
+    let (world, sleeper, other) = two_with_an_old_token(Mishap::LateAnswer(20)).await;
     let mut anew = world.account("a");
     anew.label = "somebody else".into();
     let ((), slept) = tokio::join!(
